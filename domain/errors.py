@@ -1,0 +1,135 @@
+"""Domain errors: sentences a salesperson understands, each with a permanent code.
+
+`api/problems.py` maps each class to an HTTP status; a test keeps that table complete.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A refusal. `str(error)` is fact, cause and next act; `code` is permanent and part of the API."""
+
+    code: ClassVar[str] = "refused"
+
+
+class NotFound(DomainError):
+    """No such record."""
+
+    code = "not-found"
+
+    def __init__(self, what: str, id: object) -> None:
+        super().__init__(f"There is no {what} with the id {id}. Check the id, or look the record up first.")
+
+
+class Invalid(DomainError):
+    """An argument is outside what it may be."""
+
+    code = "invalid"
+
+
+class MoveRefused(DomainError):
+    """A lifecycle move that is not in the table."""
+
+    code = "move-refused"
+
+    def __init__(self, *, what: str, state: str, move: str, allowed: tuple[str, ...]) -> None:
+        options = ", ".join(allowed) if allowed else "none: this state is final"
+        super().__init__(f"The {what} is {state}; it cannot {move}. Allowed from {state}: {options}.")
+        self.state, self.move, self.allowed = state, move, allowed
+
+
+class TimeRefused(DomainError):
+    """A business time that precedes the record's last event or lies ahead of the clock."""
+
+    code = "time-refused"
+
+    def __init__(self, *, named: datetime, bound: datetime, ahead: bool) -> None:
+        relation = (
+            f"lies more than 5 seconds ahead of the clock ({bound.isoformat()})"
+            if ahead
+            else f"precedes the record's last event ({bound.isoformat()})"
+        )
+        super().__init__(f"The time {named.isoformat()} {relation}. Name another time, or none.")
+        self.named, self.bound, self.ahead = named, bound, ahead
+
+
+class ConcurrentChange(DomainError):
+    """Somebody else changed the record first."""
+
+    code = "concurrent-change"
+
+    def __init__(self, *, id: object, expected: int, found: int) -> None:
+        super().__init__(
+            f"The record {id} is at version {found}, not {expected}: somebody changed it in between. "
+            "Read it again and decide afresh."
+        )
+        self.expected, self.found = expected, found
+
+
+class AlreadyClaimed(DomainError):
+    """The external id belongs to another record."""
+
+    code = "already-claimed"
+
+    def __init__(self, *, source: str, external_id: str, id: object) -> None:
+        super().__init__(
+            f"{source} {external_id} is already the record {id}. "
+            "Change that record, or use another external id."
+        )
+        self.id = id
+
+
+class KeyReused(DomainError):
+    """An idempotency key came with another request."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used with another request. Use a new key for a new request, "
+            "or repeat the first one unchanged."
+        )
+
+
+class RequestInProgress(DomainError):
+    """The same request is being worked on."""
+
+    code = "request-in-progress"
+
+    def __init__(self) -> None:
+        super().__init__("The same request is still running. Repeat it in a few seconds with the same key.")
+
+
+class EventTooLarge(DomainError):
+    """An encoded event is above the limit."""
+
+    code = "event-too-large"
+
+    def __init__(self, *, size: int, limit: int) -> None:
+        super().__init__(
+            f"The change takes {size:,} bytes as an event; at most {limit:,} are allowed. "
+            "Keep long texts as attachments and refer to them."
+        )
+        self.size, self.limit = size, limit
+
+
+class UnknownEventType(DomainError):
+    """A stored event's type is in no registry: written by a newer version of the program."""
+
+    code = "unknown-event-type"
+
+    def __init__(self, type: str) -> None:
+        super().__init__(
+            f"The event type {type} is unknown to this version of the program. "
+            "Install the version that wrote it, then go on."
+        )
+        self.type = type
+
+
+class Undecodable(DomainError):
+    """Bytes that are no event of ours."""
+
+    code = "undecodable"

@@ -1,0 +1,72 @@
+"""Merkle trees as in RFC 9162, section 2.1: roots and inclusion proofs over SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from hashlib import sha256
+
+
+def leaf(data: bytes) -> bytes:
+    """The hash of a leaf: SHA-256 of 0x00 and the data."""
+    return sha256(b"\x00" + data).digest()
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node: SHA-256 of 0x01 and both children."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """The tree head over leaf hashes; the hash of nothing for an empty list.
+
+    Level by level: a level's odd last hash moves up as it is, which yields the same tree as the RFC's
+    recursive split at the largest power of two below the size.
+    """
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    level = list(leaves)
+    while len(level) > 1:
+        paired = [node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level = paired
+    return level[0]
+
+
+def proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The inclusion path of leaf `index`, from the leaf's sibling up (RFC 9162, 2.1.3.1)."""
+    if not 0 <= index < len(leaves):
+        raise IndexError(f"there is no leaf {index} among {len(leaves)}")
+    path: list[bytes] = []
+    level = list(leaves)
+    while len(level) > 1:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
+        paired = [node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            paired.append(level[-1])
+        level, index = paired, index // 2
+    return path
+
+
+def proves(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes], head: bytes) -> bool:
+    """Whether `path` shows that the leaf stands at `index` in the tree of `size` leaves with that head
+    (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return False
+    position, last, computed = index, size - 1, leaf_hash
+    for step in path:
+        if last == 0:
+            return False
+        if position & 1 or position == last:
+            computed = node(step, computed)
+            while position and not position & 1:
+                position >>= 1
+                last >>= 1
+        else:
+            computed = node(computed, step)
+        position >>= 1
+        last >>= 1
+    return last == 0 and computed == head

@@ -1,0 +1,81 @@
+"""Personal data in events: which fields are private, whose they are, and the shape of `data.private`.
+
+    "private": {
+      "persons": {"<person id>": {"<field>": "a1.<base64url of nonce, ciphertext, tag>"}},
+      "text": {"participants": ["<id>", ...], "retention": "<kind>/<YYYY-MM>",
+               "fields": {"<field>": "t1.<base64url of nonce, ciphertext, tag>"}}
+    }
+
+`persons` are values under each person's own key. `text` is free text: it opens only while no key of its
+participants, nor the retention key of its kind and month, is destroyed. The ciphers stand in
+`commands/privacy/`; this module knows no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from domain.events.event import Event
+
+METADATA = "rapport"
+SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Stands where a private value cannot be read: its key was destroyed, or is not to be had here."""
+
+    reason: Literal["erased", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks a payload field as personal data of the person named by the field `of` (or of the subject)."""
+
+    of: str = SUBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """Marks a payload field as free text of a retention `kind`; `participants` names a field of ids."""
+
+    kind: str
+    participants: str | None = None
+
+
+def personal(of: str = SUBJECT) -> Any:
+    """A dataclass field with personal data; absent unless given."""
+    return field(default=None, metadata={METADATA: Personal(of)})
+
+
+def free_text(kind: str, participants: str | None = None) -> Any:
+    """A dataclass field with free text; absent unless given."""
+    return field(default=None, metadata={METADATA: FreeText(kind, participants)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateParts:
+    """An event's private values in clear: by person, and the free texts with whose keys close them."""
+
+    persons: Mapping[UUID, Mapping[str, Any]]
+    texts: Mapping[str, Any]
+    participants: tuple[UUID, ...]
+    kind: str | None
+
+    def __bool__(self) -> bool:
+        return bool(self.persons or self.texts)
+
+
+class PrivateCipher(Protocol):
+    """Closes private values into `data.private` and opens them again."""
+
+    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+        """The value of `data.private` for `event`; makes and commits keys that do not exist yet."""
+        ...
+
+    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+        """Field name to clear value, or to `Closed` where the key is destroyed or absent."""
+        ...

@@ -1,0 +1,136 @@
+"""The explicit registry of event types: permanent names, schema versions, payload classes, upcasters."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain.errors import Undecodable, UnknownEventType
+from domain.events.event import Event
+from domain.events.private import METADATA, SUBJECT, FreeText, Personal, PrivateParts
+
+SCHEMA: Final = "urn:rapport:{type}:{version}"
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+"""Turns the `data` of one schema version into that of the next; pure, total, never told of private values."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One event type: its permanent `name`, the newest schema `version` and the class of its payload."""
+
+    name: str
+    payload: type[Any]
+    version: int = 1
+    upcasters: tuple[Upcaster, ...] = ()
+    """`upcasters[0]` leads from version 1 to 2, and so on; there are `version - 1` of them."""
+
+    @property
+    def family(self) -> str:
+        """The aggregate's family, which is also the topic: `crm.<family>.<past tense>`."""
+        return self.name.split(".")[1]
+
+
+class Registry:
+    """Names to types and payload classes to types. Built once from an explicit list."""
+
+    def __init__(self, types: Sequence[EventType]) -> None:
+        self._by_name = {t.name: t for t in types}
+        self._by_payload = {t.payload: t for t in types}
+        if len(self._by_name) != len(types) or len(self._by_payload) != len(types):
+            raise ValueError("an event type or payload class is registered twice")
+        for t in types:
+            if len(t.upcasters) != t.version - 1:
+                raise ValueError(f"{t.name} is at version {t.version}: it needs {t.version - 1} upcasters")
+        self._adapters: dict[type[Any], TypeAdapter[Any]] = {}
+        self._private: dict[type[Any], dict[str, Personal | FreeText]] = {
+            t.payload: {
+                f.name: f.metadata[METADATA] for f in dataclasses.fields(t.payload) if METADATA in f.metadata
+            }
+            for t in types
+        }
+
+    @property
+    def types(self) -> tuple[EventType, ...]:
+        """All types, in the order of the list."""
+        return tuple(self._by_name.values())
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """All families, sorted; each has a topic."""
+        return tuple(sorted({t.family for t in self._by_name.values()}))
+
+    def named(self, name: str) -> EventType:
+        """The type of that name. Raises `UnknownEventType`."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise UnknownEventType(name)
+        return found
+
+    def of(self, payload: Any) -> EventType:
+        """The type of a payload object. Raises `KeyError` for a class that was never registered."""
+        return self._by_payload[type(payload)]
+
+    def upcast(self, envelope: dict[str, Any]) -> dict[str, Any]:
+        """`envelope` with `data` and `dataschema` at the newest version; the same object where it is that.
+
+        Raises `UnknownEventType` for a type, or a schema version, that this program does not know.
+        """
+        kind = self.named(envelope["type"])
+        try:
+            version = int(envelope["dataschema"].rsplit(":", 1)[1])
+        except (IndexError, ValueError, AttributeError) as error:
+            raise Undecodable(f"The event {envelope.get('id')} names no schema version.") from error
+        if version == kind.version:
+            return envelope
+        if not 1 <= version < kind.version:
+            raise UnknownEventType(f"{kind.name} version {version}")
+        data = envelope["data"]
+        for step in kind.upcasters[version - 1 :]:
+            data = step(data)
+        return {**envelope, "dataschema": SCHEMA.format(type=kind.name, version=kind.version), "data": data}
+
+    def split(self, event: Event) -> tuple[dict[str, Any], PrivateParts]:
+        """The payload's open fields as JSON-ready data, and its private values in clear."""
+        payload = event.payload
+        private = self._private[type(payload)]
+        data: dict[str, Any] = self._adapter(type(payload)).dump_python(
+            payload, mode="json", exclude=set(private), exclude_none=True
+        )
+        persons: dict[UUID, dict[str, Any]] = {}
+        texts: dict[str, Any] = {}
+        participants: tuple[UUID, ...] = ()
+        kind = None
+        for name, mark in private.items():
+            value = getattr(payload, name)
+            if value is None:
+                continue
+            if isinstance(mark, Personal):
+                owner = event.originator_id if mark.of == SUBJECT else getattr(payload, mark.of)
+                persons.setdefault(owner, {})[name] = value
+            else:
+                texts[name] = value
+                kind = mark.kind
+                named = getattr(payload, mark.participants) if mark.participants else ()
+                participants = tuple(named) or (event.party,)
+        return data, PrivateParts(persons=persons, texts=texts, participants=participants, kind=kind)
+
+    def join(self, kind: EventType, data: Mapping[str, Any], opened: Mapping[str, Any]) -> Any:
+        """The payload object of upcast `data` (without `private`) and opened private values."""
+        open_fields = {name: value for name, value in data.items() if name != "private"}
+        try:
+            payload = self._adapter(kind.payload).validate_python(open_fields)
+        except ValidationError as error:
+            raise Undecodable(f"The data of a {kind.name} does not fit its schema: {error}") from error
+        return dataclasses.replace(payload, **opened) if opened else payload
+
+    def _adapter(self, payload: type[Any]) -> TypeAdapter[Any]:
+        adapter = self._adapters.get(payload)
+        if adapter is None:
+            adapter = self._adapters[payload] = TypeAdapter(payload)
+        return adapter

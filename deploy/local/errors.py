@@ -1,0 +1,8 @@
+"""What can go wrong with services on this machine, as one exception whose text is a sentence."""
+
+
+class LocalServiceError(Exception):
+    """A service on this machine could not be started or stopped.
+
+    Its text states the fact, the cause and the next act, and is meant to be shown as it stands.
+    """

@@ -1,0 +1,68 @@
+"""Real services for the tests: PostgreSQL and Apache Kafka, started at their first use in a session.
+
+Their data lies in `.rapport/test-<pid>` of the checkout and is removed at the end. A test that needs a
+service fails where the service cannot be had; it is never skipped and never meets a stand-in.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from deploy.local.postgres import LocalPostgres
+
+CHECKOUT = Path(__file__).parents[1]
+STATE = CHECKOUT / ".rapport"
+database_numbers = itertools.count(1)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of test sessions that were killed."""
+    for folder in STATE.glob("test-*"):
+        pid = folder.name.removeprefix("test-")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def services_folder() -> Iterator[Path]:
+    """A folder for the services of this session, removed at its end."""
+    remove_leftovers()
+    folder = STATE / f"test-{os.getpid()}"
+    folder.mkdir(mode=0o700, parents=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(services_folder: Path) -> Iterator[LocalPostgres]:
+    """A running PostgreSQL server without fsync. Who kills it in a test starts it again."""
+    server = LocalPostgres(services_folder / "postgres", durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
+    """The superuser's URL of a new, empty database, dropped after the test with its sessions."""
+    name = f"test_{next(database_numbers)}"
+    run_sql(postgres, f'create database "{name}"')
+    yield postgres.url(name)
+    run_sql(postgres, f'drop database "{name}" with (force)')
+
+
+def run_sql(server: LocalPostgres, statement: str) -> None:
+    """Run one statement as superuser, outside a transaction."""
+    connection = psycopg2.connect(server.url("postgres"))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -14,10 +14,12 @@ import psutil
 import psycopg2
 import pytest
 
+from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 
 CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
+JARS = STATE / "kafka-jars"
 database_numbers = itertools.count(1)
 
 
@@ -55,6 +57,15 @@ def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
     run_sql(postgres, f'create database "{name}"')
     yield postgres.url(name)
     run_sql(postgres, f'drop database "{name}" with (force)')
+
+
+@pytest.fixture(scope="session")
+def kafka(services_folder: Path) -> Iterator[LocalKafka]:
+    """A running Apache Kafka broker, shared by all tests. Who kills it in a test starts it again."""
+    broker = LocalKafka(services_folder / "kafka", JARS)
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 def run_sql(server: LocalPostgres, statement: str) -> None:

@@ -78,6 +78,7 @@ class GuardedProcess:
         }
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_name(log.name + ".1"))
+        self._log_start = log.stat().st_size if log.exists() else 0
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._guard = subprocess.Popen(
@@ -93,6 +94,12 @@ class GuardedProcess:
         assert self._guard.stdin is not None
         self._lifeline = self._guard.stdin
         self._lifeline.write(json.dumps(spec).encode() + b"\n")
+
+    def output(self) -> bytes:
+        """What it has written to its log since this start."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read()
 
     @property
     def guard_pid(self) -> int:

@@ -36,8 +36,6 @@ class Secrets:
 
     def ensure(self) -> list[str]:
         """Makes the files that are missing; the names of those made. Existing ones are never touched."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder.chmod(0o700)
         made = [name for name in RANDOM if self.keep(name, lambda: secrets.token_hex(32))[1]]
         public = Ed25519PrivateKey.from_private_bytes(self.read("seal-key")).public_key()
         if self.keep(PUBLIC, lambda: public.public_bytes_raw().hex())[1]:
@@ -48,6 +46,7 @@ class Secrets:
         """The text of the file `name`, and whether it was made now. Of many at once, one makes it."""
         file = self.folder / name
         if not file.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             partial = self.folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
             fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(fd, "w") as written:
@@ -102,6 +101,10 @@ class Secrets:
     def problems(self) -> list[str]:
         """A sentence for each file that is missing, malformed or open to others; empty when all is well."""
         found = []
+        if self.folder.exists() and stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
+            found.append(
+                f"The folder {self.folder} is open to other users. Close it: chmod 700 {self.folder}"
+            )
         for name in (*RANDOM, PUBLIC):
             try:
                 self.read(name)

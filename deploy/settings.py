@@ -153,14 +153,17 @@ def _masked(name: str, value: object) -> str:
     return str(value)
 
 
-def load(**given: object) -> Settings:
-    """The settings of this process; `given` wins over everything. Raises `SettingsProblem`."""
+def load(*, use_env_file: bool = True, **given: object) -> Settings:
+    """The settings of this process; `given` wins over everything. Raises `SettingsProblem`.
+
+    `rapport up` leaves the file unread: it holds the addresses of what an earlier run started.
+    """
     home = Path(str(given.get("home") or os.environ.get(PREFIX + "HOME") or CHECKOUT / ".rapport"))
     home = home.expanduser().absolute()
     env_file = home / ENV_FILE
     values: dict[str, Any] = {**given, "home": home}
     try:
-        return Settings(_env_file=env_file, **values)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file if use_env_file else None, **values)  # type: ignore[call-arg]
     except ValidationError as error:
         wrong = error.errors()[0]
         name = PREFIX + "_".join(str(part) for part in wrong["loc"]).upper()

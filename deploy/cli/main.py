@@ -1,10 +1,87 @@
-"""The `rapport` command: NOUN VERB."""
+"""The `rapport` command: NOUN VERB, one module per noun.
+
+Modules that need the databases or Kafka import them inside the command, so that `--help` and usage errors
+answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
 
 import typer
+from typer.exceptions import TyperException
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+from deploy import logs
+from deploy.cli import settings
+from deploy.cli.errors import explain
+from deploy.cli.output import Exit, envelope
+from deploy.findings import Diagnostic
+from deploy.settings import SettingsProblem, load
+
+EPILOG: Final = (
+    "Exit codes: 0 done, 1 a failure was found, 2 usage or environment, 3 a defect of Rapport, "
+    "130 interrupted."
+)
+
+app = typer.Typer(
+    name="rapport",
+    help="Rapport, an event-sourced CRM backend.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+settings.register(app)
+
+
+@app.callback()
+def root() -> None:
+    """Makes `rapport` take a noun even while there is one command only."""
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line; the exit code. Never raises for what a user, a file or a service did wrong."""
+    as_json = "--json" in arguments
+    try:
+        result = app(args=list(arguments), prog_name="rapport", standalone_mode=False)
+    except TyperException as error:
+        if error.format_message():
+            hint = Diagnostic(fact=error.format_message(), act="See `rapport --help`.")
+            return _tell(hint, Exit.ENVIRONMENT, as_json)
+        return Exit.ENVIRONMENT  # a noun without a verb: its help was printed already
+    except Exception as error:
+        found = explain(error)
+        if found is None:
+            return _tell(_defect(error), Exit.DEFECT, as_json)
+        return _tell(*found, as_json)
+    return result if isinstance(result, int) else Exit.DONE
+
+
+def _tell(diagnostic: Diagnostic, code: Exit, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.buffer.write(envelope("error", {}, [diagnostic]))
+        sys.stdout.buffer.flush()
+    else:
+        sys.stderr.write(f"{diagnostic.severity}: {diagnostic}\n")
+    return int(code)
+
+
+def _defect(error: Exception) -> Diagnostic:
+    try:
+        file = logs.keep_defect(load().home, error)
+    except SettingsProblem:
+        file = None
+    return Diagnostic(
+        fact=f"This is a defect of Rapport: {type(error).__name__}.",
+        cause=f"Its details stand in {file}."
+        if file
+        else "Its details could not be written to the log folder.",
+        act="Repeat it; if it comes again, report it with those details.",
+    )

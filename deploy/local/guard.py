@@ -22,6 +22,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+LEFTOVER_SECONDS = 1.0  # what a service leaves behind may take so long to end by itself
 
 
 def prctl(option: int, value: int) -> None:
@@ -130,7 +131,7 @@ class Guard:
             if pid == self.service:
                 status = ended
                 # What a service leaves behind (PostgreSQL's backends after a kill -9) ends by itself or here.
-                killer = threading.Timer(min(5.0, self.spec["grace"]), self.kill_for_good)
+                killer = threading.Timer(LEFTOVER_SECONDS, self.kill_for_good)
                 killer.daemon = True
                 killer.start()
 

@@ -18,7 +18,7 @@ from deploy.local.errors import LocalServiceError
 from deploy.local.jars import ensure_jars
 from deploy.local.lock import FolderLock
 from deploy.local.ports import HOST, free_port, require_free
-from deploy.local.process import GuardedProcess, tail
+from deploy.local.process import NOT_STARTED, GuardedProcess, tail
 
 START_SECONDS = 90.0
 STARTED = b"Kafka Server started"
@@ -50,7 +50,7 @@ class LocalKafka:
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.log = folder / "kafka.log"
+        self._log = folder / "kafka.log"
         self.config = folder / "server.properties"
         self.temporary = folder / "tmp"
         self.jars = jars
@@ -80,6 +80,16 @@ class LocalKafka:
     def pid(self) -> int | None:
         """The broker's process id, None when it does not run."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def ended(self) -> str:
+        """How its process ended, as "signal 9"."""
+        return self._process.ended if self._process is not None else NOT_STARTED
+
+    @property
+    def log(self) -> Path:
+        """The file it logs to."""
+        return self._log
 
     def start(self) -> None:
         """Start the broker and wait until it serves; the data folder is made when there is none.
@@ -201,7 +211,7 @@ class LocalKafka:
     def _launch(self, classpath: str) -> None:
         self._process = GuardedProcess(
             self._java(classpath, "kafka.Kafka", str(self.config)),
-            log=self.log,
+            log=self._log,
             cwd=self.folder,
             grace=20.0,
         )
@@ -209,8 +219,9 @@ class LocalKafka:
     def _wait_ready(self) -> None:
         """Wait for its own word that it serves, and for an answer."""
         deadline = time.monotonic() + START_SECONDS
-        while self._process is not None and self.running and time.monotonic() < deadline:
-            if STARTED in self._process.output() and answers(self.port):
+        process = self._process
+        while process is not None and process.running and time.monotonic() < deadline:
+            if STARTED in process.output() and answers(self.port):
                 return
             time.sleep(0.05)
         raise LocalServiceError(

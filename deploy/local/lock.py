@@ -13,9 +13,9 @@ class FolderLock:
         self._fd: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; False when another holds it."""
+        """Take the lock, if it is not held already; False when another holds it."""
         if self._fd is not None:
-            return False
+            return True
         fd = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,9 +29,9 @@ class FolderLock:
 
     def release(self) -> None:
         """Give the lock back; nothing happens when it is not held."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
     @property
     def holder(self) -> str:

@@ -20,7 +20,7 @@ import psycopg2
 from deploy.local.errors import LocalServiceError
 from deploy.local.lock import FolderLock
 from deploy.local.ports import HOST, remembered_port, require_free
-from deploy.local.process import GuardedProcess, alive, tail
+from deploy.local.process import NOT_STARTED, GuardedProcess, alive, tail
 from deploy.local.unprivileged import RunAs, run_as
 
 MAJOR = "18"
@@ -62,7 +62,7 @@ class LocalPostgres:
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.log = folder / "postgres.log"
+        self._log = folder / "postgres.log"
         self._wanted_port = port
         self._port: int | None = None
         self._durable = durable
@@ -106,6 +106,16 @@ class LocalPostgres:
     def admin_url(self) -> str:
         """The superuser's URL of the database `rapport`."""
         return self.url(DATABASE)
+
+    @property
+    def ended(self) -> str:
+        """How its process ended, as "signal 9"."""
+        return self._process.ended if self._process is not None else NOT_STARTED
+
+    @property
+    def log(self) -> Path:
+        """The file it logs to."""
+        return self._log
 
     def start(self) -> None:
         """Start the server and wait until it answers; the data folder is made when there is none.
@@ -249,7 +259,7 @@ class LocalPostgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = GuardedProcess(
             [*run.prefix, str(programs() / "postgres"), "-D", str(self.data), *options],
-            log=self.log,
+            log=self._log,
             user=run.user,
             stop_signal=signal.SIGINT,  # "fast": sessions are ended, data is flushed
             grace=20.0,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+NOT_STARTED = "not started"
 GUARD = Path(__file__).with_name("guard.py")
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a longer log is moved aside when its process starts again
 
@@ -123,6 +124,14 @@ class GuardedProcess:
         if code is not None:
             self._lifeline.close()
         return code
+
+    @property
+    def ended(self) -> str:
+        """How it ended: "signal 9" or "exit code 1"; "running" while it does."""
+        code = self.returncode
+        if code is None:
+            return "running"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     @property
     def running(self) -> bool:

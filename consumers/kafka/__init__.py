@@ -1,0 +1,8 @@
+"""All that speaks to Kafka; no other package imports the client library.
+
+- `address`: where the cluster is and how it is spoken to
+- `topics`: names, partitions of parties, making and checking the topics
+- `producer`: one seal's events and its record in one transaction
+- `tail`: the last committed records, searched backwards
+- `reader`: committed records from given offsets on
+"""

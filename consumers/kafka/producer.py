@@ -1,0 +1,148 @@
+"""Publishing: one seal's events and its record in one transaction, at most one producer at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.tail import last_committed_seal
+from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
+from domain.events.seal import TOPIC as SEALS
+from domain.events.seal import parse
+
+__all__ = ["SealingProducer", "last_committed_seal", "recorded_ms"]
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
+SEAL_KEY: Final = b"seal"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND: Final = timedelta(milliseconds=1)
+# In an envelope the key stands before everything that a client can write, so its first occurrence is it.
+RECORDED: Final = b'"recordedtime":"'
+
+
+class Row(Protocol):
+    """What of a stored event is published (as `commands.store.follower.StoredRow` has it)."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def party(self) -> UUID: ...
+    @property
+    def event(self) -> bytes: ...
+
+
+def recorded_ms(event: bytes) -> int:
+    """The `recordedtime` of an encoded event as milliseconds since 1970, rounded down."""
+    start = event.index(RECORDED) + len(RECORDED)
+    instant = event[start : event.index(b'"', start)].decode("ascii")
+    return (datetime.fromisoformat(instant) - EPOCH) // MILLISECOND
+
+
+class SealingProducer:
+    """Publishes sealed ranges under one transactional id.
+
+    `init()` fences every earlier producer with that id: what it had open is aborted, and whatever it tries
+    afterwards is refused. After any error the producer is of no use; close it and make another.
+
+    Args:
+        address: the cluster.
+        transactional_id: the same for all relays of a store.
+        partitions: of every family topic.
+        timeout: seconds for the first contact and for the acknowledgement of a range.
+        compression: "lz4" or None.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        transactional_id: str,
+        *,
+        partitions: int,
+        timeout: float = 20.0,
+        compression: str | None = "lz4",
+    ) -> None:
+        self._partitions = partitions
+        self._timeout = timeout
+        milliseconds = int(timeout * 1000)
+        self._producer: Any = KafkaProducer(
+            **address.options(timeout=timeout),
+            metrics_enabled=False,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=60_000,
+            compression_type=compression,
+            batch_size=MESSAGE_LIMIT // 4,
+            linger_ms=5,
+            max_request_size=MESSAGE_LIMIT,
+            request_timeout_ms=milliseconds // 2,
+            delivery_timeout_ms=milliseconds,
+            max_block_ms=milliseconds,
+            retry_backoff_ms=20,
+            allow_auto_create_topics=False,
+        )
+
+    def init(self) -> None:
+        """Fences the producers before this one. Raises Kafka's errors."""
+        self._producer.init_transactions()
+
+    def publish(
+        self,
+        rows: Sequence[Row],
+        seal_record: bytes,
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Publishes the rows and the seal's record in one transaction; all or nothing becomes visible.
+
+        `checkpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
+        Kafka's errors; then nothing is known, and the last committed seal tells.
+        """
+        producer = self._producer
+        producer.begin_transaction()
+        sent = self._send(rows[: len(rows) // 2])
+        checkpoint("in the transaction")
+        sent += self._send(rows[len(rows) // 2 :])
+        sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
+        sent.append(producer.send(SEALS, seal_record, SEAL_KEY, None, 0, sealed))
+        self._flush(sent)
+        checkpoint("before the commit")
+        producer.commit_transaction()
+
+    def close(self) -> None:
+        """Lets go at once, whatever is under way. A transaction left open is aborted by the next `init`."""
+        # `close` waits for what cannot be sent any more and then gives up before it ends the sender's
+        # thread; so the thread is told first, and what it says about its cut-off work is of no use.
+        self._producer._sender.force_close()
+        with suppress(KafkaError):
+            self._producer.close(timeout=1.0)
+
+    def _send(self, rows: Sequence[Row]) -> list[Any]:
+        send, partitions = self._producer.send, self._partitions
+        sent = []
+        for row in rows:
+            key, partition = place(row.party, partitions)
+            headers = [("position", row.position.to_bytes(8, "big")), CONTENT_TYPE]
+            sent.append(send(topic_of(row.type), row.event, key, headers, partition, recorded_ms(row.event)))
+        return sent
+
+    def _flush(self, sent: Sequence[Any]) -> None:
+        """Waits until every record is acknowledged. `flush` itself only logs a record that failed."""
+        deadline = time.monotonic() + self._timeout
+        self._producer.flush(timeout=self._timeout)
+        for future in sent:
+            if not future.is_done:
+                future.get(timeout=max(0.0, deadline - time.monotonic()))
+            if future.failed():
+                error = future.exception
+                raise error if isinstance(error, KafkaError) else KafkaTimeoutError(repr(error))

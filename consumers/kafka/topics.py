@@ -1,0 +1,134 @@
+"""Topics: their names, which partition a party is in, and making and checking them on the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
+
+from consumers.kafka.address import KafkaAddress
+from domain.events.seal import TOPIC as SEALS
+
+MESSAGE_LIMIT: Final = 1024 * 1024
+"""Most bytes of a batch that a topic takes; an event is at most half of it."""
+
+KEPT_FOR_EVER: Final[Mapping[str, str]] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+}
+SETTINGS: Final[Mapping[str, str]] = {
+    **KEPT_FOR_EVER,
+    "max.message.bytes": str(MESSAGE_LIMIT),
+    # The record's time is the event's; by default the broker refuses one more than an hour ahead of its
+    # clock, and then an event that the store holds could never be published.
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+    "message.timestamp.before.max.ms": str(2**63 - 1),
+}
+
+
+class WrongTopics(Exception):
+    """Topics on the broker are not what they must be. Its text is a sentence for an operator."""
+
+
+class WrongPartitions(WrongTopics):
+    """A topic has another number of partitions than the store recorded."""
+
+    def __init__(self, topic: str, *, found: int, expected: int) -> None:
+        super().__init__(
+            f"The topic {topic} has {found} partitions, and it must have {expected}: a party's events would "
+            f"be in another partition than before. Use the broker that has the right topic, or delete "
+            f"{topic} if nothing reads it and start again."
+        )
+        self.topic, self.found, self.expected = topic, found, expected
+
+
+def topic(family: str) -> str:
+    """The topic of a family: `crm.opportunity.v1` for `opportunity`."""
+    return f"crm.{family}.v1"
+
+
+@lru_cache(maxsize=1024)
+def topic_of(type: str) -> str:
+    """The topic of an event type: `crm.opportunity.v1` for `crm.opportunity.won`."""
+    return topic(type.split(".")[1])
+
+
+@lru_cache(maxsize=1 << 17)
+def place(party: UUID | str, partitions: int) -> tuple[bytes, int]:
+    """`(key, partition)` of a party: the key is its id in ASCII.
+
+    The partition is that of Kafka's default partitioner, so every other producer that sends with this key
+    meets the same one. Kept per party, since the hash is computed in Python.
+    """
+    key = str(party).encode("ascii")
+    return key, (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def partition_of(party: UUID | str, partitions: int) -> int:
+    """The partition of a party's events in every family topic, from 0."""
+    return place(party, partitions)[1]
+
+
+def ensure_topics(
+    address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
+) -> tuple[str, ...]:
+    """Makes the topics that are missing, the seals' too, and checks those that are there.
+
+    Answers the names of those it made; several at once may call it. Raises `WrongPartitions`, `WrongTopics`
+    for a topic that would forget events, and Kafka's own errors while the broker is away.
+    """
+    wanted = {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
+    admin = KafkaAdminClient(**address.options(timeout=timeout))
+    try:
+        found = _partition_counts(admin, wanted)
+        missing = {name: count for name, count in wanted.items() if name not in found}
+        made = tuple(name for name in missing if _create(admin, name, missing[name], timeout))
+        if made:
+            admin.wait_for_topics(list(made), timeout_ms=int(timeout * 1000))
+        if set(missing) - set(made):  # another made them in the meantime
+            found = _partition_counts(admin, wanted)
+        for name, count in found.items():
+            if count != wanted[name]:
+                raise WrongPartitions(name, found=count, expected=wanted[name])
+        _check_kept(admin, found)
+        return made
+    finally:
+        admin.close()
+
+
+def _partition_counts(admin: Any, wanted: Iterable[str]) -> dict[str, int]:
+    described = admin.describe_topics(sorted(wanted))
+    return {t["name"]: len(t["partitions"]) for t in described if t["error_code"] == 0}
+
+
+def _create(admin: Any, name: str, partitions: int, timeout: float) -> bool:
+    """Whether the topic was made by this call."""
+    try:
+        admin.create_topics(
+            {name: {"num_partitions": partitions, "configs": dict(SETTINGS)}}, timeout_ms=int(timeout * 1000)
+        )
+    except TopicAlreadyExistsError:
+        return False
+    return True
+
+
+def _check_kept(admin: Any, topics: Iterable[str]) -> None:
+    """Refuses topics, made by hand, that would drop records one day."""
+    keys = list(KEPT_FOR_EVER)
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, configs=keys) for name in sorted(topics)]
+    described = admin.describe_configs(resources, config_filter="all") if resources else {}
+    for name, configs in described.get("topic", {}).items():
+        for key, wanted in KEPT_FOR_EVER.items():
+            found = configs[key]["value"]
+            if found != wanted:
+                raise WrongTopics(
+                    f"The topic {name} has {key}={found}: it would lose events, which are kept for ever. "
+                    f"Set it to {wanted} with kafka-configs, then start again."
+                )

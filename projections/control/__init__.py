@@ -1,0 +1,1 @@
+"""What controls the read models: shares with epoch and lease, workers, held events, versions, status."""

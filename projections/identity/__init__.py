@@ -1,0 +1,1 @@
+"""The read model `identity`: which parties are one customer (merged, or linked later)."""

@@ -1,0 +1,1 @@
+"""The read model `pipeline`: opportunities, the board, and every version of each for as-of questions."""

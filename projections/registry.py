@@ -1,0 +1,22 @@
+"""Every read model version that has a folder. A new one is a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from projections.identity.v1.fold import IDENTITY_V1
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.projection import Projection
+
+PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1)
+
+
+def named(name: str, version: int | None = None) -> Projection:
+    """The projection of that name: its version, or the newest. Raises `KeyError` with a sentence."""
+    found = [p for p in PROJECTIONS if p.name == name and version in (None, p.version)]
+    if not found:
+        known = ", ".join(sorted({f"{p.name} (version {p.version})" for p in PROJECTIONS}))
+        raise KeyError(
+            f"There is no projection {name}{f' version {version}' if version else ''}. Known: {known}."
+        )
+    return max(found, key=lambda p: p.version)

@@ -1,0 +1,108 @@
+"""Creates what the read side needs in its database: control tables, a schema per version, shares, views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from projections.projection import Projection
+from projections.registry import PROJECTIONS
+
+CONTROL = Path(__file__).parent / "control" / "schema.sql"
+LOCK = 0x52504A31  # any number that nothing else locks: two installs at once would both create a schema
+WORKER, READER, APP = "rapport_worker", "rapport_reader", "rapport_app"
+
+
+class WrongShares(Exception):
+    """The read side was made for another number of partitions."""
+
+
+def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> None:
+    """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
+
+    One transaction: all of it or nothing. Roles that do not exist get no grants. Raises `WrongShares` where
+    the shares were made for another number of partitions, since no share would see the same parties again.
+    """
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as c:
+            c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            # Quiet: everything here may be there already.
+            c.execute("SET LOCAL client_min_messages = warning")
+            c.execute(CONTROL.read_text())
+            for projection in projections:
+                _install_one(c, projection, partitions)
+            _grant(c, projections)
+    finally:
+        connection.close()
+
+
+def _install_one(c: Cursor, projection: Projection, partitions: int) -> None:
+    c.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (projection.schema,))
+    if c.fetchone() is None:
+        c.execute((projection.folder / "schema.sql").read_text())
+    c.execute(
+        "SELECT count(*) FROM control.share WHERE projection = %s AND version = %s",
+        (projection.name, projection.version),
+    )
+    row = c.fetchone()
+    if row and row[0] not in (0, partitions):
+        raise WrongShares(
+            f"The projection {projection.name} version {projection.version} has {row[0]} shares, "
+            f"but there are {partitions} partitions. Set the number of partitions back, or rebuild it "
+            "into a new version."
+        )
+    c.execute(
+        "INSERT INTO control.share (projection, version, partition) "
+        "SELECT %s, %s, generate_series(0, %s) ON CONFLICT DO NOTHING",
+        (projection.name, projection.version, partitions - 1),
+    )
+    c.execute(
+        "INSERT INTO control.active (projection, version) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (projection.name, projection.version),
+    )
+    c.execute("SELECT version FROM control.active WHERE projection = %s", (projection.name,))
+    row = c.fetchone()
+    if row and row[0] == projection.version:
+        c.execute((projection.folder / "views.sql").read_text())
+
+
+def _grant(c: Cursor, projections: Sequence[Projection]) -> None:
+    schemas = sql.SQL(", ").join(map(sql.Identifier, ["control", *(p.schema for p in projections)]))
+    read = sql.Identifier("read")
+    if _exists(c, WORKER):
+        role = sql.Identifier(WORKER)
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(schemas, read, role))
+        c.execute(
+            sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role)
+        )
+        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
+        # Rows of read models are never deleted; a worker that ends and a held event that is applied are.
+        c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
+        c.execute(sql.SQL("REVOKE INSERT, UPDATE ON control.active FROM {}").format(role))
+    if _exists(c, APP):
+        role = sql.Identifier(APP)
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(schemas, read, role))
+        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {}, {} TO {}").format(schemas, read, role))
+    if _exists(c, READER):
+        role = sql.Identifier(READER)
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(read, role))
+        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
+
+
+def _exists(c: Cursor, role: str) -> bool:
+    c.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    return c.fetchone() is not None
+
+
+def is_installed(connection: Connection) -> bool:
+    """Whether the control tables are there at all."""
+    with connection.cursor() as c:
+        c.execute("SELECT to_regclass('control.share') IS NOT NULL")
+        row = c.fetchone()
+    return bool(row and row[0])

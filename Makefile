@@ -1,0 +1,60 @@
+# `make` lists the targets. Needs Python 3.11 or later, pip and make; everything else is put into .venv here.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+UP_ARGS ?=
+BENCH_ARGS ?=
+TEST_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format lock bench clean
+.SUFFIXES:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: .venv ## import the Maven data into a Rapport started here, compare the figures, stay up until Ctrl-C
+	@exec $(BIN)/rapport demo $(DEMO_ARGS)
+
+up: .venv ## start everything on this machine, without data, and stay up until Ctrl-C
+	@exec $(BIN)/rapport up $(UP_ARGS)
+
+test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: .venv ## ruff, mypy --strict, the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv ## format the code and sort its imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv ## write requirements.lock, with hashes, from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras --no-header \
+		pyproject.toml -o requirements.lock
+
+bench: .venv ## measure append, relay and live projection beside their references
+	@exec $(BIN)/rapport bench $(BENCH_ARGS)
+
+clean: .venv ## remove data, logs and secrets in .rapport; refused while Rapport or its tests run
+	@$(BIN)/python -m deploy.local.clean
+
+.venv: $(VENV)/stamp ## install what requirements.lock and pyproject.toml name; done again when they change
+
+# Installed over what is there: something that runs from it keeps running.
+$(VENV)/stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Rapport needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+			"Install one and name it: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@echo "Installing into $(VENV) what requirements.lock names, with hashes (about a minute; only when it changes)."
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "Python's venv module is incomplete here; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,108 @@
+"""Reading your own writes: a read that sends a command's position waits until the read models have passed it.
+
+The wait is bounded, and it holds no thread: while anybody waits, one query every few milliseconds serves all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from fastapi import Header, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from api.problems import Problem
+from api.reading import positions
+from api.services import Services
+
+EVERY: Final = 0.02
+"""Seconds between two looks while somebody waits."""
+
+LONGEST_WAIT: Final = 10_000
+USUAL_WAIT: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """What a read was promised: `stale` when it asked for a position that was not reached in time."""
+
+    token: int | None
+    stale: bool
+
+
+class Visibility:
+    """How far the read models are, looked up at most every `EVERY` seconds for all who wait."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = asyncio.Lock()
+        self._looked = -1.0
+        self._positions: dict[str, int] = {}
+
+    async def reached(self, projections: Sequence[str], position: int, seconds: float) -> bool:
+        """Waits at most `seconds` until all `projections` have passed `position`; whether they have."""
+        deadline = time.monotonic() + seconds
+        while True:
+            known = await self._look()
+            if all(known.get(name, 0) >= position for name in projections):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(EVERY)
+
+    async def _look(self) -> dict[str, int]:
+        asked = time.monotonic()
+        async with self._lock:
+            # Whoever waited for the lock takes what was looked up meanwhile.
+            if self._looked < asked:
+                started = time.monotonic()
+                self._positions = await run_in_threadpool(positions, self._services.read_pool)
+                self._looked = started
+            return self._positions
+
+
+def consistent(*projections: str) -> type[Consistency] | object:
+    """A dependency: waits for the caller's `Consistency-Token` where one was sent."""
+
+    async def wait(
+        request: Request,
+        consistency_token: Annotated[
+            str | None,
+            Header(
+                description="The `consistency_token` of a command: the read waits until it sees that change.",
+                examples=["1042"],
+                max_length=19,
+            ),
+        ] = None,
+        wait_ms: Annotated[
+            int, Query(ge=0, le=LONGEST_WAIT, description="The longest wait in milliseconds.")
+        ] = USUAL_WAIT,
+        on_timeout: Annotated[
+            Literal["error", "stale"],
+            Query(description="`error`: 503 when the wait was too short. `stale`: what there is, marked so."),
+        ] = "error",
+    ) -> Consistency:
+        if consistency_token is None:
+            return Consistency(None, False)
+        if not (consistency_token.isascii() and consistency_token.isdecimal()):
+            raise Problem(
+                "malformed",
+                "The Consistency-Token is none that a command's answer gave. "
+                "Send it unchanged, or leave it out.",
+            )
+        token = int(consistency_token)
+        visibility: Visibility = request.app.state.visibility
+        if await visibility.reached(projections, token, wait_ms / 1000):
+            return Consistency(token, False)
+        if on_timeout == "stale":
+            return Consistency(token, True)
+        raise Problem(
+            "not-yet-visible",
+            f"The change at position {token} was not visible here within {wait_ms} ms. "
+            "Repeat the read, or send on_timeout=stale to get what there is.",
+        )
+
+    return wait

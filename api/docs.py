@@ -1,0 +1,31 @@
+"""The interactive OpenAPI page at `/docs`, with its scripts from this machine: it works without a network."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+_ASSETS = "/docs/assets"
+
+
+def add_docs(app: FastAPI) -> None:
+    """Adds the page and its assets, which come with the package `fastapi-offline`."""
+
+    @app.get("/docs", include_in_schema=False)
+    def page() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=f"{app.title}: HTTP API",
+            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{_ASSETS}/favicon.png",
+            swagger_ui_parameters={
+                "persistAuthorization": True,
+                "displayRequestDuration": True,
+                "validatorUrl": None,  # the default asks a server on the internet
+            },
+        )
+
+    app.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")

@@ -1,0 +1,62 @@
+"""What every read answer says about itself: where it comes from and how fresh it is."""
+
+from __future__ import annotations
+
+import psycopg2
+from pydantic import BaseModel, Field
+
+from api.consistency import Consistency
+from api.reading import Reading
+from api.services import Services
+from commands.store.pool import PoolBusy
+
+
+class Lag(BaseModel):
+    """How far the read models stand behind the event store."""
+
+    events: int | None = Field(
+        description="Positions between the read models and the store's newest; null while the store is away."
+    )
+    seconds: float | None = Field(
+        description="Age of the oldest change not yet applied; 0 when there is none, null when unknown."
+    )
+
+
+class Meta(BaseModel):
+    """Where an answer comes from and how fresh it is."""
+
+    projection: str = Field(examples=["pipeline"])
+    version: int = Field(description="Version of the read model.", examples=[1])
+    position: int = Field(
+        description="Every event up to this position is in the answer (the least of the models used)."
+    )
+    lag: Lag
+    stale: bool = Field(description="True when the change that Consistency-Token asked for is missing.")
+    held: int = Field(
+        description="Events that could not be applied and wait for an operator; what they changed is missing."
+    )
+
+
+def meta_of(services: Services, look: Reading, consistency: Consistency) -> Meta:
+    """The `meta` of an answer made from `look`."""
+    return Meta(
+        projection=look.projection,
+        version=look.version,
+        position=look.position,
+        lag=_lag(services, look.position),
+        stale=consistency.stale,
+        held=look.held,
+    )
+
+
+def _lag(services: Services, position: int) -> Lag:
+    """Reads go on while the event store is away: then the lag is not known, and says so."""
+    try:
+        head = services.head()
+        if head <= position:
+            return Lag(events=0, seconds=0.0)
+        oldest = services.recorded_behind(position)
+    except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolBusy):
+        return Lag(events=None, seconds=None)
+    seconds = None if oldest is None else max(0.0, (services.clock() - oldest).total_seconds())
+    return Lag(events=head - position, seconds=seconds)

@@ -1,0 +1,137 @@
+"""Errors as RFC 9457 problems: one table, permanent types, sentences that say fact, cause and next act.
+
+`type` is `urn:rapport:problem:<code>`; codes are never renamed. `detail` quotes ids, names of fields and
+times, never other values that a caller sent and never a stack trace, so that nothing personal is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from domain import errors
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE: Final = "urn:rapport:problem:{code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a class of errors is answered.
+
+    `members` are attributes of the error that become extension members; `retry_after` is in seconds.
+    """
+
+    status: int
+    title: str
+    members: tuple[str, ...] = ()
+    retry_after: int | None = None
+
+
+DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
+    errors.DomainError: Kind(409, "Refused"),
+    errors.NotFound: Kind(404, "Not found"),
+    errors.Invalid: Kind(422, "Not valid"),
+    errors.MoveRefused: Kind(409, "Move refused", ("state", "move", "allowed")),
+    errors.TimeRefused: Kind(422, "Time refused", ("named", "bound")),
+    errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
+    errors.AlreadyClaimed: Kind(409, "External id taken", ("id",)),
+    errors.KeyReused: Kind(422, "Idempotency-Key reused"),
+    errors.RequestInProgress: Kind(409, "Request in progress", retry_after=2),
+    errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),
+    errors.UnknownEventType: Kind(500, "Unknown event type"),
+    errors.Undecodable: Kind(500, "Undecodable event"),
+}
+"""Every class of `domain/errors.py`; a class that is missing here fails a test."""
+
+API: Final[Mapping[str, Kind]] = {
+    "malformed": Kind(400, "Malformed request"),
+    "page-token": Kind(400, "Page token refused"),
+    "unauthenticated": Kind(401, "Not authenticated"),
+    "scope-missing": Kind(403, "Scope missing"),
+    "no-such-address": Kind(404, "No such address"),
+    "method-not-allowed": Kind(405, "Method not allowed"),
+    "body-too-large": Kind(413, "Body too large"),
+    "query-too-long": Kind(414, "Query too long"),
+    "media-type": Kind(415, "Unsupported media type"),
+    "validation": Kind(422, "Not valid"),
+    "unknown-parameter": Kind(422, "Unknown parameter"),
+    "precondition-required": Kind(428, "Precondition required"),
+    "rate-limited": Kind(429, "Too many requests", retry_after=1),
+    "headers-too-large": Kind(431, "Headers too large"),
+    "internal": Kind(500, "Internal error"),
+    "unavailable": Kind(503, "Unavailable", retry_after=2),
+    "not-yet-visible": Kind(503, "Not yet visible", retry_after=1),
+}
+"""What the API itself refuses, by code."""
+
+
+class Problem(HTTPException):
+    """A refusal by the API itself; `code` is a key of `API`, `members` become extension members.
+
+    It is an `HTTPException` because the framework hands on only those when they are raised while it reads a
+    body; any other error becomes a 400 there.
+    """
+
+    def __init__(
+        self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
+    ) -> None:
+        super().__init__(API[code].status, detail, headers)
+        self.code, self.members = code, members
+
+    def response(self, correlation: str | None = None) -> Response:
+        """The answer that tells it."""
+        return _respond(API[self.code], self.code, self.detail, self.members, self.headers or {}, correlation)
+
+
+def kind_of(error: errors.DomainError) -> Kind:
+    """The table's row for an error: that of its class, or of the nearest class above it."""
+    return next(DOMAIN[c] for c in type(error).__mro__ if c in DOMAIN)
+
+
+def domain_response(error: errors.DomainError, correlation: str | None = None) -> Response:
+    """The answer to a refused command or an unknown record."""
+    kind = kind_of(error)
+    members = {name: getattr(error, name) for name in kind.members if hasattr(error, name)}
+    return _respond(kind, error.code, str(error), members, {}, correlation)
+
+
+def _respond(
+    kind: Kind,
+    code: str,
+    detail: str,
+    members: Mapping[str, object],
+    headers: Mapping[str, str],
+    correlation: str | None,
+) -> Response:
+    body: dict[str, Any] = {
+        "type": TYPE.format(code=code),
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "code": code,
+    }
+    if correlation is not None:
+        body["correlation_id"] = correlation
+    body |= members
+    sent = dict(headers)
+    if kind.retry_after is not None:
+        sent.setdefault("Retry-After", str(kind.retry_after))
+    return Response(
+        orjson.dumps(body, default=_plain, option=orjson.OPT_UTC_Z),
+        status_code=kind.status,
+        media_type=MEDIA_TYPE,
+        headers=sent,
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"a problem cannot carry a {type(value).__name__}")

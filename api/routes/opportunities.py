@@ -1,0 +1,181 @@
+"""Reading opportunities: one, and the list with filters, order and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from api import filters as declared
+from api.auth import requires
+from api.consistency import Consistency, consistent
+from api.meta import Meta, meta_of
+from api.pages import Page, PageTokens
+from api.query import declared_only
+from api.reading import Reading, reading
+from api.services import Services
+from api.shapes import Instant, MoneyOut, Number
+from domain.errors import NotFound
+from projections.identity.v1.queries import Identity
+from projections.pipeline.v1.queries import Filter, Opportunities, Order
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["opportunities"],
+    dependencies=[Depends(requires("crm:read")), Depends(declared_only)],
+)
+
+FIELDS: Final[Mapping[str, declared.FieldType]] = {
+    "pipeline": declared.WORD,
+    "stage": declared.WORD,
+    "outcome": declared.WORD,
+    "owner_id": declared.ID,
+    "customer_id": declared.ID,
+    "product_id": declared.ID,
+    "forecast_category": declared.WORD,
+    "lost_reason": declared.WORD,
+    "currency": declared.WORD,
+    "amount": declared.DECIMAL,
+    "probability": declared.PERCENT,
+    "expected_close": declared.DAY,
+    "opened_at": declared.TIME,
+    "closed_at": declared.TIME,
+    "stage_entered_at": declared.TIME,
+    "updated_at": declared.TIME,
+}
+ORDERS: Final = ("updated_at", "amount", "opened_at", "closed_at", "expected_close", "stage", "id")
+_NEWEST_FIRST: Final = (Order("updated_at", descending=True),)
+_LISTING: Final = "opportunities"
+_NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
+"""What may differ from page to page; all else belongs to the list and is bound to its tokens."""
+
+
+class LineItem(BaseModel):
+    """One product of an opportunity."""
+
+    product_id: UUID
+    quantity: Number
+    price: dict[str, str]
+    discount: Number
+
+
+class Opportunity(BaseModel):
+    """An opportunity as the read model holds it."""
+
+    id: UUID
+    version: int = Field(description="Also the ETag: send it as If-Match with the next change.")
+    pipeline: str = Field(examples=["maven"])
+    stage: str = Field(examples=["engaging"])
+    outcome: str = Field(description="open, won or lost.", examples=["open"])
+    probability: int = Field(description="Percent.", examples=[50])
+    probability_overridden: bool
+    amount: MoneyOut | None
+    customer_id: UUID | None = Field(description="As it was linked; merges are followed by filters.")
+    owner_id: UUID | None
+    product_id: UUID | None
+    team: list[UUID]
+    products: list[LineItem]
+    forecast_category: str
+    expected_close: date | None
+    opened_at: Instant
+    stage_entered_at: Instant
+    closed_at: Instant | None
+    lost_reason: str | None
+    competitor: str | None
+    imported: bool
+    updated_at: Instant
+    position: int = Field(description="Position of its last event in the store.")
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self:
+        """From a row of the query."""
+        taken = {name: row[name] for name in cls.model_fields if name not in ("amount", "team", "products")}
+        return cls(amount=MoneyOut.of(row), team=row["team"] or [], products=row["products"] or [], **taken)
+
+
+class OneOpportunity(BaseModel):
+    """One opportunity."""
+
+    opportunity: Opportunity
+    meta: Meta
+
+
+class OpportunityPage(BaseModel):
+    """A page of opportunities."""
+
+    opportunities: list[Opportunity]
+    next_page_token: str | None = Field(
+        description="Gives the next page when sent as page_token; null at the end."
+    )
+    meta: Meta
+
+
+@router.get(
+    "/opportunities",
+    summary="List opportunities",
+    openapi_extra={"parameters": [*declared.parameters(FIELDS), declared.order_parameter(ORDERS)]},
+)
+def list_opportunities(
+    request: Request,
+    consistency: Annotated[Consistency, Depends(consistent("pipeline", "identity"))],
+    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
+    page_token: Annotated[str | None, Query(description="From the page before.", max_length=4000)] = None,
+) -> OpportunityPage:
+    """Newest change first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds
+    what belongs to customers merged into that one."""
+    services: Services = request.app.state.services
+    tokens: PageTokens = request.app.state.tokens
+    sent = {name: text for name, text in request.query_params.items() if name not in _NO_ARGUMENTS}
+    with reading(services, "pipeline", "identity") as look:
+        page = (
+            Page(sent, None) if page_token is None else tokens.open(page_token, _LISTING, look.version, sent)
+        )
+        found = Opportunities(look.connection).list(
+            _following_merges(declared.filters(page.arguments, FIELDS), look),
+            declared.orders(page.arguments.get("order_by"), ORDERS, _NEWEST_FIRST),
+            page_size,
+            page.after,
+        )
+    token = None
+    if found.after is not None:
+        token = tokens.seal(_LISTING, look.version, page.arguments, found.after)
+    return OpportunityPage(
+        opportunities=[Opportunity.of(row) for row in found.rows],
+        next_page_token=token,
+        meta=meta_of(services, look, consistency),
+    )
+
+
+@router.get("/opportunities/{opportunity_id:uuid}", summary="Get an opportunity")
+def get_opportunity(
+    request: Request,
+    response: Response,
+    opportunity_id: UUID,
+    consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
+) -> OneOpportunity:
+    """The opportunity as it is now; its version is the `ETag`."""
+    services: Services = request.app.state.services
+    with reading(services, "pipeline") as look:
+        row = Opportunities(look.connection).get(opportunity_id)
+    if row is None:
+        raise NotFound("opportunity", opportunity_id)
+    response.headers["ETag"] = f'"{row["version"]}"'
+    return OneOpportunity(opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency))
+
+
+def _following_merges(found: list[Filter], look: Reading) -> list[Filter]:
+    """Customer filters widened to all parties that are the same customer now."""
+    identity = Identity(look.connection)
+    wide: list[Filter] = []
+    for one in found:
+        if one.field == "customer_id":
+            customers = one.value if one.op == "in" else [one.value]
+            members = {party for customer in customers for party in identity.members(customer)}
+            wide.append(Filter("customer_id", "in", sorted(members)))
+        else:
+            wide.append(one)
+    return wide

@@ -1,0 +1,145 @@
+"""Sending a command: preconditions, idempotency keys, context, and the answer made of what was recorded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import orjson
+from commands.context import Context
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel, Field
+
+from api.context import correlation_of
+from api.problems import Problem
+from api.services import Services
+from api.validation import Body
+from domain.events.event import Actor
+
+_ETAG: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class Recorded(BaseModel):
+    """What a command changed."""
+
+    id: UUID
+    version: int = Field(description="Version of the record afterwards; also the ETag.")
+    ids: list[UUID] = Field(description="All records that the command changed, this one among them.")
+    consistency_token: str = Field(
+        description="Send it as Consistency-Token with a read that must see this change.", examples=["1042"]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What `If-Match` says: a version, or None for `*` (whatever version there is)."""
+
+    version: int | None
+
+
+def if_match(
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The ETag last read, in quotes; `*` for whatever version there is. Without it: 428.",
+            examples=['"3"'],
+        ),
+    ] = None,
+) -> Precondition:
+    """The precondition of a change to one record.
+
+    Raises `Problem`: `precondition-required` (428) without one, `malformed` (400) for one that is no ETag of
+    ours.
+    """
+    if if_match is None:
+        raise Problem(
+            "precondition-required",
+            'The change names no version. Send If-Match with the ETag last read, such as If-Match: "3", '
+            "so that nobody's change is overwritten unseen.",
+        )
+    sent = if_match.strip()
+    if sent == "*":
+        return Precondition(None)
+    found = _ETAG.fullmatch(sent)
+    if found is None:
+        raise Problem(
+            "malformed",
+            'If-Match is no ETag of this API. Send the ETag of the last answer unchanged, quotes included: "3".',
+        )
+    return Precondition(int(found[1]))
+
+
+def idempotency_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="1 to 200 visible ASCII characters, new for each new request. Repeated with the same "
+            "request it gives the same answer and changes nothing.",
+            examples=["6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11"],
+        ),
+    ] = None,
+) -> str | None:
+    """The caller's key. Raises `Problem` (`malformed`)."""
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+        raise Problem(
+            "malformed",
+            "The Idempotency-Key must be 1 to 200 visible ASCII characters. Send a UUID, for example.",
+        )
+    return idempotency_key
+
+
+IfMatch = Annotated[Precondition, Depends(if_match)]
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
+
+
+def send(
+    request: Request,
+    response: Response,
+    command: Any,
+    body: Body | None,
+    *,
+    key: str | None,
+    precondition: Precondition | None = None,
+) -> Recorded:
+    """Executes a command for the caller and fills the answer's headers.
+
+    A replayed answer is the first one, with `Idempotent-Replayed: true` beside it. Raises domain errors.
+    """
+    services: Services = request.app.state.services
+    caller = request.state.key
+    context = Context(
+        # A key is a program's credential, whoever it acts for.
+        actor=Actor(id=caller.principal, kind="service_account"),
+        correlation=correlation_of(request.scope),
+        cause=None,
+        now=services.clock(),
+        new_id=services.new_id,
+    )
+    outcome = services.commands.execute(
+        command,
+        context,
+        expected_version=precondition.version if precondition else None,
+        key=key,
+        request=_canonical(request, precondition, body),
+    )
+    response.headers["ETag"] = f'"{outcome.version}"'
+    response.headers["Consistency-Token"] = str(outcome.position)
+    if outcome.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return Recorded(
+        id=outcome.id,
+        version=outcome.version,
+        ids=list(outcome.ids),
+        consistency_token=str(outcome.position),
+    )
+
+
+def _canonical(request: Request, precondition: Precondition | None, body: Body | None) -> bytes:
+    """What makes two requests the same: method, path, precondition, and the body's values as they were read,
+    so that spaces and the order of members do not matter."""
+    expected = None if precondition is None else [precondition.version]
+    values = None if body is None else body.model_dump(mode="json", exclude_unset=True)
+    return orjson.dumps([request.method, request.url.path, expected, values], option=orjson.OPT_SORT_KEYS)

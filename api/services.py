@@ -1,0 +1,69 @@
+"""Everything the API is given; `deploy/wiring.py` builds it, tests build their own."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from commands.bus import Commands
+from commands.store.application import Crm
+
+from commands.access import ApiKeys
+from commands.store.pool import Pool
+from domain.pipelines import Pipelines
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _not_known(_: int) -> datetime | None:
+    return None
+
+
+def _nothing_missing() -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLimits:
+    """What one request, and one key, may cost.
+
+    Sizes are bytes; `rate` and `refused_rate` are in the notation of the `limits` library, counted by this
+    process: `rate` per API key, `refused_rate` per client address for requests without a valid key.
+    """
+
+    body: int = 1024 * 1024
+    headers: int = 16 * 1024
+    query: int = 8 * 1024
+    rate: str = "1000/second"
+    refused_rate: str = "50/second"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the routes work with.
+
+    `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store,
+    `recorded_behind` when the first event behind a position was recorded. `ready` names, in
+    sentences, what keeps this process from serving; empty when nothing does. `draining` is set when the
+    process is about to stop: `/readyz` then says so, while requests under way are still answered.
+    """
+
+    commands: Commands
+    crm: Crm
+    read_pool: Pool
+    api_keys: ApiKeys
+    pipelines: Pipelines
+    token_key: bytes
+    head: Callable[[], int]
+    recorded_behind: Callable[[int], datetime | None] = _not_known
+    ready: Callable[[], Sequence[str]] = _nothing_missing
+    limits: ApiLimits = field(default_factory=ApiLimits)
+    clock: Callable[[], datetime] = _now
+    new_id: Callable[[], UUID] = uuid.uuid4
+    draining: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,63 @@
+"""Values as they stand in JSON answers and requests: money, instants, references."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
+
+from api.validation import Body, Word
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without an exponent and without zeros at its end: `1054`, `0.1`."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_utc)]
+"""An instant in answers: RFC 3339, UTC, `Z`."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""An instant in requests: RFC 3339 with any zone."""
+
+Number = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
+"""A decimal as a string, since JSON's numbers lose digits in many clients."""
+
+Amount = Annotated[Decimal, Field(max_digits=24, decimal_places=6)]
+
+
+class MoneyOut(BaseModel):
+    """An amount with its currency; `rate` leads to the reporting currency."""
+
+    amount: Number = Field(examples=["1054"])
+    currency: str = Field(examples=["USD"])
+    rate: Number | None = Field(examples=["1"])
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Self | None:
+        """From the columns amount, currency, rate; None where there is no amount."""
+        if row["amount"] is None:
+            return None
+        return cls(amount=row["amount"], currency=row["currency"], rate=row["rate"])
+
+
+class MoneyIn(Body):
+    """An amount (a string, not negative), its ISO 4217 currency, and the rate where sums need one."""
+
+    amount: Amount = Field(examples=["1054.00"])
+    currency: Annotated[Word, Field(max_length=3, examples=["USD"])]
+    rate: Amount | None = Field(default=None, description="To the reporting currency; 1 where left out.")
+
+
+class ReferenceIn(Body):
+    """How another system calls the record; one record per source and external id."""
+
+    source: Word = Field(examples=["erp"])
+    external_id: Word = Field(examples=["4711"])

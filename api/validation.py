@@ -1,0 +1,62 @@
+"""Requests that do not fit their schema, as problems that name the field and never quote its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from api.problems import Problem
+
+_MOST: Final = 20
+
+
+def _no_control(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not hold the character NUL")
+    return text
+
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_control)]
+"""A short text without control characters, which neither the database nor a log could hold."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(_no_nul)]
+"""Free text, lines allowed; without NUL, which PostgreSQL cannot store."""
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, since a misspelt one would be lost silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def validation_problem(error: RequestValidationError) -> Problem:
+    """The 422 that lists, for at most 20 fields, where and what; never the value."""
+    found = error.errors()
+    items = [{"field": _field(e["loc"]), "reason": _reason(e)} for e in found[:_MOST]]
+    first = items[0] if items else {"field": "request", "reason": "it does not fit its schema"}
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return Problem(
+        "validation",
+        f"{first['field']}: {first['reason']}{more}. Nothing was changed. Correct the request; /docs shows "
+        "what it takes.",
+        errors=items,
+    )
+
+
+def _field(location: Sequence[Any]) -> str:
+    """`body.amount.currency`, `query.page_size`, `header.If-Match`; at most 100 characters."""
+    return ".".join(str(part) for part in location)[:100] or "request"
+
+
+def _reason(error: dict[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:].rstrip(".")[:300]

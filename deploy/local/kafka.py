@@ -18,7 +18,7 @@ from deploy.local.errors import LocalServiceError
 from deploy.local.jars import ensure_jars
 from deploy.local.lock import FolderLock
 from deploy.local.ports import HOST, free_port, require_free
-from deploy.local.process import NOT_STARTED, GuardedProcess, tail
+from deploy.local.process import NOT_STARTED, GuardedProcess, gist, tail
 
 START_SECONDS = 90.0
 STARTED = b"Kafka Server started"
@@ -204,7 +204,7 @@ class LocalKafka:
         if done.returncode != 0:
             raise LocalServiceError(
                 f"Apache Kafka's data folder {self.data} could not be made; its StorageTool says: "
-                f"{(done.stderr or done.stdout).strip()[-1000:]}"
+                f"{gist(done.stderr or done.stdout)}"
             )
         fresh.rename(self.data)
 

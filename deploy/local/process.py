@@ -16,13 +16,18 @@ LOG_LIMIT = 20 * 1024 * 1024  # bytes; a longer log is moved aside when its proc
 
 
 def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a log file; empty where there is none."""
+    """The last lines of a log file, empty where there is none."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16 * 1024))
-        text = file.read().decode("utf-8", "replace")
-    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+        file.seek(max(0, log.stat().st_size - 64 * 1024))
+        return gist(file.read().decode("utf-8", "replace"), lines)
+
+
+def gist(text: str, lines: int = 8) -> str:
+    """The last lines without the frames of Java's stack traces, which would push the cause out of sight."""
+    said = [line for line in text.splitlines() if line.strip() and not line.startswith(("\tat ", "\t..."))]
+    return "\n".join(said[-lines:])
 
 
 def alive(process: psutil.Process) -> bool:

@@ -1,0 +1,127 @@
+"""The application: loads aggregates by replay and records events, with refusals as domain errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import IntegrityError, OperationalError, Recording
+from eventsourcing.utils import Environment, EnvType
+
+from commands.store.claims import Claim
+from commands.store.idempotency import IdempotencyRow
+from commands.store.mapper import EventMapper
+from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.refusals import refusal
+from domain.aggregate import Aggregate, Evolve, replay
+from domain.errors import NotFound
+from domain.events.event import Event
+
+A = TypeVar("A", bound=Aggregate)
+T = TypeVar("T")
+
+
+class Crm(Application[UUID]):
+    """The library's application on our recorder and mapper.
+
+    `Application.save` and `repository` work as the library says; `record` and `load` say the same in the
+    domain's terms.
+    """
+
+    name = "rapport"
+
+    def __init__(self, *, recorder: PostgresApplicationRecorder, mapper: EventMapper) -> None:
+        self._given_recorder = recorder
+        self._given_mapper = mapper
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:  # noqa: ARG002
+        """An empty one: the library would merge the process environment, and any `CIPHER_KEY` in it."""
+        return Environment(name, {})
+
+    def construct_mapper(self) -> EventMapper:
+        """The mapper that was given."""
+        return self._given_mapper
+
+    def construct_recorder(self) -> PostgresApplicationRecorder:
+        """The recorder that was given."""
+        return self._given_recorder
+
+    def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None) -> A:
+        """The aggregate, now or as of `version`. Raises `NotFound`, which calls it `what`."""
+        found = self._replay(evolve, id, version)
+        if found is None:
+            raise NotFound(what, id)
+        return found
+
+    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
+        """The aggregate, or None where it has no event."""
+        return self._replay(evolve, id, None)
+
+    def record(
+        self,
+        events: Sequence[Event],
+        *,
+        claims: Sequence[Claim] = (),
+        idempotency: IdempotencyRow | None = None,
+    ) -> list[int]:
+        """Appends events, claims and the idempotency row, all or nothing; the events' positions.
+
+        Raises `ConcurrentChange` when somebody appended to one of the aggregates first, `AlreadyClaimed`,
+        `KeyReused`, `EventTooLarge`, and `RequestInProgress` when a request with the same key and content
+        is running or has just ended: then `Idempotency.find` has its answer, or will soon.
+        """
+        return self._refused(
+            lambda: [recording.notification.id for recording in self._save(events, claims, idempotency)],
+            events,
+            claims,
+            idempotency,
+        )
+
+    def record_bulk(self, events: Sequence[Event], claims: Sequence[Claim] = ()) -> list[int]:
+        """Appends at most 10,000 events with their claims through COPY, all or nothing; their positions.
+
+        Raises as `record` does.
+        """
+        stored = self._given_mapper.to_stored_events(events)
+        return self._refused(lambda: self._given_recorder.insert_bulk(stored, claims), events, claims, None)
+
+    def _save(
+        self, events: Sequence[Event], claims: Sequence[Claim], idempotency: IdempotencyRow | None
+    ) -> list[Recording[UUID]]:
+        return self.save(
+            *cast("Sequence[DomainEventProtocol[UUID]]", events), claims=claims, idempotency=idempotency
+        )
+
+    def _refused(
+        self,
+        append: Callable[[], T],
+        events: Sequence[Event],
+        claims: Sequence[Claim],
+        idempotency: IdempotencyRow | None,
+    ) -> T:
+        try:
+            return append()
+        except (IntegrityError, OperationalError) as error:
+            told = refusal(
+                error,
+                self._given_recorder.pool,
+                versions=[(event.originator_id, event.originator_version) for event in events],
+                claims=claims,
+                idempotency=idempotency,
+            )
+            if told is None:
+                raise
+            raise told from error
+
+    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None) -> A | None:
+        def project(state: A | None, events: Iterable[Event]) -> A | None:
+            return replay(evolve, state, events)
+
+        try:
+            return self.repository.get(id, version=version, projector_func=project)
+        except AggregateNotFoundError:
+            return None

@@ -1,0 +1,36 @@
+"""The driver's errors as the eventsourcing library's, so that its contract holds for our recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg2
+from eventsourcing import persistence
+
+_TRANSLATED: Final = (
+    (psycopg2.IntegrityError, persistence.IntegrityError),
+    (psycopg2.DataError, persistence.DataError),
+    (psycopg2.OperationalError, persistence.OperationalError),
+    (psycopg2.InternalError, persistence.InternalError),
+    (psycopg2.ProgrammingError, persistence.ProgrammingError),
+    (psycopg2.NotSupportedError, persistence.NotSupportedError),
+    (psycopg2.DatabaseError, persistence.DatabaseError),
+    (psycopg2.InterfaceError, persistence.InterfaceError),
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises the library's error for the driver's, which stays its cause.
+
+    The text is the server's primary message alone: its detail would quote values.
+    """
+    try:
+        yield
+    except psycopg2.Error as error:
+        for ours, theirs in _TRANSLATED:
+            if isinstance(error, ours):
+                raise theirs(error.diag.message_primary or str(error)) from error
+        raise persistence.PersistenceError(str(error)) from error

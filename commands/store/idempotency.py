@@ -1,0 +1,138 @@
+"""Idempotency: one answer for a key and its request, written with the events it led to.
+
+Rows hold HMACs of key and request and what the answer is rendered from: status, ids, versions, the problem's
+code. Positions never change once given, so they are looked up instead of stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from commands.store.pool import Pool
+from domain.errors import KeyReused
+
+EXPIRY: Final = timedelta(hours=24)
+WAIT_MILLISECONDS: Final = 2000
+"""How long a second request waits for the first one with its key."""
+
+# An expired row does not count: it makes room in the same transaction. Of two that take it over, the second
+# waits for the first's row and then meets its key.
+INSERT: Final = f"""
+    SET LOCAL lock_timeout = {WAIT_MILLISECONDS};
+    DELETE FROM store.idempotency WHERE principal = %s AND key_hmac = %s AND expires <= now();
+    INSERT INTO store.idempotency (principal, key_hmac, request_hmac, status, answer, expires)
+    VALUES (%s, %s, %s, %s, %s, now() + %s);
+    SET LOCAL lock_timeout TO DEFAULT;
+"""  # noqa: S608  # a number of ours
+_FIND: Final = """
+    SELECT i.request_hmac, i.status, i.answer,
+           (SELECT coalesce(array_agg(e.position ORDER BY named.number), '{}')
+              FROM ROWS FROM (jsonb_array_elements_text(i.answer -> 'ids'),
+                              jsonb_array_elements_text(i.answer -> 'versions'))
+                   WITH ORDINALITY AS named (id, version, number)
+              JOIN store.event e ON e.aggregate_id = named.id::uuid AND e.version = named.version::int)
+      FROM store.idempotency i
+     WHERE i.principal = %s AND i.key_hmac = %s AND i.expires > now()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an answer is rendered from: HTTP status, then for each event (or record) its id, version and
+    position, and the code of the problem, if it was one."""
+
+    status: int
+    ids: tuple[UUID, ...] = ()
+    versions: tuple[int, ...] = ()
+    positions: tuple[int, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IdempotencyRow:
+    """One row, ready to be written with the events. `answer` is JSON; `expiry` counts from the writing."""
+
+    principal: UUID
+    key_hmac: bytes
+    request_hmac: bytes
+    status: int
+    answer: str
+    expiry: timedelta
+
+    def parameters(self) -> tuple[Any, ...]:
+        """The parameters of `INSERT`."""
+        key = (self.principal, self.key_hmac)
+        return (*key, *key, self.request_hmac, self.status, self.answer, self.expiry)
+
+
+class Idempotency:
+    """Finds earlier answers. `hmac_key` (32 bytes or more) hides keys and requests."""
+
+    def __init__(self, pool: Pool, hmac_key: bytes, *, expiry: timedelta = EXPIRY) -> None:
+        if len(hmac_key) < 32:
+            raise ValueError("the key that hides idempotency keys needs at least 32 bytes")
+        self._pool = pool
+        self._hmac_key = hmac_key
+        self._expiry = expiry
+
+    def find(self, principal: UUID, key: str, request: bytes) -> Answer | None:
+        """The answer given to this key and request, or None. Raises `KeyReused` for another request."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_FIND, (principal, self._key(key)))
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        request_hmac, status, answer, positions = row
+        if not hmac.compare_digest(bytes(request_hmac), self._request(request)):
+            raise KeyReused
+        return Answer(
+            status=status,
+            ids=tuple(UUID(id) for id in answer["ids"]),
+            versions=tuple(answer["versions"]),
+            positions=tuple(positions),
+            problem=answer["problem"],
+        )
+
+    def row(self, principal: UUID, key: str, request: bytes, answer: Answer) -> IdempotencyRow:
+        """The row to write with the events of `answer`; positions are not known yet and not needed."""
+        if len(answer.ids) != len(answer.versions):
+            raise ValueError("an answer names as many versions as ids")
+        return IdempotencyRow(
+            principal=principal,
+            key_hmac=self._key(key),
+            request_hmac=self._request(request),
+            status=answer.status,
+            answer=_json(answer.ids, answer.versions, answer.problem),
+            expiry=self._expiry,
+        )
+
+    def purge(self, limit: int = 10_000) -> int:
+        """Removes at most `limit` expired rows; how many it removed."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM store.idempotency WHERE ctid = ANY (ARRAY("
+                "SELECT ctid FROM store.idempotency WHERE expires <= now() LIMIT %s))",
+                (limit,),
+            )
+            return cursor.rowcount
+
+    def _key(self, key: str) -> bytes:
+        return self._hmac(b"key\x1f" + key.encode())
+
+    def _request(self, request: bytes) -> bytes:
+        return self._hmac(b"request\x1f" + request)
+
+    def _hmac(self, text: bytes) -> bytes:
+        return hmac.new(self._hmac_key, text, hashlib.sha256).digest()
+
+
+def _json(ids: Sequence[UUID], versions: Sequence[int], problem: str | None) -> str:
+    return orjson.dumps({"ids": ids, "versions": versions, "problem": problem}).decode()

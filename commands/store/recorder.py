@@ -1,0 +1,191 @@
+"""The eventsourcing library's recorders on psycopg2: append without a table lock, read in order.
+
+Positions are unique and ascend within an append; between appends there are gaps, and a lower position can
+become visible after a higher one. Whoever follows the store uses `commands.store.follower`, never
+`select_notifications` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+from psycopg2 import Binary
+from psycopg2.extensions import connection
+
+from commands.store import bulk, claims, idempotency
+from commands.store.bulk import party_of
+from commands.store.claims import Claim
+from commands.store.faults import translated
+from commands.store.idempotency import IdempotencyRow
+from commands.store.mapper import StoredCrmEvent
+from commands.store.pool import Pool
+from commands.store.subscription import SettledSubscription
+
+__all__ = ["PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCrmEvent"]
+
+_INSERT: Final = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES "
+_ROW: Final = "(%s, %s, %s, %s, %s)"
+_SELECT: Final = "SELECT aggregate_id, version, type, event FROM store.event WHERE aggregate_id = %s"
+_NOTIFICATIONS: Final = "SELECT aggregate_id, version, type, event, position FROM store.event WHERE true"
+
+
+class _Recorder(AggregateRecorder):
+    """What both recorders share. They differ in what `insert_events` answers: the library wants that."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The events of one aggregate with versions above `gt` up to `lte`, in order."""
+        statement, values = _SELECT, list[Any]((originator_id,))
+        for condition, value in ((" AND version > %s", gt), (" AND version <= %s", lte)):
+            if value is not None:
+                statement += condition
+                values.append(value)
+        statement += " ORDER BY version DESC" if desc else " ORDER BY version"
+        if limit is not None:
+            statement += " LIMIT %s"
+            values.append(limit)
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(statement, values)
+            return [
+                StoredEvent(originator_id=id, originator_version=version, topic=type, state=bytes(event))
+                for id, version, type, event in cursor.fetchall()
+            ]
+
+    def _insert(
+        self,
+        stored: Sequence[StoredEvent],
+        taken: Sequence[Claim],
+        answered: IdempotencyRow | None,
+    ) -> list[int]:
+        if not stored and not taken and answered is None:
+            return []
+        with translated(), self.pool.connection() as opened:
+            return _append(opened, stored, taken, answered)
+
+
+class PostgresAggregateRecorder(_Recorder):
+    """Records and selects the events of aggregates."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
+        """Appends all or nothing. Raises `IntegrityError` when a version is taken."""
+        self._insert(stored_events, kwargs.get("claims", ()), kwargs.get("idempotency"))
+
+
+class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
+    """Records events and answers their positions."""
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        claims: Sequence[Claim] = (),
+        idempotency: IdempotencyRow | None = None,
+        **kwargs: Any,  # noqa: ARG002  # the library passes its own, as `tracking`
+    ) -> Sequence[int]:
+        """Appends events, claims and the idempotency row, all or nothing, in one round trip; the positions.
+
+        Raises `IntegrityError` when a version, a claim or a key is taken, `OperationalError` after 2 s of
+        waiting for another request with the same key.
+        """
+        return self._insert(stored_events, claims, idempotency)
+
+    def insert_bulk(self, stored: Sequence[StoredEvent], claims: Sequence[Claim] = ()) -> list[int]:
+        """Appends at most 10,000 events with their claims through COPY, all or nothing; the positions in the
+        order of `stored`. Raises `IntegrityError` when a version or a claim is taken."""
+        with translated(), self.pool.connection() as opened:
+            return bulk.append(opened, stored, claims)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """What is visible now, by position. Not for following: see the module's text."""
+        statement, values = _NOTIFICATIONS, list[Any]()
+        after = " AND position >= %s" if inclusive_of_start else " AND position > %s"
+        topic_list = list(topics) if topics else None
+        for condition, value in (
+            (after, start),
+            (" AND position <= %s", stop),
+            (" AND type = ANY (%s)", topic_list),
+        ):
+            if value is not None:
+                statement += condition
+                values.append(value)
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(statement + " ORDER BY position LIMIT %s", [*values, limit])
+            return [
+                Notification(
+                    originator_id=id, originator_version=version, topic=type, state=bytes(event), id=position
+                )
+                for id, version, type, event, position in cursor.fetchall()
+            ]
+
+    def max_notification_id(self) -> int | None:
+        """The highest visible position, None while there is none."""
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute("SELECT max(position) FROM store.event")
+            highest: int | None = cursor.fetchall()[0][0]
+            return highest
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        """Follows the store behind `gt` without missing an event, by polling."""
+        return SettledSubscription(self, self.pool, gt, topics)
+
+
+def _append(
+    opened: connection,
+    stored: Sequence[StoredEvent],
+    taken: Sequence[Claim],
+    answered: IdempotencyRow | None,
+) -> list[int]:
+    """One statement string in autocommit: PostgreSQL makes it one transaction, in one round trip.
+
+    The key comes first: a second request with the same key waits there, before it meets version or claim.
+    """
+    statement, values = "", list[Any]()
+    if answered is not None:
+        statement += idempotency.INSERT
+        values += answered.parameters()
+    if taken:
+        statement += claims.INSERT + ", ".join([claims.ROW] * len(taken)) + ";"
+        for claim in sorted(taken, key=lambda claim: (claim.source, claim.external_id)):
+            values += claim.row()
+    if stored:
+        statement += _INSERT + ", ".join([_ROW] * len(stored)) + " RETURNING position"
+        for event in stored:
+            values += (
+                event.originator_id,
+                event.originator_version,
+                event.topic,
+                party_of(event),
+                Binary(event.state),
+            )
+    with opened.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [row[0] for row in cursor.fetchall()] if stored else []

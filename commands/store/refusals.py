@@ -1,0 +1,84 @@
+"""Why an append was refused: the database's unique constraints as domain errors."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import psycopg2
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+from commands.store.claims import Claim
+from commands.store.idempotency import IdempotencyRow
+from commands.store.pool import Pool
+from domain.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, RequestInProgress
+
+_VERSIONS: Final = """
+    SELECT aggregate_id, max(version) FROM store.event WHERE aggregate_id = ANY (%s) GROUP BY aggregate_id
+"""
+_CLAIMED: Final = """
+    SELECT c.source, c.external_id, c.id FROM store.claim c
+      JOIN unnest(%s, %s) AS wanted (source, external_id) USING (source, external_id) LIMIT 1
+"""
+_REQUEST: Final = "SELECT request_hmac FROM store.idempotency WHERE principal = %s AND key_hmac = %s"
+
+
+def refusal(
+    error: IntegrityError | OperationalError,
+    pool: Pool,
+    *,
+    versions: Sequence[tuple[UUID, int]],
+    claims: Sequence[Claim],
+    idempotency: IdempotencyRow | None,
+) -> DomainError | None:
+    """The domain error that tells a user what `error` means; None where it is no refusal but a fault.
+
+    `versions` are the `(aggregate, version)` pairs that were to be appended.
+    """
+    cause = error.__cause__
+    if isinstance(cause, psycopg2.errors.LockNotAvailable) and idempotency is not None:
+        return RequestInProgress()
+    if not isinstance(cause, psycopg2.errors.UniqueViolation):
+        return None
+    match cause.diag.constraint_name:
+        case "idempotency_pkey" if idempotency is not None:
+            return _key_taken(pool, idempotency)
+        case "claim_pkey":
+            return _claimed(pool, claims)
+        case "event_aggregate_version":
+            return _changed(pool, versions)
+        case _:
+            return None
+
+
+def _key_taken(pool: Pool, row: IdempotencyRow) -> DomainError:
+    """`KeyReused`, or `RequestInProgress` for the same request, whose answer is there by now."""
+    with pool.connection() as opened, opened.cursor() as cursor:
+        cursor.execute(_REQUEST, (row.principal, psycopg2.Binary(row.key_hmac)))
+        found = cursor.fetchone()
+    if found is not None and not hmac.compare_digest(bytes(found[0]), row.request_hmac):
+        return KeyReused()
+    return RequestInProgress()
+
+
+def _claimed(pool: Pool, claims: Sequence[Claim]) -> DomainError | None:
+    with pool.connection() as opened, opened.cursor() as cursor:
+        cursor.execute(
+            _CLAIMED, ([claim.source for claim in claims], [claim.external_id for claim in claims])
+        )
+        found = cursor.fetchone()
+    return None if found is None else AlreadyClaimed(source=found[0], external_id=found[1], id=found[2])
+
+
+def _changed(pool: Pool, versions: Sequence[tuple[UUID, int]]) -> DomainError | None:
+    lowest: dict[UUID, int] = {}
+    for id, version in versions:
+        lowest[id] = min(version, lowest.get(id, version))
+    with pool.connection() as opened, opened.cursor() as cursor:
+        cursor.execute(_VERSIONS, (list(lowest),))
+        for id, found in cursor.fetchall():
+            if found >= lowest[id]:
+                return ConcurrentChange(id=id, expected=lowest[id] - 1, found=found)
+    return None

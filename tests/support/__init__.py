@@ -1,0 +1,1 @@
+"""What several tests share: databases that are migrated, readers of topics, processes."""

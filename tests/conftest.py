@@ -23,6 +23,13 @@ JARS = STATE / "kafka-jars"
 database_numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_settings() -> None:
+    """No setting of the person who runs the tests: they could name a database with data."""
+    for name in [name for name in os.environ if name.startswith("RAPPORT_")]:
+        del os.environ[name]
+
+
 def remove_leftovers() -> None:
     """Remove the folders of test sessions that were killed."""
     for folder in STATE.glob("test-*"):

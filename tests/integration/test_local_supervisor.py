@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 
+from deploy.local.postgres import LocalPostgres
 from deploy.local.process import GuardedProcess, alive
 from deploy.local.supervisor import Child, Supervisor
 
@@ -198,3 +200,17 @@ def test_a_program_that_is_not_there_says_so_in_its_log(tmp_path: Path) -> None:
     process = GuardedProcess(["no-such-program"], log=tmp_path / "log")
     assert process.wait(10) == 127
     assert "no-such-program could not be started" in (tmp_path / "log").read_text()
+
+
+def test_a_service_that_died_is_started_again_with_its_data(tmp_path: Path) -> None:
+    """Given PostgreSQL under a supervisor, when it is killed -9, then it comes back at its address."""
+    said: list[str] = []
+    server = LocalPostgres(tmp_path / "postgres", durable=False)
+    with Supervisor(tmp_path, said.append) as supervisor:
+        supervisor.start(server)
+        os.kill(supervisor.pids()["postgres"], signal.SIGKILL)
+        eventually(lambda: said == ["postgres died (signal 9), started again"], "it was not started again")
+        psycopg2.connect(server.admin_url).close()
+        process = psutil.Process(supervisor.pids()["postgres"])
+    assert not alive(process)
+    assert not server.running

@@ -22,6 +22,8 @@ CURRENCIES: Final = frozenset(_CODES.split())
 
 LARGEST: Final = Decimal(10) ** 15
 DECIMALS: Final = 6
+SMALLEST_RATE: Final = Decimal("0.000001")
+RATE_DIGITS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +46,17 @@ def plain(what: str, value: Decimal) -> Decimal:
     """
     if not value.is_finite():
         raise Invalid(f"The {what} {value} is not a number. Give an amount such as 1054.50.")
+    if value == 0:
+        return Decimal(0)
     if abs(value) > LARGEST:
-        raise Invalid(f"The {what} {value} is above {LARGEST:,}. Check the amount.")
-    shown = f"{value:f}"
+        raise Invalid(f"The {what} is above {LARGEST:,}. Check the amount.")
+    # The size is checked before it is written out: 1E-999999 is short, its plain text is not.
+    shown = f"{value:f}" if value.adjusted() >= -DECIMALS else ""
     if "." in shown:
         shown = shown.rstrip("0").rstrip(".")
-    if len(shown.partition(".")[2]) > DECIMALS:
+    if not shown or len(shown.partition(".")[2]) > DECIMALS:
         raise Invalid(f"The {what} {value:.12g} has more than {DECIMALS} decimals. Round it.")
-    return Decimal(shown or "0")
+    return Decimal(shown)
 
 
 def checked(what: str, money: Money) -> Money:
@@ -71,7 +76,7 @@ def checked(what: str, money: Money) -> Money:
         raise Invalid(
             f"The rate {rate} of the {what} is not above 0. Give the rate to the reporting currency."
         )
-    return Money(amount=abs(amount), currency=money.currency, rate=rate)
+    return Money(amount=amount, currency=money.currency, rate=rate)
 
 
 def optional(what: str, money: Money | None) -> Money | None:

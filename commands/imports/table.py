@@ -113,9 +113,10 @@ def _split(line: bytes) -> list[str]:
             f"The line is not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}. "
             "Save the file in UTF-8 and import it again."
         ) from error
-    if any(character < " " and character != "\t" for character in text):
-        raise ValueError("The line holds control characters. Remove them, or save the file as CSV in UTF-8.")
     try:
-        return [value.strip() for value in next(csv.reader([text], strict=True))]
+        fields = [value.strip(" \t") for value in next(csv.reader([text], strict=True))]
     except csv.Error as error:
         raise ValueError(f"The line is no CSV: {error}. Check its quotes.") from error
+    if any(character < " " or character == "\x7f" for field in fields for character in field):
+        raise ValueError("The line holds control characters. Remove them, or save the file as CSV in UTF-8.")
+    return fields

@@ -53,9 +53,10 @@ def test_a_compressed_file_is_read_where_there_is_no_plain_one(tmp_path: Path) -
         (b'"A"B,GTX,1', "The line is no CSV:"),
         (b"M\xfcller,GTX,1", "The line is not UTF-8: byte 2 is 0xfc."),
         (b"A\x00,GTX,1", "The line holds control characters."),
-        (b"A\x1fB,GTX,1", "The line holds control characters."),
+        (b"A\x1f,GTX,1", "The line holds control characters."),
+        (b"A\tB,GTX,1", "The line holds control characters."),
     ],
-    ids=["too few", "too many", "open quote", "text behind a quote", "latin-1", "nul", "separator"],
+    ids=["too few", "too many", "open quote", "text behind a quote", "latin-1", "nul", "separator", "tab"],
 )
 def test_a_broken_line_in_the_middle_costs_itself_alone(tmp_path: Path, broken: bytes, says: str) -> None:
     """The lines before and behind it are taken; an open quote does not swallow them."""

@@ -1,0 +1,84 @@
+"""Processes that append single events at once, each through a recorder of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from deploy.bench.samples import stored_events
+
+WRITERS: Final = 8
+READY_SECONDS: Final = 120.0
+
+
+class Inserter(Protocol):
+    """The part of a recorder that is measured."""
+
+    def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:
+        """Append events, in one transaction."""
+
+
+MakeRecorder = Callable[[str], tuple[Inserter, Callable[[], None]]]
+"""From a database's URL to a recorder and what closes it: a module's function, so that a process finds it."""
+
+
+class BenchFailed(Exception):
+    """A measurement could not be taken. Its text says why."""
+
+
+def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:
+    """Events a second of 8 processes that append `events` in all, one a transaction.
+
+    Counted from when the first one begins until the last one is done; making the events, starting and
+    connecting come before.
+    """
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(WRITERS)
+    answers = context.Queue()
+    each = max(1, events // WRITERS)
+    processes = [
+        context.Process(target=_write, args=(make, url, each, seed + number, ready, answers), daemon=True)
+        for number in range(WRITERS)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        times = [_answer(answers) for _ in processes]
+    finally:
+        for process in processes:
+            process.join(timeout=10)
+            if process.is_alive():
+                process.kill()
+    begun, done = min(begin for begin, _ in times), max(end for _, end in times)
+    return each * WRITERS / (done - begun)
+
+
+def _write(make: MakeRecorder, url: str, count: int, seed: int, ready: Any, answers: Any) -> None:
+    try:
+        events = stored_events(count + 1, seed)
+        recorder, close = make(url)
+        recorder.insert_events([events[0]])  # connects
+        ready.wait(READY_SECONDS)
+        # The monotonic clock counts from the machine's start: it is the same in all processes.
+        begun = time.monotonic()
+        for event in events[1:]:
+            recorder.insert_events([event])
+        answers.put((begun, time.monotonic()))
+        close()
+    except Exception as error:
+        ready.abort()
+        answers.put(f"{type(error).__name__}: {error}")
+
+
+def _answer(answers: Any) -> tuple[float, float]:
+    try:
+        answer = answers.get(timeout=READY_SECONDS * 2)
+    except queue.Empty:
+        raise BenchFailed("A writer gave no answer. See whether the machine has memory left.") from None
+    if isinstance(answer, str):
+        raise BenchFailed(f"A writer failed: {answer}")
+    begun, done = answer
+    return float(begun), float(done)

@@ -1,0 +1,70 @@
+"""How long work shows: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+Report = Callable[[int, int], None]
+"""Called with what is done and the whole."""
+
+LINE_SECONDS: Final = 2.0
+"""Where there is no terminal, a line at most this often: a log is read, not watched."""
+
+
+class _Rate(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: RichTask) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
+
+
+@contextmanager
+def showing(title: str, unit: str, console: Console | None = None) -> Iterator[Report]:
+    """Shows how far the work in the `with` block is, on standard error: `title`, and what is counted."""
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(title, unit)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(title, total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report
+
+
+def _lines(title: str, unit: str) -> Report:
+    begun = time.monotonic()
+    told = begun - LINE_SECONDS
+
+    def report(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < LINE_SECONDS and done < total:
+            return
+        told = now
+        rate = done / (now - begun) if now > begun else 0.0
+        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
+        sys.stderr.write(f"{title}: {done:,} of {total:,} {unit}, {rate:,.0f}/s{left}\n")
+        sys.stderr.flush()
+
+    return report

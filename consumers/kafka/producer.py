@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -14,14 +12,13 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import BrokerFailure, describe, verdict
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import parse
 
 __all__ = ["SealingProducer", "last_committed_seal", "recorded_ms"]
-
-log = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
@@ -94,8 +91,9 @@ class SealingProducer:
         )
 
     def init(self) -> None:
-        """Fences the producers before this one. Raises Kafka's errors."""
-        self._producer.init_transactions()
+        """Fences the producers before this one. Raises `BrokerFailure`."""
+        with self._failures():
+            self._producer.init_transactions()
 
     def publish(
         self,
@@ -106,18 +104,19 @@ class SealingProducer:
         """Publishes the rows and the seal's record in one transaction; all or nothing becomes visible.
 
         `checkpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
-        Kafka's errors; then nothing is known, and the last committed seal tells.
+        `BrokerFailure`; then nothing is known, and the last committed seal tells.
         """
         producer = self._producer
-        producer.begin_transaction()
-        sent = self._send(rows[: len(rows) // 2])
-        checkpoint("in the transaction")
-        sent += self._send(rows[len(rows) // 2 :])
         sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
-        sent.append(producer.send(SEALS, seal_record, SEAL_KEY, None, 0, sealed))
-        self._flush(sent)
-        checkpoint("before the commit")
-        producer.commit_transaction()
+        with self._failures():
+            producer.begin_transaction()
+            sent = self._send(rows[: len(rows) // 2])
+            checkpoint("in the transaction")
+            sent += self._send(rows[len(rows) // 2 :])
+            sent.append(producer.send(SEALS, seal_record, SEAL_KEY, None, 0, sealed))
+            self._flush(rows, sent)
+            checkpoint("before the commit")
+            producer.commit_transaction()
 
     def close(self) -> None:
         """Lets go at once, whatever is under way. A transaction left open is aborted by the next `init`."""
@@ -133,16 +132,34 @@ class SealingProducer:
         for row in rows:
             key, partition = place(row.party, partitions)
             headers = [("position", row.position.to_bytes(8, "big")), CONTENT_TYPE]
-            sent.append(send(topic_of(row.type), row.event, key, headers, partition, recorded_ms(row.event)))
+            try:
+                sent.append(
+                    send(topic_of(row.type), row.event, key, headers, partition, recorded_ms(row.event))
+                )
+            except (KafkaError, ValueError) as error:
+                raise self._failure(error, row.position) from error
         return sent
 
-    def _flush(self, sent: Sequence[Any]) -> None:
+    def _flush(self, rows: Sequence[Row], sent: Sequence[Any]) -> None:
         """Waits until every record is acknowledged. `flush` itself only logs a record that failed."""
-        deadline = time.monotonic() + self._timeout
         self._producer.flush(timeout=self._timeout)
-        for future in sent:
+        for index, future in enumerate(sent):
             if not future.is_done:
-                future.get(timeout=max(0.0, deadline - time.monotonic()))
+                raise KafkaTimeoutError(f"a record was not acknowledged in {self._timeout:.0f} s")
             if future.failed():
-                error = future.exception
-                raise error if isinstance(error, KafkaError) else KafkaTimeoutError(repr(error))
+                position = rows[index].position if index < len(rows) else None
+                raise self._failure(future.exception, position)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (KafkaError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: BaseException, position: int | None = None) -> BrokerFailure:
+        """The failure of an error. After the first one the client answers every call with a general error;
+        the transaction manager keeps the first, which is the cause."""
+        first = self._producer._transaction_manager.last_error
+        cause = first if first is not None and type(error) is KafkaError else error
+        return BrokerFailure(describe(cause), verdict=verdict(cause), position=position)

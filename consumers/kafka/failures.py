@@ -1,0 +1,73 @@
+"""What to do about an error of the Kafka client: one pure function, and the errors that publishing raises."""
+
+from __future__ import annotations
+
+import ssl
+from enum import StrEnum
+from typing import Final
+
+import kafka.errors as errors
+
+
+class Verdict(StrEnum):
+    """What an error asks for."""
+
+    RETRY = "retry"
+    """It passes by itself, or when the broker is back: try again from the last committed seal."""
+    FENCED = "fenced"
+    """Another producer has taken over the transactional id: look who leads, then try again or stand by."""
+    STOP = "stop"
+    """Trying again would fail the same way: somebody has to act."""
+
+
+# The client counts these as final for the producer that met them. We make a new one, which begins at the last
+# committed seal, and it has no memory of the cause.
+PASSES_WITH_THE_PRODUCER: Final = (
+    errors.OutOfOrderSequenceNumberError,
+    errors.UnknownProducerIdError,
+    errors.InvalidProducerIdMappingError,
+    errors.InvalidTxnStateError,
+    errors.TransactionAbortedError,
+    errors.TransactionAbortableError,
+    errors.TransactionCoordinatorFencedError,
+    errors.TransactionalIdNotFoundError,
+    errors.DuplicateSequenceNumberError,
+    errors.IllegalStateError,
+    errors.BrokerNotAvailableError,
+    errors.KafkaProtocolError,
+)
+FENCED: Final = (errors.ProducerFencedError, errors.InvalidProducerEpochError)
+
+
+class BrokerFailure(Exception):
+    """Kafka did not do what it was asked. Its text is for an operator.
+
+    `verdict` tells what to do; `position` is that of the event it is about, where it is about one.
+    """
+
+    def __init__(self, text: str, *, verdict: Verdict, position: int | None = None) -> None:
+        super().__init__(text)
+        self.verdict, self.position = verdict, position
+
+
+def verdict(error: BaseException) -> Verdict:
+    """What an error met while speaking to Kafka asks for."""
+    if isinstance(error, BrokerFailure):
+        return error.verdict
+    if isinstance(error, FENCED):
+        return Verdict.FENCED
+    if isinstance(error, errors.KafkaError):
+        passes = error.retriable or isinstance(error, PASSES_WITH_THE_PRODUCER)
+        return Verdict.RETRY if passes else Verdict.STOP
+    if isinstance(error, (ssl.SSLError, FileNotFoundError, PermissionError)):
+        return Verdict.STOP
+    if isinstance(error, OSError):
+        return Verdict.RETRY
+    return Verdict.STOP
+
+
+def describe(error: BaseException) -> str:
+    """An error of the client as a few words for a sentence."""
+    text = str(error).strip()
+    name = type(error).__name__.removesuffix("Error")
+    return text if text and text != name else name

@@ -1,0 +1,209 @@
+"""The relay: one leader seals what is settled in the store and publishes it to Kafka, each event once.
+
+    settled range -> seal row in the store -> range and seal in one Kafka transaction
+
+The last committed seal record is the checkpoint. Whatever died when, the next leader fences the one before
+it, reads that record and goes on behind it. The parts:
+
+- `relay_leader`: the lock that makes one relay the leader, and the report that `relay status` shows
+- `relay_sealer` and `relay_publisher`: the two halves, a thread each, and `relay_shelf` between them
+- `relay_agreement`: whether topics and store are of one mind
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from commands.store.seals import SealConflict
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import BrokerFailure
+from consumers.relay_leader import Leadership, LeadershipLost, relay_name
+from consumers.relay_publisher import Publisher
+from consumers.relay_sealer import Sealer
+from consumers.relay_shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+STANDBY_PAUSE: Final = 0.5
+REPORT_SECONDS: Final = 0.5
+GRACE_SECONDS: Final = 5.0
+STORE_PAUSE: Final = 1.0
+STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+class RelayStopped(Exception):
+    """The relay met what does not pass by itself. Its text says where it stands, why, and what to do."""
+
+
+class Relay:
+    """Leads, or stands by until it can.
+
+    Args:
+        store_url: PostgreSQL of the store, as role `rapport_relay`, directly and not through a pooler.
+        address: the Kafka cluster.
+        signing_key: signs the seals; its public half checks the last one found.
+        families: the event families, each of which has a topic.
+        name: what `relay status` calls this process.
+        poll: seconds between two looks at the store when it is quiet.
+        clock: the time of sealing, UTC.
+        checkpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
+            "in the transaction", "before the commit", "after the commit".
+    """
+
+    def __init__(
+        self,
+        *,
+        store_url: str,
+        address: KafkaAddress,
+        signing_key: Ed25519PrivateKey,
+        families: tuple[str, ...],
+        name: str | None = None,
+        poll: float = 0.02,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._url, self._address, self._key, self._families = store_url, address, signing_key, families
+        self._poll, self._clock, self._checkpoint = poll, clock, checkpoint
+        self._name = name or relay_name()
+
+    def run(self, stop: threading.Event) -> None:
+        """Relays until `stop` is set; one that does not lead tries to twice a second.
+
+        While PostgreSQL or Kafka is away it waits and goes on by itself. Raises `RelayStopped` for what does
+        not pass; `relay status` then shows the same text.
+        """
+        while not stop.is_set():
+            leadership = Leadership(self._url, self._name)
+            try:
+                self._stand_by(leadership, stop)
+                if not stop.is_set():
+                    self._lead(leadership, stop)
+            except LeadershipLost as error:
+                log.warning("This relay leads no longer: %s", error)
+                stop.wait(STANDBY_PAUSE)
+            except SealConflict as error:
+                log.warning("%s", error)
+            except STORE_AWAY as error:
+                log.warning("The store does not answer: %s. It is tried again.", str(error).strip())
+                stop.wait(STORE_PAUSE)
+            except (LookupError, psycopg2.Error) as error:
+                raise RelayStopped(f"The relay cannot work with this store: {str(error).strip()}") from error
+            finally:
+                leadership.close()
+
+    def _stand_by(self, leadership: Leadership, stop: threading.Event) -> None:
+        """Returns when this relay leads, or is to stop."""
+        announced = False
+        while not stop.is_set() and not leadership.acquire():
+            if not announced:
+                log.info("Another relay leads; this one, %s, stands by.", self._name)
+                announced = True
+            stop.wait(STANDBY_PAUSE)
+
+    def _lead(self, leadership: Leadership, stop: threading.Event) -> None:
+        term = _Term(self, leadership)
+        log.info("This relay, %s, leads.", self._name)
+        try:
+            while not stop.is_set() and not term.ended.is_set():
+                term.report()
+                _wait_for_either(stop, term.ended, REPORT_SECONDS)
+        finally:
+            term.end()
+        error = term.error
+        if error is None:
+            term.report("stopped", "It was told to stop.")
+        elif isinstance(error, (LeadershipLost, SealConflict, *STORE_AWAY)):
+            raise error
+        else:
+            sentence = term.sentence(error)
+            term.report("stopped", sentence)
+            raise RelayStopped(sentence) from error
+
+
+class _Term:
+    """One time of leading: the two threads, and the first error that ended it."""
+
+    def __init__(self, relay: Relay, leadership: Leadership) -> None:
+        self._leadership = leadership
+        self.ended = threading.Event()
+        self.error: BaseException | None = None
+        facts = leadership.facts()
+        self._noted = facts.noted
+        self._shelf = Shelf()
+        self._publisher = Publisher(
+            url=relay._url,
+            facts=facts,
+            address=relay._address,
+            families=relay._families,
+            key=relay._key.public_key(),
+            leadership=leadership,
+            shelf=self._shelf,
+            poll=relay._poll,
+            checkpoint=relay._checkpoint,
+        )
+        sealer = Sealer(
+            url=relay._url,
+            store=facts.id,
+            partitions=facts.partitions,
+            key=relay._key,
+            leadership=leadership,
+            shelf=self._shelf,
+            clock=relay._clock,
+            poll=relay._poll,
+            checkpoint=relay._checkpoint,
+        )
+        # Daemons: one that waits for a broker that is gone must not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=self._watched, args=(part.run,), name=name, daemon=True)
+            for name, part in (("relay-sealer", sealer), ("relay-publisher", self._publisher))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _watched(self, run: Callable[[threading.Event], None]) -> None:
+        try:
+            run(self.ended)
+        except Exception as error:
+            # The first error is the cause; what the other thread meets afterwards follows from it.
+            if self.error is None:
+                self.error = error
+        finally:
+            self.ended.set()
+
+    def end(self) -> None:
+        """Both threads end, within the grace."""
+        self.ended.set()
+        for thread in self._threads:
+            thread.join(GRACE_SECONDS)
+
+    def report(self, state: str | None = None, reason: str | None = None) -> None:
+        """Writes how it goes; `state` and `reason` say more than what the publisher knows."""
+        trouble = self._publisher.trouble
+        if state is None:
+            state, reason = ("waiting_for_broker", trouble) if trouble else ("leading", None)
+        self._leadership.report(state, reason, self._shelf.position, self._shelf.rate())
+
+    def sentence(self, error: BaseException) -> str:
+        """Where it stands, the cause, what to do."""
+        position = self._shelf.position or self._noted
+        if isinstance(error, BrokerFailure):
+            about = f" about the event at position {error.position}" if error.position else ""
+            return (
+                f"The relay stopped; position {position} was the last it published. Kafka refuses{about}: "
+                f"{error}. Remove the cause, then start the relay again; it goes on behind that position."
+            )
+        return f"The relay stopped; position {position} was the last it published. {error}"
+
+
+def _wait_for_either(stop: threading.Event, ended: threading.Event, seconds: float) -> None:
+    """Waits until one of both is set, at most that long."""
+    for _ in range(int(seconds / 0.05)):
+        if stop.is_set() or ended.wait(0.05):
+            return

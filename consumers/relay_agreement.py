@@ -1,0 +1,110 @@
+"""Whether topics and store are of one mind when a relay starts: one pure function.
+
+A relay that went on where they are not would publish events twice, or never, or use positions twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from consumers.kafka.tail import Tail
+from domain.events.seal import Seal, key_id, signed_by
+
+
+class Disagreement(Exception):
+    """Topics and store contradict each other. Its text says which side is behind and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSide:
+    """What the store knows: its id, its last seal, the seal with the sequence that the topics end with (None
+    where there is none), and the highest position that a relay noted as published."""
+
+    id: UUID
+    last: Seal | None
+    same: Seal | None
+    noted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSide:
+    """What the topics hold: the last committed seal, the last committed record of each partition, and the
+    family topics without any record although the store has published events of that family."""
+
+    last: Seal | None
+    tails: Sequence[Tail]
+    emptied: Collection[str]
+
+
+def agree(store: StoreSide, topics: TopicSide, key: Ed25519PublicKey) -> None:
+    """Returns when the relay can go on behind the topics' last seal. Raises `Disagreement`."""
+    last = topics.last
+    if last is not None:
+        _same_history(store, last, key)
+    published = last.last if last else 0
+    if store.noted > published:
+        raise Disagreement(
+            f"The topics are behind: crm.seal.v1 ends at position {published}, and {store.noted} was "
+            "published already. The topics were deleted, or this broker is not the one they are on, or it "
+            "lost its data. Bring the topics back, or use the broker that has them."
+        )
+    for tail in topics.tails:
+        if tail.position is not None and tail.position > published:
+            raise Disagreement(
+                f"The seals are behind: {tail.topic}, partition {tail.partition}, holds the event at "
+                f"position {tail.position}, and crm.seal.v1 ends at {published}. Seals were lost, or another "
+                "program wrote into the topic. Bring crm.seal.v1 back, or remove what is not ours."
+            )
+    if topics.emptied:
+        raise Disagreement(
+            f"The topics are behind: {', '.join(sorted(topics.emptied))} holds no event, and some were "
+            f"published already, up to position {published}. Bring the topics back, or use the broker that "
+            "has them."
+        )
+    if last is not None:
+        _holds_the_last_range(last, topics.tails)
+
+
+def _same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
+    if last.store != store.id:
+        raise Disagreement(
+            f"The topics hold the events of another store ({last.store}; this one is {store.id}). "
+            "Use a broker, or topics, of this store's own."
+        )
+    if not signed_by(last.record, key):
+        raise Disagreement(
+            f"The last seal in crm.seal.v1, number {last.sequence}, is not signed with this installation's "
+            f"key {key_id(key)}: it names the key {last.key}. Put the right key into the secrets folder, or "
+            "look for who wrote that record."
+        )
+    if store.last is None or store.last.sequence < last.sequence:
+        found = f"ends with the seal {store.last.sequence}" if store.last else "has no seal"
+        raise Disagreement(
+            f"The store is behind: it {found}, and the topics go up to the seal {last.sequence} at position "
+            f"{last.last}. It was restored from an older state, and would use positions twice. Stop what "
+            "writes to it and restore a state that is at least as new as the topics."
+        )
+    if store.same is None or store.same.record != last.record:
+        raise Disagreement(
+            f"The store and the topics have different seals number {last.sequence}: their histories parted "
+            "before it. Stop what writes to the store and restore the one that the topics were written from."
+        )
+
+
+def _holds_the_last_range(last: Seal, tails: Sequence[Tail]) -> None:
+    """Each partition that the last seal touched ends within that seal, unless a stranger wrote behind it,
+    which the readers find and name."""
+    ends = {(tail.topic, tail.partition): tail.position for tail in tails}
+    for topic, parts in last.partitions.items():
+        for number in parts:
+            end = ends.get((topic, number), 0)
+            if end is not None and end < last.first:
+                raise Disagreement(
+                    f"The topics are behind: {topic}, partition {number}, ends at position {end}, and the "
+                    f"seal {last.sequence} says that it has events behind {last.first - 1}. Its records were "
+                    "deleted or lost. Bring the topic back."
+                )

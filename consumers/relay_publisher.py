@@ -1,0 +1,181 @@
+"""The relay's second half: publishes sealed ranges in order, each in one transaction with its seal."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from commands.store.follower import Follower
+from commands.store.seals import Seals
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import Verdict, describe, verdict
+from consumers.kafka.producer import SealingProducer
+from consumers.kafka.tail import last_committed_seal, tails
+from consumers.kafka.topics import ensure_topics, topic
+from consumers.relay_agreement import StoreSide, TopicSide, agree
+from consumers.relay_leader import Leadership, StoreFacts
+from consumers.relay_shelf import Sealed, Shelf
+from consumers.sealing import MOST_BYTES, check_range
+from domain.events.seal import Seal
+
+log = logging.getLogger(__name__)
+
+SLOW: Final = 2.0
+"""Seconds after which a range that is not acknowledged counts as waiting for the broker."""
+LONGEST_PAUSE: Final = 3.0
+"""Seconds between two tries to reach the broker, at most."""
+RECENT: Final = 1000
+"""So many seals tell which topics are in use."""
+
+
+class Publisher:
+    """Publishes, from the topics' last committed seal on, every seal of the store.
+
+    Each try begins the same way, at the start and after any failure: fence the producers before, read the
+    last committed seal, see that topics and store agree, go on behind it. So it does not matter what was
+    known about the transaction that failed.
+
+    Args:
+        url: of the store.
+        facts: its id, partitions and what was noted as published.
+        address: the Kafka cluster.
+        families: each has a topic.
+        key: the public key that seals are checked with.
+        leadership: checked before each range.
+        shelf: has what was just sealed; is told what was published.
+        poll: seconds between two looks for a new seal when nobody announces one.
+        checkpoint: told "in the transaction", "before the commit" and "after the commit".
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        facts: StoreFacts,
+        address: KafkaAddress,
+        families: tuple[str, ...],
+        key: Ed25519PublicKey,
+        leadership: Leadership,
+        shelf: Shelf,
+        poll: float,
+        checkpoint: Callable[[str], None],
+    ) -> None:
+        self._follower = Follower(url)
+        self._seals = Seals(url)
+        self._facts, self._address, self._families, self._key = facts, address, families, key
+        self._leadership, self._shelf = leadership, shelf
+        self._poll, self._checkpoint = poll, checkpoint
+        self._producer: SealingProducer | None = None
+        self._trouble: str | None = None
+        self._busy_since: float | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is published now: a sentence, None when all is well."""
+        busy = self._busy_since
+        if self._trouble is None and busy is not None and time.monotonic() - busy > SLOW:
+            return self._waiting(f"it has acknowledged nothing for {time.monotonic() - busy:.0f} s")
+        return self._trouble
+
+    def run(self, ended: threading.Event) -> None:
+        """Publishes until `ended`. Raises what cannot pass by itself; retries the rest, for ever."""
+        failures = 0
+        try:
+            while not ended.is_set():
+                try:
+                    last = self._begin()
+                    while not ended.is_set():
+                        last = self._publish_next(last)
+                        failures = 0
+                except Exception as error:
+                    wanted = verdict(error)
+                    if wanted is Verdict.STOP:
+                        raise
+                    self._leadership.check()  # who is fenced has usually lost that first
+                    self._trouble = self._waiting(describe(error))
+                    log.warning("%s", self._trouble)
+                finally:
+                    self._drop_producer()
+                ended.wait(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
+                failures += 1
+        finally:
+            self._follower.close()
+            self._seals.close()
+
+    def _begin(self) -> Seal | None:
+        """The last committed seal, with every earlier producer fenced and topics and store in agreement."""
+        self._busy_since = time.monotonic()
+        ensure_topics(self._address, self._families, self._facts.partitions)
+        self._leadership.check()
+        self._producer = SealingProducer(
+            self._address, f"rapport-relay-{self._facts.id}", partitions=self._facts.partitions
+        )
+        self._producer.init()
+        last = last_committed_seal(self._address)
+        agree(self._store_side(last), self._topic_side(last), self._key)
+        self._shelf.stands_at(last)
+        self._busy_since = self._trouble = None
+        return last
+
+    def _store_side(self, last: Seal | None) -> StoreSide:
+        return StoreSide(
+            id=self._facts.id,
+            last=self._seals.last(),
+            same=self._seals.by_sequence(last.sequence) if last else None,
+            noted=max(self._facts.noted, self._shelf.position),
+        )
+
+    def _topic_side(self, last: Seal | None) -> TopicSide:
+        found = tails(self._address, [topic(family) for family in self._families])
+        empty = {topic(family) for family in self._families} - {tail.topic for tail in found}
+        return TopicSide(last=last, tails=found, emptied=self._published_once(empty, last))
+
+    def _published_once(self, empty: set[str], last: Seal | None) -> set[str]:
+        """Those of the empty topics that one of the newest published seals names."""
+        if last is None or not empty:
+            return set()
+        recent = self._seals.since(max(0, last.sequence - RECENT), limit=RECENT)
+        return empty & {name for seal in recent if seal.sequence <= last.sequence for name in seal.partitions}
+
+    def _publish_next(self, last: Seal | None) -> Seal | None:
+        sealed = self._next(last)
+        if sealed is None:
+            self._shelf.wait(self._poll)
+            return last
+        assert self._producer is not None
+        self._leadership.check()
+        self._busy_since = time.monotonic()
+        self._producer.publish(sealed.rows, sealed.seal.record, self._checkpoint)
+        self._checkpoint("after the commit")
+        self._busy_since = self._trouble = None
+        self._shelf.publish(sealed)
+        return sealed.seal
+
+    def _next(self, last: Seal | None) -> Sealed | None:
+        """The range behind `last`: from the shelf, else exactly as the store has it."""
+        sequence = last.sequence + 1 if last else 1
+        shelved = self._shelf.take(sequence)
+        if shelved is not None:
+            return shelved
+        if sequence > self._shelf.sealed_up_to:
+            return None
+        seal = self._seals.since(sequence - 1, limit=1)[0]
+        rows = self._follower.read(seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MOST_BYTES)
+        check_range(rows, seal)
+        return Sealed(seal, rows)
+
+    def _drop_producer(self) -> None:
+        if self._producer is not None:
+            self._producer.close()
+            self._producer = None
+
+    def _waiting(self, why: str) -> str:
+        return (
+            f"Kafka at {self._address.bootstrap} does not take events: {why}. Events are kept and sealed in "
+            "the store meanwhile. Start the broker, or correct the address; the relay goes on by itself."
+        )

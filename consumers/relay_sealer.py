@@ -1,0 +1,106 @@
+"""The relay's first half: seals what is settled in the store, range by range, Kafka there or not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from commands.store.follower import Follower, NotSettled
+from commands.store.seals import Seals
+from consumers.relay_leader import Leadership
+from consumers.relay_shelf import Sealed, Shelf
+from consumers.sealing import MOST_BYTES, MOST_EVENTS, seal_range
+from domain.events.envelope import LIMIT
+from domain.events.seal import Seal
+
+PATIENCE: Final = 1.0
+"""Seconds that events wait for a full range while the range before them is not published yet."""
+
+
+class Sealer:
+    """Appends a seal for each settled range behind the last seal.
+
+    Ranges are as large as what has come since the one before was published: one event when it is quiet, 2,500
+    when it is not. So many small transactions never pile up before the broker.
+
+    Args:
+        url: of the store.
+        store: its id.
+        partitions: of every family topic.
+        key: signs the seals.
+        leadership: checked before each seal.
+        shelf: takes what was sealed.
+        clock: the time of sealing, UTC.
+        poll: seconds between two looks at the store when nothing came.
+        checkpoint: told "before the seal row" and "after the seal row".
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        store: UUID,
+        partitions: int,
+        key: Ed25519PrivateKey,
+        leadership: Leadership,
+        shelf: Shelf,
+        clock: Callable[[], datetime],
+        poll: float,
+        checkpoint: Callable[[str], None],
+    ) -> None:
+        self._follower = Follower(url)
+        self._seals = Seals(url)
+        self._store, self._partitions, self._key = store, partitions, key
+        self._leadership, self._shelf = leadership, shelf
+        self._clock, self._poll, self._checkpoint = clock, poll, checkpoint
+
+    def run(self, ended: threading.Event) -> None:
+        """Seals until `ended`. Raises what the store raises, `LeadershipLost`, or `SealConflict`."""
+        try:
+            last = self._seals.last()
+            self._shelf.begins_at(last)
+            sealed_at = time.monotonic()
+            while not ended.is_set():
+                upto = self._settled()
+                if upto <= (last.last if last else 0):
+                    ended.wait(self._poll)
+                elif self._may_grow(last, upto) and time.monotonic() - sealed_at < PATIENCE:
+                    self._shelf.wait(self._poll)
+                else:
+                    last = self._seal(last, upto)
+                    sealed_at = time.monotonic()
+        finally:
+            self._follower.close()
+            self._seals.close()
+
+    def _settled(self) -> int:
+        """0 while a writer holds its transaction open: then there is nothing to do but look again."""
+        try:
+            return self._follower.settled(timeout=1.0)
+        except NotSettled:
+            return 0
+
+    def _may_grow(self, last: Seal | None, upto: int) -> bool:
+        """Whether the next range is not full, and nobody waits for it."""
+        return upto - (last.last if last else 0) < MOST_EVENTS and self._shelf.behind(last)
+
+    def _seal(self, last: Seal | None, upto: int) -> Seal | None:
+        after = last.last if last else 0
+        rows = self._follower.read(after, upto, limit=MOST_EVENTS, max_bytes=MOST_BYTES - LIMIT)
+        if not rows:
+            return last
+        seal = seal_range(
+            rows, last, store=self._store, partitions=self._partitions, key=self._key, now=self._clock()
+        )
+        self._leadership.check()
+        self._checkpoint("before the seal row")
+        self._seals.append(seal.record)
+        self._checkpoint("after the seal row")
+        self._shelf.put(Sealed(seal, rows))
+        return seal

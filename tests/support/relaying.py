@@ -1,0 +1,169 @@
+"""A store with events, relays as processes, and what became of the events in the topics."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg2.extras import execute_values
+
+from tests.support.database import Urls
+from tests.support.kafka import FAMILIES, read_committed
+from tests.support.seals import Stored, check_topics
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def sample_event(aggregate: UUID, version: int, party: UUID, family: str, filler: int = 40) -> bytes:
+    """The bytes of an event with the envelope's keys in their order; nobody decodes its data."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"{aggregate}:{version}",
+            "source": f"/rapport/{family}",
+            "type": f"crm.{family}.registered",
+            "subject": str(aggregate),
+            "partitionkey": str(party),
+            "sequence": f"{version:010d}",
+            "time": "2026-01-02T03:04:05.000000Z",
+            "recordedtime": "2026-01-02T03:04:05.678999Z",
+            "datacontenttype": "application/json",
+            "dataschema": f"urn:rapport:crm.{family}.registered:1",
+            "correlationid": str(aggregate),
+            "authid": str(UUID(int=0)),
+            "authtype": "system",
+            "data": {"filler": "x" * filler},
+        }
+    )
+
+
+def append_events(url: str, count: int, *, parties: Sequence[UUID] = (), filler: int = 40) -> None:
+    """Appends new aggregates' first events in one transaction, over all families and, unless told, 50
+    parties."""
+    parties = parties or [uuid4() for _ in range(50)]
+    rows = []
+    for number in range(count):
+        aggregate, party, family = uuid4(), parties[number % len(parties)], FAMILIES[number % len(FAMILIES)]
+        event = sample_event(aggregate, 1, party, family, filler)
+        rows.append((str(aggregate), 1, f"crm.{family}.registered", str(party), event))
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            execute_values(
+                cursor,
+                "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES %s",
+                rows,
+                page_size=1000,
+            )
+    finally:
+        connection.close()
+
+
+def query(url: str, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The rows of one statement in its own transaction; none for a statement without rows."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    """Waits for the condition; fails with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in {seconds:g} s there was never: {what}"
+        time.sleep(0.03)
+
+
+@dataclass
+class Relays:
+    """Relay processes on one store and one broker; `close` kills what is left of them."""
+
+    urls: Urls
+    bootstrap: str
+    logs: Path
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(
+        self, name: str = "relay", *, die_at: str | None = None, die_time: int = 1
+    ) -> subprocess.Popen[bytes]:
+        """A relay process; its log is `<name>.log`."""
+        told = {
+            "store": self.urls.relay,
+            "bootstrap": self.bootstrap,
+            "key": self.key.private_bytes_raw().hex(),
+            "name": name,
+            "die_at": die_at,
+            "die_time": die_time,
+        }
+        with (self.logs / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "tests.support.relay_runner", json.dumps(told)],
+                cwd=CHECKOUT,
+                stdout=log,
+                stderr=log,
+            )
+        self.started.append(process)
+        return process
+
+    def log(self, name: str = "relay") -> str:
+        """What that relay said."""
+        return (self.logs / f"{name}.log").read_text()
+
+    def row(self) -> dict[str, Any]:
+        """What the leader says about itself."""
+        found = query(self.urls.admin, "SELECT state, reason, leader, position FROM store.relay")
+        return dict(zip(("state", "reason", "leader", "position"), found[0], strict=True)) if found else {}
+
+    def head(self) -> int:
+        """The highest position in the store."""
+        return int(query(self.urls.admin, "SELECT coalesce(max(position), 0) FROM store.event")[0][0])
+
+    def stored(self) -> list[Stored]:
+        """All events of the store."""
+        rows = query(self.urls.admin, "SELECT position, event FROM store.event ORDER BY position")
+        return [(position, bytes(event)) for position, event in rows]
+
+    def seals(self) -> int:
+        """How many seals the store has."""
+        return int(query(self.urls.admin, "SELECT count(*) FROM store.seal")[0][0])
+
+    def until_published(self, seconds: float = 30.0) -> None:
+        """Waits until the leader says that the store's last event is published."""
+        head = self.head()
+        until(lambda: self.row().get("position") == head, f"position {head} published", seconds)
+
+    def check(self) -> int:
+        """The topics hold the store's events once, in order, sealed; the number of seals in the topics."""
+        sealed = check_topics(read_committed(self.bootstrap), self.stored(), self.key.public_key())
+        assert sealed == self.seals()
+        return sealed
+
+    def stop(self, process: subprocess.Popen[bytes]) -> int:
+        """SIGTERM, and the exit code."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(15)
+
+    def close(self) -> None:
+        """Kills what is left."""
+        for process in self.started:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.wait(10)

@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final
 
 import psycopg2
+from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -92,6 +93,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(psycopg2.OperationalError, _database_away)
     app.add_exception_handler(psycopg2.InterfaceError, _database_away)
     app.add_exception_handler(PoolBusy, _database_away)
+    app.add_exception_handler(PersistenceError, _database_away)
     app.add_middleware(Guard, limits=services.limits)
     app.add_middleware(RequestContext, new_id=services.new_id)  # added last: outermost
     return app

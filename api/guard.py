@@ -1,5 +1,7 @@
-"""Bounds on one request: size of headers, query and body. Rates are counted in `auth.py`, once it is known
-who calls."""
+"""Bounds on one request: size of headers, query and body, and the body's media type.
+
+Rates are counted in `auth.py`, once it is known who calls.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _CLOSE: Final = {"Connection": "close"}
 
 
 class Guard:
-    """ASGI middleware. Refuses with 413, 414 or 431 before anything is parsed.
+    """ASGI middleware. Refuses with 413, 414, 415 or 431 before anything is parsed.
 
     A body is counted while it arrives, since a chunked one announces no length. The framework's own limit
     is not used: it answers a request that announced too long a body in plain text.
@@ -61,9 +63,18 @@ class Guard:
                 "allowed. Name fewer values at once.",
                 headers=_CLOSE,
             )
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limits.body:
             return self._body_too_large()
+        if announced not in ("", "0") or "transfer-encoding" in headers:
+            media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json":
+                return Problem(
+                    "media-type",
+                    "The body is not marked as JSON. Send Content-Type: application/json with it.",
+                    headers=_CLOSE,
+                )
         return None
 
     def _body_too_large(self) -> Problem:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg2
+from eventsourcing.persistence import Notification, PersistenceError
 from pydantic import BaseModel, Field
 
 from api.consistency import Consistency
 from api.reading import Reading
 from api.services import Services
 from commands.store.pool import PoolBusy
+from domain.events.envelope import moment, parse
 
 
 class Lag(BaseModel):
@@ -55,8 +59,14 @@ def _lag(services: Services, position: int) -> Lag:
         head = services.head()
         if head <= position:
             return Lag(events=0, seconds=0.0)
-        oldest = services.recorded_behind(position)
-    except (psycopg2.OperationalError, psycopg2.InterfaceError, PoolBusy):
+        waiting = services.crm.recorder.select_notifications(position + 1, limit=1)
+    except (psycopg2.OperationalError, psycopg2.InterfaceError, PersistenceError, PoolBusy):
         return Lag(events=None, seconds=None)
-    seconds = None if oldest is None else max(0.0, (services.clock() - oldest).total_seconds())
-    return Lag(events=head - position, seconds=seconds)
+    return Lag(events=head - position, seconds=_age(services, waiting))
+
+
+def _age(services: Services, waiting: Sequence[Notification]) -> float | None:
+    if not waiting:
+        return None
+    recorded = moment(parse(waiting[0].state)["recordedtime"])
+    return max(0.0, (services.clock() - recorded).total_seconds())

@@ -67,7 +67,7 @@ def if_match(
     if found is None:
         raise Problem(
             "malformed",
-            'If-Match is no ETag of this API. Send the ETag of the last answer unchanged, quotes included: "3".',
+            "If-Match is no ETag of this API. Send the ETag of the last answer unchanged, with its quotes.",
         )
     return Precondition(int(found[1]))
 

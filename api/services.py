@@ -9,20 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from commands.access import ApiKeys
 from commands.bus import Commands
 from commands.store.application import Crm
-
-from commands.access import ApiKeys
 from commands.store.pool import Pool
 from domain.pipelines import Pipelines
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _not_known(_: int) -> datetime | None:
-    return None
 
 
 def _nothing_missing() -> Sequence[str]:
@@ -48,8 +43,7 @@ class ApiLimits:
 class Services:
     """What the routes work with.
 
-    `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store,
-    `recorded_behind` when the first event behind a position was recorded. `ready` names, in
+    `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `draining` is set when the
     process is about to stop: `/readyz` then says so, while requests under way are still answered.
     """
@@ -61,7 +55,6 @@ class Services:
     pipelines: Pipelines
     token_key: bytes
     head: Callable[[], int]
-    recorded_behind: Callable[[int], datetime | None] = _not_known
     ready: Callable[[], Sequence[str]] = _nothing_missing
     limits: ApiLimits = field(default_factory=ApiLimits)
     clock: Callable[[], datetime] = _now

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
 
 from api.validation import Body, Word
+from domain.money import Money
+from domain.values import Reference
 
 
 def plain(number: Decimal) -> str:
@@ -55,9 +57,25 @@ class MoneyIn(Body):
     currency: Annotated[Word, Field(max_length=3, examples=["USD"])]
     rate: Amount | None = Field(default=None, description="To the reporting currency; 1 where left out.")
 
+    def money(self) -> Money:
+        """The domain's value."""
+        return Money(amount=self.amount, currency=self.currency, rate=self.rate)
+
 
 class ReferenceIn(Body):
     """How another system calls the record; one record per source and external id."""
 
     source: Word = Field(examples=["erp"])
     external_id: Word = Field(examples=["4711"])
+
+
+def money(sent: MoneyIn | None) -> Money | None:
+    """The domain's money of an optional amount."""
+    return None if sent is None else sent.money()
+
+
+def reference(sent: ReferenceIn | None) -> Reference | None:
+    """The domain's reference of an optional one."""
+    if sent is None:
+        return None
+    return Reference(source=sent.source, external_id=sent.external_id)

@@ -1,0 +1,91 @@
+"""Customers: registering one, changing it, merging two."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from api.changing import Change
+from api.shapes import Moment, ReferenceIn, reference
+from api.validation import Body, Word
+from commands import customer as commands
+from domain.customer import CustomerKind
+
+Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
+Words = Annotated[tuple[Word, ...], Field(max_length=100)]
+
+
+class Register(Body):
+    """A new customer. The name of a person is stored encrypted."""
+
+    kind: CustomerKind
+    name: Word = Field(examples=["Acme Corporation"])
+    parent_id: UUID | None = Field(default=None, description="The parent organisation.")
+    owner_id: UUID | None = None
+    attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "retail"}])
+    tags: Words = ()
+    reference: ReferenceIn | None = None
+    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
+
+    def command(self) -> commands.RegisterCustomer:
+        """The command that registers it."""
+        return commands.RegisterCustomer(
+            kind=self.kind,
+            name=self.name,
+            parent_id=self.parent_id,
+            owner_id=self.owner_id,
+            attributes=self.attributes,
+            tags=self.tags,
+            reference=reference(self.reference),
+            at=self.at,
+        )
+
+
+class ChangeProfile(Change):
+    """Changes what is named and leaves the rest. `remove` names `parent_id` or `attributes.<name>`."""
+
+    name: Word | None = None
+    parent_id: UUID | None = None
+    attributes: Attributes = Field(default_factory=dict)
+    add_tags: Words = ()
+    remove_tags: Words = ()
+    remove: Words = ()
+
+    def command(self, id: UUID) -> commands.ChangeCustomer:
+        return commands.ChangeCustomer(
+            customer_id=id,
+            name=self.name,
+            parent_id=self.parent_id,
+            attributes=self.attributes,
+            add_tags=self.add_tags,
+            remove_tags=self.remove_tags,
+            remove=self.remove,
+            at=self.at,
+        )
+
+
+class AssignOwner(Change):
+    """Gives it to another principal."""
+
+    owner_id: UUID
+
+    def command(self, id: UUID) -> commands.AssignCustomerOwner:
+        return commands.AssignCustomerOwner(customer_id=id, owner_id=self.owner_id, at=self.at)
+
+
+class Merge(Change):
+    """This customer was the same as the survivor all along. Moves no record and can be undone."""
+
+    survivor_id: UUID
+
+    def command(self, id: UUID) -> commands.MergeCustomers:
+        return commands.MergeCustomers(loser_id=id, survivor_id=self.survivor_id, at=self.at)
+
+
+class Unmerge(Change):
+    """Takes the merge of this customer back."""
+
+    def command(self, id: UUID) -> commands.UnmergeCustomer:
+        return commands.UnmergeCustomer(customer_id=id, at=self.at)

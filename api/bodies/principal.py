@@ -1,0 +1,71 @@
+"""Principals: agents, teams and service accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from api.changing import Change
+from api.shapes import Moment, ReferenceIn, reference
+from api.validation import Body, Word
+from commands import principal as commands
+from domain.principal import PrincipalKind
+
+
+class Register(Body):
+    """A new principal. Its name is stored encrypted."""
+
+    kind: PrincipalKind
+    name: Word
+    manager_id: UUID | None = None
+    region: Word | None = Field(default=None, examples=["East"])
+    reference: ReferenceIn | None = None
+    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
+
+    def command(self) -> commands.RegisterPrincipal:
+        """The command that registers it."""
+        return commands.RegisterPrincipal(
+            kind=self.kind,
+            name=self.name,
+            manager_id=self.manager_id,
+            region=self.region,
+            reference=reference(self.reference),
+            at=self.at,
+        )
+
+
+class ChangeProfile(Change):
+    """Changes what is named and leaves the rest. `remove` names `manager_id` or `region`."""
+
+    name: Word | None = None
+    manager_id: UUID | None = None
+    region: Word | None = None
+    remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
+
+    def command(self, id: UUID) -> commands.ChangePrincipal:
+        return commands.ChangePrincipal(
+            principal_id=id,
+            name=self.name,
+            manager_id=self.manager_id,
+            region=self.region,
+            remove=self.remove,
+            at=self.at,
+        )
+
+
+class Deactivate(Change):
+    """From now on it can be given nothing new."""
+
+    reason: Word | None = None
+
+    def command(self, id: UUID) -> commands.DeactivatePrincipal:
+        return commands.DeactivatePrincipal(principal_id=id, reason=self.reason, at=self.at)
+
+
+class Reactivate(Change):
+    """Takes a deactivation back."""
+
+    def command(self, id: UUID) -> commands.ReactivatePrincipal:
+        return commands.ReactivatePrincipal(principal_id=id, at=self.at)

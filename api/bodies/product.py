@@ -1,0 +1,55 @@
+"""Products and their list prices."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api.changing import Change
+from api.shapes import Moment, MoneyIn, ReferenceIn, reference
+from api.validation import Body, Word
+from commands import product as commands
+
+
+class Register(Body):
+    """A new product."""
+
+    name: Word = Field(examples=["GTX Pro"])
+    series: Word | None = Field(default=None, examples=["GTX"])
+    list_price: MoneyIn
+    reference: ReferenceIn | None = None
+    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
+
+    def command(self) -> commands.RegisterProduct:
+        """The command that registers it."""
+        return commands.RegisterProduct(
+            name=self.name,
+            series=self.series,
+            list_price=self.list_price.money(),
+            reference=reference(self.reference),
+            at=self.at,
+        )
+
+
+class ChangePrice(Change):
+    """Another list price."""
+
+    price: MoneyIn
+
+    def command(self, id: UUID) -> commands.ChangePrice:
+        return commands.ChangePrice(product_id=id, price=self.price.money(), at=self.at)
+
+
+class Discontinue(Change):
+    """From now on it is not sold."""
+
+    def command(self, id: UUID) -> commands.DiscontinueProduct:
+        return commands.DiscontinueProduct(product_id=id, at=self.at)
+
+
+class Reintroduce(Change):
+    """Sells it again."""
+
+    def command(self, id: UUID) -> commands.ReintroduceProduct:
+        return commands.ReintroduceProduct(product_id=id, at=self.at)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
+from commands.store.roles import OWNER, role_url
 from deploy.secrets import Secrets
 from deploy.settings import Settings
 
@@ -27,22 +28,16 @@ def complete(settings: Settings, keys: Secrets) -> Settings:
         if getattr(settings, name) is None:
             admin = settings.need("admin_url")
             password, _ = keys.keep(f"password-{role}", lambda: secrets.token_urlsafe(24))
-            derived[name] = as_role(admin, role, password)
+            derived[name] = role_url(admin, role, password)
     return settings.model_copy(update=derived)
 
 
-def passwords(settings: Settings) -> dict[str, str]:
-    """The roles' passwords as the URLs have them, for the migration that makes the roles."""
-    found = {}
+def passwords(settings: Settings, keys: Secrets) -> dict[str, str]:
+    """The roles' passwords as the URLs have them, for the migration that makes the roles; and the owner's,
+    as whom nobody but the migration logs in."""
+    found = {OWNER: keys.keep(f"password-{OWNER}", lambda: secrets.token_urlsafe(24))[0]}
     for name, role in ROLES.items():
         parts = urlsplit(settings.need(name))
         if parts.username == role and parts.password is not None:
             found[role] = unquote(parts.password)
     return found
-
-
-def as_role(admin_url: str, role: str, password: str) -> str:
-    """The administrator's URL with another user and password."""
-    parts = urlsplit(admin_url)
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(role)}:{quote(password, safe='')}@{place}"))

@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     keys_url: PostgresUrl | None = Field(
         None, repr=False, description="Database of the personal keys. Unset: the same as the event store."
     )
+    keys_admin_url: PostgresUrl | None = Field(
+        None, repr=False, description="As admin_url, for a key database of its own. Unset: the same."
+    )
+    read_admin_url: PostgresUrl | None = Field(
+        None,
+        repr=False,
+        description="As admin_url, for a read side of its own. Unset: the same.",
+    )
     relay_url: PostgresUrl | None = Field(
         None, repr=False, description="Event store as the role rapport_relay (direct connection, no pooler)."
     )
@@ -102,6 +110,13 @@ class Settings(BaseSettings):
     api_port: int = Field(8700, ge=1, le=65535, description="Port the HTTP API listens on.")
     pool_size: int = Field(
         8, ge=1, le=200, description="Database connections the API holds at most, per pool."
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="How long the API says it isn't ready, but still answers, before it stops. Give a load "
+        "balancer the time to notice.",
     )
     workers: int = Field(
         1, ge=1, le=64, description="Worker processes per read model that `rapport up` starts."

@@ -1,8 +1,9 @@
-"""From an exception to what the user reads: one pure table. No stack trace reaches a user."""
+"""From an exception to what the user reads: one table. No stack trace reaches a user."""
 
 from __future__ import annotations
 
-import psycopg2
+import sys
+from typing import Final
 
 from deploy.cli.output import Exit
 from deploy.findings import Diagnostic
@@ -11,30 +12,70 @@ from deploy.secrets import SecretsProblem
 from deploy.settings import SettingsProblem
 from domain.errors import DomainError
 
+SENTENCES: Final = {
+    "consumers.relay.RelayStopped": Exit.FOUND,
+    "consumers.worker.WorkerStopped": Exit.FOUND,
+    "consumers.kafka.topics.WrongTopics": Exit.ENVIRONMENT,
+    "consumers.kafka.topics.WrongPartitions": Exit.ENVIRONMENT,
+    "consumers.kafka.failures.BrokerFailure": Exit.ENVIRONMENT,
+    "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
+    "commands.store.schema.NewerSchema": Exit.ENVIRONMENT,
+    "commands.store.schema.OlderSchema": Exit.ENVIRONMENT,
+    "commands.store.migrate.PartitionsFixed": Exit.ENVIRONMENT,
+    "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,
+    "projections.schema.WrongShares": Exit.ENVIRONMENT,
+    "deploy.serve.PortProblem": Exit.ENVIRONMENT,
+    "deploy.up.NotVisible": Exit.FOUND,
+}
+"""Errors whose text is a sentence for the user, by name: a command that fails early must not load the
+database's and Kafka's libraries only to know their errors. A test checks that each name exists."""
+
+POSTGRES_AWAY: Final = frozenset({"psycopg2.OperationalError", "psycopg2.InterfaceError"})
+
 
 def explain(error: BaseException) -> tuple[Diagnostic, Exit] | None:
     """What to say about a foreseen error, and the exit code; None for one that nobody foresaw."""
-    match error:
-        case DomainError():
-            return Diagnostic(fact=str(error)), Exit.FOUND
-        case SettingsProblem() | SecretsProblem() | LocalServiceError():
-            return Diagnostic(fact=str(error)), Exit.ENVIRONMENT
-        case psycopg2.OperationalError():
-            return postgres_away(error), Exit.ENVIRONMENT
-        case OSError():
-            return Diagnostic(fact=_os_sentence(error)), Exit.ENVIRONMENT
-        case _:
-            return None
+    if isinstance(error, DomainError):
+        return Diagnostic(fact=str(error)), Exit.FOUND
+    if isinstance(error, SettingsProblem | SecretsProblem | LocalServiceError):
+        return Diagnostic(fact=str(error)), Exit.ENVIRONMENT
+    names = [f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__]
+    for name in names:
+        if name in SENTENCES:
+            return Diagnostic(fact=str(error)), SENTENCES[name]
+    if POSTGRES_AWAY.intersection(names):
+        return postgres_away(error), Exit.ENVIRONMENT
+    if "kafka.errors.KafkaError" in names:
+        return kafka_away(error), Exit.ENVIRONMENT
+    if isinstance(error, OSError):
+        return Diagnostic(fact=_os_sentence(error)), Exit.ENVIRONMENT
+    return None
 
 
 def postgres_away(error: BaseException) -> Diagnostic:
     """What to say when PostgreSQL doesn't answer; the driver's own words as the cause, on one line."""
-    cause = " ".join(str(error).split()) or type(error).__name__
     return Diagnostic(
-        fact="PostgreSQL can't be reached.",
-        cause=f"It was tried: {cause}.".replace("..", "."),
+        fact="PostgreSQL can't be used.",
+        cause=f"It was tried: {_words(error)}",
         act="Start it (`rapport up` starts one on this machine), or correct the RAPPORT_..._URL settings.",
     )
+
+
+def kafka_away(error: BaseException) -> Diagnostic:
+    """What to say when Kafka doesn't answer or refuses."""
+    return Diagnostic(
+        fact="Kafka can't be used.",
+        cause=f"It was tried: {_words(error)}",
+        act="Start it (`rapport up` starts one on this machine), or correct RAPPORT_KAFKA_BOOTSTRAP and the "
+        "settings beside it.",
+    )
+
+
+def _words(error: BaseException) -> str:
+    """The driver's text on one line, as the end of a sentence."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return f"{text or name}".rstrip(".") + "."
 
 
 def _os_sentence(error: OSError) -> str:
@@ -42,3 +83,12 @@ def _os_sentence(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
     act = "Check the path, its permissions and the space left, then repeat."
     return f"The system refused{place}: {reason}. {act}"
+
+
+def loaded(name: str) -> type[BaseException]:
+    """The class of a name in `SENTENCES`, for the test of the table."""
+    module, _, attribute = name.rpartition(".")
+    __import__(module)
+    found = getattr(sys.modules[module], attribute)
+    assert issubclass(found, BaseException)
+    return found

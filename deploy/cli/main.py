@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from deploy import logs
-from deploy.cli import settings
+from deploy.cli import api, keys, migrate, relay, settings
 from deploy.cli.errors import explain
 from deploy.cli.output import Exit, envelope
 from deploy.findings import Diagnostic
@@ -33,12 +33,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-settings.register(app)
-
-
-@app.callback()
-def root() -> None:
-    """Makes `rapport` take a noun even while there is one command only."""
+for noun in (migrate, api, relay, keys, settings):
+    noun.register(app)
 
 
 def main() -> None:

@@ -92,9 +92,9 @@ def test_each_role_gets_an_address_of_its_own_that_stays_the_same(tmp_path: Path
     assert filled.need("store_url").startswith("postgresql://rapport_app:")
     assert filled.need("store_url").endswith("@127.0.0.1:5432/rapport")
     assert filled.need("keys_url") == filled.need("store_url")
-    found = passwords(filled)
+    found = passwords(filled, Secrets(tmp_path / "secrets"))
     assert found["rapport_relay"] == "mine"
-    assert set(found) == {"rapport_app", "rapport_relay", "rapport_worker", "rapport_reader"}
+    assert set(found) == {f"rapport_{role}" for role in ("owner", "app", "relay", "worker", "reader")}
 
 
 def test_key_files_are_made_once_and_closed_to_others(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""`rapport migrate`: schemas, roles, key files and topics; once, however many start it."""
+
+from __future__ import annotations
+
+import typer
+
+from deploy.cli.output import JsonOption, finish, say
+from deploy.settings import load, write_env_file
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the root."""
+    app.command("migrate")(migrate)
+
+
+def migrate(as_json: JsonOption = False) -> None:
+    """Brings databases, roles, key files and topics to what this version needs. Repeating it does no harm."""
+    from deploy import setup
+
+    settings = load()
+    done = setup.prepare(settings, say=say)
+    lines = []
+    if done.settings != settings:
+        # The passwords of the roles just made: other commands on this machine find the addresses here.
+        write_env_file(done.settings)
+        lines.append(f"The addresses of the roles stand in {settings.env_file}.")
+    result = done.migration
+    was = "new" if result.before is None else f"at version {result.before}"
+    lines.insert(0, f"The store {result.store_id} was {was} and is at version {result.after}.")
+    if not (result.changed or done.key_files or done.topics):
+        lines.append("Nothing had to be changed.")
+    finish(
+        as_json=as_json,
+        data={
+            "store_id": str(result.store_id),
+            "partitions": result.partitions,
+            "before": result.before,
+            "after": result.after,
+            "key_files": done.key_files,
+            "topics": done.topics,
+        },
+        text=lines,
+    )

@@ -1,0 +1,19 @@
+"""What long-running commands share: they end in order on SIGTERM and SIGINT."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+
+def stop_event() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; the process then ends by itself, with exit code 0."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop

@@ -1,0 +1,46 @@
+"""The API key of this machine, so that one can begin; and service accounts that keys act for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid4
+
+from commands.access import SCOPES
+from commands.bus import Commands
+from commands.context import Context
+from commands.principal import RegisterPrincipal
+from domain.errors import AlreadyClaimed
+from domain.events.event import SYSTEM
+from domain.values import Reference
+
+if TYPE_CHECKING:
+    from deploy.wiring import Wiring
+
+FILE: Final = "api-key"
+SOURCE: Final = "rapport-service-account"
+
+
+def service_account(commands: Commands, name: str) -> UUID:
+    """The id of the service account `name`, registered where it is new."""
+    context = Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=datetime.now(UTC), new_id=uuid4)
+    command = RegisterPrincipal(
+        kind="service_account", name=name, reference=Reference(source=SOURCE, external_id=name)
+    )
+    try:
+        return commands.execute(command, context).id
+    except AlreadyClaimed as known:
+        return UUID(str(known.id))
+
+
+def ensure_key(wired: Wiring) -> str:
+    """The key in the secrets folder (mode 0600), which is shown at each `rapport up`; made where there is
+    none, or where the database at hand doesn't know it."""
+    if (wired.secrets.folder / FILE).exists():
+        clear = wired.secrets.text(FILE)
+        if wired.api_keys.find(clear) is not None:
+            return clear
+        (wired.secrets.folder / FILE).unlink()
+    principal = service_account(wired.commands, "rapport up")
+    _, clear = wired.api_keys.create(principal, "rapport up", SCOPES)
+    return wired.secrets.keep(FILE, lambda: clear)[0]

@@ -1,0 +1,160 @@
+"""Everything on this machine: PostgreSQL, Kafka, relay, workers and API, kept running until it is left.
+
+What has an address in the settings is used and not started here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from deploy import setup, wiring
+from deploy.first_key import ensure_key
+from deploy.local.errors import LocalServiceError
+from deploy.local.kafka import LocalKafka
+from deploy.local.postgres import LocalPostgres
+from deploy.local.process import tail
+from deploy.local.state import StateFolder
+from deploy.local.supervisor import Child, Supervisor
+from deploy.serve import listen
+from deploy.settings import PREFIX, Settings, write_env_file
+from projections.registry import PROJECTIONS
+
+READY_SECONDS: Final = 90.0
+LOOK: Final = 0.05
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and the whole."""
+
+
+class NotVisible(Exception):
+    """The read models did not reach a position in time. The text says which one stands where."""
+
+
+class Stack:
+    """A context manager: inside it everything runs.
+
+    Args:
+        settings: what `settings.load(use_env_file=False)` gives; addresses that are set are used as they are.
+        say: told what happens, a line each, from threads as well.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.key = ""
+        """An API key with all scopes, kept in the secrets folder."""
+        self._say = say
+        self._state = StateFolder(settings.home)
+        self._inside = ExitStack()
+        self.supervisor = Supervisor(self._state.log, say)
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return f"http://{self.settings.api_host}:{self.settings.api_port}"
+
+    def __enter__(self) -> Self:
+        with self._inside:
+            self._inside.enter_context(self._state.locked())
+            self._inside.enter_context(self.supervisor)
+            # Seen before anything is started: a busy port would show only after all the rest is up.
+            listen(self.settings.api_host, self.settings.api_port).close()
+            self._start_services()
+            self.settings = setup.prepare(self.settings, say=self._say).settings
+            write_env_file(self.settings)
+            self._start_children()
+            with wiring.Wiring(self.settings) as wired:
+                self.key = ensure_key(wired)
+            self._wait_ready()
+            self._inside = self._inside.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inside.__exit__(kind, error, trace)
+
+    def _start_services(self) -> None:
+        update: dict[str, object] = {}
+        if self.settings.admin_url is None and self.settings.store_url is None:
+            self._say("PostgreSQL starts")
+            postgres = LocalPostgres(self._state.postgres)
+            self.supervisor.start(postgres)
+            update["admin_url"] = postgres.admin_url
+        if self.settings.kafka_bootstrap is None:
+            self._say("Apache Kafka starts")
+            kafka = LocalKafka(self._state.kafka, self._state.jars, say=self._say)
+            self.supervisor.start(kafka)
+            update["kafka_bootstrap"] = kafka.bootstrap
+        self.settings = self.settings.model_copy(update=update)
+
+    def _start_children(self) -> None:
+        self._say("Relay, workers and API start")
+        self.supervisor.start(self._child("relay", "relay", "run"))
+        for projection in PROJECTIONS:
+            for number in range(1, self.settings.workers + 1):
+                name = f"worker-{projection.name}-{number}"
+                self.supervisor.start(self._child(name, "projection", "run", projection.name))
+        self.supervisor.start(self._child("api", "api"))
+
+    def _child(self, name: str, *words: str) -> Child:
+        # -P: a folder named like one of ours in the working folder must not be imported in its place.
+        argv = [sys.executable, "-P", "-m", "deploy.cli", *words]
+        return Child(name=name, argv=argv, env={PREFIX + "HOME": str(self.settings.home)})
+
+    def _wait_ready(self) -> None:
+        last = "it doesn't answer"
+
+        def ready() -> bool:
+            nonlocal last
+            try:
+                answer = httpx.get(f"{self.url}/readyz", timeout=5)
+            except httpx.HTTPError as error:
+                last = f"it doesn't answer ({type(error).__name__})"
+                return False
+            last = f"it answers {answer.status_code} {answer.text}"
+            return answer.status_code == httpx.codes.OK
+
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            if time.monotonic() > deadline:
+                raise LocalServiceError(
+                    f"The API is not ready after {READY_SECONDS:.0f} seconds: {last}. "
+                    f"The last lines of {self.log('api')}:\n{tail(self.log('api'))}"
+                )
+            time.sleep(LOOK * 4)
+
+    def log(self, name: str) -> Path:
+        """The log file of a child."""
+        return self._state.log / f"{name}.log"
+
+    def wait_visible(self, position: int, timeout: float, progress: Progress | None = None) -> None:
+        """Returns when every read model has applied the store up to `position`. Raises `NotVisible` with
+        where each stands after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with wiring.Wiring(self.settings) as wired:
+            while True:
+                rows = wired.projection_status()
+                lowest = min((row.position or 0 for row in rows), default=0)
+                if progress is not None:
+                    progress(min(lowest, position), position)
+                if rows and lowest >= position:
+                    return
+                if time.monotonic() > deadline:
+                    stand = "; ".join(f"{row.projection} at {row.position} ({row.state})" for row in rows)
+                    raise NotVisible(
+                        f"The read models did not reach position {position} in {timeout:.0f} seconds: "
+                        f"{stand}. See `rapport projection status` and `rapport doctor`."
+                    )
+                time.sleep(LOOK)
+
+    def wait(self) -> None:
+        """Stays until Ctrl-C, SIGTERM or SIGHUP."""
+        self.supervisor.wait()

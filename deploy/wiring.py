@@ -1,0 +1,200 @@
+"""The composition root: every object is built here, from the settings alone, when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import psycopg2
+
+from commands.access import ApiKeys
+from commands.bulk import BulkRecorder
+from commands.bus import Commands
+from commands.context import Context
+from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.keys import FileKek, PostgresKeyStore
+from commands.store.application import Crm
+from commands.store.claims import ClaimTable
+from commands.store.follower import Follower
+from commands.store.idempotency import Idempotency
+from commands.store.mapper import EventMapper
+from commands.store.pool import Pool, PoolBusy
+from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.seals import Seals
+from consumers.kafka.address import KafkaAddress
+from deploy.secrets import Secrets
+from deploy.settings import Settings, SettingsProblem
+from domain.errors import Invalid
+from domain.events.catalogue import CATALOGUE
+from domain.pipelines import Pipelines, parse
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from consumers.relay import Relay
+
+
+class Wiring:
+    """The objects of one process, as a context manager that closes what was opened.
+
+    Needs no service to be made: connections are opened when they are used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def _pool(self, url: str) -> Pool:
+        pool = Pool(url, self.settings.pool_size)
+        self._closing.callback(pool.close)
+        return pool
+
+    # Commands and the event store
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The key files."""
+        return Secrets(self.settings.secrets)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """The configured pipelines. Raises `SettingsProblem` for a file that is missing or wrong."""
+        return load_pipelines(self.settings)
+
+    @cached_property
+    def store_pool(self) -> Pool:
+        """Connections of commands to the event store."""
+        return self._pool(self.settings.need("store_url"))
+
+    @cached_property
+    def cipher(self) -> AesGcmCipher:
+        """Closes and opens private fields."""
+        kek = FileKek(self.secrets.read("kek"))
+        return AesGcmCipher(PostgresKeyStore(self.settings.need("keys_url"), kek))
+
+    @cached_property
+    def crm(self) -> Crm:
+        """The event-sourced application over the store."""
+        recorder = PostgresApplicationRecorder(self.store_pool)
+        return Crm(recorder=recorder, mapper=EventMapper(CATALOGUE, self.cipher))
+
+    @cached_property
+    def commands(self) -> Commands:
+        """The command handlers."""
+        idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
+        return Commands(self.crm, idempotency, self.pipelines)
+
+    def bulk(self, context: Context) -> BulkRecorder:
+        """The same handlers for many new records at once; one recorder for a run."""
+        return BulkRecorder(self.commands, self.claims, context)
+
+    @cached_property
+    def claims(self) -> ClaimTable:
+        """External ids and the records they belong to."""
+        return ClaimTable(self.store_pool)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API's keys."""
+        return ApiKeys(self.store_pool)
+
+    def follower(self, url_setting: str = "store_url") -> Follower:
+        """A reader of the store in order, as the role of that setting."""
+        return Follower(self.settings.need(url_setting))
+
+    def seals(self, url_setting: str = "relay_url") -> Seals:
+        """The seal rows, as the role of that setting."""
+        return Seals(self.settings.need(url_setting))
+
+    @cached_property
+    def read_pool(self) -> Pool:
+        """Connections of queries to the read side."""
+        return self._pool(self.settings.need("read_url"))
+
+    # Processes
+
+    @cached_property
+    def kafka(self) -> KafkaAddress:
+        """Kafka's address and how to speak to it."""
+        return kafka_address(self.settings)
+
+    def relay(self) -> Relay:
+        """The relay; only this process needs the key that signs."""
+        from consumers.relay import Relay
+
+        return Relay(
+            store_url=self.settings.need("relay_url"),
+            address=self.kafka,
+            signing_key=self.secrets.seal_key(),
+            families=CATALOGUE.families,
+        )
+
+    def api(self, draining: threading.Event) -> FastAPI:
+        """The HTTP API; `draining` is set when the process is about to stop."""
+        from api.app import create_app  # the web framework is loaded by the one process that needs it
+        from api.services import Services
+
+        return create_app(
+            Services(
+                commands=self.commands,
+                crm=self.crm,
+                read_pool=self.read_pool,
+                api_keys=self.api_keys,
+                pipelines=self.pipelines,
+                token_key=self.secrets.read("token-key"),
+                head=lambda: self.crm.recorder.max_notification_id() or 0,
+                ready=lambda: not_ready(self),
+                draining=draining,
+            )
+        )
+
+
+def kafka_address(settings: Settings) -> KafkaAddress:
+    """Kafka's address and how to speak to it. Raises `SettingsProblem` where it is unset."""
+    return KafkaAddress(
+        bootstrap=settings.need("kafka_bootstrap"),
+        security=settings.kafka_security,
+        ca_file=str(settings.kafka_ca_file) if settings.kafka_ca_file else None,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+    )
+
+
+def load_pipelines(settings: Settings) -> Pipelines:
+    """The configured pipelines. Raises `SettingsProblem` for a file that is missing or wrong."""
+    file = settings.pipelines_file
+    try:
+        return parse(tomllib.loads(file.read_text()))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, Invalid) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SettingsProblem(
+            f"The pipelines file {file} can't be used: {reason} "
+            "Correct it, or name another with RAPPORT_PIPELINES_FILE."
+        ) from None
+
+
+def not_ready(wired: Wiring) -> Sequence[str]:
+    """What keeps the API from serving, in sentences; empty when nothing does."""
+    reasons = []
+    for name, setting in (("event store", "store_url"), ("read side", "read_url")):
+        try:
+            pool = wired.store_pool if setting == "store_url" else wired.read_pool
+            with pool.connection() as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except (psycopg2.Error, PoolBusy):
+            reasons.append(f"The {name} does not answer. Check PostgreSQL and RAPPORT_{setting.upper()}.")
+    return reasons

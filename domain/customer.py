@@ -12,7 +12,7 @@ from domain.errors import Invalid, NotFound, Undecodable
 from domain.events.event import Event
 from domain.events.private import Closed, personal
 from domain.lifecycle import Lifecycle, check
-from domain.text import line, lines, optional_line
+from domain.text import line, lines, optional_line, quoted
 from domain.values import (
     Change,
     Reference,
@@ -240,7 +240,7 @@ def change(
             entries[field.removeprefix("attributes.")] = None
         elif field != "parent_id":
             raise Invalid(
-                f"A customer's {field} cannot be removed. Only parent_id and attributes.<name> can."
+                f"No field {quoted(field)} of a customer can be removed. Name parent_id or attributes.<name>."
             )
     new_parent = None if "parent_id" in remove else parent_id or state.parent_id
     new_name = optional_line("name", name)

@@ -82,6 +82,19 @@ class AlreadyClaimed(DomainError):
         self.id = id
 
 
+class ChangedSinceImport(DomainError):
+    """A row to import was taken in before, and said something else then."""
+
+    code = "changed-since-import"
+
+    def __init__(self, *, id: object) -> None:
+        super().__init__(
+            f"This row was imported before, with other content, as the record {id}. "
+            "Imports only add: change that record by a command, or give the row an external id of its own."
+        )
+        self.id = id
+
+
 class KeyReused(DomainError):
     """An idempotency key came with another request."""
 

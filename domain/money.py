@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.errors import Invalid
+from domain.text import quoted
 
 # ISO 4217, the codes of active national currencies (list of 2024-06-25 with its amendments to 2025).
 _CODES: Final = (
@@ -68,9 +69,7 @@ def checked(what: str, money: Money) -> Money:
     if amount < 0:
         raise Invalid(f"The {what} is negative ({amount}). Give an amount of 0 or more.")
     if money.currency not in CURRENCIES:
-        raise Invalid(
-            f"{money.currency!r} is no currency of ISO 4217. Use three capital letters such as USD or EUR."
-        )
+        raise Invalid(f"ISO 4217 has no currency {quoted(money.currency)}. Use a code such as USD or EUR.")
     rate = money.rate
     if rate is not None and not (rate.is_finite() and 0 < rate < LARGEST):
         raise Invalid(

@@ -36,7 +36,7 @@ from domain.opportunity import (
     Won,
 )
 from domain.pipelines import OTHER, Pipeline
-from domain.text import lines, optional_line
+from domain.text import lines, optional_line, quoted
 from domain.text import note as checked_note
 from domain.values import Reference, references
 
@@ -156,7 +156,9 @@ def lose(
     check(LIFECYCLE, state.outcome, LOSE)
     if reason not in pipeline.lost_reasons:
         names = ", ".join(pipeline.lost_reasons)
-        raise Invalid(f"{reason!r} is no reason for a loss in the pipeline {pipeline.id}. Name one: {names}.")
+        raise Invalid(
+            f"The pipeline {pipeline.id} has no lost reason {quoted(reason)}. Name one of: {names}."
+        )
     if reason == OTHER and (note is None or not note.strip()):
         raise Invalid("The reason other needs a note. Write in a few words why the opportunity was lost.")
     return (
@@ -262,7 +264,7 @@ def override_probability(state: Opportunity, *, probability: int) -> Events:
 def _category(category: ForecastCategory) -> ForecastCategory:
     if category not in get_args(ForecastCategory):
         names = ", ".join(get_args(ForecastCategory))
-        raise Invalid(f"{category!r} is no forecast category. Name one of: {names}.")
+        raise Invalid(f"There is no forecast category {quoted(category)}. Name one of: {names}.")
     return category
 
 

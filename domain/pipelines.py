@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from domain.errors import Invalid
+from domain.text import quoted
 
 StageKind = Literal["open", "won", "lost"]
 KINDS: Final[tuple[StageKind, ...]] = get_args(StageKind)
@@ -60,7 +61,7 @@ class Pipeline:
             if stage.id == id:
                 return stage
         names = ", ".join(stage.id for stage in self.stages)
-        raise Invalid(f"The pipeline {self.id} has no stage {id!r}. Its stages are: {names}.")
+        raise Invalid(f"The pipeline {self.id} has no stage {quoted(id)}. Its stages are: {names}.")
 
     def open_stage(self, id: str) -> Stage:
         """The open stage of that id. Raises `Invalid`."""
@@ -105,7 +106,9 @@ class Pipelines(Mapping[str, Pipeline]):
         """The pipeline of that id. Raises `Invalid`, which names those there are."""
         found = self._pipelines.get(id)
         if found is None:
-            raise Invalid(f"There is no pipeline {id!r}. The pipelines are: {', '.join(self) or 'none'}.")
+            raise Invalid(
+                f"There is no pipeline {quoted(id)}. The pipelines are: {', '.join(self) or 'none'}."
+            )
         return found
 
 

@@ -11,7 +11,7 @@ from domain.errors import Invalid, NotFound, Undecodable
 from domain.events.event import Event
 from domain.events.private import Closed, personal
 from domain.lifecycle import Lifecycle, check
-from domain.text import line, optional_line
+from domain.text import line, optional_line, quoted
 from domain.values import Change, Reference, after, changed, references
 
 PrincipalKind = Literal["agent", "team", "service_account"]
@@ -149,7 +149,9 @@ def change(
     """Changes what is named; `remove` names `manager_id` or `region`. Nothing when nothing differs."""
     check(LIFECYCLE, state.state, CHANGE)
     if unknown := [field for field in remove if field not in ("manager_id", "region")]:
-        raise Invalid(f"A principal's {unknown[0]} cannot be removed. Only manager_id and region can.")
+        raise Invalid(
+            f"No field {quoted(unknown[0])} of a principal can be removed. Name manager_id or region."
+        )
     if manager_id == state.id:
         raise Invalid("A principal cannot be its own manager. Name another one.")
     new_manager = None if "manager_id" in remove else manager_id or state.manager_id

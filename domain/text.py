@@ -14,9 +14,18 @@ NAME_LIMIT: Final = 500
 NOTE_LIMIT: Final = 20_000
 """Most characters of a free text."""
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 # PostgreSQL's text holds no NUL and JSON no lone surrogate: either would stop a read model later on.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _FORBIDDEN_IN_LINES: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def quoted(value: str) -> str:
+    """`value` in quotes for a refusal, where it looks like a name; else "of that name".
+
+    Whatever a client sent by mistake, a person's name or a password, stays out of answers and logs so.
+    """
+    return f"'{value}'" if _NAME.fullmatch(value) else "of that name"
 
 
 def line(what: str, value: str) -> str:
@@ -55,4 +64,7 @@ def optional_line(what: str, value: str | None) -> str | None:
 
 def lines(what: str, values: Mapping[str, str]) -> dict[str, str]:
     """Names and values, each as in `line`."""
-    return {line(f"name of a {what}", name): line(f"{what} {name}", value) for name, value in values.items()}
+    return {
+        line(f"name of a {what}", name): line(f"{what} {quoted(name)}", value)
+        for name, value in values.items()
+    }

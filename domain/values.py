@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from domain.errors import Invalid
-from domain.text import line
+from domain.text import line, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def changed_tags(old: frozenset[str], *, add: Iterable[str], remove: Iterable[st
     """The tags that come and go."""
     coming, going = dict.fromkeys(add), dict.fromkeys(remove)
     if both := [tag for tag in coming if tag in going]:
-        raise Invalid(f"The tag {both[0]} is both added and removed. Decide for one.")
+        raise Invalid(f"The tag {quoted(both[0])} is both added and removed. Decide for one.")
     return (
         *(Change(field="tag", old=tag) for tag in going if tag in old),
         *(Change(field="tag", new=tag) for tag in coming if tag not in old),

@@ -118,7 +118,7 @@ class Relay:
             term.end()
         error = term.error
         if error is None:
-            term.report("stopped", "It was told to stop.")
+            term.report("stopped", "The relay was told to stop.")
         elif isinstance(error, (LeadershipLost, SealConflict, *STORE_AWAY)):
             raise error
         else:
@@ -188,7 +188,8 @@ class _Term:
         trouble = self._publisher.trouble
         if state is None:
             state, reason = ("waiting_for_broker", trouble) if trouble else ("leading", None)
-        self._leadership.report(state, reason, self._shelf.position, self._shelf.rate())
+        rate = 0.0 if state == "stopped" else self._shelf.rate()
+        self._leadership.report(state, reason, self._shelf.position, rate)
 
     def sentence(self, error: BaseException) -> str:
         """Where it stands, the cause, what to do."""

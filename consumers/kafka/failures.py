@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from enum import StrEnum
 from typing import Final
@@ -68,6 +69,6 @@ def verdict(error: BaseException) -> Verdict:
 
 def describe(error: BaseException) -> str:
     """An error of the client as a few words for a sentence."""
-    text = str(error).strip()
-    name = type(error).__name__.removesuffix("Error")
-    return text if text and text != name else name
+    name = type(error).__name__
+    text = re.sub(r"^\[Error -?\d+\] ", "", str(error).strip())
+    return text.removeprefix(f"{name}:").strip() or name

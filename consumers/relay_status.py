@@ -1,0 +1,174 @@
+"""How the relay stands, seen from outside: asked of store and topics, each of which may be away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import psycopg2
+from psycopg2.extensions import parse_dsn
+
+from commands.store.pool import connect
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import describe
+from consumers.kafka.producer import recorded_ms
+from consumers.kafka.tail import last_committed_seal
+from domain.errors import Undecodable
+from domain.events.seal import Seal, parse
+
+SILENT_SECONDS: Final = 5.0
+STUCK_SECONDS: Final = 10.0
+
+_REPORTED: Final = """
+    SELECT state, reason, leader, position, rate, extract(epoch FROM now() - heartbeat)::float8
+      FROM store.relay
+"""
+_HEAD: Final = "SELECT coalesce(max(position), 0) FROM store.event"
+_LAST_SEAL: Final = "SELECT record FROM store.seal ORDER BY sequence DESC LIMIT 1"
+# Seals know their counts: only what is not sealed yet is counted event by event.
+_BEHIND: Final = """
+    SELECT (SELECT coalesce(sum(count), 0) FROM store.seal WHERE last > %(published)s)
+         + (SELECT count(*) FROM store.event WHERE position > greatest(%(sealed)s, %(published)s))
+"""
+_OLDEST: Final = """
+    SELECT event, extract(epoch FROM now())::float8 FROM store.event
+     WHERE position > %s ORDER BY position LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayStatus:
+    """One look at the relay. What could not be asked is None.
+
+    `state` is "leading", "waiting_for_broker" or "stopped" as the leader says; "silent" when it said nothing
+    for 5 s, "none" when no relay ever ran, "unknown" while the store is away. `head`, `sealed`, `published`
+    are positions; `lag_seconds` is the age of the oldest event that is not published, 0 when all are; `rate`
+    is in events a second. `findings` are sentences about what is wrong, each with what to do; none: all well.
+    """
+
+    state: str = "unknown"
+    reason: str | None = None
+    leader: str | None = None
+    head: int | None = None
+    sealed: int | None = None
+    published: int | None = None
+    lag_events: int | None = None
+    lag_seconds: float | None = None
+    rate: float | None = None
+    heartbeat_age: float | None = None
+    findings: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to act on."""
+        return not self.findings
+
+
+def relay_status(store_url: str, address: KafkaAddress, *, timeout: float = 4.0) -> RelayStatus:
+    """Asks store and topics; takes at most about twice `timeout` (seconds) while one of them is away.
+
+    `store_url` is of a role that may read the store. Never raises for a service that is away.
+    """
+    published, kafka_finding = _topics(address, timeout)
+    try:
+        connection = connect(store_url, connect_timeout=max(2, int(timeout)))
+    except psycopg2.OperationalError as error:
+        return RelayStatus(
+            published=published.last if published else None,
+            findings=(store_away(store_url, error), *((kafka_finding,) if kafka_finding else ())),
+        )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", (str(int(timeout * 1000)),))
+            status = _store(cursor, published, kafka_finding)
+    except psycopg2.ProgrammingError:
+        return RelayStatus(findings=("The store was never migrated. Run `rapport migrate`.",))
+    except psycopg2.OperationalError as error:
+        return RelayStatus(findings=(store_away(store_url, error),))
+    finally:
+        connection.close()
+    return replace(
+        status, findings=(*status.findings, *_judged(status, kafka_away=kafka_finding is not None))
+    )
+
+
+def store_away(url: str, error: psycopg2.Error) -> str:
+    """The sentence for a PostgreSQL that does not answer; names its address without the password."""
+    told = parse_dsn(url)
+    where = f"{told.get('host', 'localhost')}:{told.get('port', '5432')}"
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    cause = first.rpartition("failed: ")[2].rstrip(".")
+    return (
+        f"PostgreSQL at {where} does not answer: {cause}. "
+        "Start it, or correct the address. Nothing can be recorded until then."
+    )
+
+
+def _topics(address: KafkaAddress, timeout: float) -> tuple[Seal | None, str | None]:
+    try:
+        return last_committed_seal(address, timeout=timeout), None
+    except Undecodable as error:
+        return None, f"crm.seal.v1 ends with a record that is no seal: {error} Look for who wrote it."
+    except Exception as error:  # whatever the client raises: a status page must not fail for it
+        return None, (
+            f"Kafka at {address.bootstrap} does not answer: {describe(error)}. Start the broker, or correct "
+            "the address. Events are kept and sealed in the store meanwhile."
+        )
+
+
+def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> RelayStatus:
+    cursor.execute(_REPORTED)
+    state, reason, leader, noted, rate, age = cursor.fetchone() or ("none", None, None, 0, None, None)
+    cursor.execute(_HEAD)
+    head = int(cursor.fetchone()[0])
+    cursor.execute(_LAST_SEAL)
+    row = cursor.fetchone()
+    sealed = parse(bytes(row[0])).last if row else 0
+    # While Kafka is away, what the leader noted last is the best that is known.
+    upto = noted if kafka_finding else (published.last if published else 0)
+    cursor.execute(_BEHIND, {"published": upto, "sealed": sealed})
+    lag_events = int(cursor.fetchone()[0])
+    cursor.execute(_OLDEST, (upto,))
+    oldest = cursor.fetchone()
+    lag_seconds = max(0.0, oldest[1] - recorded_ms(bytes(oldest[0])) / 1000) if oldest else 0.0
+    findings = [kafka_finding] if kafka_finding else []
+    if not kafka_finding and noted > upto:
+        findings.append(
+            f"The topics are behind: they end at position {upto}, and {noted} was published already. They "
+            "were deleted, or this is another broker. Bring the topics back, or use the broker that has them."
+        )
+    return RelayStatus(
+        state="silent" if age is not None and age > SILENT_SECONDS and state != "stopped" else state,
+        reason=reason,
+        leader=leader,
+        head=head,
+        sealed=sealed,
+        published=upto,
+        lag_events=lag_events,
+        lag_seconds=round(lag_seconds, 3),
+        rate=rate,
+        heartbeat_age=age,
+        findings=tuple(findings),
+    )
+
+
+def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
+    """What the relay's own state asks for."""
+    if status.state == "none":
+        return ["No relay has run on this store yet. Start one with `rapport relay run`."]
+    if status.state == "silent":
+        said = f"The relay {status.leader} has said nothing for {status.heartbeat_age:.0f} s"
+        return [f"{said}: it was stopped, or it hangs. Start one with `rapport relay run`; it takes over."]
+    if status.state == "stopped":
+        return [f"{status.reason or 'The relay stopped.'} Start it with `rapport relay run`."]
+    if status.state == "waiting_for_broker" and not kafka_away:
+        return [status.reason or "The relay waits for the broker."]
+    stuck = status.state == "leading" and not status.rate and (status.lag_seconds or 0) > STUCK_SECONDS
+    if stuck and status.head == status.sealed:
+        return ["The relay leads and publishes nothing, and says no reason. Look into its log."]
+    if stuck:
+        return [
+            "The relay seals nothing: a transaction that appends events has been open for long. Look for the "
+            "advisory lock in pg_locks, and end the session that holds it."
+        ]
+    return []

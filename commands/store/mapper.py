@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from uuid import UUID
 
 from eventsourcing.domain import DomainEventProtocol
@@ -12,6 +13,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from domain.events.envelope import decode, encode
 from domain.events.event import Event
+from domain.events.private import METADATA, PrivateParts
 
 if TYPE_CHECKING:
     from domain.events.private import PrivateCipher
@@ -25,6 +27,15 @@ class StoredCrmEvent(StoredEvent):
     party: UUID
 
 
+@runtime_checkable
+class PreparingCipher(Protocol):
+    """A cipher that can make ready for many events at once."""
+
+    def prepare(self, events: Iterable[tuple[Event, PrivateParts]]) -> None:
+        """Makes the keys that closing these events will need."""
+        ...
+
+
 class EventMapper(Mapper[UUID]):
     """Encodes `Event`s by `registry`, private values closed by `cipher`. Topics are event type names: the
     library never turns one into an import."""
@@ -33,6 +44,11 @@ class EventMapper(Mapper[UUID]):
         super().__init__(JSONTranscoder())  # asked for by the library; never used
         self._registry = registry
         self._cipher = cipher
+        self._private: frozenset[type[Any]] = frozenset(
+            kind.payload
+            for kind in registry.types
+            if any(METADATA in field.metadata for field in dataclasses.fields(kind.payload))
+        )
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredCrmEvent:
         """The event's bytes with its columns. Raises `EventTooLarge`."""
@@ -46,7 +62,10 @@ class EventMapper(Mapper[UUID]):
         )
 
     def to_stored_events(self, events: Sequence[Event]) -> list[StoredCrmEvent]:
-        """Many at once."""
+        """Many at once: keys that are missing are made at once too, not one by one."""
+        if isinstance(self._cipher, PreparingCipher):
+            private = [event for event in events if type(event.payload) in self._private]
+            self._cipher.prepare((event, self._registry.split(event)[1]) for event in private)
         return [self.to_stored_event(cast("DomainEventProtocol[UUID]", event)) for event in events]
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:

@@ -1,0 +1,189 @@
+"""The table of keys: one per person, one per kind of free text and month. Active, destroyed, or absent.
+
+A destroyed key leaves a tombstone, for ever: it is never made again. Keys are committed before the first
+event that uses them; a key without an event is harmless.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import UUID
+
+import psycopg2
+
+from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey
+from commands.store.pool import Pool
+
+__all__ = [
+    "DESTROYED",
+    "FileKek",
+    "KekProblem",
+    "Key",
+    "KeyEncryptionKey",
+    "KeyName",
+    "KeyStore",
+    "PostgresKeyStore",
+    "Retention",
+]
+
+
+class Retention(NamedTuple):
+    """The key of a kind of free text in a month (`YYYY-MM`)."""
+
+    kind: str
+    month: str
+
+
+class Tombstone(Enum):
+    """Stands for a key that was destroyed."""
+
+    DESTROYED = "destroyed"
+
+
+DESTROYED: Final = Tombstone.DESTROYED
+
+KeyName = UUID | Retention
+"""Whose key: a person's id, or a retention kind and month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of 32 bytes, not shown."""
+
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return "Key(...)"
+
+
+KeyState = Key | Tombstone
+
+
+class KeyStore(Protocol):
+    """Where keys are kept. Names that have neither key nor tombstone are absent from the answers."""
+
+    def find(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
+        """What is there."""
+        ...
+
+    def ensure(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
+        """What is there, keys made and committed for names that had none: all names are in the answer."""
+        ...
+
+    def destroy(self, name: KeyName) -> None:
+        """Destroys the key for ever, also one that was never made."""
+        ...
+
+
+_FIND_PERSONS: Final = "SELECT person, wrapped, kek FROM keys.person_key WHERE person = ANY (%s)"
+_FIND_RETENTION: Final = """
+    SELECT kind, month, wrapped, kek FROM keys.retention_key
+      JOIN unnest(%s::text[], %s::text[]) AS wanted (kind, month) USING (kind, month)
+"""
+_MAKE_PERSONS: Final = """
+    INSERT INTO keys.person_key (person, wrapped, kek)
+    SELECT person, wrapped, %s FROM unnest(%s::uuid[], %s::bytea[]) AS made (person, wrapped)
+    ON CONFLICT DO NOTHING
+"""
+_MAKE_RETENTION: Final = """
+    INSERT INTO keys.retention_key (kind, month, wrapped, kek)
+    SELECT kind, month, wrapped, %s
+      FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS made (kind, month, wrapped)
+    ON CONFLICT DO NOTHING
+"""
+_DESTROY_PERSON: Final = """
+    INSERT INTO keys.person_key (person, kek, state, destroyed) VALUES (%s, '', 'destroyed', now())
+    ON CONFLICT (person) DO UPDATE SET wrapped = NULL, state = 'destroyed', destroyed = now()
+     WHERE person_key.state = 'active'
+"""
+_DESTROY_RETENTION: Final = """
+    INSERT INTO keys.retention_key (kind, month, kek, state, destroyed)
+    VALUES (%s, %s, '', 'destroyed', now())
+    ON CONFLICT (kind, month) DO UPDATE SET wrapped = NULL, state = 'destroyed', destroyed = now()
+     WHERE retention_key.state = 'active'
+"""
+
+
+class PostgresKeyStore:
+    """Keys in the schema `keys` of the database at `url`, wrapped by `kek`; connections of its own.
+
+    Raises `KekProblem` for a key that does not unwrap, and the driver's errors while the database is away.
+    """
+
+    def __init__(self, url: str, kek: KeyEncryptionKey, *, size: int = 4) -> None:
+        self._pool = Pool(url, size)
+        self._kek = kek
+
+    def find(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
+        """What is there; one query for persons, one for retention keys."""
+        persons, retention = _split(names)
+        rows: list[tuple[KeyName, Any, str]] = []
+        with self._pool.connection() as opened, opened.cursor() as cursor:
+            if persons:
+                cursor.execute(_FIND_PERSONS, (persons,))
+                rows += cursor.fetchall()
+            if retention:
+                cursor.execute(_FIND_RETENTION, _columns(retention))
+                rows += [(Retention(kind, month), *rest) for kind, month, *rest in cursor.fetchall()]
+        return {name: self._state(name, wrapped, kek) for name, wrapped, kek in rows}
+
+    def ensure(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
+        """What is there, missing keys made and committed. Two that make one at once both get the first."""
+        found = self.find(names)
+        missing = [name for name in names if name not in found]
+        if missing:
+            self._make(missing)
+            found |= self.find(missing)
+        return found
+
+    def destroy(self, name: KeyName) -> None:
+        """Leaves a tombstone; again changes nothing."""
+        with self._pool.connection() as opened, opened.cursor() as cursor:
+            if isinstance(name, UUID):
+                cursor.execute(_DESTROY_PERSON, (name,))
+            else:
+                cursor.execute(_DESTROY_RETENTION, tuple(name))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.close()
+
+    def _make(self, names: Iterable[KeyName]) -> None:
+        # Sorted, so that two who make the same keys at once wait for each other in the same order.
+        persons, retention = _split(names)
+        with self._pool.connection() as opened, opened.cursor() as cursor:
+            if persons:
+                cursor.execute(_MAKE_PERSONS, (self._kek.id, persons, self._wrapped(persons)))
+            if retention:
+                cursor.execute(
+                    _MAKE_RETENTION, (self._kek.id, *_columns(retention), self._wrapped(retention))
+                )
+
+    def _wrapped(self, names: Iterable[KeyName]) -> list[Any]:
+        return [psycopg2.Binary(self._kek.wrap(os.urandom(KEY_BYTES), _context(name))) for name in names]
+
+    def _state(self, name: KeyName, wrapped: Any, kek: str) -> KeyState:
+        if wrapped is None:
+            return DESTROYED
+        return Key(self._kek.unwrap(bytes(wrapped), _context(name), kek=kek))
+
+
+def _split(names: Iterable[KeyName]) -> tuple[list[UUID], list[Retention]]:
+    wanted = set(names)
+    persons = sorted(name for name in wanted if isinstance(name, UUID))
+    return persons, sorted(name for name in wanted if isinstance(name, Retention))
+
+
+def _columns(names: list[Retention]) -> tuple[list[str], list[str]]:
+    return [name.kind for name in names], [name.month for name in names]
+
+
+def _context(name: KeyName) -> bytes:
+    """Whose key it is, so that a wrapped key moved to another row does not open."""
+    if isinstance(name, UUID):
+        return b"person|" + str(name).encode()
+    return b"retention|" + f"{name.month}|{name.kind}".encode()

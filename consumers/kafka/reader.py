@@ -1,0 +1,115 @@
+"""Reading: committed records from given offsets on, of partitions that the caller owns.
+
+No group coordinator deals out the partitions: the shares in the database do, since the rows' transaction has
+to fence anyway. Offsets are committed to a group all the same, so that lag tools have something to show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from consumers.kafka.address import KafkaAddress
+
+log = logging.getLogger(__name__)
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+FETCH: Final = 256 * 1024
+"""Bytes of a partition per fetch. `poll` hands out one partition after the other in whole fetches: with
+larger ones partitions run far ahead of each other, and all that has to be kept until its seal is whole."""
+
+
+class BrokerAway(Exception):
+    """The broker does not answer. Its text is a sentence for an operator."""
+
+    def __init__(self, address: KafkaAddress, error: BaseException) -> None:
+        super().__init__(
+            f"Kafka at {address.bootstrap} does not answer ({type(error).__name__}). "
+            "It is tried again until it does; check that the broker runs."
+        )
+
+
+class OutOfRange(Exception):
+    """A partition has no record at the offset where reading should go on: it was made anew, or cut."""
+
+    def __init__(self, place: Place, offset: int) -> None:
+        super().__init__(f"{place[0]} partition {place[1]} has no offset {offset}: it was made anew or cut")
+        self.place = place
+
+
+class CommittedReader:
+    """Reads committed records. Make it, `seat` it, then `poll`; to read elsewhere, `seat` it again."""
+
+    def __init__(self, address: KafkaAddress, group: str, *, timeout: float = 5.0) -> None:
+        self._address = address
+        self._timeout_ms = int(timeout * 1000)
+        self._told = False
+        try:
+            self._consumer: Any = KafkaConsumer(
+                **address.options(timeout=timeout),
+                metrics_enabled=False,
+                group_id=group,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                auto_offset_reset="none",  # a gap must be seen, not skipped
+                max_poll_records=20_000,
+                max_partition_fetch_bytes=FETCH,
+                fetch_max_bytes=16 * 1024 * 1024,
+                allow_auto_create_topics=False,
+            )
+        except KafkaError as error:
+            raise BrokerAway(address, error) from error
+
+    def seat(self, offsets: Mapping[Place, int]) -> None:
+        """From now on reads exactly these partitions, each from its offset; what was under way is dropped."""
+        self._consumer.assign([TopicPartition(*place) for place in offsets])
+        for place, offset in offsets.items():
+            self._consumer.seek(TopicPartition(*place), offset)
+
+    def poll(self, seconds: float) -> Mapping[Place, list[Any]]:
+        """What has come by topic and partition, waiting up to `seconds`; nothing while no broker answers.
+
+        A record has `offset`, `key`, `value` and `headers`. Raises `OutOfRange`, and `BrokerAway` for an
+        error that the broker itself gives.
+        """
+        try:
+            polled: Mapping[Place, list[Any]] = self._consumer.poll(timeout_ms=int(seconds * 1000))
+        except OffsetOutOfRangeError as error:
+            place, offset = next(iter(error.args[0].items()))
+            raise OutOfRange((place.topic, place.partition), getattr(offset, "offset", offset)) from error
+        except KafkaError as error:
+            raise BrokerAway(self._address, error) from error
+        return polled
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset behind the last committed record, or marker, of each. Raises `BrokerAway`."""
+        try:
+            found = self._consumer.end_offsets(
+                [TopicPartition(*place) for place in places], timeout_ms=self._timeout_ms
+            )
+        except KafkaError as error:
+            raise BrokerAway(self._address, error) from error
+        return {(place.topic, place.partition): end for place, end in found.items()}
+
+    def show(self, offsets: Mapping[Place, int]) -> None:
+        """Commits offsets for lag tools, without waiting. Nothing here ever reads them back."""
+        self._consumer.commit_async(
+            {TopicPartition(*place): OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items()},
+            callback=self._shown,
+        )
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._consumer.close(autocommit=False, timeout_ms=1000)
+
+    def _shown(self, _: object, answer: object) -> None:
+        if isinstance(answer, BaseException) and not self._told:
+            self._told = True  # once: a broker that is away would fill the log
+            log.warning("Offsets for lag tools could not be committed (%s); reading goes on.", answer)

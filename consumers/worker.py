@@ -1,0 +1,354 @@
+"""The worker: one process of a read model. Takes shares, follows their topics, applies whole seals.
+
+    claim shares -> seat the reader -> gather until a seal is whole and proven -> commit rows and position
+
+Whatever fails, what is committed is the end of a seal that was proven complete, and going on from there gives
+the same rows. So every fault is met by going back to what is committed: a new session, a new seat.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import Event as Flag
+from typing import Final
+from uuid import UUID, uuid4
+
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from psycopg2.extensions import connection as Connection
+
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
+from consumers.kafka.topics import partition_of, topic
+from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
+from consumers.worker_standstill import Standstill
+from domain.events.private import PrivateCipher
+from domain.events.registry import Registry
+from projections.apply import Applier
+from projections.control.shares import MISMATCH, RUNNING, WAITING, Share, Shares, SharesLost
+from projections.decode import Decoder
+from projections.projection import Projection
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 0.1
+"""Seconds that a poll waits for records; how soon a stop is noticed."""
+BATCH: Final = 10_000
+"""Events after which no further seal joins a transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a worker waits, in seconds: a share's lease; before a share that does not fit its seals is
+    tried again; before records that do not come are a mismatch; between looks whether a broker lives."""
+
+    lease: float = 8.0
+    mismatch: float = 60.0
+    standstill: float = 30.0
+    broker: float = 5.0
+
+
+class Worker:
+    """One worker of one projection version; any number of them share the work, in any processes.
+
+    Args:
+        projection: the read model.
+        read_url: the read side's database, as a role that may write it.
+        address: the Kafka cluster.
+        registry: the event types; those of a newer program are held until an upgrade.
+        public_key: what seals are signed with.
+        cipher: opens private values, for a read model that needs them.
+        checkpoint: is told "rows written" and "before the commit" in each transaction.
+    """
+
+    def __init__(
+        self,
+        projection: Projection,
+        *,
+        read_url: str,
+        address: KafkaAddress,
+        registry: Registry,
+        public_key: Ed25519PublicKey,
+        cipher: PrivateCipher | None = None,
+        patience: Patience | None = None,
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._patience = patience or Patience()
+        self.id: UUID = uuid4()
+        self._projection = projection
+        self._topics = tuple(topic(family) for family in projection.families)
+        self._read_url = read_url
+        self._address = address
+        self._public_key = public_key
+        self._checkpoint = checkpoint
+        self._shares = Shares(
+            projection, self.id, lease=self._patience.lease, host=socket.gethostname(), pid=os.getpid()
+        )
+        self._applier = Applier(projection, Decoder(registry, cipher))
+        self._reader: CommittedReader | None = None
+        self._forget_everything()
+        self._applied = 0
+        self._rate_since = time.monotonic()
+        self._rate = 0.0
+
+    def run(self, stop: Flag) -> None:
+        """Works until `stop` is set, and then lets its shares go.
+
+        A database or broker that is away is tried again for as long as it takes. Raises what no waiting
+        heals: a read side that is not installed, a role that may not write.
+        """
+        try:
+            while not stop.is_set():
+                try:
+                    self._session(stop)
+                except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                    log.warning("The read side's database is away (%s); trying again.", _first_line(error))
+                    stop.wait(1.0)
+        finally:
+            self._close_reader()
+
+    def _session(self, stop: Flag) -> None:
+        """Works over one database session, from claiming shares to letting them go."""
+        connection = psycopg2.connect(
+            self._read_url,
+            connect_timeout=5,
+            application_name=f"rapport {self._projection.name}",
+            # A worker that is stopped in the middle of a transaction must not keep its locks for ever: its
+            # successor would wait for them.
+            options=f"-c idle_in_transaction_session_timeout={int(self._patience.lease * 1000)}",
+        )
+        self._forget_everything()
+        try:
+            with connection, connection.cursor() as c:
+                self._applier.prepare(c)
+            while not stop.is_set():
+                self._turn(connection, stop)
+            with connection, connection.cursor() as c:
+                self._shares.let_go(c, self._held())
+                self._shares.leave(c)
+        finally:
+            with suppress(psycopg2.Error):  # it may be why we are here
+                connection.close()
+
+    def _forget_everything(self) -> None:
+        self._active: dict[int, Share] = {}
+        self._parked: dict[int, tuple[Share, float, bool]] = {}
+        self._again: set[int] = set()
+        self._seals_again = False
+        self._gatherer: Gatherer | None = None
+        self._tended = -1e9
+        self._spoken = time.monotonic()
+        self._told_waiting = False
+        self._standstill = Standstill(self._patience.standstill)
+
+    def _turn(self, connection: Connection, stop: Flag) -> None:
+        """One turn of the loop: heartbeat if due, then a batch, or reading more."""
+        now = time.monotonic()
+        if now - self._tended > self._patience.lease / 4:
+            self._tend(connection)
+        self._unpark(now)
+        if not self._active:
+            stop.wait(POLL)
+            return
+        try:
+            if self._reader is None:
+                timeout = min(5.0, self._patience.lease / 3)
+                self._reader = CommittedReader(self._address, self._projection.group, timeout=timeout)
+                self._gatherer = None
+            if self._gatherer is None:
+                self._seat(connection)
+            self._work(connection, self._reader)
+        except (Mismatch, OutOfRange) as error:
+            self._mismatch(connection, error)
+        except SharesLost as error:
+            log.info("%s; going on with the others.", error)
+            self._applier.undone()
+            self._tended, self._gatherer = -1e9, None
+        except BrokerAway as error:
+            self._close_reader()
+            self._tell_waiting(connection, str(error))
+            stop.wait(min(1.0, self._patience.lease / 8))
+
+    def _work(self, connection: Connection, reader: CommittedReader) -> None:
+        gatherer = self._gatherer
+        assert gatherer is not None
+        batch = gatherer.take(BATCH)
+        if batch is not None:
+            self._commit(connection, batch)
+            return
+        # Polled only when no seal is whole: so what waits in memory stays small.
+        fed: set[Place] = set()
+        for place, records in reader.poll(POLL).items():
+            here = (place[0], place[1])
+            gatherer.feed(here, records)
+            fed.add(here)
+        now = time.monotonic()
+        if fed:
+            self._spoken = now
+            self._tell_running(connection)
+        elif now - self._spoken > self._patience.broker:
+            reader.ends([SEAL_PLACE])  # raises where nobody answers: silence alone may be idleness
+            self._spoken = now
+            self._tell_running(connection)
+        self._standstill.watch(gatherer.waits_for(), fed, reader.ends, now)
+
+    def _commit(self, connection: Connection, batch: Batch) -> None:
+        """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed."""
+        with connection, connection.cursor() as c:
+            self._applier.apply(c, batch.events)
+            self._checkpoint("rows written")
+            self._shares.advance(
+                c,
+                [
+                    (partition, self._active[partition].epoch, standing, count)
+                    for partition, (standing, count) in batch.moved.items()
+                ],
+            )
+            self._checkpoint("before the commit")
+        self._applier.committed()
+        for partition, (standing, _) in batch.moved.items():
+            self._active[partition] = replace(self._active[partition], standing=standing, state=RUNNING)
+        self._again.difference_update(batch.moved)
+        self._seals_again = False
+        self._applied += len(batch.events)
+
+    def _tend(self, connection: Connection) -> None:
+        """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
+        self._tended = time.monotonic()
+        held = self._held()
+        with connection, connection.cursor() as c:
+            kept, fair = self._shares.tend(c, held, self._measure())
+            lost = held.keys() - kept
+            surplus = sorted(kept)[fair:]
+            self._shares.let_go(c, {p: held[p] for p in surplus})
+            claimed = (
+                self._shares.claim(c, {p: held[p] for p in kept}, fair - len(kept))
+                if fair > len(kept)
+                else []
+            )
+        for partition in (*lost, *surplus):
+            self._active.pop(partition, None)
+            self._parked.pop(partition, None)
+            self._again.discard(partition)
+        for share in claimed:
+            self._active[share.partition] = share
+            if share.state == MISMATCH:
+                self._again.add(share.partition)
+        if lost or surplus or claimed:
+            self._gatherer = None
+            log.info("Holds the shares %s of %s.", sorted(self._held()), self._projection.schema)
+        if self._reader is not None and self._active:
+            self._reader.show(
+                {
+                    (name, p): offset
+                    for p, share in self._active.items()
+                    for name, offset in share.standing.offsets.items()
+                    if name in self._topics
+                }
+            )
+
+    def _seat(self, connection: Connection) -> None:
+        """Begins to gather at what is committed, for the shares at work."""
+        assert self._reader is not None
+        with connection, connection.cursor() as c:
+            self._applier.forget(c)
+            self._retry_unknown(c)
+        self._applier.committed()
+        self._gatherer = Gatherer(
+            self._topics,
+            {p: share.standing for p, share in self._active.items()},
+            self._public_key,
+            reread=self._again,
+            seals_from_start=self._seals_again,
+        )
+        self._standstill.clear()
+        self._reader.seat(self._gatherer.places())
+
+    def _retry_unknown(self, c: psycopg2.extensions.cursor) -> None:
+        """Applies what was held for want of an event type, where this program knows it."""
+        sound = {p: share for p, share in self._active.items() if share.state == RUNNING}
+        partitions = self._shares.partitions(c)
+        applied = self._applier.retry(
+            c, "unknown_type", lambda party: partition_of(party, partitions) in sound
+        )
+        if applied:
+            self._shares.advance(c, [(p, s.epoch, s.standing, 0) for p, s in sound.items()])
+            log.info("Applied %d events that had waited for this version of the program.", applied)
+
+    def _mismatch(self, connection: Connection, error: Mismatch | OutOfRange) -> None:
+        """Reads the topics concerned once more from their first record; what that does not heal is parked."""
+        self._gatherer = None
+        seals = error.place == SEAL_PLACE
+        concerned = set(self._active) if seals else {error.place[1]} & set(self._active)
+        again = concerned if seals and self._seals_again else concerned & self._again
+        log.warning("What was read is not what was sealed: %s.", error)
+        self._seals_again = self._seals_again or seals
+        self._again |= concerned
+        if not again:
+            return
+        until = time.monotonic() + self._patience.mismatch
+        reason = (
+            f"{str(error)[:1000]}. Read again from the first record, it still does not fit. "
+            "`rapport relay republish` restores a topic from the store; this is tried again each minute."
+        )
+        with connection, connection.cursor() as c:
+            self._shares.report(c, {p: self._active[p].epoch for p in again}, MISMATCH, reason)
+        for partition in again:
+            self._parked[partition] = (replace(self._active.pop(partition), state=MISMATCH), until, seals)
+            self._again.discard(partition)
+
+    def _unpark(self, now: float) -> None:
+        for partition, (share, until, seals) in list(self._parked.items()):
+            if now >= until:
+                del self._parked[partition]
+                self._active[partition] = share
+                self._again.add(partition)
+                self._seals_again = self._seals_again or seals
+                self._gatherer = None
+
+    def _held(self) -> dict[int, int]:
+        """Partition to epoch of all shares held, parked ones too."""
+        shares = [*self._active.values(), *(share for share, _, _ in self._parked.values())]
+        return {share.partition: share.epoch for share in shares}
+
+    def _tell_waiting(self, connection: Connection, reason: str) -> None:
+        if not self._told_waiting:
+            log.warning("%s", reason)
+        with connection, connection.cursor() as c:
+            self._shares.report(c, self._working(), WAITING, reason)
+        self._told_waiting = True
+
+    def _tell_running(self, connection: Connection) -> None:
+        if self._told_waiting or any(share.state == WAITING for share in self._active.values()):
+            with connection, connection.cursor() as c:
+                self._shares.report(c, self._working(), RUNNING, None)
+            self._active = {p: replace(s, state=RUNNING) for p, s in self._active.items()}
+            self._told_waiting = False
+
+    def _working(self) -> Mapping[int, int]:
+        """Partition to epoch of the shares at work whose state is not a mismatch still to be healed."""
+        return {p: share.epoch for p, share in self._active.items() if share.state != MISMATCH}
+
+    def _measure(self) -> float:
+        """Events a second, over the last few heartbeats."""
+        now = time.monotonic()
+        fresh = self._applied / max(now - self._rate_since, 1e-3)
+        self._applied, self._rate_since = 0, now
+        self._rate = (self._rate + fresh) / 2 if fresh or self._rate > 0.01 else 0.0
+        return self._rate
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        self._gatherer = None
+        if reader is not None:
+            reader.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

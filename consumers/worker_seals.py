@@ -1,0 +1,302 @@
+"""Whole seals: gathers records until a seal is complete and proven, then hands out its events in order.
+
+Pure: no Kafka, no database, no clock. For each share the seals must follow each other in one signed chain,
+and of each of its topics exactly the sealed events must have come: their count and the sum of their hashes.
+What does not fit raises `Mismatch`, which names the topic and partition; nothing of that seal is handed out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from domain.errors import Undecodable
+from domain.events.seal import TOPIC as SEALS
+from domain.events.seal import Digest, Seal, key_id, parse, signed_by
+from projections.control.shares import Standing
+from projections.decode import Received
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+SEAL_PLACE: Final[Place] = (SEALS, 0)
+_MODULUS: Final = 1 << 256
+
+
+class Mismatch(Exception):
+    """What was read is not what was sealed. `places` are the topics and partitions concerned."""
+
+    def __init__(self, place: Place, why: str) -> None:
+        super().__init__(f"{place[0]} partition {place[1]}: {why}")
+        self.place = place
+
+
+class Batch(NamedTuple):
+    """The events of one or more whole seals, in order of position, and where each share stands after them.
+
+    `moved` gives by partition the new standing and how many of the events are that share's.
+    """
+
+    events: list[Received]
+    moved: dict[int, tuple[Standing, int]]
+
+
+Kept = tuple[int, int, bytes, bytes | None, bytes]
+"""A record that waits for its seal: position, offset, the position's eight bytes, key, value."""
+
+
+class Lane:
+    """The records of one topic and partition, in order, from `start` on not handed out yet."""
+
+    __slots__ = ("kept", "latest", "offset", "start")
+
+    def __init__(self, offset: int) -> None:
+        self.kept: list[Kept] = []
+        self.start = 0
+        self.offset = offset
+        """The first record behind what was handed out."""
+        self.latest = 0
+        """The highest position seen since reading began here."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A share at work."""
+
+    standing: Standing
+    lanes: dict[str, Lane]
+
+
+class Gatherer:
+    """Gathers for some shares of one projection.
+
+    Args:
+        topics: the topics whose partitions the shares stand for.
+        shares: partition to standing; reading must begin at the offsets of `places()`.
+        key: the public key that seals are signed with.
+        reread: partitions whose topics are read from their first record again.
+        seals_from_start: whether the seals' topic is read from its first record again.
+    """
+
+    def __init__(
+        self,
+        topics: Sequence[str],
+        shares: Mapping[int, Standing],
+        key: Ed25519PublicKey,
+        *,
+        reread: Iterable[int] = (),
+        seals_from_start: bool = False,
+    ) -> None:
+        again = frozenset(reread)
+        self._key = key
+        self._key_id = key_id(key)
+        self._entries = {
+            partition: Entry(
+                standing,
+                {t: Lane(0 if partition in again else standing.offsets.get(t, 0)) for t in topics},
+            )
+            for partition, standing in sorted(shares.items())
+        }
+        self._lanes: dict[Place, tuple[Lane, int]] = {
+            (topic, partition): (lane, entry.standing.position)
+            for partition, entry in self._entries.items()
+            for topic, lane in entry.lanes.items()
+        }
+        least = min(
+            (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Standing()
+        )
+        self._seals: deque[tuple[Seal, int, bytes]] = deque()
+        self._chain = (least.sequence, least.hash, least.position)
+        self._seal_offset = 0 if seals_from_start else least.offsets.get(SEALS, 0)
+
+    def places(self) -> dict[Place, int]:
+        """Where reading must begin: the offset for each topic and partition."""
+        places = {place: lane.offset for place, (lane, _) in self._lanes.items()}
+        if places:
+            places[SEAL_PLACE] = self._seal_offset
+        return places
+
+    @property
+    def kept(self) -> int:
+        """Records that wait for their seal."""
+        return sum(len(lane.kept) - lane.start for lane, _ in self._lanes.values())
+
+    def feed(self, place: Place, records: Iterable[Any]) -> int:
+        """Takes in records (`offset`, `key`, `value`, `headers`) in order; answers how many were new.
+
+        Positions never go back within a partition, so one that does is nobody's of ours. Raises `Mismatch`.
+        """
+        if place == SEAL_PLACE:
+            return self._feed_seals(records)
+        lane, had = self._lanes[place]
+        latest, kept, before = lane.latest, lane.kept, len(lane.kept)
+        for record in records:
+            headers = record.headers
+            stamp = headers[0][1] if headers and headers[0][0] == "position" else None
+            if stamp is None or len(stamp) != 8:
+                raise Mismatch(
+                    place, f"the record at offset {record.offset} has no position; it is a stranger's"
+                )
+            position = int.from_bytes(stamp, "big")
+            if position <= latest:
+                raise Mismatch(
+                    place,
+                    f"the record at offset {record.offset} has position {position} behind {latest}; "
+                    "it is a stranger's, or repeated",
+                )
+            latest = position
+            if position > had:
+                kept.append((position, record.offset, stamp, record.key, record.value or b""))
+            else:
+                lane.offset = record.offset + 1
+        lane.latest = latest
+        return len(kept) - before
+
+    def _feed_seals(self, records: Iterable[Any]) -> int:
+        taken = 0
+        for record in records:
+            sequence, previous, last = self._chain
+            try:
+                seal = parse(record.value or b"")
+            except Undecodable as error:
+                raise Mismatch(
+                    SEAL_PLACE, f"the record at offset {record.offset} is no seal: {error}"
+                ) from error
+            if seal.sequence <= sequence:
+                continue  # had; only what goes beyond is judged
+            if seal.sequence != sequence + 1 or seal.previous != previous or seal.first != last + 1:
+                raise Mismatch(
+                    SEAL_PLACE,
+                    f"the seal {seal.sequence} at offset {record.offset} does not follow the seal {sequence}",
+                )
+            if seal.key != self._key_id:
+                raise Mismatch(
+                    SEAL_PLACE, f"the seal {seal.sequence} names the key {seal.key}, not {self._key_id}"
+                )
+            if not signed_by(seal.record, self._key):
+                raise Mismatch(SEAL_PLACE, f"the signature of the seal {seal.sequence} does not hold")
+            hashed = seal.hash
+            self._seals.append((seal, record.offset + 1, hashed))
+            self._chain = (seal.sequence, hashed, seal.last)
+            taken += 1
+        return taken
+
+    def waits_for(self) -> list[Place]:
+        """The topics and partitions that the next seal still misses records of; none without a next seal."""
+        if not self._seals:
+            return []
+        seal = self._seals[0][0]
+        return [place for place, lane in self._behind(seal) if self._missing(seal, place, lane)]
+
+    def take(self, most: int) -> Batch | None:
+        """The events of the next whole seals, some `most` of them (a seal is never divided).
+
+        None where no seal is whole yet. Raises `Mismatch` where the very next seal does not fit; one further
+        on waits for the next call, so that what is sound before it is not lost with it.
+        """
+        events: list[Received] = []
+        counts = dict.fromkeys(self._entries, 0)
+        moved: dict[int, Standing] = {}
+        while self._seals and len(events) < most:
+            seal, next_offset, hashed = self._seals[0]
+            try:
+                if not self._whole(seal):
+                    break
+            except Mismatch:
+                if moved:
+                    break
+                raise
+            for partition, entry in self._entries.items():
+                if entry.standing.sequence >= seal.sequence:
+                    continue
+                for topic, lane in entry.lanes.items():
+                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, lane, events)
+                offsets = {topic: lane.offset for topic, lane in entry.lanes.items()}
+                offsets[SEALS] = next_offset
+                entry.standing = moved[partition] = Standing(seal.last, seal.sequence, hashed, offsets)
+            self._seals.popleft()
+        if not moved:
+            return None
+        events.sort()
+        return Batch(events, {p: (standing, counts[p]) for p, standing in moved.items()})
+
+    def _behind(self, seal: Seal) -> list[tuple[Place, Lane]]:
+        """The places whose shares have not come to the seal yet."""
+        return [
+            ((topic, partition), lane)
+            for partition, entry in self._entries.items()
+            if entry.standing.sequence < seal.sequence
+            for topic, lane in entry.lanes.items()
+        ]
+
+    def _whole(self, seal: Seal) -> bool:
+        """Whether all of the seal's events are there, and none else. Raises `Mismatch`."""
+        behind = self._behind(seal)
+        if any(self._missing(seal, place, lane) for place, lane in behind):
+            return False
+        for entry in self._entries.values():
+            if entry.standing.sequence + 1 == seal.sequence and entry.standing.hash != seal.previous:
+                raise Mismatch(SEAL_PLACE, f"the seal {seal.sequence} does not follow what was applied")
+        for place, lane in behind:
+            self._check(seal, place, lane)
+        return True
+
+    def _missing(self, seal: Seal, place: Place, lane: Lane) -> bool:
+        """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
+        expected = _expected(seal, place).count
+        if expected <= len(lane.kept) - lane.start:
+            return False
+        if lane.latest > seal.last:
+            have = sum(1 for kept in lane.kept[lane.start :] if kept[0] <= seal.last)
+            raise Mismatch(place, _differ(have, expected, seal))
+        return True
+
+    def _check(self, seal: Seal, place: Place, lane: Lane) -> None:
+        expected = _expected(seal, place)
+        kept, end = lane.kept, lane.start + expected.count
+        if (expected.count and kept[end - 1][0] > seal.last) or (
+            end < len(kept) and kept[end][0] <= seal.last
+        ):
+            have = sum(1 for record in kept[lane.start :] if record[0] <= seal.last)
+            raise Mismatch(place, _differ(have, expected.count, seal))
+        total = 0
+        for _, _, stamp, _, value in kept[lane.start : end]:
+            total += int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
+        if total % _MODULUS != expected.total:
+            raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
+
+
+def _hand_out(count: int, lane: Lane, events: list[Received]) -> int:
+    """Moves the lane's next records into `events`."""
+    if count:
+        end = lane.start + count
+        events += [
+            Received(position, (key or b"").decode("ascii", "replace"), value)
+            for position, _, _, key, value in lane.kept[lane.start : end]
+        ]
+        lane.offset = lane.kept[end - 1][1] + 1
+        lane.start = end
+        if end > 4096:
+            del lane.kept[:end]
+            lane.start = 0
+    return count
+
+
+def _differ(have: int, expected: int, seal: Seal) -> str:
+    return (
+        f"of the seal {seal.sequence}, up to position {seal.last}, "
+        f"{have} events are there and {expected} were sealed"
+    )
+
+
+_NONE: Final = Digest()
+
+
+def _expected(seal: Seal, place: Place) -> Digest:
+    parts = seal.partitions.get(place[0])
+    return _NONE if parts is None else parts.get(place[1], _NONE)

@@ -1,0 +1,123 @@
+"""Held events: those that could not be applied, and what waits behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from projections.decode import Category
+from projections.projection import Projection
+
+NOBODY: Final = UUID(int=0)
+
+
+class Held(NamedTuple):
+    """A held event. `aggregate_id` is None where the envelope cannot be read; then its party waits."""
+
+    position: int
+    aggregate_id: str | None
+    party: str
+    category: Category
+    error: str
+    event: bytes
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Which aggregates and parties wait, with the category and position of what they wait for."""
+
+    aggregates: dict[str, tuple[Category, int]] = field(default_factory=dict)
+    parties: dict[str, tuple[Category, int]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.aggregates or self.parties)
+
+    def behind(self, aggregate_id: str | None, party: str) -> tuple[Category, int] | None:
+        """What an event of this aggregate and party has to wait for."""
+        if aggregate_id is not None and aggregate_id in self.aggregates:
+            return self.aggregates[aggregate_id]
+        return self.parties.get(party)
+
+    def add(self, held: Held) -> None:
+        """From now on what comes later of the same aggregate, or party, waits behind it."""
+        place = (held.category, held.position)
+        if held.aggregate_id is None:
+            self.parties.setdefault(held.party, place)
+        else:
+            self.aggregates.setdefault(held.aggregate_id, place)
+
+    def copy(self) -> Waiting:
+        """An independent copy."""
+        return Waiting(dict(self.aggregates), dict(self.parties))
+
+
+def load(c: Cursor, projection: Projection) -> Waiting:
+    """Who waits, by the first held event of each aggregate and party."""
+    c.execute(
+        "SELECT DISTINCT ON (aggregate_id, CASE WHEN aggregate_id IS NULL THEN party END) "
+        "position, aggregate_id::text, party::text, category, '', ''::bytea FROM control.held "
+        "WHERE projection = %s AND version = %s "
+        "ORDER BY aggregate_id, CASE WHEN aggregate_id IS NULL THEN party END, position",
+        (projection.name, projection.version),
+    )
+    waiting = Waiting()
+    for row in c.fetchall():
+        waiting.add(Held(*row))
+    return waiting
+
+
+def hold(c: Cursor, projection: Projection, held: Sequence[Held]) -> None:
+    """Puts events aside, in the transaction that takes them in."""
+    execute_values(
+        c,
+        "INSERT INTO control.held "
+        "(projection, version, position, aggregate_id, party, category, error, event) VALUES %s "
+        "ON CONFLICT DO NOTHING",
+        [
+            (projection.name, projection.version, h.position, h.aggregate_id, _uuid(h.party), h.category,
+             h.error[:2000].replace("\x00", ""), h.event)
+            for h in held
+        ],
+    )  # fmt: skip
+
+
+def of_category(c: Cursor, projection: Projection, category: Category) -> list[str]:
+    """The aggregates whose first held event is of this category."""
+    c.execute(
+        "SELECT aggregate_id::text FROM (SELECT DISTINCT ON (aggregate_id) aggregate_id, category "
+        "FROM control.held WHERE projection = %s AND version = %s AND aggregate_id IS NOT NULL "
+        "ORDER BY aggregate_id, position) AS first WHERE category = %s",
+        (projection.name, projection.version, category),
+    )
+    return [row[0] for row in c.fetchall()]
+
+
+def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[Held]:
+    """An aggregate's held events in order."""
+    c.execute(
+        "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
+        "WHERE projection = %s AND version = %s AND aggregate_id = %s ORDER BY position",
+        (projection.name, projection.version, aggregate_id),
+    )
+    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
+
+
+def release(c: Cursor, projection: Projection, positions: Sequence[int]) -> None:
+    """Takes events out again, in the transaction that applies them."""
+    c.execute(
+        "DELETE FROM control.held WHERE projection = %s AND version = %s AND position = ANY (%s)",
+        (projection.name, projection.version, list(positions)),
+    )
+
+
+def _uuid(party: str) -> str:
+    """The party as the table takes it; the nil id where a stranger's record has no readable key."""
+    try:
+        return str(UUID(party))
+    except ValueError:
+        return str(NOBODY)

@@ -1,0 +1,138 @@
+"""Shares: who owns which partition, and how far each has come. One statement per act, the database's clock.
+
+A share's owner is whoever raised its epoch last. Everything an owner does is conditional on that epoch, so
+one that was stopped, or cut off, and lost its share cannot write any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from projections.projection import Projection
+from projections.statements import statement
+
+FOLDER: Final = Path(__file__).parent
+
+RUNNING, PAUSED = "running", "paused"
+WAITING, MISMATCH = "waiting_for_broker", "seal_mismatch"
+WORKED_ON: Final = (RUNNING, WAITING, MISMATCH)
+"""States in which a share is worked on; others are an operator's, and no worker claims them."""
+
+
+class SharesLost(Exception):
+    """A share was taken over, or paused, in the meantime: nothing of the batch may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a share has come: the last whole seal applied, and per topic the first record behind it."""
+
+    position: int = 0
+    sequence: int = 0
+    hash: bytes = bytes(32)
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share that this worker owns, under `epoch`."""
+
+    partition: int
+    epoch: int
+    standing: Standing
+    state: str = RUNNING
+
+
+class Shares:
+    """The shares of one projection as one worker sees and changes them. `lease` in seconds."""
+
+    def __init__(self, projection: Projection, worker: UUID, *, lease: float, host: str, pid: int) -> None:
+        self._whose: dict[str, Any] = {
+            "projection": projection.name,
+            "version": projection.version,
+            "worker": str(worker),
+            "host": host,
+            "pid": pid,
+            "lease": f"{lease} seconds",
+            "states": list(WORKED_ON),
+        }
+
+    def tend(self, c: Cursor, held: Mapping[int, int], rate: float) -> tuple[set[int], int]:
+        """Heartbeat: says that this worker lives, and renews the leases of the held shares.
+
+        `held` leads from partition to epoch. Answers which of them are still held, and how many shares are
+        this worker's fair part.
+        """
+        c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
+        row = c.fetchone()
+        if row is None:  # it was not known until now
+            c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
+            row = c.fetchone()
+        fair = row[0] if row else len(held)
+        c.execute(_sql("renew"), self._whose | {"held": _epochs(held)})
+        return {partition for (partition,) in c.fetchall()}, fair
+
+    def claim(self, c: Cursor, held: Mapping[int, int], most: int) -> list[Share]:
+        """Takes up to so many more shares that nobody holds, raising their epochs."""
+        c.execute(_sql("claim"), self._whose | {"held": list(held), "most": most})
+        return [
+            Share(partition, epoch, Standing(position, sequence, bytes(hash), offsets), state)
+            for partition, epoch, position, sequence, hash, offsets, state in c.fetchall()
+        ]
+
+    def advance(self, c: Cursor, shares: Iterable[tuple[int, int, Standing, int]]) -> None:
+        """Moves shares on, `(partition, epoch, standing, events received)`, in the transaction of their rows.
+
+        Raises `SharesLost` unless all of them are still this worker's; the caller then rolls back.
+        """
+        moved = [
+            {
+                "partition": partition,
+                "epoch": epoch,
+                "position": s.position,
+                "seal_sequence": s.sequence,
+                "seal_hash": s.hash.hex(),
+                "offsets": dict(s.offsets),
+                "received": received,
+            }
+            for partition, epoch, s, received in shares
+        ]
+        c.execute(_sql("advance"), self._whose | {"moved": Json(moved)})
+        if c.rowcount != len(moved):
+            raise SharesLost(f"{len(moved) - c.rowcount} of {len(moved)} shares were taken over or paused")
+
+    def report(self, c: Cursor, held: Mapping[int, int], state: str, reason: str | None) -> None:
+        """Makes a state and its reason visible on held shares (partition to epoch)."""
+        c.execute(_sql("report"), self._whose | {"held": _epochs(held), "state": state, "reason": reason})
+
+    def let_go(self, c: Cursor, held: Mapping[int, int]) -> None:
+        """Gives held shares (partition to epoch) to whoever claims them next."""
+        c.execute(_sql("let_go"), self._whose | {"held": _epochs(held)})
+
+    def partitions(self, c: Cursor) -> int:
+        """How many shares the projection has in all."""
+        c.execute(
+            "SELECT count(*) FROM control.share WHERE projection = %(projection)s AND version = %(version)s",
+            self._whose,
+        )
+        row = c.fetchone()
+        return int(row[0]) if row else 0
+
+    def leave(self, c: Cursor) -> None:
+        """Says that this worker has ended in good order."""
+        c.execute("DELETE FROM control.worker WHERE id = %(worker)s", self._whose)
+
+
+def _sql(name: str) -> str:
+    return statement(FOLDER / "sql" / f"{name}.sql")
+
+
+def _epochs(held: Mapping[int, int]) -> Json:
+    return Json([{"partition": partition, "epoch": epoch} for partition, epoch in held.items()])

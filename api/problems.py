@@ -15,6 +15,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from commands.privacy import cipher
 from domain import errors
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -42,13 +43,17 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.TimeRefused: Kind(422, "Time refused", ("named", "bound")),
     errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
     errors.AlreadyClaimed: Kind(409, "External id taken", ("id",)),
+    errors.ChangedSinceImport: Kind(409, "Changed since import", ("id",)),
+    errors.ChangedSinceImport: Kind(409, "Changed since the import"),
     errors.KeyReused: Kind(422, "Idempotency-Key reused"),
     errors.RequestInProgress: Kind(409, "Request in progress", retry_after=2),
     errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),
     errors.UnknownEventType: Kind(500, "Unknown event type"),
     errors.Undecodable: Kind(500, "Undecodable event"),
+    cipher.Erased: Kind(409, "Personal data erased"),
+    cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
 }
-"""Every class of `domain/errors.py`; a class that is missing here fails a test."""
+"""Every domain error there is; a class that is missing here fails a test."""
 
 API: Final[Mapping[str, Kind]] = {
     "malformed": Kind(400, "Malformed request"),

@@ -39,8 +39,14 @@ class Body(BaseModel):
 
 
 def validation_problem(error: RequestValidationError) -> Problem:
-    """The 422 that lists, for at most 20 fields, where and what; never the value."""
+    """The 422 (400 for what is no JSON) that lists, for at most 20 fields, where and what; never the value."""
     found = error.errors()
+    if found and found[0]["type"] == "json_invalid":
+        at = found[0]["loc"][-1]
+        return Problem(
+            "malformed",
+            f"The body is no valid JSON (it breaks off at character {at}). Nothing was changed. Correct it.",
+        )
     items = [{"field": _field(e["loc"]), "reason": _reason(e)} for e in found[:_MOST]]
     first = items[0] if items else {"field": "request", "reason": "it does not fit its schema"}
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""

@@ -84,9 +84,7 @@ class ApiKeys:
         clear = PREFIX + base64.urlsafe_b64encode(secret).decode()
         id = UUID(bytes=secret[:_ID_BYTES])
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                _INSERT, (id, principal, name, _hash(clear), sorted(set(scopes)), expires)
-            )
+            cursor.execute(_INSERT, (id, principal, name, _hash(clear), sorted(set(scopes)), expires))
         return id, clear
 
     def find(self, clear: str) -> ApiKey | None:

@@ -31,6 +31,8 @@ class FolderLock:
         """Give the lock back; nothing happens when it is not held."""
         fd, self._fd = self._fd, None
         if fd is not None:
+            # Closing alone would leave it to any process forked meanwhile.
+            fcntl.flock(fd, fcntl.LOCK_UN)
             os.close(fd)
 
     @property

@@ -220,15 +220,11 @@ class Supervisor:
         found = {keeper.service.name: keeper.service.pid for keeper in self._keepers}
         return {name: pid for name, pid in found.items() if pid is not None}
 
-    def wait(self, until: Callable[[], bool] = lambda: False, timeout: float | None = None) -> bool:
-        """Stand by until the condition holds (True), the time is over (False), or a signal comes (False)."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def wait(self) -> None:
+        """Stand by until a signal comes."""
         with contextlib.suppress(KeyboardInterrupt):
-            while deadline is None or time.monotonic() < deadline:
-                if until():
-                    return True
+            while True:
                 time.sleep(LOOK)
-        return False
 
     def stop(self) -> None:
         """Stop all, last started first; returns when no process is left. A second time does nothing."""

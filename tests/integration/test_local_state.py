@@ -9,12 +9,14 @@ import pytest
 
 from deploy.local.clean import clean
 from deploy.local.errors import LocalServiceError
+from deploy.local.lock import FolderLock
 from deploy.local.state import StateFolder
 from deploy.settings import load
 
 HOLDER = """
 import sys, time
 from pathlib import Path
+from deploy.local.lock import FolderLock
 from deploy.local.state import StateFolder
 with StateFolder(Path(sys.argv[1])).locked():
     print("held", flush=True)
@@ -110,3 +112,17 @@ def test_clean_of_nothing_says_so(tmp_path: Path) -> None:
     """Given no folder, then a sentence says so and none is made."""
     assert "Nothing to remove" in clean(load(home=tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+def test_a_released_lock_is_free_though_a_forked_process_still_has_it_open(tmp_path: Path) -> None:
+    """Given a lock whose file a child has inherited, when it is released, then another can take it: a test
+    that forked its writers must be able to start the server again that it killed."""
+    lock = FolderLock(tmp_path)
+    assert lock.acquire()
+    inherited = lock._fd
+    assert inherited is not None
+    with subprocess.Popen(["sleep", "30"], pass_fds=(inherited,)) as child:
+        assert not FolderLock(tmp_path).acquire()
+        lock.release()
+        assert FolderLock(tmp_path).acquire()
+        child.kill()

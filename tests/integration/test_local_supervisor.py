@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -214,3 +215,41 @@ def test_a_service_that_died_is_started_again_with_its_data(tmp_path: Path) -> N
         process = psutil.Process(supervisor.pids()["postgres"])
     assert not alive(process)
     assert not server.running
+
+
+class SlowToStart:
+    """A service whose start takes half a second."""
+
+    name = "slow"
+    pid = None
+    ended = "signal 9"
+    log = Path("slow.log")
+
+    def __init__(self) -> None:
+        self.running = False
+        self.starting = threading.Event()
+
+    def start(self) -> None:
+        """Start, and take time for it."""
+        self.starting.set()
+        time.sleep(0.5)
+        self.running = True
+
+    def stop(self) -> None:
+        """Stop at once."""
+        self.running = False
+
+    kill = stop
+
+
+def test_a_service_that_is_just_being_started_again_is_stopped_too(tmp_path: Path) -> None:
+    """Given a service that died and takes long to start, when all is stopped meanwhile, then it does not
+    come up afterwards."""
+    service = SlowToStart()
+    with Supervisor(tmp_path, print) as supervisor:
+        supervisor.start(service)
+        service.starting.clear()
+        service.running = False
+        assert service.starting.wait(5)
+    time.sleep(0.7)
+    assert not service.running

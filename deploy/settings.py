@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         description="Kafka's address, host:port, more than one separated by commas. `rapport up` starts an "
         "Apache Kafka of its own where this is unset.",
     )
+    kafka_jars: Path = Field(
+        CHECKOUT / ".rapport" / "kafka-jars",
+        description="Folder of Apache Kafka's jars, filled once by whatever starts a Kafka of its own.",
+    )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Kafka's security protocol."
     )

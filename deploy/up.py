@@ -90,7 +90,7 @@ class Stack:
             update["admin_url"] = postgres.admin_url
         if self.settings.kafka_bootstrap is None:
             self._say("Apache Kafka starts")
-            kafka = LocalKafka(self._state.kafka, self._state.jars, say=self._say)
+            kafka = LocalKafka(self._state.kafka, self.settings.kafka_jars, say=self._say)
             self.supervisor.start(kafka)
             update["kafka_bootstrap"] = kafka.bootstrap
         self.settings = self.settings.model_copy(update=update)
@@ -141,7 +141,7 @@ class Stack:
         deadline = time.monotonic() + timeout
         with wiring.Wiring(self.settings) as wired:
             while True:
-                rows = wired.projection_status()
+                rows = wired.projection_status().rows
                 lowest = min((row.position or 0 for row in rows), default=0)
                 if progress is not None:
                     progress(min(lowest, position), position)
@@ -154,6 +154,21 @@ class Stack:
                         f"{stand}. See `rapport projection status` and `rapport doctor`."
                     )
                 time.sleep(LOOK)
+
+    def welcome(self) -> list[str]:
+        """What to tell whoever started it: addresses, the key, how to look."""
+        reader = self.settings.need("reader_url")
+        example = f"{self.url}/v1/opportunities?page_size=3"
+        return [
+            "Everything runs. Stop it with Ctrl-C.",
+            f"  HTTP API    {self.url}/docs",
+            f"  API key     {self.key}",
+            f"  try it      curl -H 'Authorization: Bearer {self.key}' '{example}'",
+            f"  SQL views   {reader}",
+            f"  Kafka       {self.settings.kafka_bootstrap}",
+            f"  logs        {self._state.log}",
+            "  look        rapport projection status; rapport relay status; rapport doctor",
+        ]
 
     def wait(self) -> None:
         """Stays until Ctrl-C, SIGTERM or SIGHUP."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from consumers.relay import Relay
+    from consumers.worker import Worker
+    from projections.projection import Projection
 
 
 class Wiring:
@@ -118,6 +120,20 @@ class Wiring:
     def seals(self, url_setting: str = "relay_url") -> Seals:
         """The seal rows, as the role of that setting."""
         return Seals(self.settings.need(url_setting))
+
+    def worker(self, projection: Projection) -> Worker:
+        """A worker of that read model; it needs the seals' public key alone."""
+        from consumers.worker import Worker
+
+        return Worker(
+            projection,
+            read_url=self.settings.need("worker_url"),
+            address=self.kafka,
+            registry=CATALOGUE,
+            public_key=self.secrets.seal_public(),
+        )
+
+    # HTTP
 
     @cached_property
     def read_pool(self) -> Pool:

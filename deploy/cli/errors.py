@@ -89,6 +89,6 @@ def loaded(name: str) -> type[BaseException]:
     """The class of a name in `SENTENCES`, for the test of the table."""
     module, _, attribute = name.rpartition(".")
     __import__(module)
-    found = getattr(sys.modules[module], attribute)
+    found: type[BaseException] = getattr(sys.modules[module], attribute)
     assert issubclass(found, BaseException)
     return found

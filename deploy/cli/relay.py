@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import typer
 
 from deploy import logs
+from deploy.cli.output import JsonOption, finish
 from deploy.cli.process import stop_event
+from deploy.findings import Diagnostic
 from deploy.settings import load
 
 relay = typer.Typer(no_args_is_help=True, help="The relay: seals the store's events and publishes them.")
@@ -26,3 +30,35 @@ def run() -> None:
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
         wired.relay().run(stop)
+
+
+@relay.command()
+def status(as_json: JsonOption = False) -> None:
+    """Who leads, how far store and topics are, and what to do about what isn't right."""
+    from consumers.relay_status import relay_status
+    from deploy.wiring import kafka_address
+
+    settings = load()
+    seen = relay_status(settings.need("relay_url"), kafka_address(settings))
+    lines = [
+        f"state       {seen.state}" + (f" ({seen.leader})" if seen.leader else ""),
+        f"store       head {_number(seen.head)}, sealed to {_number(seen.sealed)}",
+        f"topics      published to {_number(seen.published)}",
+        f"lag         {_number(seen.lag_events)} events, {_number(seen.lag_seconds)} s",
+        f"rate        {_number(seen.rate)} events/s",
+        f"heartbeat   {_number(seen.heartbeat_age)} s ago",
+    ]
+    finish(
+        as_json=as_json,
+        data=asdict(seen),
+        text=lines,
+        diagnostics=[Diagnostic(fact=finding) for finding in seen.findings],
+        failed=not seen.ok,
+    )
+
+
+def _number(value: float | None) -> str:
+    """A number for people; a question mark for what could not be asked."""
+    if value is None:
+        return "?"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

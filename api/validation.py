@@ -39,7 +39,7 @@ class Body(BaseModel):
 
 
 def validation_problem(error: RequestValidationError) -> Problem:
-    """The 422 (400 for what is no JSON) that lists, for at most 20 fields, where and what; never the value."""
+    """The 422 (400 for what is no JSON) that names at most 20 fields and what is wrong, never values."""
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
         at = found[0]["loc"][-1]

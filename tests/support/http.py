@@ -28,6 +28,7 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
+from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from domain.pipelines import Pipelines, parse
 from projections.apply import Applier
@@ -164,3 +165,26 @@ def served(services: Services) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def database(server: LocalPostgres, name: str) -> Iterator[str]:
+    """A new database for a whole module, dropped afterwards; the superuser's URL."""
+    with closing(psycopg2.connect(server.url("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as c:
+            c.execute(f'CREATE DATABASE "{name}"')
+            yield server.url(name)
+            c.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem that `answer` must be."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["status"], body["code"]) == (status, code), body
+    assert body["type"] == f"urn:rapport:problem:{code}"
+    assert body["correlation_id"] == answer.headers["correlation-id"]
+    assert body["detail"].endswith((".", "?"))
+    return body

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commands.store.seals import SealConflict
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure
-from consumers.relay_leader import Leadership, LeadershipLost, relay_name
+from consumers.relay_leader import SILENCE, Leadership, LeadershipLost, relay_name
 from consumers.relay_publisher import Publisher
 from consumers.relay_sealer import Sealer
 from consumers.relay_shelf import Shelf
@@ -52,6 +52,7 @@ class Relay:
         families: the event families, each of which has a topic.
         name: what `relay status` calls this process.
         poll: seconds between two looks at the store when it is quiet.
+        silence: seconds after which the server ends a leader's session that says nothing.
         clock: the time of sealing, UTC.
         checkpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
             "in the transaction", "before the commit", "after the commit".
@@ -66,12 +67,13 @@ class Relay:
         families: tuple[str, ...],
         name: str | None = None,
         poll: float = 0.02,
+        silence: int = SILENCE,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         checkpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url, self._address, self._key, self._families = store_url, address, signing_key, families
         self._poll, self._clock, self._checkpoint = poll, clock, checkpoint
-        self._name = name or relay_name()
+        self._name, self._silence = name or relay_name(), silence
 
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; one that does not lead tries to twice a second.
@@ -80,7 +82,7 @@ class Relay:
         not pass; `relay status` then shows the same text.
         """
         while not stop.is_set():
-            leadership = Leadership(self._url, self._name)
+            leadership = Leadership(self._url, self._name, silence=self._silence)
             try:
                 self._stand_by(leadership, stop)
                 if not stop.is_set():

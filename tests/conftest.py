@@ -16,6 +16,9 @@ import pytest
 
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
+from tests.support.database import migrated
+from tests.support.kafka import delete_topics, make_topics
+from tests.support.relaying import Relays
 
 CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
@@ -73,6 +76,22 @@ def kafka(services_folder: Path) -> Iterator[LocalKafka]:
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def clean_topics(kafka: LocalKafka) -> str:
+    """The address of a broker whose topics are there and empty, offsets from 0."""
+    delete_topics(kafka.bootstrap)
+    make_topics(kafka.bootstrap)
+    return kafka.bootstrap
+
+
+@pytest.fixture
+def relays(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Relays]:
+    """Relay processes on a new store and empty topics, killed after the test."""
+    processes = Relays(migrated(fresh_database), clean_topics, tmp_path)
+    yield processes
+    processes.close()
 
 
 def run_sql(server: LocalPostgres, statement: str) -> None:

@@ -1,7 +1,7 @@
 """A relay as a process of its own: `python -m tests.support.relay_runner '<JSON>'`.
 
 JSON: store (URL), bootstrap, key (hex of the signing key), name, and, to die: die_at (a checkpoint), die_time
-(at which passing of it, from 1).
+(at which passing of it, from 1); silence (seconds).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.kafka.address import KafkaAddress
 from consumers.relay import Relay, RelayStopped
+from consumers.relay_leader import SILENCE
 from tests.support.kafka import FAMILIES
 
 
@@ -41,6 +42,7 @@ def main() -> int:
         signing_key=Ed25519PrivateKey.from_private_bytes(bytes.fromhex(told["key"])),
         families=FAMILIES,
         name=told.get("name"),
+        silence=told.get("silence", SILENCE),
         checkpoint=checkpoint,
     )
     try:

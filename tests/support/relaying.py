@@ -101,9 +101,9 @@ class Relays:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
-        self, name: str = "relay", *, die_at: str | None = None, die_time: int = 1
+        self, name: str = "relay", *, die_at: str | None = None, die_time: int = 1, silence: int = 10
     ) -> subprocess.Popen[bytes]:
-        """A relay process; its log is `<name>.log`."""
+        """A relay process; its log is `<name>.log`. After `silence` seconds the server ends its session."""
         told = {
             "store": self.urls.relay,
             "bootstrap": self.bootstrap,
@@ -111,6 +111,7 @@ class Relays:
             "name": name,
             "die_at": die_at,
             "die_time": die_time,
+            "silence": silence,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

@@ -1,0 +1,118 @@
+"""Whatever kills a relay, and wherever: afterwards each event is in the topics once, in order, sealed."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.support.kafka import TOPICS, read, read_committed
+from tests.support.relaying import Relays, append_events, query, until
+
+CHECKPOINTS = (
+    "before the seal row",
+    "after the seal row",
+    "in the transaction",
+    "before the commit",
+    "after the commit",
+)
+
+
+@pytest.mark.parametrize("die_at", CHECKPOINTS)
+def test_a_relay_killed_at(relays: Relays, die_at: str) -> None:
+    """Given a relay that is killed -9 at its second range, when another starts, then nothing is lost, nothing
+    is there twice, and every seal tells the truth."""
+    append_events(relays.urls.app, 3000)  # more than one range
+    victim = relays.start("victim", die_at=die_at, die_time=2)
+    assert victim.wait(30) == -signal.SIGKILL
+    append_events(relays.urls.app, 100)
+    relays.start("heir")
+    relays.until_published()
+    assert relays.check() >= 2
+
+
+def test_what_a_killed_relay_left_in_a_transaction_is_never_seen(relays: Relays) -> None:
+    """The kill "before the commit" really leaves records in the topics, which only uncommitted readers see;
+    else the tests above would prove nothing."""
+    append_events(relays.urls.app, 200)
+    victim = relays.start("victim", die_at="before the commit")
+    assert victim.wait(30) == -signal.SIGKILL
+    assert len(read(relays.bootstrap, TOPICS, "read_uncommitted")) == 200
+    assert read_committed(relays.bootstrap) == []
+    relays.start("heir")
+    relays.until_published()
+    assert len(read(relays.bootstrap, TOPICS, "read_uncommitted")) == 400
+    assert relays.check() == 1
+
+
+def test_of_two_relays_one_leads_and_the_other_takes_over(relays: Relays) -> None:
+    """Given two relays, one leads; when it is killed -9 amid its work, the other goes on behind its last
+    commit."""
+    first = relays.start("first")
+    until(lambda: relays.row().get("leader") == "first", "the first leads")
+    second = relays.start("second")
+    until(lambda: "stands by" in relays.log("second"), "the second stands by")
+    append_events(relays.urls.app, 500)
+    relays.until_published()
+    for _ in range(5):
+        append_events(relays.urls.app, 1000)
+    first.kill()
+    append_events(relays.urls.app, 50)
+    until(lambda: relays.row().get("leader") == "second", "the second leads")
+    relays.until_published()
+    relays.check()
+    assert second.poll() is None
+
+
+def test_a_leader_that_was_stopped_publishes_nothing_twice(relays: Relays) -> None:
+    """Given a leader frozen amid its work (SIGSTOP) whose session the server ends after a while, when another
+    has taken over and the frozen one goes on, then it publishes nothing and stands by."""
+    frozen = relays.start("frozen", silence=2)
+    until(lambda: relays.row().get("leader") == "frozen", "the frozen one led first")
+    until(lambda: relays.row().get("state") == "leading", "it leads")
+    heir = relays.start("heir", silence=2)
+    until(lambda: "stands by" in relays.log("heir"), "the heir stands by")
+    for _ in range(4):
+        append_events(relays.urls.app, 2000)
+    until(lambda: relays.seals() >= 2, "it is amid its work", 10)
+    frozen.send_signal(signal.SIGSTOP)
+    append_events(relays.urls.app, 100)
+    until(lambda: relays.row().get("leader") == "heir", "the heir leads")
+    relays.until_published()
+    frozen.send_signal(signal.SIGCONT)
+    until(lambda: "leads no longer" in relays.log("frozen"), "the frozen one noticed")
+    append_events(relays.urls.app, 100)
+    relays.until_published()
+    until(lambda: "stands by" in relays.log("frozen"), "the frozen one stands by")
+    assert relays.row()["leader"] == "heir"
+    assert frozen.poll() is None
+    assert heir.poll() is None
+    relays.check()
+
+
+def test_a_relay_whose_sessions_are_ended_goes_on(relays: Relays) -> None:
+    """Given a leading relay, when the server ends all its sessions, then it leads again and loses nothing."""
+    relay = relays.start()
+    append_events(relays.urls.app, 100)
+    relays.until_published()
+    query(
+        relays.urls.admin,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rapport_relay'",
+    )
+    append_events(relays.urls.app, 100)
+    relays.until_published()
+    assert relays.check() >= 2
+    assert relay.poll() is None
+
+
+def test_a_quiet_relay_costs_little(relays: Relays) -> None:
+    """An idle relay looks at the store often and still takes less than a tenth of a processor."""
+    relay = relays.start()
+    until(lambda: relays.row().get("state") == "leading", "it leads")
+    process = psutil.Process(relay.pid)
+    before = process.cpu_times()
+    time.sleep(2)
+    after = process.cpu_times()
+    assert after.user + after.system - before.user - before.system < 0.2

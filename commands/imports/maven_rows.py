@@ -32,9 +32,11 @@ ATTRIBUTES: Final = ("sector", "year_established", "revenue", "employees", "offi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What all rows have: where they stand, their normalised columns, the spellings that were normalised."""
+    """What all rows have: where they stand, what the file calls them, their normalised columns, and the
+    spellings that were normalised."""
 
     line: Line
+    name: str
     normal: dict[str, str]
     original: dict[str, str]
 
@@ -43,7 +45,6 @@ class Row:
 class AgentRow(Row):
     """An agent, or a manager, whom the files name beside each agent only."""
 
-    name: str
     manager: str | None
     region: str | None
 
@@ -52,7 +53,6 @@ class AgentRow(Row):
 class ProductRow(Row):
     """A product and its list price."""
 
-    name: str
     series: str | None
     price: Decimal
 
@@ -61,16 +61,14 @@ class ProductRow(Row):
 class AccountRow(Row):
     """An organisation, with the name of its parent where it has one."""
 
-    name: str
     parent: str | None
     attributes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealRow(Row):
-    """An opportunity: what it opened as, and how it was closed if it was."""
+    """An opportunity, `name` being its id there; `stage` is the last one, `closed` None while it is open."""
 
-    id: str
     agent: str
     product: str
     account: str | None
@@ -187,7 +185,7 @@ def deal(line: Line, config: MavenConfig, stages: Mapping[str, tuple[str, str]])
         line=line,
         normal=normal,
         original=original,
-        id=required("opportunity_id", normal["opportunity_id"]),
+        name=required("opportunity_id", normal["opportunity_id"]),
         agent=required("sales_agent", normal["sales_agent"]),
         product=required("product", normal["product"]),
         account=normal["account"] or None,

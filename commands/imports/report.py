@@ -36,14 +36,10 @@ class Tally:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What a run did, by kind of record, and each row that it did not take.
-
-    `position` is that of the newest event this run recorded, None where it recorded none.
-    """
+    """What a run did, by kind of record, and each row that it did not take."""
 
     kinds: dict[str, Tally] = field(default_factory=dict)
     failed: list[RowProblem] = field(default_factory=list)
-    position: int | None = None
 
     @property
     def created(self) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from deploy.bench.alone import BenchFailed
 from deploy.bench.measure import Measurement, interleaved
-from deploy.bench.writers import WRITERS, BenchFailed, Inserter, append_rate
+from deploy.bench.writers import WRITERS, Inserter, append_rate
 
 EVENTS: Final = 16_000
 """Events a round where none are named: two to six seconds each."""

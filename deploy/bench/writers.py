@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+from deploy.bench.alone import BenchFailed
 from deploy.bench.samples import stored_events
 
 WRITERS: Final = 8
@@ -23,10 +24,6 @@ class Inserter(Protocol):
 
 MakeRecorder = Callable[[str], tuple[Inserter, Callable[[], None]]]
 """From a database's URL to a recorder and what closes it: a module's function, so that a process finds it."""
-
-
-class BenchFailed(Exception):
-    """A measurement could not be taken. Its text says why."""
 
 
 def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:

@@ -18,6 +18,8 @@ SENTENCES: Final = {
     "consumers.kafka.topics.WrongTopics": Exit.ENVIRONMENT,
     "consumers.kafka.topics.WrongPartitions": Exit.ENVIRONMENT,
     "consumers.kafka.failures.BrokerFailure": Exit.ENVIRONMENT,
+    "consumers.kafka.counting.TopicsUnread": Exit.FOUND,
+    "commands.imports.report.ImportRefused": Exit.ENVIRONMENT,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.schema.NewerSchema": Exit.ENVIRONMENT,
     "commands.store.schema.OlderSchema": Exit.ENVIRONMENT,

@@ -1,0 +1,162 @@
+"""The relay, from the store to the last committed seal: against a plain transactional producer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from commands.store.bulk import LIMIT
+from commands.store.follower import Follower
+from commands.store.pool import Pool
+from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.seals import Seals
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.producer import CONTENT_TYPE, recorded_ms
+from consumers.kafka.topics import MESSAGE_LIMIT, SETTINGS
+from consumers.relay import Relay
+from consumers.sealing import MOST_EVENTS
+from deploy.bench.alone import BenchFailed, alone
+from deploy.bench.measure import Measurement, interleaved
+from deploy.bench.samples import stored_events
+from deploy.bench.services import PARTITIONS, Databases
+from domain.events.catalogue import CATALOGUE
+
+EVENTS: Final = 50_000
+"""Events a round where none are named: two or three seconds each."""
+RAW_TOPIC: Final = "bench.raw"
+TIMEOUT_SECONDS: Final = 300.0
+
+
+def measure(
+    *,
+    store: Databases,
+    kafka: KafkaAddress,
+    key: Ed25519PrivateKey,
+    events: int,
+    rounds: int,
+    say: Callable[[str], None],
+) -> Measurement:
+    """`store` and `kafka` hold what earlier rounds published, and nothing that is not published."""
+    _raw_topic(kafka)
+    seeds = iter(range(2_000_000, 3_000_000))
+
+    def ours() -> float:
+        fill(store.app, events, next(seeds))
+        return alone(relay_rate, store.relay, kafka, key.private_bytes_raw(), events)
+
+    return interleaved(
+        "relay",
+        unit="events/s",
+        what="store to committed seal: read, sealed, published, with explicit partitions",
+        reference=f"kafka-python: keyed sends of the same records from memory, {MOST_EVENTS:,} a transaction",
+        ours=ours,
+        theirs=lambda: alone(raw_rate, kafka, events, next(seeds)),
+        rounds=rounds,
+        say=say,
+    )
+
+
+def fill(app_url: str, events: int, seed: int) -> None:
+    """Appends that many events."""
+    pool = Pool(app_url, 1)
+    recorder = PostgresApplicationRecorder(pool)
+    for part in parts(stored_events(events, seed), LIMIT):
+        recorder.insert_bulk(part)
+    pool.close()
+
+
+def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> float:
+    """Events a second from the first look at the range to the commit of the last.
+
+    Starting, taking the lock and fencing come before: a relay does that once.
+    """
+    begun: list[float] = []
+    commits: list[float] = []
+
+    def checkpoint(place: str) -> None:
+        if place == "before the seal row" and not begun:
+            begun.append(time.monotonic())
+        elif place == "after the commit":
+            commits.append(time.monotonic())
+
+    seals = Seals(relay_url)
+    before = seals.last()
+    known = before.sequence if before else 0
+    head = Follower(relay_url).head()
+
+    def done() -> bool:
+        last = seals.last()
+        return last is not None and last.last == head and len(commits) == last.sequence - known
+
+    relay = Relay(
+        store_url=relay_url,
+        address=kafka,
+        signing_key=Ed25519PrivateKey.from_private_bytes(key),
+        families=CATALOGUE.families,
+        checkpoint=checkpoint,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        _wait(done, thread)
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+    return events / (commits[-1] - begun[0])
+
+
+def raw_rate(kafka: KafkaAddress, events: int, seed: int) -> float:
+    """Events a second of a producer that has nothing else to do, from the first send to the last commit."""
+    records = [
+        (str(event.party).encode(), event.state, [("position", number.to_bytes(8, "big")), CONTENT_TYPE])
+        for number, event in enumerate(stored_events(events, seed))
+    ]
+    producer: Any = KafkaProducer(
+        **kafka.options(),
+        transactional_id="bench-raw",
+        compression_type="lz4",
+        batch_size=MESSAGE_LIMIT // 4,
+        linger_ms=5,
+        max_request_size=MESSAGE_LIMIT,
+    )
+    producer.init_transactions()
+    begun = time.monotonic()
+    for part in parts(records, MOST_EVENTS):
+        producer.begin_transaction()
+        for key, value, headers in part:
+            producer.send(RAW_TOPIC, value, key, headers, timestamp_ms=recorded_ms(value))
+        producer.commit_transaction()
+    took = time.monotonic() - begun
+    producer.close()
+    return events / took
+
+
+def parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """`items` in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _wait(done: Callable[[], bool], thread: threading.Thread) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not done():
+        if not thread.is_alive():
+            raise BenchFailed("The relay ended by itself.")
+        if time.monotonic() > deadline:
+            raise BenchFailed(f"The relay did not publish all in {TIMEOUT_SECONDS:.0f} seconds.")
+        time.sleep(0.02)
+
+
+def _raw_topic(kafka: KafkaAddress) -> None:
+    admin: Any = KafkaAdminClient(**kafka.options())
+    try:
+        admin.create_topics({RAW_TOPIC: {"num_partitions": PARTITIONS, "configs": dict(SETTINGS)}})
+    finally:
+        admin.close()

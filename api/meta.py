@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import psycopg2
-from eventsourcing.persistence import Notification, PersistenceError
 from pydantic import BaseModel, Field
 
 from api.consistency import Consistency
+from api.lag import head, recorded_behind
 from api.reading import Reading
 from api.services import Services
-from commands.store.pool import PoolBusy
-from domain.events.envelope import moment, parse
 
 
 class Lag(BaseModel):
@@ -54,19 +49,11 @@ def meta_of(services: Services, look: Reading, consistency: Consistency) -> Meta
 
 
 def _lag(services: Services, position: int) -> Lag:
-    """Reads go on while the event store is away: then the lag is not known, and says so."""
-    try:
-        head = services.head()
-        if head <= position:
-            return Lag(events=0, seconds=0.0)
-        waiting = services.crm.recorder.select_notifications(position + 1, limit=1)
-    except (psycopg2.OperationalError, psycopg2.InterfaceError, PersistenceError, PoolBusy):
+    newest = head(services)
+    if newest is None:
         return Lag(events=None, seconds=None)
-    return Lag(events=head - position, seconds=_age(services, waiting))
-
-
-def _age(services: Services, waiting: Sequence[Notification]) -> float | None:
-    if not waiting:
-        return None
-    recorded = moment(parse(waiting[0].state)["recordedtime"])
-    return max(0.0, (services.clock() - recorded).total_seconds())
+    if newest <= position:
+        return Lag(events=0, seconds=0.0)
+    oldest = recorded_behind(services)(position)
+    seconds = None if oldest is None else max(0.0, (services.clock() - oldest).total_seconds())
+    return Lag(events=newest - position, seconds=seconds)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import requires
+from api.lag import head, recorded_behind
 from api.query import declared_only
-from api.reading import positions
 from api.services import Services
+from projections.control.status import projection_status
 
 router = APIRouter(
     prefix="/v1",
@@ -18,10 +21,25 @@ router = APIRouter(
 
 
 class ProjectionStatus(BaseModel):
-    """One read model."""
+    """One version of a read model."""
 
-    projection: str
+    projection: str = Field(examples=["pipeline"])
+    version: int
+    active: bool = Field(description="Whether answers and `read` views come from this version.")
+    state: str = Field(
+        description="never_started, no_worker, catching_up, live, or what stops it, such as seal_mismatch."
+    )
+    reason: str | None = Field(description="Why, and what to do.")
     position: int
+    head: int | None = Field(description="The store's newest position; null while the store is away.")
+    lag_events: int | None
+    lag_seconds: float | None = Field(description="Age of the oldest event not applied.")
+    rate: float = Field(description="Events a second.")
+    rows: int
+    workers: int
+    heartbeat_age: float | None = Field(description="Seconds since a worker was heard of.")
+    held: int = Field(description="Events that could not be applied and wait for an operator.")
+    received: int
 
 
 class ProjectionList(BaseModel):
@@ -32,9 +50,11 @@ class ProjectionList(BaseModel):
 
 @router.get("/projections", summary="List the read models and how they stand")
 def list_projections(request: Request) -> ProjectionList:
-    """Which read models there are and how far each has come."""
+    """The table that `rapport projection status` prints."""
     services: Services = request.app.state.services
-    found = positions(services.read_pool)
-    return ProjectionList(
-        projections=[ProjectionStatus(projection=name, position=at) for name, at in sorted(found.items())]
-    )
+    newest = head(services)
+    with services.read_pool.connection() as connection:
+        found = projection_status(
+            connection, newest, recorded_behind=recorded_behind(services), now=services.clock
+        )
+    return ProjectionList(projections=[ProjectionStatus(**asdict(status)) for status in found])

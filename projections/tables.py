@@ -39,10 +39,7 @@ class TableStore:
             "CREATE TEMPORARY TABLE IF NOT EXISTS {name} (LIKE {target}) ON COMMIT DELETE ROWS"
         ).format(name=self._incoming, target=target)
         self._load = sql.SQL("SELECT {columns} FROM {target} WHERE {key} = ANY (%s::{kind}[])").format(
-            columns=sql.SQL(", ").join(
-                sql.SQL(_SPELLED.get(kind, "{}")).format(sql.Identifier(name))
-                for name, kind in table.columns.items()
-            ),
+            columns=self.spelled_columns(table),
             target=target,
             key=key,
             kind=sql.SQL(table.columns[table.key]),
@@ -75,6 +72,14 @@ class TableStore:
             )
         self._write = sql.SQL("; ").join(writes)
         self._clear = sql.SQL("DELETE FROM {}").format(self._incoming)
+
+    @staticmethod
+    def spelled_columns(table: Table) -> sql.Composable:
+        """The columns for a SELECT that gives their values as folds see them."""
+        return sql.SQL(", ").join(
+            sql.SQL(_SPELLED.get(kind, "{}")).format(sql.Identifier(name))
+            for name, kind in table.columns.items()
+        )
 
     def prepare(self, c: Cursor) -> None:
         """Makes the session's temporary table; once per connection, in a transaction of its own."""

@@ -1,0 +1,253 @@
+"""Histories of customers and opportunities as stored events, made from steps that hypothesis can shrink.
+
+A step is three small numbers: whom it concerns, what is tried, and a value. Each is turned into an event that
+the lifecycle allows at that point, so any list of steps is a legal history.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from commands.store.follower import StoredRow
+from domain import customer, opportunity
+from domain.events.catalogue import CATALOGUE
+from domain.events.envelope import encode
+from domain.events.event import SYSTEM, Event
+from domain.events.private import PrivateParts
+from domain.money import Money
+
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+OPEN: Final = ("prospecting", "qualification", "proposal", "negotiation")
+PROBABILITY: Final = dict(zip(OPEN, (10, 20, 50, 80), strict=True))
+
+Step = tuple[int, int, int]
+STEPS: Final = st.lists(
+    st.tuples(st.integers(0, 11), st.integers(0, 15), st.integers(0, 9)), min_size=1, max_size=60
+)
+
+
+class NoCipher:
+    """For histories without private values; any use of it is a mistake of the test."""
+
+    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+        raise AssertionError(f"{event.id} has private values")
+
+    def open(self, event_id: str, private: Any) -> dict[str, Any]:
+        raise AssertionError(f"{event_id} has private values")
+
+
+@dataclass
+class Life:
+    """What the maker of a history must know of one aggregate to stay within its lifecycle."""
+
+    id: UUID
+    party: UUID
+    time: datetime
+    recorded: datetime
+    version: int = 0
+    stage: str = OPEN[0]
+    last_open: str = OPEN[0]
+    outcome: str = "open"
+    amount: Money | None = None
+    customer_id: UUID | None = None
+    merged_into: Life | None = None
+
+
+@dataclass
+class History:
+    """Makes events step by step; `rows` is the store, `events` the same as objects."""
+
+    seed: int = 0
+    customers: dict[int, Life] = field(default_factory=dict)
+    opportunities: dict[int, Life] = field(default_factory=dict)
+    rows: list[StoredRow] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    now: datetime = START
+    position: int = 0
+
+    def step(self, step: Step, spread: int = 4) -> None:
+        """One more event, or two for a merge; `spread` customers and twice as many opportunities."""
+        who, what, value = step
+        self.now += timedelta(minutes=value * 7)
+        number = who % (3 * spread)
+        if number < spread:
+            self._customer(number, what, value)
+        else:
+            self._opportunity(number - spread, what, value, spread)
+
+    def _customer(self, number: int, what: int, value: int) -> None:
+        life = self.customers.get(number)
+        if life is None:
+            id = UUID(int=(self.seed << 64) + (1 << 32) + number)
+            life = self.customers[number] = Life(id, id, self.now, self.now)
+            self._add(
+                life,
+                customer.Registered(
+                    kind="organisation", organisation_name=f"Firm {number}", attributes={}, original={}
+                ),
+            )
+        elif life.merged_into is not None:
+            before, life.merged_into = life.merged_into, None
+            self._add(life, customer.Unmerged(survivor_id=before.id))
+            self._add(before, customer.Released(merged_id=life.id))
+        elif what % 3 == 0 and (survivor := self._survivor(number + value, life)) is not None:
+            life.merged_into = survivor
+            self._add(life, customer.MergedInto(survivor_id=survivor.id))
+            self._add(survivor, customer.Absorbed(merged_id=life.id))
+        else:
+            self._add(life, customer.OwnerAssigned(owner_id=UUID(int=900 + value)))
+
+    def _survivor(self, number: int, loser: Life) -> Life | None:
+        life = self.customers.get(number % 4)
+        return life if life and life is not loser and life.merged_into is None else None
+
+    def _opportunity(self, number: int, what: int, value: int, spread: int) -> None:
+        life = self.opportunities.get(number)
+        if life is None:
+            id = UUID(int=(self.seed << 64) + (2 << 32) + number)
+            buyer = self.customers.get(what % spread)
+            party = buyer.id if buyer else id
+            life = self.opportunities[number] = Life(id, party, self.now, self.now)
+            life.customer_id = buyer.id if buyer else None
+            life.amount = None if value == 0 else usd(value * 100)
+            life.stage = life.last_open = OPEN[value % 4]
+            self._add(
+                life,
+                opportunity.Opened(
+                    pipeline=("sales", "small")[number % 2], stage=life.stage,
+                    probability=PROBABILITY[life.stage], customer_id=life.customer_id,
+                    owner_id=UUID(int=900 + value % 3), amount=life.amount,
+                    expected_close=date(2026, 3, 1 + value), forecast_category="pipeline",
+                    imported=value % 2 == 0, skipped=(), original={}, references=(),
+                ),
+            )  # fmt: skip
+            return
+        moves = self._open_moves(life, value) if life.outcome == "open" else self._closed_moves(life, value)
+        moves[what % len(moves)]()
+
+    def _open_moves(self, life: Life, value: int) -> list[Callable[[], None]]:
+        return [
+            lambda: self._move(life, OPEN[value % 4]),
+            lambda: self._close(life, "won", usd(value * 50) if value % 2 else None),
+            lambda: self._close(life, "lost", usd(0) if value % 2 else None),
+            *self._closed_moves(life, value)[1:],
+        ]
+
+    def _closed_moves(self, life: Life, value: int) -> list[Callable[[], None]]:
+        return [
+            lambda: self._reopen(life),
+            lambda: self._amount(life, usd(value * 10, "EUR", Decimal("1.1"))),
+            lambda: self._link(life, value),
+            lambda: self._add(life, opportunity.OwnerAssigned(owner_id=UUID(int=900 + value % 3))),
+            lambda: self._add(life, opportunity.TeamChanged(member_ids=(UUID(int=910 + value), UUID(int=7)))),
+            lambda: self._add(life, opportunity.ProductsChanged(items=(item(value),))),
+            lambda: self._add(life, opportunity.CloseDateChanged(new=date(2026, 5, 1 + value))),
+            lambda: self._add(
+                life,
+                opportunity.ForecastCategoryChanged(old="pipeline", new=("commit", "omitted")[value % 2]),
+            ),
+            lambda: self._add(
+                life, opportunity.ProbabilityOverridden(stage=life.stage, old=10, new=value * 11)
+            ),
+        ]
+
+    def _move(self, life: Life, stage: str) -> None:
+        payload = opportunity.StageChanged(
+            from_stage=life.stage,
+            to_stage=stage,
+            probability=PROBABILITY[stage],
+            direction="forward",
+            skipped=(),
+        )
+        life.stage = life.last_open = stage
+        self._add(life, payload)
+
+    def _close(self, life: Life, outcome: str, amount: Money | None) -> None:
+        come_from, life.stage, life.outcome = life.stage, outcome, outcome
+        life.amount = amount or life.amount
+        if outcome == "won":
+            self._add(life, opportunity.Won(from_stage=come_from, to_stage="won", amount=amount, skipped=()))
+        else:
+            self._add(
+                life,
+                opportunity.Lost(
+                    from_stage=come_from, to_stage="lost", reason="price", competitor="A\tB\\C\nD",
+                    amount=amount, skipped=(),
+                ),
+            )  # fmt: skip
+
+    def _reopen(self, life: Life) -> None:
+        closed_as: Any = life.outcome
+        come_from, life.stage, life.outcome = life.stage, life.last_open, "open"
+        self._add(
+            life,
+            opportunity.Reopened(
+                from_stage=come_from, to_stage=life.last_open, probability=PROBABILITY[life.last_open],
+                closed_as=closed_as,
+            ),
+        )  # fmt: skip
+
+    def _amount(self, life: Life, amount: Money) -> None:
+        old, life.amount = life.amount, amount
+        self._add(life, opportunity.AmountChanged(old=old, new=amount))
+
+    def _link(self, life: Life, value: int) -> None:
+        buyer = self.customers.get(value % 4)
+        previous, life.customer_id = life.customer_id, buyer.id if buyer else UUID(int=800 + value)
+        self._add(
+            life,
+            opportunity.CustomerLinked(customer_id=life.customer_id, previous_customer_id=previous),
+        )
+
+    def _add(self, life: Life, payload: Any) -> None:
+        life.version += 1
+        life.time = max(life.time, self.now - timedelta(minutes=5))
+        life.recorded = max(life.recorded, self.now)
+        event = Event(
+            originator_id=life.id, originator_version=life.version, party=life.party, time=life.time,
+            recorded=life.recorded, correlation=UUID(int=1), cause=None, actor=SYSTEM, payload=payload,
+        )  # fmt: skip
+        # Every seventh position is burnt, as by a writer that was aborted.
+        self.position += 2 if self.position % 7 == 6 else 1
+        encoded = encode(event, CATALOGUE, NoCipher())
+        name = CATALOGUE.of(payload).name
+        self.events.append(event)
+        self.rows.append(StoredRow(self.position, life.id, life.version, name, life.party, encoded))
+
+
+def usd(amount: int, currency: str = "USD", rate: Decimal | None = None) -> Money:
+    """Money for tests."""
+    return Money(amount=Decimal(amount), currency=currency, rate=rate)
+
+
+def item(value: int) -> opportunity.LineItem:
+    """A line item for tests."""
+    return opportunity.LineItem(
+        product_id=UUID(int=700 + value), quantity=Decimal(value), price=usd(5), discount=Decimal(0)
+    )
+
+
+def history_of(steps: Iterable[Step], *, spread: int = 4, seed: int = 0) -> History:
+    """The history of these steps."""
+    history = History(seed)
+    for step in steps:
+        history.step(step, spread)
+    return history
+
+
+def long_history(steps: int, *, seed: int = 7, spread: int = 200) -> History:
+    """A history of so many random steps, the same for the same seed."""
+    draw = random.Random(seed)
+    return history_of(
+        ((draw.randrange(3 * spread), draw.randrange(16), draw.randrange(10)) for _ in range(steps)),
+        spread=spread,
+        seed=seed,
+    )

@@ -1,0 +1,60 @@
+"""A read model in memory, fed with batches of whole seals as a worker feeds PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from consumers.kafka.topics import topic
+from consumers.worker_seals import Batch, Gatherer
+from domain.events.catalogue import CATALOGUE
+from projections.control.shares import Standing
+from projections.decode import Decoder
+from projections.projection import Projection, Row
+from projections.replay import Rows
+from tests.support.topics_in_memory import KEY, MemoryTopics
+
+
+class MemoryModel:
+    """Rows and standings of one projection; what it holds is what was committed."""
+
+    def __init__(self, projection: Projection, partitions: int = 6) -> None:
+        self.projection = projection
+        self.rows: Rows = {}
+        for table in projection.tables:
+            self.rows[table.name] = {}
+            if table.history:
+                self.rows[table.history] = {}
+        self.standings = {partition: Standing() for partition in range(partitions)}
+        self.positions: list[int] = []
+        self._decode = Decoder(CATALOGUE)
+
+    def gatherer(self, *, reread: Iterable[int] = (), seals_from_start: bool = False) -> Gatherer:
+        """Begins to gather at what is committed."""
+        topics = [topic(family) for family in self.projection.families]
+        return Gatherer(
+            topics, self.standings, KEY.public_key(), reread=reread, seals_from_start=seals_from_start
+        )
+
+    def commit(self, batch: Batch) -> None:
+        """Folds a batch and takes over its standings."""
+        for received in batch.events:
+            self.positions.append(received.position)
+            self._apply(self._decode(received.position, received.value))
+        self.standings |= {partition: standing for partition, (standing, _) in batch.moved.items()}
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        for table in self.projection.tables:
+            for key in table.touches(event):
+                row: Row = table.fold(self.rows[table.name].get(key), event)
+                self.rows[table.name][key] = row
+                if table.history:
+                    self.rows[table.history][f"{key}/{row['version']}"] = row
+
+    def catch_up(self, topics: MemoryTopics, gatherer: Gatherer | None = None, most: int = 10_000) -> None:
+        """Reads to the end and commits what is whole."""
+        gatherer = gatherer or self.gatherer()
+        for place, records in topics.read(gatherer.places()).items():
+            gatherer.feed(place, records)
+        while (batch := gatherer.take(most)) is not None:
+            self.commit(batch)

@@ -25,10 +25,11 @@ from deploy.local.state import StateFolder
 from deploy.local.supervisor import Child, Supervisor
 from deploy.serve import listen
 from deploy.settings import PREFIX, Settings, write_env_file
+from deploy.standing import look
 from projections.registry import PROJECTIONS
 
 READY_SECONDS: Final = 90.0
-LOOK: Final = 0.05
+LOOK: Final = 0.2
 
 Progress = Callable[[int, int], None]
 """Called with what is done and the whole."""
@@ -129,7 +130,7 @@ class Stack:
                     f"The API is not ready after {READY_SECONDS:.0f} seconds: {last}. "
                     f"The last lines of {self.log('api')}:\n{tail(self.log('api'))}"
                 )
-            time.sleep(LOOK * 4)
+            time.sleep(LOOK)
 
     def log(self, name: str) -> Path:
         """The log file of a child."""
@@ -139,21 +140,20 @@ class Stack:
         """Returns when every read model has applied the store up to `position`. Raises `NotVisible` with
         where each stands after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        with wiring.Wiring(self.settings) as wired:
-            while True:
-                rows = wired.projection_status().rows
-                lowest = min((row.position or 0 for row in rows), default=0)
-                if progress is not None:
-                    progress(min(lowest, position), position)
-                if rows and lowest >= position:
-                    return
-                if time.monotonic() > deadline:
-                    stand = "; ".join(f"{row.projection} at {row.position} ({row.state})" for row in rows)
-                    raise NotVisible(
-                        f"The read models did not reach position {position} in {timeout:.0f} seconds: "
-                        f"{stand}. See `rapport projection status` and `rapport doctor`."
-                    )
-                time.sleep(LOOK)
+        while True:
+            seen = look(self.settings)
+            lowest = min((row.position for row in seen.rows if row.active), default=0)
+            if progress is not None:
+                progress(min(lowest, position), position)
+            if lowest >= position:
+                return
+            if time.monotonic() > deadline:
+                stand = "; ".join(f"{row.projection} at {row.position} ({row.state})" for row in seen.rows)
+                raise NotVisible(
+                    f"The read models did not reach position {position} in {timeout:.0f} seconds: {stand}. "
+                    f"{' '.join(map(str, seen.findings))} See `rapport doctor`."
+                )
+            time.sleep(LOOK)
 
     def welcome(self) -> list[str]:
         """What to tell whoever started it: addresses, the key, how to look."""

@@ -7,9 +7,8 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
-from deploy.cli.output import JsonOption, finish
+from deploy.cli.output import JsonOption, columns, finish
 from deploy.settings import load
 
 keys = typer.Typer(no_args_is_help=True, help="API keys: made, listed, revoked.")
@@ -58,8 +57,8 @@ def list_(as_json: JsonOption = False) -> None:
 
     with wiring.Wiring(load()) as wired:
         found = wired.api_keys.list()
-    table = Table("id", "name", "scopes", "principal", "made", "expires", "revoked", box=None)
     rows = []
+    cells: list[list[str]] = []
     for key in found:
         row = {
             "id": str(key.id),
@@ -71,10 +70,10 @@ def list_(as_json: JsonOption = False) -> None:
             "revoked": key.revoked.isoformat() if key.revoked else None,
         }
         rows.append(row)
-        table.add_row(*(" ".join(cell) if isinstance(cell, list) else cell or "" for cell in row.values()))
-    finish(
-        as_json=as_json, data=rows, text=[table] if rows else ["There is no key yet: `rapport keys create`."]
-    )
+        cells.append([" ".join(cell) if isinstance(cell, list) else cell or "" for cell in row.values()])
+    titles = ("id", "name", "scopes", "principal", "made", "expires", "revoked")
+    none = ["There is no key yet. Make one: `rapport keys create NAME`."]
+    finish(as_json=as_json, data=rows, text=columns(titles, cells, right=len(titles)) if rows else none)
 
 
 @keys.command()

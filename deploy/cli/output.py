@@ -19,7 +19,6 @@ from typing import Annotated, Any, Final, Literal
 
 import orjson
 import typer
-from rich.console import Console, RenderableType
 
 from deploy.findings import Diagnostic
 
@@ -56,7 +55,7 @@ def finish(
     *,
     as_json: bool,
     data: object,
-    text: Sequence[RenderableType],
+    text: Sequence[str],
     diagnostics: Sequence[Diagnostic] = (),
     failed: bool = False,
 ) -> None:
@@ -65,13 +64,30 @@ def finish(
         sys.stdout.buffer.write(envelope("failed" if failed else "ok", data, diagnostics))
         sys.stdout.buffer.flush()
     else:
-        console = Console(soft_wrap=True, highlight=False)
-        for part in text:
-            console.print(part)
-        for one in diagnostics:
-            console.print(f"{one.severity}: {one}", markup=False)
+        sys.stdout.writelines(f"{line}\n" for line in text)
+        sys.stdout.writelines(f"{one.severity}: {one}\n" for one in diagnostics)
     if failed:
         raise typer.Exit(Exit.FOUND)
+
+
+def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: int) -> list[str]:
+    """A table as lines of text, never wrapped; the columns from number `right` on are aligned there."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    lines = []
+    for row in (titles, *rows):
+        cells = [
+            cell.ljust(width) if index < right else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def number(value: float | None) -> str:
+    """A number for people; a question mark for what could not be asked."""
+    if value is None:
+        return "?"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
 def say(line: str) -> None:

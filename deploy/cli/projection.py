@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from deploy import logs
-from deploy.cli.output import JsonOption, finish
+from deploy.cli.output import JsonOption, columns, finish, number
 from deploy.cli.process import stop_event
 from deploy.settings import load
 from projections.registry import PROJECTIONS, named
@@ -58,3 +59,30 @@ def run(
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
         wired.worker(wanted).run(stop)
+
+
+@projection.command()
+def status(as_json: JsonOption = False) -> None:
+    """Where each read model stands, and what to do about what isn't right."""
+    from deploy.standing import look
+
+    seen = look(load())
+    titles = (
+        "projection", "state", "position", "head", "lag events", "lag s", "events/s", "rows", "held",
+        "heartbeat s",
+    )  # fmt: skip
+    rows = []
+    for row in seen.rows:
+        name = f"{row.projection} v{row.version}" + ("" if row.active else " (not active)")
+        figures = (
+            row.position, row.head, row.lag_events, row.lag_seconds, row.rate, row.rows, row.held,
+            row.heartbeat_age,
+        )  # fmt: skip
+        rows.append((name, row.state, *map(number, figures)))
+    finish(
+        as_json=as_json,
+        data=[asdict(row) for row in seen.rows],
+        text=columns(titles, rows, right=2) if rows else [],
+        diagnostics=seen.findings,
+        failed=not seen.ok,
+    )

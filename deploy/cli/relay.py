@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from deploy import logs
-from deploy.cli.output import JsonOption, finish
+from deploy.cli.output import JsonOption, finish, number
 from deploy.cli.process import stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import load
@@ -42,11 +42,11 @@ def status(as_json: JsonOption = False) -> None:
     seen = relay_status(settings.need("relay_url"), kafka_address(settings))
     lines = [
         f"state       {seen.state}" + (f" ({seen.leader})" if seen.leader else ""),
-        f"store       head {_number(seen.head)}, sealed to {_number(seen.sealed)}",
-        f"topics      published to {_number(seen.published)}",
-        f"lag         {_number(seen.lag_events)} events, {_number(seen.lag_seconds)} s",
-        f"rate        {_number(seen.rate)} events/s",
-        f"heartbeat   {_number(seen.heartbeat_age)} s ago",
+        f"store       head {number(seen.head)}, sealed to {number(seen.sealed)}",
+        f"topics      published to {number(seen.published)}",
+        f"lag         {number(seen.lag_events)} events, {number(seen.lag_seconds)} s",
+        f"rate        {number(seen.rate)} events/s",
+        f"heartbeat   {number(seen.heartbeat_age)} s ago",
     ]
     finish(
         as_json=as_json,
@@ -55,10 +55,3 @@ def status(as_json: JsonOption = False) -> None:
         diagnostics=[Diagnostic(fact=finding) for finding in seen.findings],
         failed=not seen.ok,
     )
-
-
-def _number(value: float | None) -> str:
-    """A number for people; a question mark for what could not be asked."""
-    if value is None:
-        return "?"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

@@ -1,0 +1,127 @@
+"""How the read models stand, seen from outside: the read side and the store, each of which may be away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import psycopg2
+
+from commands.store.follower import Follower
+from commands.store.pool import connect
+from commands.store.schema import SchemaProblem, check_version
+from deploy.findings import Diagnostic
+from deploy.settings import Settings
+from domain.errors import Undecodable
+from domain.events.envelope import moment, parse
+from projections.control.status import Status, projection_status
+
+TIMEOUT: Final = 4
+"""Seconds that a database is given to answer."""
+STANDSTILL_SECONDS: Final = 30.0
+WELL: Final = frozenset({"live", "catching_up"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One look. `rows` is empty where the read side could not be asked; `findings` say what to do."""
+
+    rows: tuple[Status, ...]
+    findings: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def look(settings: Settings) -> Standing:
+    """How every read model stands. Never raises for a service that is away."""
+    findings: list[Diagnostic] = []
+    with closing(Follower(settings.need("store_url"))) as follower:
+        head, trouble = _head(settings.need("store_url"), follower)
+        if trouble is not None:
+            findings.append(trouble)
+        rows: tuple[Status, ...] = ()
+        try:
+            with closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as connection:
+                behind = None if head is None else _recorded_behind(follower, head)
+                rows = tuple(projection_status(connection, head, recorded_behind=behind))
+        except psycopg2.OperationalError as error:
+            findings.append(postgres_away("read side", "read_url", error))
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InsufficientPrivilege):
+            findings.append(
+                Diagnostic(fact="The read side has not been made yet.", act="Run `rapport migrate`.")
+            )
+    for row in rows:
+        findings.extend(judged(row))
+    return Standing(rows=rows, findings=tuple(findings))
+
+
+def judged(row: Status) -> list[Diagnostic]:
+    """What is wrong with one read model, and what to do."""
+    name = f"{row.projection} version {row.version}"
+    found = []
+    if row.state not in WELL:
+        state = row.state.replace("_", " ")
+        found.append(
+            Diagnostic(
+                fact=f"The read model {name} is not kept up to date ({state}).",
+                cause=row.reason or "",
+                act=""
+                if row.reason
+                else f"See the log of its worker (`rapport projection run {row.projection}`).",
+            )
+        )
+    elif row.lag_events and not row.rate and (row.lag_seconds or 0) > STANDSTILL_SECONDS:
+        found.append(
+            Diagnostic(
+                fact=f"The read model {name} stands still at {row.position:,}.",
+                cause=f"It is {row.lag_events:,} events behind; its worker lives, but nothing arrives.",
+                act="See `rapport relay status`, then the log of its worker.",
+            )
+        )
+    if row.held:
+        found.append(
+            Diagnostic(
+                fact=f"The read model {name} holds {row.held:,} events that it could not apply.",
+                cause="The reasons stand in the table control.held.",
+                act="Remove the cause; the rest of the read model goes on meanwhile.",
+            )
+        )
+    return found
+
+
+def postgres_away(what: str, setting: str, error: psycopg2.Error) -> Diagnostic:
+    """What to say about a database that doesn't answer; without its password."""
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return Diagnostic(
+        fact=f"The {what}'s PostgreSQL doesn't answer.",
+        cause=f"It was tried: {said.strip().rstrip('.')}.",
+        act=f"Start it (`rapport up` on this machine), or correct RAPPORT_{setting.upper()}.",
+    )
+
+
+def _head(url: str, follower: Follower) -> tuple[int | None, Diagnostic | None]:
+    """The store's highest position, or what is wrong."""
+    try:
+        check_version(url)
+        return follower.head(), None
+    except SchemaProblem as problem:
+        return None, Diagnostic(fact=str(problem))
+    except psycopg2.OperationalError as error:
+        return None, postgres_away("event store", "store_url", error)
+
+
+def _recorded_behind(follower: Follower, head: int) -> Callable[[int], datetime | None]:
+    def ask(position: int) -> datetime | None:
+        first = follower.read(position, head, limit=1)
+        try:
+            return moment(parse(first[0].event)["recordedtime"]) if first else None
+        except Undecodable:
+            return None  # its age is not known; that it can't be read is the worker's finding
+
+    return ask

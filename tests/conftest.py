@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,9 +17,11 @@ import pytest
 
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
-from tests.support.database import migrated
+from projections.schema import install
+from tests.support.database import PARTITIONS, migrated
 from tests.support.kafka import delete_topics, make_topics
 from tests.support.relaying import Relays
+from tests.support.working import Workers
 
 CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
@@ -90,6 +93,15 @@ def clean_topics(kafka: LocalKafka) -> str:
 def relays(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Relays]:
     """Relay processes on a new store and empty topics, killed after the test."""
     processes = Relays(migrated(fresh_database), clean_topics, tmp_path)
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def workers(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Workers]:
+    """Worker processes on a new store and read side and empty topics, killed after the test."""
+    urls = migrated(fresh_database, read_side=partial(install, partitions=PARTITIONS))
+    processes = Workers(urls, clean_topics, tmp_path)
     yield processes
     processes.close()
 

@@ -1,0 +1,152 @@
+"""Workers as processes on one read side and one broker, and a publisher that stands in for the relay.
+
+The publisher seals and publishes events of a generated history in the relay's own transactions, so that a
+test decides what is in which seal; `tests/integration/test_worker_flow.py` has the real relay instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from commands.store.follower import StoredRow
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.producer import SealingProducer
+from consumers.sealing import seal_range
+from domain.events.catalogue import CATALOGUE
+from domain.events.seal import Seal
+from projections.registry import PROJECTIONS, named
+from projections.replay import fold_all
+from tests.support.database import PARTITIONS, Urls
+from tests.support.read_side import normal, table_rows
+from tests.support.relaying import CHECKOUT, query, until
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+class Publisher:
+    """Seals and publishes rows, as the relay does."""
+
+    def __init__(self, bootstrap: str, name: str = "test publisher") -> None:
+        self._producer = SealingProducer(KafkaAddress(bootstrap=bootstrap), name, partitions=PARTITIONS)
+        self._producer.init()
+        self.last: Seal | None = None
+        self.rows: list[StoredRow] = []
+
+    def publish(self, rows: Sequence[StoredRow], size: int = 2_500) -> None:
+        """These rows, in seals of `size` events."""
+        for at in range(0, len(rows), size):
+            part = rows[at : at + size]
+            self.last = seal_range(
+                part, self.last, store=UUID(int=5), partitions=PARTITIONS, key=KEY, now=datetime.now(UTC)
+            )
+            self._producer.publish(part, self.last.record)
+            self.rows += part
+
+    def close(self) -> None:
+        """Lets go of the broker."""
+        self._producer.close()
+
+
+@dataclass
+class Workers:
+    """Worker processes; `close` kills what is left of them."""
+
+    urls: Urls
+    bootstrap: str
+    logs: Path
+    key: Ed25519PrivateKey = KEY
+    patience: dict[str, float] = field(
+        default_factory=lambda: {"lease": 1.5, "mismatch": 2.0, "standstill": 3.0, "broker": 1.0}
+    )
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(
+        self, name: str = "worker", *, projection: str = "pipeline", halt_at: str | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A worker process; its log is `<name>.log`. With `halt_at` it stops there: see `halted`."""
+        told = {
+            "projection": projection,
+            "read": self.urls.worker,
+            "bootstrap": self.bootstrap,
+            "key": self.key.public_key().public_bytes_raw().hex(),
+            "patience": self.patience,
+            "halt_at": halt_at,
+            "halt_file": str(self.logs / f"{name}.halted") if halt_at else None,
+        }
+        with (self.logs / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "tests.support.worker_runner", json.dumps(told)],
+                cwd=CHECKOUT,
+                stdout=log,
+                stderr=log,
+            )
+        self.started.append(process)
+        return process
+
+    def halted(self, name: str = "worker") -> Path:
+        """The file that is there while that worker stands at its checkpoint."""
+        return self.logs / f"{name}.halted"
+
+    def log(self, name: str = "worker") -> str:
+        """What that worker said."""
+        return (self.logs / f"{name}.log").read_text()
+
+    def shares(self, projection: str = "pipeline") -> list[dict[str, Any]]:
+        """The projection's shares by partition."""
+        names = ("partition", "epoch", "worker", "state", "reason", "position", "seal_sequence", "received")
+        found = query(
+            self.urls.admin,
+            f"SELECT {', '.join(names)} FROM control.share WHERE projection = %s ORDER BY partition",
+            (projection,),
+        )
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def position(self, projection: str = "pipeline") -> int:
+        """The least position of its shares."""
+        return min(int(share["position"]) for share in self.shares(projection))
+
+    def until_at(self, position: int, projection: str = "pipeline", seconds: float = 30.0) -> None:
+        """Waits until all shares stand at the position."""
+        until(lambda: self.position(projection) >= position, f"{projection} at {position}", seconds)
+
+    def check(self, rows: Sequence[StoredRow], projections: Sequence[str] = ("pipeline",)) -> None:
+        """The tables hold what an independent fold gives, and every share took in each of its events once."""
+        for name in projections:
+            projection = named(name)
+            with closing(psycopg2.connect(self.urls.admin)) as connection:
+                found = table_rows(connection, projection)
+            assert normal(found) == normal(fold_all(projection, rows, CATALOGUE))
+            received = sum(int(share["received"]) for share in self.shares(name))
+            assert received == sum(row.type.split(".")[1] in projection.families for row in rows)
+            standings = {(share["position"], share["seal_sequence"]) for share in self.shares(name)}
+            assert len(standings) == 1, f"shares stand at different seals: {standings}"
+
+    def stop(self, process: subprocess.Popen[bytes]) -> int:
+        """SIGTERM, and the exit code."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(15)
+
+    def close(self) -> None:
+        """Kills what is left."""
+        for process in self.started:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.wait(10)
+
+
+ALL = tuple(projection.name for projection in PROJECTIONS)

@@ -92,6 +92,8 @@ def decode(encoded: bytes | memoryview, registry: Registry, cipher: PrivateCiphe
     envelope = registry.upcast(parse(encoded))
     data = envelope["data"]
     private = data.get("private")
+    if private is not None and not isinstance(private, dict):
+        raise Undecodable(f"The private part of the event {envelope['id']} is malformed: it is no object.")
     opened = cipher.open(envelope["id"], private) if private else {}
     try:
         return Event(

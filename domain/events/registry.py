@@ -81,7 +81,10 @@ class Registry:
 
         Raises `UnknownEventType` for a type, or a schema version, that this program does not know.
         """
-        kind = self.named(envelope["type"])
+        name = envelope["type"]
+        if not isinstance(name, str):
+            raise Undecodable(f"The type of the event {envelope.get('id')} is malformed: it is no text.")
+        kind = self.named(name)
         try:
             version = int(envelope["dataschema"].rsplit(":", 1)[1])
         except (IndexError, ValueError, AttributeError) as error:
@@ -91,8 +94,11 @@ class Registry:
         if not 1 <= version < kind.version:
             raise UnknownEventType(f"{kind.name} version {version}")
         data = envelope["data"]
-        for step in kind.upcasters[version - 1 :]:
-            data = step(data)
+        try:
+            for step in kind.upcasters[version - 1 :]:
+                data = step(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _misfit(kind, version, repr(error)) from error
         return {**envelope, "dataschema": SCHEMA.format(type=kind.name, version=kind.version), "data": data}
 
     def split(self, event: Event) -> tuple[dict[str, Any], PrivateParts]:
@@ -126,7 +132,7 @@ class Registry:
         try:
             payload = self._adapter(kind.payload).validate_python(open_fields)
         except ValidationError as error:
-            raise Undecodable(f"The data of a {kind.name} does not fit its schema: {error}") from error
+            raise _misfit(kind, kind.version, _faults(error)) from error
         return dataclasses.replace(payload, **opened) if opened else payload
 
     def _adapter(self, payload: type[Any]) -> TypeAdapter[Any]:
@@ -134,3 +140,13 @@ class Registry:
         if adapter is None:
             adapter = self._adapters[payload] = TypeAdapter(payload)
         return adapter
+
+
+# Faults name fields and never values, which may be personal.
+def _faults(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+
+
+def _misfit(kind: EventType, version: int, faults: str) -> Undecodable:
+    return Undecodable(f"The data of a {kind.name} does not fit its schema {version}: {faults}.")

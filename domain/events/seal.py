@@ -17,6 +17,7 @@ raw public key. The Ed25519 signature covers the record without its last member 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,6 +34,7 @@ FORMAT: Final = "rapport.seal.v1"
 TOPIC: Final = "crm.seal.v1"
 GENESIS: Final = bytes(32)
 _MODULUS: Final = 1 << 256
+_SIGNATURE: Final = re.compile(rb',"signature":"[0-9a-f]{128}"}')
 _SIGNATURE_MEMBER: Final = len(',"signature":"') + 128 + len('"}')
 
 
@@ -151,8 +153,12 @@ def parse(record: bytes) -> Seal:
         )
     except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Undecodable(f"This record is no seal of this program: {error!r}.") from error
-    # What was parsed must be what was signed: a record with other spacing, order or members is refused.
-    if unsigned(seal) != bytes(record[:-_SIGNATURE_MEMBER]) + b"}":
+    # What was parsed must be what was signed: a record with other spacing, order or members is refused, and
+    # so is a signature in capital letters, since one seal has one record and one hash.
+    if (
+        unsigned(seal) != bytes(record[:-_SIGNATURE_MEMBER]) + b"}"
+        or _SIGNATURE.fullmatch(bytes(record[-_SIGNATURE_MEMBER:])) is None
+    ):
         raise Undecodable(f"The seal {seal.sequence} is not in its canonical form.")
     return seal
 

@@ -179,7 +179,6 @@ def test_a_follower_misses_nothing_beside_writers_of_all_kinds(urls: Urls) -> No
     assert [(row.position,) for row in seen] == committed
     assert {row.type for row in seen} == {"kept"}
     assert killed > 10
-    assert isinstance(burnt, int)
     assert burnt > len(seen) > 1000  # many committed, and positions were burnt
 
 

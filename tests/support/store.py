@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg2
@@ -45,7 +46,7 @@ def run(opened: connection, stored: StoredCrmEvent) -> int:
         return int(cursor.fetchall()[0][0])
 
 
-def execute(url: str, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+def execute(url: str, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     """Runs one statement in autocommit mode; its rows."""
     with session(url, autocommit=True) as opened, opened.cursor() as cursor:
         cursor.execute(statement, values or None)

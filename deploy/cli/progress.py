@@ -53,18 +53,21 @@ def showing(title: str, unit: str, console: Console | None = None) -> Iterator[R
 
 
 def _lines(title: str, unit: str) -> Report:
-    begun = time.monotonic()
-    told = begun - LINE_SECONDS
+    told = time.monotonic()
+    first: tuple[float, int] | None = None
 
     def report(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal told, first
         now = time.monotonic()
+        # What was done before the first report is not this work's rate.
+        first = first or (now, done)
         if now - told < LINE_SECONDS and done < total:
             return
         told = now
-        rate = done / (now - begun) if now > begun else 0.0
-        left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        sys.stderr.write(f"{title}: {done:,} of {total:,} {unit}, {rate:,.0f}/s{left}\n")
+        took, gained = now - first[0], done - first[1]
+        rate = f", {gained / took:,.0f}/s" if took and gained else ""
+        left = f", {(total - done) * took / gained:.0f} s left" if rate and done < total else ""
+        sys.stderr.write(f"{title}: {done:,} of {total:,} {unit}{rate}{left}\n")
         sys.stderr.flush()
 
     return report

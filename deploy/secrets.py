@@ -105,6 +105,12 @@ class Secrets:
             found.append(
                 f"The folder {self.folder} is open to other users. Close it: chmod 700 {self.folder}"
             )
+        if not any((self.folder / name).exists() for name in RANDOM):
+            found.append(
+                f"There are no key files in {self.folder}. `rapport migrate` makes those of a new "
+                "installation; for one with data, put them back from their backup."
+            )
+            return found
         for name in (*RANDOM, PUBLIC):
             try:
                 self.read(name)

@@ -94,13 +94,31 @@ def ensure_topics(
             admin.wait_for_topics(list(made), timeout_ms=int(timeout * 1000))
         if set(missing) - set(made):  # another made them in the meantime
             found = _partition_counts(admin, wanted)
-        for name, count in found.items():
-            if count != wanted[name]:
-                raise WrongPartitions(name, found=count, expected=wanted[name])
-        _check_kept(admin, found)
+        _check(admin, found, wanted)
         return made
     finally:
         admin.close()
+
+
+def missing_topics(
+    address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
+) -> tuple[str, ...]:
+    """The topics that are not there; nothing is made. Those that are there are checked as above."""
+    wanted = {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
+    admin = KafkaAdminClient(**address.options(timeout=timeout))
+    try:
+        found = _partition_counts(admin, wanted)
+        _check(admin, found, wanted)
+        return tuple(name for name in wanted if name not in found)
+    finally:
+        admin.close()
+
+
+def _check(admin: Any, found: Mapping[str, int], wanted: Mapping[str, int]) -> None:
+    for name, count in found.items():
+        if count != wanted[name]:
+            raise WrongPartitions(name, found=count, expected=wanted[name])
+    _check_kept(admin, found)
 
 
 def _partition_counts(admin: Any, wanted: Iterable[str]) -> dict[str, int]:

@@ -1,0 +1,224 @@
+"""What `rapport doctor` looks at: this machine, the databases, Kafka, and whether all agree.
+
+Each check stands alone: one that needs a service that is away says so and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final
+
+import httpx
+import psycopg2
+
+from commands.store.pool import connect
+from commands.store.schema import KEYS, STORE, SchemaProblem, check_version
+from commands.store.seals import Seals
+from commands.store.settings import store_settings
+from consumers.kafka.failures import describe
+from consumers.kafka.tail import last_committed_seal, tails
+from consumers.kafka.topics import WrongTopics, missing_topics, topic
+from consumers.relay_agreement import Disagreement, StoreSide, TopicSide, agree
+from consumers.relay_status import relay_status
+from deploy.addresses import ROLES
+from deploy.checkup import Checkup, disk, key_files, packages, python
+from deploy.findings import Diagnostic
+from deploy.secrets import Secrets, SecretsProblem
+from deploy.settings import PREFIX, Settings, SettingsProblem
+from deploy.standing import look, postgres_away
+from deploy.wiring import kafka_address, load_pipelines
+from domain.errors import Undecodable
+from domain.events.catalogue import CATALOGUE
+
+TIMEOUT: Final = 4
+
+
+class _Found(Exception):
+    """Ends a check with what is wrong."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(str(diagnostic))
+        self.diagnostic = diagnostic
+
+
+def examine(settings: Settings) -> list[Checkup]:
+    """All checks, in the order in which to act on them."""
+    machine = [python(), packages(), disk(settings)]
+    if settings.admin_url is None and settings.store_url is None and settings.kafka_bootstrap is None:
+        nothing = Diagnostic(
+            fact="Nothing was set up yet.",
+            cause=f"No address of a database or of Kafka is set, nor does {settings.env_file} give one.",
+            act="Start everything on this machine with `rapport up`; for services of your own see "
+            "`rapport settings`, then run `rapport migrate`.",
+        )
+        return [*machine, Checkup(name="services", seen="", findings=(nothing,))]
+    return [
+        *machine,
+        key_files(settings),
+        *(
+            _checked(name, check, settings)
+            for name, check in (
+                ("pipelines", _pipelines),
+                ("event store", _event_store),
+                ("keys", _keys),
+                ("roles", _roles),
+                ("kafka", _topics),
+            )
+        ),
+        _relay(settings),
+        _checked("seals", _seals, settings),
+        _read_models(settings),
+        _checked("api", _api, settings),
+    ]
+
+
+def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Checkup:
+    """Runs a check that answers what it saw, or raises what is wrong."""
+    try:
+        return Checkup(name=name, seen=check(settings))
+    except _Found as found:
+        diagnostic = found.diagnostic
+    except (SettingsProblem, SecretsProblem, SchemaProblem, WrongTopics, Disagreement, Undecodable) as error:
+        diagnostic = Diagnostic(fact=str(error))
+    return Checkup(name=name, seen="", findings=(diagnostic,))
+
+
+def _pipelines(settings: Settings) -> str:
+    return ", ".join(load_pipelines(settings))
+
+
+def _event_store(settings: Settings) -> str:
+    url = settings.need("store_url")
+    try:
+        check_version(url)
+        fixed = store_settings(url)
+    except psycopg2.Error as error:
+        raise _Found(postgres_away("event store", "store_url", error)) from None
+    if fixed.partitions != settings.partitions:
+        raise _Found(
+            Diagnostic(
+                fact=f"The store was made with {fixed.partitions} partitions, the setting says "
+                f"{settings.partitions}.",
+                cause="The number decides where each party's events lie and can't change.",
+                act=f"Set {PREFIX}PARTITIONS={fixed.partitions}.",
+            )
+        )
+    return f"version {STORE.newest}, store {fixed.store_id}, {fixed.partitions} partitions"
+
+
+def _keys(settings: Settings) -> str:
+    try:
+        check_version(settings.need("keys_url"), KEYS)
+    except psycopg2.Error as error:
+        raise _Found(postgres_away("keys", "keys_url", error)) from None
+    return f"version {KEYS.newest}"
+
+
+def _roles(settings: Settings) -> str:
+    for name in ROLES:
+        try:
+            connect(settings.need(name), connect_timeout=TIMEOUT).close()
+        except psycopg2.OperationalError as error:
+            raise _Found(postgres_away(name.removesuffix("_url"), name, error)) from None
+    return ", ".join(sorted(set(ROLES.values())))
+
+
+def _topics(settings: Settings) -> str:
+    address = kafka_address(settings)
+    try:
+        missing = missing_topics(address, CATALOGUE.families, settings.partitions, timeout=TIMEOUT)
+    except WrongTopics:
+        raise
+    except Exception as error:  # whatever the client raises: a doctor must not fail for it
+        raise _Found(
+            Diagnostic(
+                fact=f"Kafka at {address.bootstrap} doesn't answer.",
+                cause=f"It was tried: {describe(error).rstrip('.')}.",
+                act="Start it (`rapport up` on this machine), or correct RAPPORT_KAFKA_BOOTSTRAP. "
+                "Commands are taken and sealed meanwhile; read models stand still.",
+            )
+        ) from None
+    if missing:
+        raise _Found(
+            Diagnostic(
+                fact=f"The topics {', '.join(missing)} are missing.",
+                cause="They were never made on this broker, or deleted.",
+                act="Run `rapport migrate` where nothing was published yet; else bring the topics back.",
+            )
+        )
+    return f"{address.bootstrap}, {len(CATALOGUE.families) + 1} topics"
+
+
+def _relay(settings: Settings) -> Checkup:
+    try:
+        seen = relay_status(settings.need("relay_url"), kafka_address(settings), timeout=TIMEOUT)
+    except SettingsProblem as problem:
+        return Checkup(name="relay", seen="", findings=(Diagnostic(fact=str(problem)),))
+    said = f"{seen.state}, published to {seen.published}, {seen.lag_events} events behind"
+    findings = tuple(Diagnostic(fact=finding) for finding in seen.findings)
+    return Checkup(name="relay", seen=said, findings=findings)
+
+
+def _seals(settings: Settings) -> str:
+    """The head of the chain in the store against the head in the topic."""
+    key = Secrets(settings.secrets).seal_public()
+    address = kafka_address(settings)
+    url = settings.need("relay_url")
+    try:
+        last = last_committed_seal(address, timeout=TIMEOUT)
+        ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT)
+    except Undecodable:
+        raise
+    except Exception as error:  # as above
+        raise _not_compared(f"Kafka doesn't answer ({describe(error)})") from None
+    try:
+        with closing(Seals(url)) as seals:
+            newest = seals.last()
+            same = seals.by_sequence(last.sequence) if last is not None else None
+        store_id = store_settings(url).store_id
+    except psycopg2.Error:
+        raise _not_compared("the event store doesn't answer") from None
+    store = StoreSide(id=store_id, last=newest, same=same, noted=0)
+    agree(store, TopicSide(last=last, tails=ends, emptied=()), key)
+    if last is None:
+        return "none yet"
+    return f"{last.sequence} in the topic, {newest.sequence if newest else 0} in the store, one chain"
+
+
+def _not_compared(why: str) -> _Found:
+    return _Found(
+        Diagnostic(fact="The seals of store and topics were not compared.", cause=f"{why}.", act="See above.")
+    )
+
+
+def _read_models(settings: Settings) -> Checkup:
+    try:
+        seen = look(settings)
+    except SettingsProblem as problem:
+        return Checkup(name="read models", seen="", findings=(Diagnostic(fact=str(problem)),))
+    said = ", ".join(f"{row.projection} v{row.version} {row.state} at {row.position}" for row in seen.rows)
+    return Checkup(name="read models", seen=said, findings=seen.findings)
+
+
+def _api(settings: Settings) -> str:
+    url = f"http://{settings.api_host}:{settings.api_port}"
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=TIMEOUT)
+    except httpx.HTTPError as error:
+        raise _Found(
+            Diagnostic(
+                fact=f"No API answers at {url}.",
+                cause=f"It was tried: {type(error).__name__}.",
+                act="Start it with `rapport api` or `rapport up`.",
+            )
+        ) from None
+    if answer.status_code != httpx.codes.OK:
+        raise _Found(
+            Diagnostic(
+                fact=f"The API at {url} is not ready ({answer.status_code}).",
+                cause=answer.text[:500],
+                act="See the findings above and its log.",
+            )
+        )
+    return f"ready at {url}"

@@ -68,12 +68,16 @@ def test_two_on_one_folder_are_refused_until_the_first_is_gone(state: StateFolde
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(state.root)], stdout=subprocess.PIPE, text=True
     ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LocalServiceError, match=f"already runs on {state.root}, as process {holder.pid}"):
-            state.locked().__enter__()
-        assert holder_of(state) == str(holder.pid)
-        holder.kill()
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(
+                LocalServiceError, match=f"already runs on {state.root}, as process {holder.pid}"
+            ):
+                state.locked().__enter__()
+            assert holder_of(state) == str(holder.pid)
+        finally:
+            holder.kill()
     with state.locked():
         assert holder_of(state) == str(os.getpid())
     assert holder_of(state) is None
@@ -122,7 +126,8 @@ def test_a_released_lock_is_free_though_a_forked_process_still_has_it_open(tmp_p
     inherited = lock._fd
     assert inherited is not None
     with subprocess.Popen(["sleep", "30"], pass_fds=(inherited,)) as child:
-        assert not FolderLock(tmp_path).acquire()
+        taken_before = FolderLock(tmp_path).acquire()
         lock.release()
-        assert FolderLock(tmp_path).acquire()
+        taken_after = FolderLock(tmp_path).acquire()
         child.kill()
+    assert (taken_before, taken_after) == (False, True)

@@ -175,7 +175,9 @@ def test_a_second_signal_ends_the_patience(tmp_path: Path) -> None:
         assert starter.stdout.readline() == "up\n"
         all_below = family(starter)
         starter.send_signal(signal.SIGINT)
-        time.sleep(0.7)
+        # The other child is stopped first; the guard and the stubborn one are left.
+        eventually(lambda: sum(map(alive, all_below)) == 2, "the other child was not stopped")
+        time.sleep(0.5)
         assert starter.poll() is None
         starter.send_signal(signal.SIGINT)
         assert starter.wait(5) == 0
@@ -194,6 +196,15 @@ def test_a_child_gets_its_variables_and_keeps_those_of_its_starter(
     assert process.wait(10) == 0
     assert log.read_text() == "kept given\n"
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_dead_child_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    """Given a child that ends and leaves a process of its own, then that is gone soon after, and only then is
+    the child taken for ended: started again, the two would meet."""
+    script = f"import subprocess, sys; print(subprocess.Popen({SLEEP!r}).pid, flush=True); sys.exit(7)"
+    process = GuardedProcess([sys.executable, "-c", script], log=tmp_path / "log", grace=60)
+    assert process.wait(10) == 7
+    assert not psutil.pid_exists(int((tmp_path / "log").read_text()))
 
 
 def test_a_program_that_is_not_there_says_so_in_its_log(tmp_path: Path) -> None:

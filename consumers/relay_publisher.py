@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from commands.store.follower import Follower
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.failures import Verdict, describe, verdict
+from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import ensure_topics, topic
@@ -29,6 +29,10 @@ SLOW: Final = 2.0
 """Seconds after which a range that is not acknowledged counts as waiting for the broker."""
 LONGEST_PAUSE: Final = 3.0
 """Seconds between two tries to reach the broker, at most."""
+PATIENCE: Final = (6.0, 60.0)
+"""Seconds for the acknowledgement of a range, at first and at most. Short at first: after its broker was
+restarted the client may never find it again, and a new one does at once. Doubled after each range that
+failed, so that a slow broker gets its ranges through."""
 RECENT: Final = 1000
 """So many seals tell which topics are in use."""
 
@@ -71,6 +75,7 @@ class Publisher:
         self._leadership, self._shelf = leadership, shelf
         self._poll, self._checkpoint = poll, checkpoint
         self._producer: SealingProducer | None = None
+        self._patience = PATIENCE[0]
         self._trouble: str | None = None
         self._busy_since: float | None = None
 
@@ -113,7 +118,10 @@ class Publisher:
         ensure_topics(self._address, self._families, self._facts.partitions)
         self._leadership.check()
         self._producer = SealingProducer(
-            self._address, f"rapport-relay-{self._facts.id}", partitions=self._facts.partitions
+            self._address,
+            f"rapport-relay-{self._facts.id}",
+            partitions=self._facts.partitions,
+            timeout=self._patience,
         )
         self._producer.init()
         last = last_committed_seal(self._address)
@@ -150,7 +158,11 @@ class Publisher:
         assert self._producer is not None
         self._leadership.check()
         self._busy_since = time.monotonic()
-        self._producer.publish(sealed.rows, sealed.seal.record, self._checkpoint)
+        try:
+            self._producer.publish(sealed.rows, sealed.seal.record, self._checkpoint)
+        except BrokerFailure:
+            self._patience = min(2 * self._patience, PATIENCE[1])
+            raise
         self._checkpoint("after the commit")
         self._busy_since = self._trouble = None
         self._shelf.publish(sealed)

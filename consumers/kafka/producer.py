@@ -116,7 +116,7 @@ class SealingProducer:
             sent.append(producer.send(SEALS, seal_record, SEAL_KEY, None, 0, sealed))
             self._flush(rows, sent)
             checkpoint("before the commit")
-            producer.commit_transaction()
+            self._commit()
 
     def close(self) -> None:
         """Lets go at once, whatever is under way. A transaction left open is aborted by the next `init`."""
@@ -149,6 +149,13 @@ class SealingProducer:
             if future.failed():
                 position = rows[index].position if index < len(rows) else None
                 raise self._failure(future.exception, position)
+
+    def _commit(self) -> None:
+        """As `commit_transaction`, which would wait for ever for a broker that is gone."""
+        result = self._producer._transaction_manager.begin_commit()
+        self._producer._sender.wakeup()
+        if not result.wait(timeout_ms=int(self._timeout * 1000)):
+            raise KafkaTimeoutError(f"the commit was not acknowledged in {self._timeout:.0f} s")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -156,6 +156,12 @@ class Relays:
         assert sealed == self.seals()
         return sealed
 
+    def check_what_is_visible(self) -> None:
+        """What committed readers see is the store's events up to a seal's end, once, in order, sealed."""
+        records = read_committed(self.bootstrap)
+        upto = max((record.position or 0 for record in records), default=0)
+        check_topics(records, [row for row in self.stored() if row[0] <= upto], self.key.public_key())
+
     def stop(self, process: subprocess.Popen[bytes]) -> int:
         """SIGTERM, and the exit code."""
         process.send_signal(signal.SIGTERM)

@@ -29,11 +29,13 @@ class Checkup:
     name: str
     seen: str
     findings: tuple[Diagnostic, ...] = ()
+    wrong: bool = False
+    """Set where something is wrong that another check tells of."""
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong; warnings are not wrong."""
-        return all(one.severity != "error" for one in self.findings)
+        return not self.wrong and all(one.severity != "error" for one in self.findings)
 
 
 def python() -> Checkup:

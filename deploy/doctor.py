@@ -53,24 +53,48 @@ def examine(settings: Settings) -> list[Checkup]:
             "`rapport settings`, then run `rapport migrate`.",
         )
         return [*machine, Checkup(name="services", seen="", findings=(nothing,))]
-    return [
-        *machine,
-        key_files(settings),
-        *(
-            _checked(name, check, settings)
-            for name, check in (
-                ("pipelines", _pipelines),
-                ("event store", _event_store),
-                ("keys", _keys),
-                ("roles", _roles),
-                ("kafka", _topics),
+    store = _checked("event store", _event_store, settings)
+    kafka = _checked("kafka", _topics, settings)
+    seals = _checked("seals", _seals, settings) if store.ok and kafka.ok else _not_compared(store, kafka)
+    return _once(
+        [
+            *machine,
+            key_files(settings),
+            _checked("pipelines", _pipelines, settings),
+            store,
+            _checked("keys", _keys, settings),
+            _checked("roles", _roles, settings),
+            kafka,
+            _relay(settings, TIMEOUT if kafka.ok else 1),
+            seals,
+            _read_models(settings),
+            _checked("api", _api, settings),
+        ]
+    )
+
+
+def _once(checks: list[Checkup]) -> list[Checkup]:
+    """One service that is away is behind many a finding: each cause is told where it was met first."""
+    told: set[str] = set()
+    found = []
+    for check in checks:
+        new = tuple(one for one in check.findings if not one.cause or one.cause not in told)
+        told.update(one.cause for one in check.findings)
+        repeated = check.findings and not new
+        found.append(
+            Checkup(
+                name=check.name,
+                seen="as above" if repeated else check.seen,
+                findings=new,
+                wrong=not check.ok,
             )
-        ),
-        _relay(settings),
-        _checked("seals", _seals, settings),
-        _read_models(settings),
-        _checked("api", _api, settings),
-    ]
+        )
+    return found
+
+
+def _not_compared(store: Checkup, kafka: Checkup) -> Checkup:
+    away = " and ".join(name for name, check in (("event store", store), ("kafka", kafka)) if not check.ok)
+    return Checkup(name="seals", seen=f"not compared: see {away}", wrong=True)
 
 
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Checkup:
@@ -81,6 +105,12 @@ def _checked(name: str, check: Callable[[Settings], str], settings: Settings) ->
         diagnostic = found.diagnostic
     except (SettingsProblem, SecretsProblem, SchemaProblem, WrongTopics, Disagreement, Undecodable) as error:
         diagnostic = Diagnostic(fact=str(error))
+    except Exception as error:  # what went away in the middle: a doctor must not fail for it
+        diagnostic = Diagnostic(
+            fact=f"The check of {name} could not be finished.",
+            cause=f"It met {describe(error)}.",
+            act="Repeat it.",
+        )
     return Checkup(name=name, seen="", findings=(diagnostic,))
 
 
@@ -111,7 +141,7 @@ def _keys(settings: Settings) -> str:
     try:
         check_version(settings.need("keys_url"), KEYS)
     except psycopg2.Error as error:
-        raise _Found(postgres_away("keys", "keys_url", error)) from None
+        raise _Found(postgres_away("key store", "keys_url", error)) from None
     return f"version {KEYS.newest}"
 
 
@@ -120,7 +150,7 @@ def _roles(settings: Settings) -> str:
         try:
             connect(settings.need(name), connect_timeout=TIMEOUT).close()
         except psycopg2.OperationalError as error:
-            raise _Found(postgres_away(name.removesuffix("_url"), name, error)) from None
+            raise _Found(postgres_away(f"role {ROLES[name]}", name, error)) from None
     return ", ".join(sorted(set(ROLES.values())))
 
 
@@ -150,14 +180,17 @@ def _topics(settings: Settings) -> str:
     return f"{address.bootstrap}, {len(CATALOGUE.families) + 1} topics"
 
 
-def _relay(settings: Settings) -> Checkup:
+def _relay(settings: Settings, timeout: float) -> Checkup:
     try:
-        seen = relay_status(settings.need("relay_url"), kafka_address(settings), timeout=TIMEOUT)
+        seen = relay_status(settings.need("relay_url"), kafka_address(settings), timeout=timeout)
     except SettingsProblem as problem:
         return Checkup(name="relay", seen="", findings=(Diagnostic(fact=str(problem)),))
     said = f"{seen.state}, published to {seen.published}, {seen.lag_events} events behind"
-    findings = tuple(Diagnostic(fact=finding) for finding in seen.findings)
-    return Checkup(name="relay", seen=said, findings=findings)
+    if seen.head is None:
+        return Checkup(name="relay", seen="not known while the event store is away", wrong=True)
+    # A broker that is away is the finding of the check before this one.
+    findings = tuple(Diagnostic(fact=one) for one in seen.findings if "does not answer" not in one)
+    return Checkup(name="relay", seen=said, findings=findings, wrong=not seen.ok)
 
 
 def _seals(settings: Settings) -> str:
@@ -165,31 +198,16 @@ def _seals(settings: Settings) -> str:
     key = Secrets(settings.secrets).seal_public()
     address = kafka_address(settings)
     url = settings.need("relay_url")
-    try:
-        last = last_committed_seal(address, timeout=TIMEOUT)
-        ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT)
-    except Undecodable:
-        raise
-    except Exception as error:  # as above
-        raise _not_compared(f"Kafka doesn't answer ({describe(error)})") from None
-    try:
-        with closing(Seals(url)) as seals:
-            newest = seals.last()
-            same = seals.by_sequence(last.sequence) if last is not None else None
-        store_id = store_settings(url).store_id
-    except psycopg2.Error:
-        raise _not_compared("the event store doesn't answer") from None
-    store = StoreSide(id=store_id, last=newest, same=same, noted=0)
+    last = last_committed_seal(address, timeout=TIMEOUT)
+    ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT)
+    with closing(Seals(url)) as seals:
+        newest = seals.last()
+        same = seals.by_sequence(last.sequence) if last is not None else None
+    store = StoreSide(id=store_settings(url).store_id, last=newest, same=same, noted=0)
     agree(store, TopicSide(last=last, tails=ends, emptied=()), key)
     if last is None:
         return "none yet"
     return f"{last.sequence} in the topic, {newest.sequence if newest else 0} in the store, one chain"
-
-
-def _not_compared(why: str) -> _Found:
-    return _Found(
-        Diagnostic(fact="The seals of store and topics were not compared.", cause=f"{why}.", act="See above.")
-    )
 
 
 def _read_models(settings: Settings) -> Checkup:

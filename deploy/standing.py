@@ -99,7 +99,7 @@ def postgres_away(what: str, setting: str, error: psycopg2.Error) -> Diagnostic:
     """What to say about a database that doesn't answer; without its password."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return Diagnostic(
-        fact=f"The {what}'s PostgreSQL doesn't answer.",
+        fact=f"PostgreSQL doesn't answer ({what}).",
         cause=f"It was tried: {said.strip().rstrip('.')}.",
         act=f"Start it (`rapport up` on this machine), or correct RAPPORT_{setting.upper()}.",
     )

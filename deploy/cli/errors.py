@@ -14,16 +14,13 @@ from domain.errors import DomainError
 
 SENTENCES: Final = {
     "consumers.relay.RelayStopped": Exit.FOUND,
-    "consumers.worker.WorkerStopped": Exit.FOUND,
     "consumers.kafka.topics.WrongTopics": Exit.ENVIRONMENT,
-    "consumers.kafka.topics.WrongPartitions": Exit.ENVIRONMENT,
     "consumers.kafka.failures.BrokerFailure": Exit.ENVIRONMENT,
-    "consumers.kafka.counting.TopicsUnread": Exit.FOUND,
+    "consumers.kafka.reader.BrokerAway": Exit.ENVIRONMENT,
     "commands.imports.report.ImportRefused": Exit.ENVIRONMENT,
+    "commands.privacy.kek.KekProblem": Exit.ENVIRONMENT,
+    "consumers.kafka.counting.TopicsUnread": Exit.FOUND,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
-    "commands.store.schema.NewerSchema": Exit.ENVIRONMENT,
-    "commands.store.schema.OlderSchema": Exit.ENVIRONMENT,
-    "commands.store.migrate.PartitionsFixed": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,
     "projections.schema.WrongShares": Exit.ENVIRONMENT,
     "deploy.serve.PortProblem": Exit.ENVIRONMENT,
@@ -74,8 +71,8 @@ def kafka_away(error: BaseException) -> Diagnostic:
 
 
 def _words(error: BaseException) -> str:
-    """The driver's text on one line, as the end of a sentence."""
-    text = " ".join(str(error).split())
+    """The first line of the driver's text, as the end of a sentence."""
+    text = (str(error).strip().splitlines() or [""])[0].strip()
     name = type(error).__name__
     return f"{text or name}".rstrip(".") + "."
 

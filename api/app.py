@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api import openapi
 from api.auth import Rates
 from api.consistency import Visibility
 from api.context import RequestContext, correlation_of
@@ -85,6 +86,7 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(module.router)
     add_docs(app)
+    openapi.install(app)
     app.state.parameters = DeclaredParameters(app)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(DomainError, _domain)

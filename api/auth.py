@@ -7,11 +7,10 @@ Refusals are logged with ids and scopes, never with the key.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -61,25 +60,26 @@ class Rates:
         self._limiter.hit(self._refused_rate, "refused", address)
 
 
-def requires(scope: str) -> Callable[..., ApiKey]:
-    """A dependency that gives the caller's key, when it is valid and has `scope`.
+def authenticate(
+    request: Request,
+    needed: SecurityScopes,
+    sent: HTTPAuthorizationCredentials | None = Security(_bearer),
+) -> ApiKey:
+    """The caller's key, when it is valid and has the scopes that the route needs.
 
     Raises `Problem`: `unauthenticated` (401), `scope-missing` (403) or `rate-limited` (429).
     """
-    if scope not in SCOPES:
-        raise ValueError(f"there is no scope {scope}")
-
-    def caller(request: Request, sent: HTTPAuthorizationCredentials | None = Security(_bearer)) -> ApiKey:
-        services: Services = request.app.state.services
-        rates: Rates = request.app.state.rates
-        address = request.client.host if request.client else "unknown"
-        rates.may_try(address)
-        key = services.api_keys.find(sent.credentials) if sent is not None else None
-        if key is None:
-            rates.refused(address)
-            raise _unauthenticated(request, missing=sent is None)
-        request.state.key = key
-        rates.take(key)
+    services: Services = request.app.state.services
+    rates: Rates = request.app.state.rates
+    address = request.client.host if request.client else "unknown"
+    rates.may_try(address)
+    key = services.api_keys.find(sent.credentials) if sent is not None else None
+    if key is None:
+        rates.refused(address)
+        raise _unauthenticated(request, missing=sent is None)
+    request.state.key = key
+    rates.take(key)
+    for scope in needed.scopes:
         if scope not in key.scopes:
             _log(request, "scope-missing", f"key={key.id} needs={scope}")
             raise Problem(
@@ -89,10 +89,14 @@ def requires(scope: str) -> Callable[..., ApiKey]:
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'},
                 scope=scope,
             )
-        return key
+    return key
 
-    caller.scope = scope  # type: ignore[attr-defined]  # read by the test that walks all routes
-    return caller
+
+def requires(scope: str) -> Any:
+    """The dependency that each route, or its router, declares: a valid key with `scope`."""
+    if scope not in SCOPES:
+        raise ValueError(f"there is no scope {scope}")
+    return Security(authenticate, scopes=[scope])
 
 
 def _unauthenticated(request: Request, *, missing: bool) -> Problem:

@@ -23,7 +23,6 @@ class Change(Body):
         default=None,
         description="When it happened in the business; now, when left out. Never before the record's last "
         "event.",
-        examples=["2026-06-30T12:00:00Z"],
     )
 
     @abstractmethod

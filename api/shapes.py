@@ -65,8 +65,8 @@ class MoneyIn(Body):
 class ReferenceIn(Body):
     """How another system calls the record; one record per source and external id."""
 
-    source: Word = Field(examples=["erp"])
-    external_id: Word = Field(examples=["4711"])
+    source: Word = Field(description="Which system, such as `erp`.")
+    external_id: Word
 
 
 def money(sent: MoneyIn | None) -> Money | None:

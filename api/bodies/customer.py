@@ -48,7 +48,7 @@ class ChangeProfile(Change):
 
     name: Word | None = None
     parent_id: UUID | None = None
-    attributes: Attributes = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "software"}])
     add_tags: Words = ()
     remove_tags: Words = ()
     remove: Words = ()

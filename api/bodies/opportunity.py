@@ -158,7 +158,7 @@ class ChangeProducts(Change):
 class ChangeCloseDate(Change):
     """Another day on which the close is expected."""
 
-    expected_close: date
+    expected_close: date = Field(examples=["2027-03-31"])
 
     def command(self, id: UUID) -> commands.ChangeCloseDate:
         return commands.ChangeCloseDate(opportunity_id=id, expected_close=self.expected_close, at=self.at)
@@ -176,7 +176,7 @@ class ChangeForecastCategory(Change):
 class OverrideProbability(Change):
     """Another probability than the stage's, until the next stage is entered."""
 
-    probability: Percent
+    probability: Percent = Field(examples=[66])
 
     def command(self, id: UUID) -> commands.OverrideProbability:
         return commands.OverrideProbability(opportunity_id=id, probability=self.probability, at=self.at)

@@ -18,7 +18,7 @@ class Register(Body):
     """A new principal. Its name is stored encrypted."""
 
     kind: PrincipalKind
-    name: Word
+    name: Word = Field(examples=["Ann Example"])
     manager_id: UUID | None = None
     region: Word | None = Field(default=None, examples=["East"])
     reference: ReferenceIn | None = None
@@ -41,7 +41,7 @@ class ChangeProfile(Change):
 
     name: Word | None = None
     manager_id: UUID | None = None
-    region: Word | None = None
+    region: Word | None = Field(default=None, examples=["West"])
     remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
 
     def command(self, id: UUID) -> commands.ChangePrincipal:

@@ -13,7 +13,7 @@ from api.sending import IdempotencyKey, Recorded, send
 router = APIRouter(
     prefix="/v1",
     tags=["customers"],
-    dependencies=[Depends(requires("crm:write")), Depends(declared_only)],
+    dependencies=[requires("crm:write"), Depends(declared_only)],
 )
 
 

@@ -26,7 +26,7 @@ from projections.pipeline.v1.queries import Filter, Opportunities, Order
 router = APIRouter(
     prefix="/v1",
     tags=["opportunities"],
-    dependencies=[Depends(requires("crm:read")), Depends(declared_only)],
+    dependencies=[requires("crm:read"), Depends(declared_only)],
 )
 
 FIELDS: Final[Mapping[str, declared.FieldType]] = {
@@ -150,19 +150,19 @@ def list_opportunities(
     )
 
 
-@router.get("/opportunities/{opportunity_id:uuid}", summary="Get an opportunity")
+@router.get("/opportunities/{id:uuid}", summary="Get an opportunity")
 def get_opportunity(
     request: Request,
     response: Response,
-    opportunity_id: UUID,
+    id: UUID,
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
 ) -> OneOpportunity:
     """The opportunity as it is now; its version is the `ETag`."""
     services: Services = request.app.state.services
     with reading(services, "pipeline") as look:
-        row = Opportunities(look.connection).get(opportunity_id)
+        row = Opportunities(look.connection).get(id)
     if row is None:
-        raise NotFound("opportunity", opportunity_id)
+        raise NotFound("opportunity", id)
     response.headers["ETag"] = f'"{row["version"]}"'
     return OneOpportunity(opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency))
 

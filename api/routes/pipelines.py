@@ -23,7 +23,7 @@ from projections.pipeline.v1.queries import BoardStage, Opportunities
 router = APIRouter(
     prefix="/v1",
     tags=["pipelines"],
-    dependencies=[Depends(requires("crm:read")), Depends(declared_only)],
+    dependencies=[requires("crm:read"), Depends(declared_only)],
 )
 
 

@@ -16,7 +16,7 @@ from projections.control.status import projection_status
 router = APIRouter(
     prefix="/v1",
     tags=["projections"],
-    dependencies=[Depends(requires("crm:read")), Depends(declared_only)],
+    dependencies=[requires("crm:read"), Depends(declared_only)],
 )
 
 

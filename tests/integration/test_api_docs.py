@@ -1,0 +1,110 @@
+"""The OpenAPI document and its page: complete, with examples, and without a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.postgres import LocalPostgres
+from tests.support.http import Api, database, running
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def api(postgres: LocalPostgres) -> Iterator[Api]:
+    with database(postgres, "api_docs") as url, running(url) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def document(api: Api) -> Document:
+    found: Document = httpx.get(f"{api.address}/openapi.json").json()
+    return found
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_document_is_openapi_3_1(document: Document) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["title"] == "Rapport"
+
+
+def test_every_operation_has_a_summary_a_text_and_an_id_of_its_own(document: Document) -> None:
+    found = list(operations(document))
+    assert len({operation["operationId"] for _, operation in found}) == len(found)
+    bare = [
+        name for name, operation in found if not operation.get("summary") or not operation.get("description")
+    ]
+    assert not bare
+
+
+def test_every_operation_documents_its_problems(document: Document) -> None:
+    for name, operation in operations(document):
+        assert "application/problem+json" in operation["responses"]["default"]["content"], name
+        assert "422" not in operation["responses"], (
+            f"{name} documents the framework's error, which is not sent"
+        )
+
+
+def test_every_command_documents_key_precondition_and_body(document: Document) -> None:
+    for name, operation in operations(document):
+        if not name.startswith("POST"):
+            continue
+        headers = {p["name"]: p for p in operation["parameters"] if p["in"] == "header"}
+        assert "idempotency-key" in headers, name
+        assert ("if-match" in headers) == (":" in name), name
+        assert operation["requestBody"]["content"]["application/json"]["schema"], name
+
+
+def test_bodies_have_examples(document: Document) -> None:
+    """The page fills a request with them, so that it can be tried at once."""
+    for name, operation in operations(document):
+        if name.startswith("POST"):
+            content = operation["requestBody"]["content"]["application/json"]
+            value = content["examples"]["example"]["value"]
+            model = content["schema"].get("$ref", "").rsplit("/", 1)[-1]
+            required = document["components"]["schemas"].get(model, {}).get("required", [])
+            assert set(required) <= set(value), name
+
+
+def test_the_example_of_every_registration_works_as_it_stands(api: Api, document: Document) -> None:
+    for path in ("/v1/products", "/v1/principals", "/v1/customers", "/v1/opportunities"):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        for example in content["examples"].values():
+            answer = api.client.post(path, json=example["value"])
+            assert answer.status_code == 201, answer.text
+
+
+def test_every_reference_in_the_document_leads_somewhere(document: Document) -> None:
+    text = httpx.Response(200, json=document).text
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in document["components"]["schemas"], name
+
+
+def test_the_page_and_all_it_loads_come_from_this_server(api: Api) -> None:
+    page = httpx.get(f"{api.address}/docs")
+    assert page.status_code == 200
+    assert "://" not in page.text, "the page must not name another server"
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3
+    for path in loaded:
+        answer = httpx.get(api.address + path)
+        assert answer.status_code == 200, path
+        assert len(answer.content) > 1000
+    script = httpx.get(f"{api.address}/docs/assets/swagger-ui-bundle.js").text
+    assert "SwaggerUIBundle" in script
+
+
+def test_the_page_may_load_nothing_from_elsewhere(api: Api) -> None:
+    policy = httpx.get(f"{api.address}/docs").headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy

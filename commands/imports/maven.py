@@ -24,7 +24,7 @@ from domain.pipelines import Pipeline, Pipelines
 
 __all__ = ["SOURCES", "import_maven"]
 
-BATCH: Final = 1_000
+BATCH: Final = 250
 """Rows that are recorded together: little is lost when the run is killed, and the bar moves."""
 
 R = TypeVar("R", bound=Row)
@@ -140,7 +140,7 @@ class _Run:
             todo = [row for row in todo if above(row) in waiting]
             if not ready:
                 circle = (
-                    "The row stands above itself: those it belongs to form a circle. Correct one of them."
+                    "The row belongs to a circle: one of those above it stands below it too. Correct one."
                 )
                 for row in todo:
                     self._fail(kind, row, circle)

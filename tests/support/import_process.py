@@ -1,0 +1,107 @@
+"""`rapport import maven` as a real process, and what a store holds whichever run put it there."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands.imports.maven import SOURCES
+from deploy.secrets import Secrets
+from tests.support.database import Urls
+from tests.support.importing import KEY, Importing
+from tests.support.store import execute, session
+
+UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class ImportProcess:
+    """Runs the command over the store at `urls`, with the keys that `Importing` has."""
+
+    urls: Urls
+    home: Path
+    folder: Path
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """One run, under way."""
+        secrets = Secrets(self.home / "secrets")
+        for name in ("kek", "id-key", "idempotency-key"):
+            secrets.keep(name, KEY.hex)
+        secrets.ensure()
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy.cli", "import", "maven", str(self.folder), *options],
+            env={"RAPPORT_HOME": str(self.home), "RAPPORT_STORE_URL": self.urls.app},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *options: str) -> tuple[int, str, str]:
+        """One run to its end: exit code, standard output, standard error."""
+        process = self.start(*options)
+        out, err = process.communicate(timeout=PATIENCE)
+        return process.returncode, out, err
+
+    def claims(self) -> int:
+        """Records taken so far."""
+        ((count,),) = execute(
+            self.urls.app, "SELECT count(*) FROM store.claim WHERE source = ANY (%s)", (list(SOURCES),)
+        )
+        assert isinstance(count, int)
+        return count
+
+    def until_claims(self, process: subprocess.Popen[str], records: int) -> None:
+        """Waits until so many records are taken; over one connection, since a batch is quickly done."""
+        with session(self.urls.app, autocommit=True) as opened, opened.cursor() as cursor:
+
+            def there() -> bool:
+                cursor.execute("SELECT count(*) >= %s FROM store.claim", (records,))
+                return cursor.fetchall() == [(True,)]
+
+            self.until(process, there)
+
+    def until(self, process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+        """Waits for `condition`; fails where the process ends before it holds."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert process.poll() is None, f"the import ended before: {process.communicate()}"
+            assert time.monotonic() < deadline, "the import did not get so far"
+            time.sleep(0.002)
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill -9, and wait until the server has ended what it had under way."""
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+        sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rapport_app' AND state <> 'idle'"
+        deadline = time.monotonic() + PATIENCE
+        while execute(self.urls.admin, sessions + " AND pid <> pg_backend_pid()") != [(0,)]:
+            assert time.monotonic() < deadline, "a session of the killed import stayed"
+            time.sleep(0.01)
+
+
+def blocked(urls: Urls) -> bool:
+    """Whether a session in this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    return execute(urls.admin, waiting, (urls.admin.rsplit("/", 1)[1],)) != [(0,)]
+
+
+def content(target: Importing) -> list[str]:
+    """Every event but for its ids and the moment of recording, sorted.
+
+    Ids are shown as the external ids they were claimed for, so that two stores can be compared.
+    """
+    with target.commands.crm.recorder.pool.connection() as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT id, source, external_id FROM store.claim")
+        names = {str(id): f"{source}/{external_id}" for id, source, external_id in cursor.fetchall()}
+    shown = []
+    for event in target.events():
+        facts = f"{event.id} {event.party} {event.time} {event.actor} {event.payload!r}"
+        shown.append(UUID_TEXT.sub(lambda found: names.get(found[0], found[0]), facts))
+    return sorted(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import tomllib
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,6 +25,7 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.schema import STORE, OlderSchema, SchemaProblem, check_version, refuse_newer
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from deploy.secrets import Secrets
@@ -32,6 +33,7 @@ from deploy.settings import Settings, SettingsProblem
 from domain.errors import Invalid
 from domain.events.catalogue import CATALOGUE
 from domain.pipelines import Pipelines, parse
+from projections.schema import is_installed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -64,6 +66,11 @@ class Wiring:
         self._closing.callback(pool.close)
         return pool
 
+    def _refuse_other_schema(self, url_setting: str) -> None:
+        """Raises `SchemaProblem`. A store that is away is no reason: what starts now waits for it."""
+        with suppress(psycopg2.OperationalError):
+            check_version(self.settings.need(url_setting))
+
     # Commands and the event store
 
     @cached_property
@@ -84,8 +91,9 @@ class Wiring:
     @cached_property
     def cipher(self) -> AesGcmCipher:
         """Closes and opens private fields."""
-        kek = FileKek(self.secrets.read("kek"))
-        return AesGcmCipher(PostgresKeyStore(self.settings.need("keys_url"), kek))
+        keys = PostgresKeyStore(self.settings.need("keys_url"), FileKek(self.secrets.read("kek")))
+        self._closing.callback(keys.close)
+        return AesGcmCipher(keys)
 
     @cached_property
     def crm(self) -> Crm:
@@ -95,7 +103,8 @@ class Wiring:
 
     @cached_property
     def commands(self) -> Commands:
-        """The command handlers."""
+        """The command handlers. Raises `SchemaProblem` for a store of another version."""
+        self._refuse_other_schema("store_url")
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
         return Commands(self.crm, idempotency, self.pipelines)
 
@@ -115,11 +124,15 @@ class Wiring:
 
     def follower(self, url_setting: str = "store_url") -> Follower:
         """A reader of the store in order, as the role of that setting."""
-        return Follower(self.settings.need(url_setting))
+        follower = Follower(self.settings.need(url_setting))
+        self._closing.callback(follower.close)
+        return follower
 
     def seals(self, url_setting: str = "relay_url") -> Seals:
         """The seal rows, as the role of that setting."""
-        return Seals(self.settings.need(url_setting))
+        seals = Seals(self.settings.need(url_setting))
+        self._closing.callback(seals.close)
+        return seals
 
     def worker(self, projection: Projection) -> Worker:
         """A worker of that read model; it needs the seals' public key alone."""
@@ -151,6 +164,7 @@ class Wiring:
         """The relay; only this process needs the key that signs."""
         from consumers.relay import Relay
 
+        self._refuse_other_schema("relay_url")
         return Relay(
             store_url=self.settings.need("relay_url"),
             address=self.kafka,
@@ -206,11 +220,19 @@ def load_pipelines(settings: Settings) -> Pipelines:
 def not_ready(wired: Wiring) -> Sequence[str]:
     """What keeps the API from serving, in sentences; empty when nothing does."""
     reasons = []
-    for name, setting in (("event store", "store_url"), ("read side", "read_url")):
-        try:
-            pool = wired.store_pool if setting == "store_url" else wired.read_pool
-            with pool.connection() as connection, connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except (psycopg2.Error, PoolBusy):
-            reasons.append(f"The {name} does not answer. Check PostgreSQL and RAPPORT_{setting.upper()}.")
+    try:
+        with wired.store_pool.connection() as connection:
+            found = refuse_newer(connection, STORE)
+        if found is None or found < STORE.newest:
+            raise OlderSchema(STORE, found)
+    except SchemaProblem as problem:
+        reasons.append(str(problem))
+    except (psycopg2.Error, PoolBusy):
+        reasons.append("The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL.")
+    try:
+        with wired.read_pool.connection() as connection:
+            if not is_installed(connection):
+                reasons.append("The read side has not been made yet. Run `rapport migrate`.")
+    except (psycopg2.Error, PoolBusy):
+        reasons.append("The read side does not answer. Check PostgreSQL and RAPPORT_READ_URL.")
     return reasons

@@ -71,10 +71,13 @@ def checked(what: str, money: Money) -> Money:
     if money.currency not in CURRENCIES:
         raise Invalid(f"ISO 4217 has no currency {quoted(money.currency)}. Use a code such as USD or EUR.")
     rate = money.rate
-    if rate is not None and not (rate.is_finite() and 0 < rate < LARGEST):
+    if rate is not None and not (rate.is_finite() and SMALLEST_RATE <= rate <= 1 / SMALLEST_RATE):
         raise Invalid(
-            f"The rate {rate} of the {what} is not above 0. Give the rate to the reporting currency."
+            f"The rate of the {what} is not between {SMALLEST_RATE} and {1 / SMALLEST_RATE:,f}. "
+            "Give the rate that leads to the reporting currency."
         )
+    if rate is not None and len(rate.as_tuple().digits) > RATE_DIGITS:
+        raise Invalid(f"The rate of the {what} has more than {RATE_DIGITS} digits. Round it.")
     return Money(amount=amount, currency=money.currency, rate=rate)
 
 

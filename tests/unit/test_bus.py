@@ -1,0 +1,268 @@
+"""The bus: one outcome for one request, stale readers told, others' changes read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from commands import customer, principal, product
+from commands import opportunity as opportunity_commands
+from commands.bus import ATTEMPTS, HANDLERS, Outcome
+from commands.opportunity import (
+    ChangeAmount,
+    MoveStage,
+    OpenOpportunity,
+    WinOpportunity,
+)
+from commands.product import RegisterProduct
+from domain import opportunity
+from domain.errors import (
+    AlreadyClaimed,
+    ConcurrentChange,
+    Invalid,
+    KeyReused,
+    MoveRefused,
+    RequestInProgress,
+    TimeRefused,
+)
+from domain.events.event import Event
+from domain.money import Money
+from domain.values import Reference
+from tests.support.memory import ACTOR, START, Desk
+
+OPEN = OpenOpportunity(pipeline="sales")
+
+
+def usd(amount: int) -> Money:
+    return Money(amount=Decimal(amount), currency="USD")
+
+
+def before_recording(desk: Desk, act: Callable[[], object], times: int) -> None:
+    """Lets somebody else act just before each of the next recordings, as another process would."""
+    record = desk.crm.record
+    left = [times]
+
+    def slow(events: Sequence[Event], **options: Any) -> list[int]:
+        if left[0] > 0:
+            left[0] -= 1
+            desk.crm.record = record  # type: ignore[method-assign]
+            act()
+            desk.crm.record = slow  # type: ignore[method-assign]
+        return record(events, **options)
+
+    desk.crm.record = slow  # type: ignore[method-assign]
+
+
+def test_an_outcome_names_the_record_its_version_and_its_position() -> None:
+    desk = Desk()
+    opened = desk.do(OPEN)
+    assert opened == Outcome(id=opened.id, version=1, position=1, ids=(opened.id,), replayed=False)
+    assert desk.do(WinOpportunity(opportunity_id=opened.id)).position == 2
+
+
+def test_events_say_who_when_and_in_what_connection() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    event = desk.crm.events(id)[0]
+    assert (event.actor, event.correlation, event.cause) == (ACTOR, UUID(int=0xC), None)
+    assert (event.time, event.recorded) == (START, START)
+
+
+def test_who_expects_another_version_is_told_before_anything_else() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    desk.do(WinOpportunity(opportunity_id=id), expected_version=1)
+    with pytest.raises(ConcurrentChange, match="is at version 2, not 1") as refusal:
+        desk.do(WinOpportunity(opportunity_id=id), expected_version=1)
+    assert (refusal.value.expected, refusal.value.found) == (1, 2)
+    with pytest.raises(MoveRefused):
+        desk.do(WinOpportunity(opportunity_id=id), expected_version=2)
+
+
+def test_who_expects_a_version_is_told_when_somebody_comes_in_between() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    before_recording(desk, lambda: desk.do(MoveStage(opportunity_id=id, stage="proposal")), 1)
+    with pytest.raises(ConcurrentChange):
+        desk.do(ChangeAmount(opportunity_id=id, amount=usd(5)), expected_version=1)
+    assert len(desk.crm.stored) == 2
+
+
+def test_who_expects_nothing_has_it_decided_again() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    before_recording(desk, lambda: desk.do(MoveStage(opportunity_id=id, stage="proposal")), 1)
+    outcome = desk.do(MoveStage(opportunity_id=id, stage="negotiation"))
+    assert outcome.version == 3
+    assert desk.crm.events(id)[-1].payload.from_stage == "proposal"
+
+
+def test_what_was_decided_again_can_be_refused_by_then() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    before_recording(desk, lambda: desk.do(WinOpportunity(opportunity_id=id)), 1)
+    with pytest.raises(MoveRefused, match="The opportunity is won"):
+        desk.do(MoveStage(opportunity_id=id, stage="proposal"))
+
+
+def test_it_gives_up_when_others_never_stop() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    amounts = iter(range(1, 100))
+
+    def another() -> None:
+        desk.do(ChangeAmount(opportunity_id=id, amount=usd(next(amounts))))
+
+    before_recording(desk, another, 99)
+    with pytest.raises(ConcurrentChange):
+        desk.do(MoveStage(opportunity_id=id, stage="proposal"))
+    assert len(desk.crm.stored) == 1 + ATTEMPTS
+
+
+def test_the_same_key_and_request_give_the_same_outcome_and_record_nothing() -> None:
+    desk = Desk()
+    first = desk.do(OPEN, key="k", request=b"open")
+    desk.later()
+    again = desk.do(OPEN, key="k", request=b"open")
+    assert again == Outcome(id=first.id, version=1, position=1, ids=(first.id,), replayed=True)
+    assert len(desk.crm.stored) == 1
+    won = desk.do(WinOpportunity(opportunity_id=first.id), expected_version=1, key="w", request=b"win")
+    assert won.replayed is False
+    late = desk.do(WinOpportunity(opportunity_id=first.id), expected_version=1, key="w", request=b"win")
+    assert (late.version, late.position, late.replayed) == (2, 2, True)
+
+
+def test_a_key_keeps_the_outcome_of_what_changed_nothing() -> None:
+    desk = Desk()
+    id = desk.do(OpenOpportunity(pipeline="sales", amount=usd(1))).id
+    same = ChangeAmount(opportunity_id=id, amount=usd(1))
+    assert desk.do(same, key="k", request=b"r").position == 0
+    desk.do(ChangeAmount(opportunity_id=id, amount=usd(2)))
+    assert desk.do(same, key="k", request=b"r").replayed
+    assert desk.crm.load("opportunity", opportunity.evolve, id).amount == usd(2)
+
+
+def test_a_key_with_another_request_is_refused() -> None:
+    desk = Desk()
+    desk.do(OPEN, key="k", request=b"open")
+    with pytest.raises(KeyReused):
+        desk.do(OPEN, key="k", request=b"open something else")
+
+
+def test_a_refusal_is_not_kept_under_its_key() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    desk.do(WinOpportunity(opportunity_id=id))
+    move = MoveStage(opportunity_id=id, stage="proposal")
+    for _ in range(2):
+        with pytest.raises(MoveRefused):
+            desk.do(move, key="k", request=b"move")
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(Invalid, match="idempotency key"):
+        Desk().do(OPEN, key=key)
+
+
+@pytest.mark.parametrize(
+    "met", [ConcurrentChange(id="x", expected=1, found=2), RequestInProgress()], ids=lambda met: met.code
+)
+def test_of_two_equal_requests_at_once_the_second_gets_the_firsts_outcome(met: Exception) -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    command = WinOpportunity(opportunity_id=id)
+    record = desk.crm.record
+
+    def second(events: Sequence[Event], **options: Any) -> list[int]:
+        record(events, **options)
+        raise met
+
+    desk.crm.record = second  # type: ignore[method-assign]
+    outcome = desk.do(command, expected_version=1, key="k", request=b"win")
+    assert (outcome.version, outcome.replayed) == (2, True)
+
+
+def test_a_request_that_is_still_running_is_told_so() -> None:
+    desk = Desk()
+
+    def running(events: Sequence[Event], **options: Any) -> list[int]:
+        raise RequestInProgress
+
+    desk.crm.record = running  # type: ignore[method-assign]
+    with pytest.raises(RequestInProgress):
+        desk.do(OPEN, key="k", request=b"open")
+
+
+def test_an_external_id_belongs_to_one_record() -> None:
+    desk = Desk()
+    reference = Reference(source="shop", external_id=" 7 ")
+    first = desk.do(OpenOpportunity(pipeline="sales", reference=reference)).id
+    with pytest.raises(AlreadyClaimed, match=str(first)) as refusal:
+        desk.do(RegisterProduct(name="X", list_price=usd(1), reference=reference))
+    assert refusal.value.id == first
+    assert desk.crm.events(first)[0].payload.references == (Reference(source="shop", external_id="7"),)
+
+
+def test_a_given_id_that_is_taken_is_refused_and_not_tried_again() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    with pytest.raises(ConcurrentChange):
+        desk.do(OpenOpportunity(pipeline="sales", id=id))
+    assert len(desk.crm.stored) == 1
+
+
+def test_a_named_time_is_kept_in_utc_and_the_recording_time_is_the_clocks() -> None:
+    desk = Desk()
+    paris = timezone(timedelta(hours=1))
+    id = desk.do(OpenOpportunity(pipeline="sales", at=datetime(2017, 1, 1, 1, tzinfo=paris))).id
+    event = desk.crm.events(id)[0]
+    assert event.time.isoformat() == "2017-01-01T00:00:00+00:00"
+    assert event.recorded == START
+
+
+def test_times_never_go_back_when_the_clock_does() -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    desk.now = START - timedelta(hours=1)
+    desk.do(WinOpportunity(opportunity_id=id))
+    last = desk.crm.events(id)[-1]
+    assert (last.time, last.recorded) == (START, START)
+
+
+@pytest.mark.parametrize(
+    ("at", "sentence"),
+    [
+        (START + timedelta(seconds=6), "lies more than 5 seconds ahead of the clock"),
+        (START - timedelta(seconds=1), "precedes the record's last event"),
+    ],
+)
+def test_a_time_out_of_bounds_is_refused(at: datetime, sentence: str) -> None:
+    desk = Desk()
+    id = desk.do(OPEN).id
+    with pytest.raises(TimeRefused, match=sentence):
+        desk.do(WinOpportunity(opportunity_id=id, at=at))
+    desk.do(WinOpportunity(opportunity_id=id, at=START + timedelta(seconds=5)))
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(Invalid, match="has no time zone"):
+        Desk().do(OpenOpportunity(pipeline="sales", at=datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+def test_every_command_is_frozen_and_has_a_handler() -> None:
+    bases = {opportunity_commands.OpportunityCommand, customer.CustomerCommand}
+    bases |= {principal.PrincipalCommand, product.ProductCommand}
+    made = {
+        command
+        for module in (opportunity_commands, customer, principal, product)
+        for command in vars(module).values()
+        if hasattr(command, "target") and command not in bases
+    }
+    assert made == set(HANDLERS)
+    assert all(command.__dataclass_params__.frozen for command in made)

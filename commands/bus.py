@@ -166,6 +166,7 @@ class Commands:
                 status=CREATED if first.state is None else CHANGED,
                 ids=ids,
                 versions=tuple(change.version for change in decision.changes),
+                recorded=bool(events),
             )
             row = self._idempotency.row(context.actor.id, key, request, answer)
         positions: list[int] = []

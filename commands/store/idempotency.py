@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -47,13 +46,17 @@ _FIND: Final = """
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What an answer is rendered from: HTTP status, then for each event (or record) its id, version and
-    position, and the code of the problem, if it was one."""
+    position, and the code of the problem, if it was one.
+
+    `recorded` is False where nothing changed: the versions were there before, so they have no positions here.
+    """
 
     status: int
     ids: tuple[UUID, ...] = ()
     versions: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()
     problem: str | None = None
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,8 +100,9 @@ class Idempotency:
             status=status,
             ids=tuple(UUID(id) for id in answer["ids"]),
             versions=tuple(answer["versions"]),
-            positions=tuple(positions),
+            positions=tuple(positions) if answer["recorded"] else (),
             problem=answer["problem"],
+            recorded=answer["recorded"],
         )
 
     def row(self, principal: UUID, key: str, request: bytes, answer: Answer) -> IdempotencyRow:
@@ -110,7 +114,14 @@ class Idempotency:
             key_hmac=self._key(key),
             request_hmac=self._request(request),
             status=answer.status,
-            answer=_json(answer.ids, answer.versions, answer.problem),
+            answer=orjson.dumps(
+                {
+                    "ids": answer.ids,
+                    "versions": answer.versions,
+                    "problem": answer.problem,
+                    "recorded": answer.recorded,
+                }
+            ).decode(),
             expiry=self._expiry,
         )
 
@@ -132,7 +143,3 @@ class Idempotency:
 
     def _hmac(self, text: bytes) -> bytes:
         return hmac.new(self._hmac_key, text, hashlib.sha256).digest()
-
-
-def _json(ids: Sequence[UUID], versions: Sequence[int], problem: str | None) -> str:
-    return orjson.dumps({"ids": ids, "versions": versions, "problem": problem}).decode()

@@ -92,6 +92,17 @@ def test_the_answer_to_a_key_is_found_again_with_its_positions(crm: Crm, pool: P
     assert idempotency.find(PRINCIPAL, "k2", b"body") is None
 
 
+def test_an_answer_that_changed_nothing_has_no_positions(crm: Crm, pool: Pool) -> None:
+    """Given a request that found nothing to change, when it comes again, then the answer has no position
+    either, although the version it names has one."""
+    idempotency = Idempotency(pool, KEY)
+    event = noted()
+    crm.record([event])
+    given = Answer(200, (event.originator_id,), (1,), recorded=False)
+    crm.record([], idempotency=idempotency.row(PRINCIPAL, "k", b"body", given))
+    assert idempotency.find(PRINCIPAL, "k", b"body") == given
+
+
 def test_a_refusal_is_an_answer_too(crm: Crm, pool: Pool) -> None:
     """Given a request that was refused, when only its key is recorded, then the refusal is found again."""
     idempotency = Idempotency(pool, KEY)

@@ -64,7 +64,7 @@ class Worker:
         registry: the event types; those of a newer program are held until an upgrade.
         public_key: what seals are signed with.
         cipher: opens private values, for a read model that needs them.
-        checkpoint: is told "rows written" and "before the commit" in each transaction.
+        checkpoint: is told "batch gathered", then in the transaction "rows written" and "before the commit".
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Worker:
             return
         try:
             if self._reader is None:
-                timeout = min(5.0, self._patience.lease / 3)
+                timeout = max(2.0, self._patience.lease / 3)
                 self._reader = CommittedReader(self._address, self._projection.group, timeout=timeout)
                 self._gatherer = None
             if self._gatherer is None:
@@ -200,6 +200,7 @@ class Worker:
 
     def _commit(self, connection: Connection, batch: Batch) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed."""
+        self._checkpoint("batch gathered")
         with connection, connection.cursor() as c:
             self._applier.apply(c, batch.events)
             self._checkpoint("rows written")

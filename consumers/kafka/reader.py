@@ -59,6 +59,8 @@ class CommittedReader:
                 enable_auto_commit=False,
                 isolation_level="read_committed",
                 auto_offset_reset="none",  # a gap must be seen, not skipped
+                # A question for the end offsets waits in line behind the fetch under way.
+                fetch_max_wait_ms=200,
                 max_poll_records=20_000,
                 max_partition_fetch_bytes=FETCH,
                 fetch_max_bytes=16 * 1024 * 1024,

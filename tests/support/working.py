@@ -44,7 +44,7 @@ class Publisher:
         self._producer = SealingProducer(KafkaAddress(bootstrap=bootstrap), name, partitions=PARTITIONS)
         self._producer.init()
         self.last: Seal | None = None
-        self.rows: list[StoredRow] = []
+        self.sealed: list[tuple[Sequence[StoredRow], bytes]] = []
 
     def publish(self, rows: Sequence[StoredRow], size: int = 2_500) -> None:
         """These rows, in seals of `size` events."""
@@ -53,8 +53,12 @@ class Publisher:
             self.last = seal_range(
                 part, self.last, store=UUID(int=5), partitions=PARTITIONS, key=KEY, now=datetime.now(UTC)
             )
-            self._producer.publish(part, self.last.record)
-            self.rows += part
+            self.sealed.append((part, self.last.record))
+            self.send(part, self.last.record)
+
+    def send(self, rows: Sequence[StoredRow], record: bytes) -> None:
+        """One transaction with these rows and this seal, whether they fit each other or not."""
+        self._producer.publish(rows, record)
 
     def close(self) -> None:
         """Lets go of the broker."""
@@ -70,7 +74,7 @@ class Workers:
     logs: Path
     key: Ed25519PrivateKey = KEY
     patience: dict[str, float] = field(
-        default_factory=lambda: {"lease": 1.5, "mismatch": 2.0, "standstill": 3.0, "broker": 1.0}
+        default_factory=lambda: {"lease": 2.0, "mismatch": 2.0, "standstill": 2.0, "broker": 1.0}
     )
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 

@@ -256,7 +256,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_every_command_is_frozen_and_has_a_handler() -> None:
-    bases = {opportunity_commands.OpportunityCommand, customer.CustomerCommand}
+    bases: set[Any] = {opportunity_commands.OpportunityCommand, customer.CustomerCommand}
     bases |= {principal.PrincipalCommand, product.ProductCommand}
     made = {
         command

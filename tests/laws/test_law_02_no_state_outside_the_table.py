@@ -1,0 +1,58 @@
+"""Law 2: no sequence of commands reaches a state outside the table. The model knows nothing of the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import invariant
+
+from domain import customer, opportunity, principal, product
+from domain.errors import DomainError
+from tests.support.machine import CrmMachine
+
+
+class Lifecycles(CrmMachine):
+    """Every command is done exactly when the model allows it, and leads to the model's state."""
+
+    def judge(self, command: Any, *, allowed: bool, refusal: DomainError | None) -> None:
+        done = refusal is None
+        assert done == allowed, f"{command} was {'done' if done else f'refused: {refusal}'}"
+        if refusal is not None:
+            assert str(refusal).endswith(".")
+            assert not refusal.code.startswith("concurrent")
+
+    @invariant()
+    def opportunities_are_what_the_model_says(self) -> None:
+        for id, deal in self.deals.items():
+            state = self.desk.crm.load("opportunity", opportunity.evolve, id)
+            assert (state.stage, state.outcome, state.last_open_stage) == (
+                deal.stage,
+                deal.outcome,
+                deal.last_open,
+            )
+            assert (state.probability, state.probability_overridden) == (deal.probability, deal.overridden)
+            assert [close.outcome for close in state.closes] == deal.closes
+
+    @invariant()
+    def customers_are_what_the_model_says(self) -> None:
+        for id, party in self.parties.items():
+            state = self.desk.crm.load("customer", customer.evolve, id)
+            assert state.survivor_id == party.into
+            assert state.state == ("active" if party.into is None else "merged")
+            assert state.absorbed == {other for other, its in self.parties.items() if its.into == id}
+
+    @invariant()
+    def principals_and_products_are_what_the_model_says(self) -> None:
+        for id, active in self.active.items():
+            found = self.desk.crm.load("principal", principal.evolve, id)
+            assert found.state == ("active" if active else "deactivated")
+        for id, offered in self.offered.items():
+            sold = self.desk.crm.load("product", product.evolve, id)
+            assert sold.state == ("offered" if offered else "discontinued")
+
+
+TestNoStateOutsideTheTable = Lifecycles.TestCase
+TestNoStateOutsideTheTable.settings = settings(
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,120 @@
+"""`rapport up` as its user meets it: a real process with PostgreSQL, Kafka, relay, workers and API."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.kafka import LocalKafka
+from tests.support.upping import Up, none_left, rapport, told, visible_after_a_command
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
+    """Runs for the whole module. `kafka` has the jars fetched before the clock of a test runs."""
+    process = Up(services_folder / "up")
+    process.wait_line("Everything runs", 90)
+    yield process
+    if process.process.poll() is None:
+        process.stop()
+
+
+def test_a_command_is_visible_in_the_read_model(up: Up) -> None:
+    visible_after_a_command(up)
+
+
+def test_the_key_is_kept_in_a_file_of_its_own(up: Up) -> None:
+    file = up.home / "secrets" / "api-key"
+
+    assert file.read_text().strip() == up.key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_doctor_and_status_find_everything_in_order(up: Up) -> None:
+    visible_after_a_command(up)
+    port = {"RAPPORT_API_PORT": str(up.port)}
+
+    code, doctor = told(up.home, "doctor", **port)
+    assert (code, doctor["status"], doctor["diagnostics"]) == (0, "ok", [])
+    assert {row["check"] for row in doctor["data"] if row["ok"]} >= {"event store", "kafka", "relay", "seals"}
+
+    code, relay = told(up.home, "relay", "status")
+    assert (code, relay["data"]["state"], relay["data"]["lag_events"]) == (0, "leading", 0)
+
+    code, projections = told(up.home, "projection", "status")
+    assert code == 0
+    assert {row["projection"]: row["state"] for row in projections["data"]} == {
+        "pipeline": "live",
+        "identity": "live",
+    }
+    assert {row["position"] for row in projections["data"]} == {relay["data"]["published"]}
+
+
+def test_a_second_one_on_the_same_folder_is_refused(up: Up) -> None:
+    second = rapport(up.home, "up")
+
+    assert second.returncode == 2
+    assert f"already runs on {up.home}, as process {up.process.pid}." in second.stderr
+    assert "Traceback" not in second.stderr
+    visible_after_a_command(up)
+
+
+def test_a_busy_port_is_named_with_its_setting(up: Up, tmp_path: Path) -> None:
+    second = rapport(tmp_path, "up", RAPPORT_API_PORT=str(up.port))
+
+    assert second.returncode == 2
+    assert f"can't listen on 127.0.0.1:{up.port}" in second.stderr
+    assert "RAPPORT_API_PORT" in second.stderr
+    assert not (tmp_path / "postgres" / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("relay", ("relay", "run")),
+        ("worker-pipeline-1", ("projection", "run", "pipeline")),
+        ("api", ("deploy.cli", "api")),
+        ("kafka", ("kafka.Kafka",)),
+        ("postgres", ("-D",)),
+    ],
+)
+def test_what_dies_is_started_again_and_the_flow_goes_on(up: Up, name: str, words: tuple[str, ...]) -> None:
+    said = len(up.lines)
+
+    os.kill(up.pid_of(*words), signal.SIGKILL)
+
+    up.wait_line(f"{name} died (", 60, after=said)
+    visible_after_a_command(up)
+
+
+def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
+    known = visible_after_a_command(up)
+    running = up.processes()
+
+    assert up.stop(signal.SIGINT) == 0
+    none_left(running, 5)
+    assert up.lines[-1] == "Stopped: nothing of it runs any more."
+
+    code, doctor = told(up.home, "doctor", RAPPORT_API_PORT=str(up.port))
+    assert code == 1
+    assert {row["check"] for row in doctor["data"] if not row["ok"]} >= {"event store", "kafka", "api"}
+
+    again = Up(up.home, up.port)
+    try:
+        again.wait_line("Everything runs", 90)
+        assert again.key == up.key
+        with again.client() as client:
+            assert client.get(f"/v1/opportunities/{known}").json()["opportunity"]["id"] == known
+        running = again.processes()
+    finally:
+        again.process.kill()
+    again.process.wait(10)
+    again.close()
+    none_left([p for p in running if p.pid != again.process.pid], 40)

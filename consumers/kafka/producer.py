@@ -81,7 +81,7 @@ class SealingProducer:
             transaction_timeout_ms=60_000,
             compression_type=compression,
             batch_size=MESSAGE_LIMIT // 4,
-            linger_ms=5,
+            linger_ms=1000,  # a range is flushed whole: until then only full batches are worth a request
             max_request_size=MESSAGE_LIMIT,
             request_timeout_ms=milliseconds // 2,
             delivery_timeout_ms=milliseconds,

@@ -1,8 +1,10 @@
 """Services that Rapport starts by itself on this machine, and the children of `rapport up`.
 
-- `state`: the folder everything lives in, with its secrets and its lock
+- `state`, `lock`: the folder everything lives in, held by one process at a time; `clean` empties it
 - `guard`, `process`: a child process that never outlives its starter
-- `postgres`, `kafka`, `jars`: PostgreSQL and Apache Kafka from what pip brings
-- `supervisor`: keeps named children running and stops them all
+- `postgres`, `unprivileged`: PostgreSQL from what pip brings, also when started as root
+- `kafka`, `jars`, `resolve`: Apache Kafka, from jars fetched once and checked against `kafka.sha256`
+- `supervisor`: keeps services and children running and stops them all
 - `ports`: free ports, remembered, and who holds a busy one
+- `errors`: what can go wrong, as sentences
 """

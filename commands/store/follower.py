@@ -38,9 +38,11 @@ _PARTY: Final = """
 """
 _MAX: Final = (1 << 63) - 1
 _HEADER_BYTES: Final = 19
+_TRAILER_BYTES: Final = 2
 _FIXED: Final = struct.Struct(">hiqi16siii16si")
 _LENGTH: Final = struct.Struct(">i")
 _CACHED_IDS: Final = 50_000
+_new: Final = tuple.__new__
 
 
 class StoredRow(NamedTuple):
@@ -126,7 +128,7 @@ class Follower:
     def _copy(self, statement: str) -> list[StoredRow]:
         rows: list[StoredRow] = []
         with self._cursor() as reader:
-            reader.copy_expert(statement, _RowSink(rows.append, self._uuid))
+            reader.copy_expert(statement, _RowSink(rows.append, self._ids))
         return rows
 
     def _cursor(self) -> _Cursor:
@@ -137,15 +139,6 @@ class Follower:
             self._settled = None
             self._connection = connect(self._url)
         return self._connection
-
-    def _uuid(self, raw: bytes) -> UUID:
-        """A UUID, remembered: making one costs more than all else of a row, and they come in runs."""
-        found = self._ids.get(raw)
-        if found is None:
-            if len(self._ids) >= _CACHED_IDS:
-                self._ids.clear()
-            found = self._ids[raw] = UUID(bytes=raw)
-        return found
 
 
 class _Cursor:
@@ -168,11 +161,14 @@ class _Cursor:
 
 
 class _RowSink:
-    """Takes binary COPY as the driver hands it out, one row a call, and makes rows of it."""
+    """Takes binary COPY as the driver hands it out, and makes rows of it.
 
-    def __init__(self, take: Callable[[StoredRow], Any], uuid: Callable[[bytes], UUID]) -> None:
+    Written for speed: it is most of the time of a long read.
+    """
+
+    def __init__(self, take: Callable[[StoredRow], Any], ids: dict[bytes, UUID]) -> None:
         self._take = take
-        self._uuid = uuid
+        self._ids = ids
         self._started = False
 
     def write(self, data: bytes) -> None:
@@ -180,15 +176,23 @@ class _RowSink:
         if not self._started:
             self._started = True
             at = _HEADER_BYTES
-        end = len(data)
-        while end - at > 2:  # the trailer is two bytes
-            _, _, position, _, aggregate, _, version, _, party, type_length = _FIXED.unpack_from(data, at)
+        ids, end = self._ids, len(data)
+        while end - at > _TRAILER_BYTES:
+            _, _, position, _, aggregate, _, version, _, party, length = _FIXED.unpack_from(data, at)
             at += _FIXED.size
-            type = data[at : at + type_length].decode()
-            at += type_length
+            type = data[at : at + length].decode()
+            at += length
             (length,) = _LENGTH.unpack_from(data, at)
             at += 4
             event = data[at : at + length]
             at += length
-            uuid = self._uuid
-            self._take(StoredRow(position, uuid(aggregate), version, type, uuid(party), event))
+            # A UUID costs more to make than all else of a row, and they come in runs.
+            aggregate_id = ids.get(aggregate) or self._uuid(aggregate)
+            party_id = ids.get(party) or self._uuid(party)
+            self._take(_new(StoredRow, (position, aggregate_id, version, type, party_id, event)))
+
+    def _uuid(self, raw: bytes) -> UUID:
+        if len(self._ids) >= _CACHED_IDS:
+            self._ids.clear()
+        made = self._ids[raw] = UUID(bytes=raw)
+        return made

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api import openapi
+from api.actors import Actors
 from api.auth import Rates
 from api.consistency import Visibility
 from api.context import RequestContext, correlation_of
@@ -71,6 +72,7 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"auto_configure": False, "logs": False, "tracing": False, "metrics": False},
     )
     app.state.services = services
+    app.state.actors = Actors(services)
     app.state.rates = Rates(services.limits)
     app.state.tokens = PageTokens(services.token_key)
     app.state.visibility = Visibility(services)

@@ -15,6 +15,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from api.actors import Actors
 from api.problems import Problem
 from api.services import ApiLimits, Services
 from commands.access import SCOPES, ApiKey
@@ -67,7 +68,8 @@ def authenticate(
 ) -> ApiKey:
     """The caller's key, when it is valid and has the scopes that the route needs.
 
-    Raises `Problem`: `unauthenticated` (401), `scope-missing` (403) or `rate-limited` (429).
+    Raises `Problem`: `unauthenticated` (401), `scope-missing` or `principal-deactivated` (403), or
+    `rate-limited` (429).
     """
     services: Services = request.app.state.services
     rates: Rates = request.app.state.rates
@@ -89,6 +91,8 @@ def authenticate(
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'},
                 scope=scope,
             )
+    actors: Actors = request.app.state.actors
+    request.state.actor = actors.of(key)
     return key
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final, get_args
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from api.problems import Problem
-from api.validation import Word
+from api.shapes import Day, Moment
+from api.validation import Word, reason_of
 from projections.pipeline.v1.queries import Filter, Op, Order
 
 MOST_VALUES: Final = 100
@@ -43,9 +43,9 @@ DECIMAL: Final = FieldType(
     _RANGE,
     {"type": "string", "format": "decimal"},
 )
-DAY: Final = FieldType(TypeAdapter(date), _RANGE, {"type": "string", "format": "date"})
+DAY: Final = FieldType(TypeAdapter(Day), _RANGE, {"type": "string", "format": "date"})
 TIME: Final = FieldType(
-    TypeAdapter(AwareDatetime), ("gt", "gte", "lt", "lte"), {"type": "string", "format": "date-time"}
+    TypeAdapter(Moment), ("gt", "gte", "lt", "lte"), {"type": "string", "format": "date-time"}
 )
 
 
@@ -135,10 +135,6 @@ def _value(parameter: str, text: str, op: str, kind: FieldType) -> Any:
     try:
         values = [kind.adapter.validate_python(part) for part in texts]
     except ValidationError as error:
-        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
-        raise Problem(
-            "validation",
-            f"{parameter}: {reason[:1].lower()}{reason[1:]}. Correct the value; times need a zone, as in "
-            "2017-12-31T00:00:00Z.",
-        ) from error
+        reason = reason_of(error.errors(include_input=False, include_url=False)[0])
+        raise Problem("validation", f"{parameter}: {reason}. Correct the value.") from error
     return values if op == "in" else values[0]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 
-from api.problems import API, DOMAIN, MEDIA_TYPE
+from api.problems import API, DOMAIN, MEDIA_TYPE, Problem
 
 _ANY_ID: Final = "6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11"
 _NO_BODY: Final = object()
+_SAMPLE: Final = Problem("page-token", "The list was rebuilt since. Ask for the first page again.")
 
 Schema = dict[str, Any]
 
@@ -67,6 +69,7 @@ def _problem_schema() -> Schema:
             "correlation_id": {**text, "format": "uuid", "description": "Names this request in the logs."},
         },
         "additionalProperties": True,
+        "examples": [orjson.loads(bytes(_SAMPLE.response(_ANY_ID).body))],
         "description": "Further members say what a program may need: allowed moves, versions, fields.",
     }
 

@@ -60,6 +60,7 @@ API: Final[Mapping[str, Kind]] = {
     "page-token": Kind(400, "Page token refused"),
     "unauthenticated": Kind(401, "Not authenticated"),
     "scope-missing": Kind(403, "Scope missing"),
+    "principal-deactivated": Kind(403, "Principal deactivated"),
     "no-such-address": Kind(404, "No such address"),
     "method-not-allowed": Kind(405, "Method not allowed"),
     "body-too-large": Kind(413, "Body too large"),
@@ -103,7 +104,7 @@ def kind_of(error: errors.DomainError) -> Kind:
 def domain_response(error: errors.DomainError, correlation: str | None = None) -> Response:
     """The answer to a refused command or an unknown record."""
     kind = kind_of(error)
-    members = {name: getattr(error, name) for name in kind.members if hasattr(error, name)}
+    members = {name: getattr(error, name) for name in kind.members}
     return _respond(kind, error.code, str(error), members, {}, correlation)
 
 

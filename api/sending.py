@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import orjson
-from commands.context import Context
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel, Field
 
@@ -16,7 +15,7 @@ from api.context import correlation_of
 from api.problems import Problem
 from api.services import Services
 from api.validation import Body
-from domain.events.event import Actor
+from commands.context import Context
 
 _ETAG: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
@@ -109,10 +108,8 @@ def send(
     A replayed answer is the first one, with `Idempotent-Replayed: true` beside it. Raises domain errors.
     """
     services: Services = request.app.state.services
-    caller = request.state.key
     context = Context(
-        # A key is a program's credential, whoever it acts for.
-        actor=Actor(id=caller.principal, kind="service_account"),
+        actor=request.state.actor,
         correlation=correlation_of(request.scope),
         cause=None,
         now=services.clock(),

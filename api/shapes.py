@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
 
 from api.validation import Body, Word
 from domain.money import Money
@@ -19,20 +20,52 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME: Final = r"[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+
+
 def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first and last hours that there are, in another zone
+        raise ValueError("lies outside the years 1 to 9999") from error
+
+
+def _written_as(pattern: str, example: str) -> BeforeValidator:
+    """Refuses the other spellings that the validator would take, such as seconds since 1970."""
+
+    def check(value: object) -> object:
+        if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(pattern, value)):
+            return value
+        raise ValueError(f"must be written as in {example}")
+
+    return BeforeValidator(check)
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, float | bool):
+        raise ValueError('must be a string such as "1054.50": a JSON number loses digits on its way')
+    return value
 
 
 Instant = Annotated[datetime, AfterValidator(_utc)]
 """An instant in answers: RFC 3339, UTC, `Z`."""
 
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Moment = Annotated[
+    AwareDatetime,
+    AfterValidator(_utc),
+    _written_as(f"{_DAY}{_TIME}([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})", "2017-12-31T00:00:00Z, with its zone"),
+]
 """An instant in requests: RFC 3339 with any zone."""
+
+Day = Annotated[date, _written_as(_DAY, "2017-12-31")]
+"""A day in requests."""
 
 Number = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 """A decimal as a string, since JSON's numbers lose digits in many clients."""
 
-Amount = Annotated[Decimal, Field(max_digits=24, decimal_places=6)]
+Amount = Annotated[Decimal, Field(max_digits=24, decimal_places=6), BeforeValidator(_exact)]
+"""A decimal in requests: a string or a whole number."""
 
 
 class MoneyOut(BaseModel):

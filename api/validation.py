@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -47,7 +47,7 @@ def validation_problem(error: RequestValidationError) -> Problem:
             "malformed",
             f"The body is no valid JSON (it breaks off at character {at}). Nothing was changed. Correct it.",
         )
-    items = [{"field": _field(e["loc"]), "reason": _reason(e)} for e in found[:_MOST]]
+    items = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in found[:_MOST]]
     first = items[0] if items else {"field": "request", "reason": "it does not fit its schema"}
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return Problem(
@@ -63,6 +63,7 @@ def _field(location: Sequence[Any]) -> str:
     return ".".join(str(part) for part in location)[:100] or "request"
 
 
-def _reason(error: dict[str, Any]) -> str:
+def reason_of(error: Mapping[str, Any]) -> str:
+    """What is wrong, without the value."""
     message = str(error["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:].rstrip(".")[:300]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.changing import Change
-from api.shapes import Amount, Moment, MoneyIn, ReferenceIn, money, reference
+from api.shapes import Amount, Day, Moment, MoneyIn, ReferenceIn, money, reference
 from api.validation import Body, Text, Word
 from commands import opportunity as commands
 from domain.opportunity import ForecastCategory, LineItem
@@ -27,7 +26,7 @@ class Open(Body):
     owner_id: UUID | None = None
     product_id: UUID | None = None
     amount: MoneyIn | None = None
-    expected_close: date | None = Field(default=None, examples=["2027-03-31"])
+    expected_close: Day | None = Field(default=None, examples=["2027-03-31"])
     forecast_category: ForecastCategory = "pipeline"
     reference: ReferenceIn | None = None
     at: Moment | None = Field(default=None, description="When it was opened; now, when left out.")
@@ -158,7 +157,7 @@ class ChangeProducts(Change):
 class ChangeCloseDate(Change):
     """Another day on which the close is expected."""
 
-    expected_close: date = Field(examples=["2027-03-31"])
+    expected_close: Day = Field(examples=["2027-03-31"])
 
     def command(self, id: UUID) -> commands.ChangeCloseDate:
         return commands.ChangeCloseDate(opportunity_id=id, expected_close=self.expected_close, at=self.at)

@@ -1,2 +1,2 @@
-"""One module per resource: `opportunities` (reads), `opportunity_moves` (commands), `pipelines`, `records`
-(customers, principals, products), `projections`, `health`."""
+"""One module per resource: `opportunities` (reads), `opportunity_moves` (commands), `pipelines` (configuration
+and board), `customers`, `principals`, `products`, `projections` (status of the read models), `health`."""

@@ -132,12 +132,13 @@ def test_another_way_to_send_a_key_is_401(api: Api) -> None:
 
 
 def test_a_key_without_the_scope_is_403_and_names_it(api: Api) -> None:
+    head = api.services.head()
     answer = api.send("POST", "/v1/opportunities", "crm:read", json={"pipeline": "sales"})
     found = problem(answer, 403, "scope-missing")
     assert found["scope"] == "crm:write"
     assert "crm:write" in found["detail"]
     assert 'scope="crm:write"' in answer.headers["www-authenticate"]
-    assert api.services.head() == 0, "nothing was recorded"
+    assert api.services.head() == head, "nothing was recorded"
 
 
 def test_a_revoked_key_stops_working_at_once(api: Api) -> None:
@@ -149,6 +150,26 @@ def test_a_revoked_key_stops_working_at_once(api: Api) -> None:
     api.services.api_keys.revoke(id)
     again = next(found for found in api.services.api_keys.list() if found.id == id).revoked
     assert revoked == again is not None
+
+
+def test_events_name_the_kind_of_actor_that_the_key_acts_for(api: Api) -> None:
+    for kind, actor in (("agent", "user"), ("team", "user"), ("service_account", "service_account")):
+        id = api.client.post("/v1/principals", json={"kind": kind, "name": "Ann"}).json()["id"]
+        _, key = api.services.api_keys.create(UUID(id), "theirs", ["crm:write"])
+        made = httpx.post(f"{api.address}/v1/opportunities", json={"pipeline": "sales"}, headers=bearer(key))
+        state = api.services.crm.repository.event_store.get(made.json()["id"])
+        (event,) = list(state)
+        assert (event.actor.id, event.actor.kind) == (UUID(id), actor)  # type: ignore[attr-defined]
+
+
+def test_the_keys_of_a_deactivated_principal_stop_working(api: Api) -> None:
+    """Within the ten seconds that a principal is remembered; the server here has never met this one."""
+    id = api.client.post("/v1/principals", json={"kind": "agent", "name": "Bob"}).json()["id"]
+    _, key = api.services.api_keys.create(UUID(id), "theirs", ["crm:read"])
+    gone = api.client.post(f"/v1/principals/{id}:deactivate", headers={"If-Match": '"1"'})
+    assert gone.status_code == 200
+    found = problem(httpx.get(api.address + PIPELINES, headers=bearer(key)), 403, "principal-deactivated")
+    assert id in found["detail"]
 
 
 def test_an_expired_key_does_not_work(api: Api) -> None:

@@ -225,6 +225,10 @@ def test_a_malformed_key_is_400(api: Api, key: str) -> None:
         ({"pipeline": "sales", "owner": "x"}, "validation", "body.owner"),
         ({"pipeline": "sales", "owner_id": "ann@example.org"}, "validation", "body.owner_id"),
         ({"pipeline": "sales", "at": "2026-01-01T00:00:00"}, "validation", "body.at"),
+        ({"pipeline": "sales", "at": 0}, "validation", "written as in"),
+        ({"pipeline": "sales", "at": "0001-01-01T00:00:00+14:00"}, "validation", "years 1 to 9999"),
+        ({"pipeline": "sales", "expected_close": 0}, "validation", "2017-12-31"),
+        ({"pipeline": "sales", "amount": {"amount": 0.1, "currency": "USD"}}, "validation", "string"),
         ({"pipeline": "sales", "at": "2999-01-01T00:00:00Z"}, "time-refused", "ahead"),
         ({"pipeline": "sa\x00les"}, "validation", "control"),
         ({}, "validation", "body.pipeline"),
@@ -247,6 +251,12 @@ def test_a_lone_surrogate_is_refused(api: Api) -> None:
         headers={"Content-Type": "application/json"},
     )
     problem(answer, 422, "validation")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b'{"pipeline": ' + b"9" * 5_000 + b"}"])
+def test_what_cannot_be_parsed_is_400(api: Api, body: bytes) -> None:
+    answer = api.client.post("/v1/opportunities", content=body, headers={"Content-Type": "application/json"})
+    problem(answer, 400, "malformed")
 
 
 def test_broken_json_is_400_and_says_where(api: Api) -> None:

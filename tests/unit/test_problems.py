@@ -34,6 +34,7 @@ CODES = {
     "page-token": 400,
     "unauthenticated": 401,
     "scope-missing": 403,
+    "principal-deactivated": 403,
     "no-such-address": 404,
     "method-not-allowed": 405,
     "body-too-large": 413,

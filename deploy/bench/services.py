@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg2 import sql
@@ -107,12 +108,16 @@ class Services:
 
 
 @contextmanager
-def services(home: Path, say: Callable[[str], None]) -> Iterator[Services]:
+def services(home: Path, jars: Path, say: Callable[[str], None]) -> Iterator[Services]:
     """Services in `<home>/bench-<pid>`, stopped and removed at the end. Raises `LocalServiceError`."""
+    for left in home.glob("bench-*"):  # of runs that were killed
+        pid = left.name.removeprefix("bench-")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
     folder = home / f"bench-{os.getpid()}"
     folder.mkdir(mode=0o700, parents=True)
     try:
         with ExitStack() as closing:
-            yield Services(folder, home / "kafka-jars", say, closing)
+            yield Services(folder, jars, say, closing)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ SENTENCES: Final = {
     "consumers.kafka.failures.BrokerFailure": Exit.ENVIRONMENT,
     "consumers.kafka.reader.BrokerAway": Exit.ENVIRONMENT,
     "commands.imports.report.ImportRefused": Exit.ENVIRONMENT,
+    "deploy.bench.alone.BenchFailed": Exit.FOUND,
     "commands.privacy.kek.KekProblem": Exit.ENVIRONMENT,
     "consumers.kafka.counting.TopicsUnread": Exit.FOUND,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,

@@ -3,8 +3,8 @@
 `app.py` puts the parts together, `services.py` is everything the API is given, `routes/` has one module per
 resource, `bodies/` what commands take. On the way in: `context.py` (ids, access log), `guard.py` (sizes),
 `auth.py` and `actors.py` (who calls, what they may do), `query.py` and `validation.py` (what fits).
-Commands go through `sending.py`, made into routes by `changing.py`. Reads go through `consistency.py` (waiting
-for one's own writes), `reading.py` (one moment), `filters.py`, `pages.py` (sealed tokens), `meta.py` and
+Commands go through `sending.py`, made into routes by `changing.py`. Reads go through `consistency.py` (waits
+for own writes), `reading.py` (one moment), `filters.py`, `pages.py` (sealed tokens), `meta.py` and
 `lag.py`. On the way out: `shapes.py` and `problems.py`. `openapi.py` and `docs.py` are the document and its
 page. The API speaks to no broker and reads no setting.
 """

@@ -38,6 +38,7 @@ from projections.schema import is_installed
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from api.services import Services
     from consumers.relay import Relay
     from consumers.worker import Worker
     from projections.projection import Projection
@@ -85,7 +86,8 @@ class Wiring:
 
     @cached_property
     def store_pool(self) -> Pool:
-        """Connections of commands to the event store."""
+        """Connections of commands to the event store. Raises `SchemaProblem` for one of another version."""
+        self._refuse_other_schema("store_url")
         return self._pool(self.settings.need("store_url"))
 
     @cached_property
@@ -103,8 +105,7 @@ class Wiring:
 
     @cached_property
     def commands(self) -> Commands:
-        """The command handlers. Raises `SchemaProblem` for a store of another version."""
-        self._refuse_other_schema("store_url")
+        """The command handlers."""
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
         return Commands(self.crm, idempotency, self.pipelines)
 
@@ -172,24 +173,27 @@ class Wiring:
             families=CATALOGUE.families,
         )
 
-    def api(self, draining: threading.Event) -> FastAPI:
-        """The HTTP API; `draining` is set when the process is about to stop."""
-        from api.app import create_app  # the web framework is loaded by the one process that needs it
+    def services(self, draining: threading.Event) -> Services:
+        """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
 
-        return create_app(
-            Services(
-                commands=self.commands,
-                crm=self.crm,
-                read_pool=self.read_pool,
-                api_keys=self.api_keys,
-                pipelines=self.pipelines,
-                token_key=self.secrets.read("token-key"),
-                head=lambda: self.crm.recorder.max_notification_id() or 0,
-                ready=lambda: not_ready(self),
-                draining=draining,
-            )
+        return Services(
+            commands=self.commands,
+            crm=self.crm,
+            read_pool=self.read_pool,
+            api_keys=self.api_keys,
+            pipelines=self.pipelines,
+            token_key=self.secrets.read("token-key"),
+            head=lambda: self.crm.recorder.max_notification_id() or 0,
+            ready=lambda: not_ready(self),
+            draining=draining,
         )
+
+    def api(self, draining: threading.Event) -> FastAPI:
+        """The HTTP API."""
+        from api.app import create_app  # the web framework is loaded by the one process that needs it
+
+        return create_app(self.services(draining))
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:

@@ -1,0 +1,288 @@
+"""Bad input: what was given, the sentence that answers it, and what is kept all the same."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from deploy.local.kafka import LocalKafka
+from deploy.local.ports import free_port
+from deploy.local.postgres import LocalPostgres
+from tests.support.bad_input import AGENT, DEALS, Answer, World, world
+from tests.support.http import database
+from tests.support.kafka import make_topics
+
+
+@pytest.fixture(scope="module")
+def here(
+    postgres: LocalPostgres, kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One installation for the whole table: what is bad leaves nothing behind that the next row meets."""
+    make_topics(kafka.bootstrap)
+    home, files = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("files")
+    with (
+        database(postgres, "bad_input") as url,
+        world(home, files, url, kafka.bootstrap) as installation,
+    ):
+        yield installation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row of the table. `answer` is the HTTP status or exit code, `added` the events recorded."""
+
+    given: str
+    act: Callable[[World], Answer]
+    answer: int
+    sentence: str
+    kept: str
+    added: int = 0
+
+
+def missing_file(here: World) -> Answer:
+    empty = here.files / "empty"
+    empty.mkdir()
+    return here.cli("import", "maven", str(empty))
+
+
+def wrong_encoding(here: World) -> Answer:
+    return here.imported("UTF16000", encoding="utf-16")
+
+
+def bad_row(name: str, row: str) -> Callable[[World], Answer]:
+    """An import whose first and last rows are good, with a bad one between."""
+
+    def act(here: World) -> Answer:
+        answer = here.imported(name, row, DEALS[1])
+        assert here.claimed(name), "the good row before the bad one was not taken"
+        assert here.claimed(DEALS[1].split(",")[0]), "the good row behind the bad one was not taken"
+        assert not here.claimed("BAD00001")
+        return answer
+
+    return act
+
+
+def latin_1_row(here: World) -> Answer:
+    return here.imported("LATIN100", f"BAD00001,{AGENT},GTX Bäsic,,Prospecting,,,", encoding="latin-1")
+
+
+def body_too_large(here: World) -> Answer:
+    return here.post(
+        "/v1/opportunities", pipeline="sales", reference={"source": "x" * 2**20, "external_id": "1"}
+    )
+
+
+def port_in_use(here: World) -> Answer:
+    with socket.create_server(("127.0.0.1", free_port())) as holder:
+        return here.process("api", RAPPORT_API_PORT=str(holder.getsockname()[1]))
+
+
+def broker_away(*words: str) -> Callable[[World], Answer]:
+    def act(here: World) -> Answer:
+        return here.cli(*words, RAPPORT_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}")
+
+    return act
+
+
+def database_away(*words: str) -> Callable[[World], Answer]:
+    def act(here: World) -> Answer:
+        nobody = f"postgresql://rapport_app:x@127.0.0.1:{free_port()}/rapport"
+        return here.cli(*words, RAPPORT_STORE_URL=nobody, RAPPORT_READ_URL=nobody)
+
+    return act
+
+
+def newer_database(*words: str) -> Callable[[World], Answer]:
+    def act(here: World) -> Answer:
+        version = here.ask("SELECT version_num FROM store.schema_version")
+        here.ask("UPDATE store.schema_version SET version_num = '9999'")
+        try:
+            # What stays up sets signal handlers and logs: not for the process of the tests.
+            answer = here.process(*words) if words[-1] in {"api", "run"} else here.cli(*words)
+            assert here.ask("SELECT version_num FROM store.schema_version") == "9999"
+            return answer
+        finally:
+            here.ask(f"UPDATE store.schema_version SET version_num = '{version}'")
+
+    return act
+
+
+NEWER = "is at version 9999; this program knows versions up to"
+ALL = "all, unchanged"
+
+TABLE = (
+    Case(
+        given="missing file",
+        act=missing_file,
+        answer=2,
+        sentence="error: There is no sales_teams.csv (nor sales_teams.csv.gz) in",
+        kept=ALL,
+    ),
+    Case(
+        given="missing folder",
+        act=lambda here: here.cli("import", "maven", str(here.files / "nowhere")),
+        answer=2,
+        sentence="error: There is no folder",
+        kept=ALL,
+    ),
+    Case(
+        given="wrong encoding of a file",
+        act=wrong_encoding,
+        answer=2,
+        sentence="The header of sales_pipeline.csv cannot be read. The line is not UTF-8: byte 1 is 0xff.",
+        kept=ALL,
+    ),
+    Case(
+        given="wrong encoding of a row",
+        act=latin_1_row,
+        answer=1,
+        sentence="sales_pipeline.csv line 3: The line is not UTF-8:",
+        kept="the other rows",
+        added=1,
+    ),
+    Case(
+        given="broken row in the middle",
+        act=bad_row("BROKEN00", "BAD00001,three,fields"),
+        answer=1,
+        sentence="sales_pipeline.csv line 3: The row has 3 fields where the header has 8.",
+        kept="the other rows",
+        added=3,  # among them the real first deal: opened and won
+    ),
+    Case(
+        given="unknown stage in a file",
+        act=bad_row("STAGE000", f"BAD00001,{AGENT},GTX Basic,,Dreaming,1/1/2017,,"),
+        answer=1,
+        sentence="sales_pipeline.csv line 3: The stage Dreaming is unknown in the pipeline",
+        kept="the other rows",
+        added=1,
+    ),
+    Case(
+        given="unknown stage in a request",
+        act=lambda here: here.move("moveStage", stage="dreaming"),
+        answer=422,
+        sentence="The pipeline sales has no stage 'dreaming'. Its stages are: prospecting,",
+        kept=ALL,
+    ),
+    Case(
+        given="negative amount in a file",
+        act=bad_row("MINUS000", f"BAD00001,{AGENT},GTX Basic,,Won,1/1/2017,1/2/2017,-5"),
+        answer=1,
+        sentence="sales_pipeline.csv line 3: The close_value -5 is negative.",
+        kept="the other rows",
+        added=1,
+    ),
+    Case(
+        given="negative amount in a request",
+        act=lambda here: here.move("changeAmount", amount={"amount": "-5", "currency": "USD"}),
+        answer=422,
+        sentence="negative",
+        kept=ALL,
+    ),
+    Case(
+        given="close before opening in a file",
+        act=bad_row("CLOSE000", f"BAD00001,{AGENT},GTX Basic,,Won,1/2/2017,1/1/2017,5"),
+        answer=1,
+        sentence="sales_pipeline.csv line 3: The close on 2017-01-01 precedes the",
+        kept="the other rows",
+        added=1,
+    ),
+    Case(
+        given="close before opening in a request",
+        act=lambda here: here.move("win", at="2001-01-01T00:00:00Z"),
+        answer=422,
+        sentence="The time 2001-01-01T00:00:00+00:00 precedes the record's last event",
+        kept=ALL,
+    ),
+    Case(
+        given="unknown id in a command",
+        act=lambda here: here.post(f"/v1/opportunities/{uuid4()}:win", 1),
+        answer=404,
+        sentence="There is no opportunity with the id",
+        kept=ALL,
+    ),
+    Case(
+        given="unknown id on the command line",
+        act=lambda here: here.cli("keys", "revoke", str(uuid4())),
+        answer=1,
+        sentence="There is no API key with the id",
+        kept=ALL,
+    ),
+    Case(
+        given="body too large",
+        act=body_too_large,
+        answer=413,
+        sentence="body-too-large",
+        kept=ALL,
+    ),
+    Case(
+        given="port in use",
+        act=port_in_use,
+        answer=2,
+        sentence="listens there already. Stop that, or choose another address with RAPPORT_API_PORT",
+        kept=ALL,
+    ),
+    Case(
+        given="broker away, asked how the relay stands",
+        act=broker_away("relay", "status"),
+        answer=1,
+        sentence="does not answer",
+        kept="events, sealed in the store meanwhile",
+    ),
+    Case(
+        given="broker away, migrating",
+        act=broker_away("migrate"),
+        answer=2,
+        sentence="error: Kafka can't be used.",
+        kept=ALL,
+    ),
+    Case(
+        given="broker away, asking the doctor",
+        act=broker_away("doctor"),
+        answer=1,
+        sentence="Commands are taken and sealed meanwhile; read models stand still.",
+        kept=ALL,
+    ),
+    Case(
+        given="database away, asked how the read models stand",
+        act=database_away("projection", "status"),
+        answer=1,
+        sentence="error: PostgreSQL doesn't answer (event store).",
+        kept=ALL,
+    ),
+    Case(
+        given="database away, listing keys",
+        act=database_away("keys", "list"),
+        answer=2,
+        sentence="error: PostgreSQL can't be used.",
+        kept=ALL,
+    ),
+    *(
+        Case(
+            given=f"database of a newer version, {' '.join(words)}",
+            act=newer_database(*words),
+            answer=2,
+            sentence=NEWER,
+            kept="the database, untouched",
+        )
+        for words in (("migrate",), ("api",), ("relay", "run"), ("keys", "list"))
+    ),
+)
+
+
+@pytest.mark.parametrize("case", TABLE, ids=[case.given for case in TABLE])
+def test_bad_input_gets_a_sentence_and_costs_nothing_else(here: World, case: Case) -> None:
+    before = here.events()
+
+    answer, said = case.act(here)
+
+    assert case.sentence in said, said
+    assert answer == case.answer, said
+    assert "Traceback" not in said
+    assert here.events() == before + case.added, case.kept
+    # What was there before goes on: the API answers, the open opportunity is as it was.
+    moved, text = here.move("moveStage", stage="nowhere")
+    assert (moved, "nowhere" in text) == (422, True)

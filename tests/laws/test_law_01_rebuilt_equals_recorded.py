@@ -12,7 +12,7 @@ from hypothesis.stateful import invariant
 from domain import customer, opportunity, principal, product
 from domain.aggregate import Aggregate, replay
 from domain.events.event import Event
-from tests.support.machine import CrmMachine
+from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
 
 EVOLVE: dict[str, Callable[[Any, Event], Aggregate]] = {
     "domain.customer": customer.evolve,
@@ -50,7 +50,18 @@ class Rebuilding(CrmMachine):
         self.changed.clear()
 
 
-TestRebuiltEqualsRecorded = Rebuilding.TestCase
-TestRebuiltEqualsRecorded.settings = settings(
+class People(Rebuilding, PeopleMachine):
+    """Customers, principals, products."""
+
+
+class Opportunities(Rebuilding, OpportunityMachine):
+    """Opportunities."""
+
+
+SETTINGS = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+TestPeopleRebuilt = People.TestCase
+TestPeopleRebuilt.settings = SETTINGS
+TestOpportunitiesRebuilt = Opportunities.TestCase
+TestOpportunitiesRebuilt.settings = SETTINGS

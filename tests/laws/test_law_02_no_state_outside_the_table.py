@@ -9,7 +9,7 @@ from hypothesis.stateful import invariant
 
 from domain import customer, opportunity, principal, product
 from domain.errors import DomainError
-from tests.support.machine import CrmMachine
+from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
 
 
 class Lifecycles(CrmMachine):
@@ -52,7 +52,18 @@ class Lifecycles(CrmMachine):
             assert sold.state == ("offered" if offered else "discontinued")
 
 
-TestNoStateOutsideTheTable = Lifecycles.TestCase
-TestNoStateOutsideTheTable.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+class People(Lifecycles, PeopleMachine):
+    """Customers, principals, products."""
+
+
+class Opportunities(Lifecycles, OpportunityMachine):
+    """Opportunities."""
+
+
+SETTINGS = settings(
+    max_examples=50, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
+TestPeopleStayInTheTable = People.TestCase
+TestPeopleStayInTheTable.settings = SETTINGS
+TestOpportunitiesStayInTheTable = Opportunities.TestCase
+TestOpportunitiesStayInTheTable.settings = SETTINGS

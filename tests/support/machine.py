@@ -59,7 +59,6 @@ class Party:
 class CrmMachine(RuleBasedStateMachine):
     """Rules that send commands. `judge` hears of each whether the model allows it and whether it was done."""
 
-    opportunities: Bundle[UUID] = Bundle("opportunities")
     customers: Bundle[UUID] = Bundle("customers")
     principals: Bundle[UUID] = Bundle("principals")
     products: Bundle[UUID] = Bundle("products")
@@ -112,7 +111,42 @@ class CrmMachine(RuleBasedStateMachine):
         if self.act(command, self.active[id] != on):
             self.active[id] = on
 
-    @rule(id=principals, manager=principals, name=st.sampled_from(["Ann", "Anna"]))
+    @rule(target=products, price=MONEY)
+    def register_product(self, price: Money) -> Any:
+        id = self.act(d.RegisterProduct(name="GTX", list_price=price), price.amount >= 0)
+        if id is None:
+            return multiple()
+        self.offered[id] = True
+        return id
+
+    @rule(id=products, on=st.booleans())
+    def switch_product(self, id: UUID, on: bool) -> None:
+        command = d.ReintroduceProduct(product_id=id) if on else d.DiscontinueProduct(product_id=id)
+        if self.act(command, self.offered[id] != on):
+            self.offered[id] = on
+
+    @rule(target=customers, kind=st.sampled_from(["person", "organisation"]))
+    def register_customer(self, kind: Any) -> UUID:
+        return self._customer(kind)
+
+    def _customer(self, kind: Any) -> UUID:
+        id = self.act(c.RegisterCustomer(kind=kind, name="Isdom", tags=("vip",)), True)
+        assert id is not None
+        self.parties[id] = Party(kind)
+        return id
+
+    @rule(loser=customers, survivor=customers)
+    def merge(self, loser: UUID, survivor: UUID) -> None:
+        one, other = self.parties[loser], self.parties[survivor]
+        allowed = loser != survivor and one.into is None and other.into is None and one.kind == other.kind
+        if self.act(c.MergeCustomers(loser_id=loser, survivor_id=survivor), allowed):
+            one.into = survivor
+
+
+class PeopleMachine(CrmMachine):
+    """Customers, principals and products in depth."""
+
+    @rule(id=CrmMachine.principals, manager=CrmMachine.principals, name=st.sampled_from(["Ann", "Anna"]))
     def change_principal(self, id: UUID, manager: UUID, name: str) -> None:
         same = self.managers.get(id) == manager
         allowed = id != manager and id not in self._managers_above(manager)
@@ -128,62 +162,49 @@ class CrmMachine(RuleBasedStateMachine):
             above |= {current} if current else set()
         return above
 
-    @rule(target=products, price=MONEY)
-    def register_product(self, price: Money) -> Any:
-        id = self.act(d.RegisterProduct(name="GTX", list_price=price), price.amount >= 0)
-        if id is None:
-            return multiple()
-        self.offered[id] = True
-        return id
-
-    @rule(id=products, on=st.booleans())
-    def switch_product(self, id: UUID, on: bool) -> None:
-        command = d.ReintroduceProduct(product_id=id) if on else d.DiscontinueProduct(product_id=id)
-        if self.act(command, self.offered[id] != on):
-            self.offered[id] = on
-
-    @rule(id=products, price=MONEY)
+    @rule(id=CrmMachine.products, price=MONEY)
     def change_price(self, id: UUID, price: Money) -> None:
         self.act(d.ChangePrice(product_id=id, price=price), self.offered[id] and price.amount >= 0)
 
-    @rule(target=customers, kind=st.sampled_from(["person", "organisation"]))
-    def register_customer(self, kind: Any) -> UUID:
-        return self._customer(kind)
-
-    def _customer(self, kind: Any) -> UUID:
-        id = self.act(c.RegisterCustomer(kind=kind, name="Isdom", tags=("vip",)), True)
-        assert id is not None
-        self.parties[id] = Party(kind)
-        return id
-
-    @rule(id=customers, name=st.sampled_from(["Isdom", "Bubba"]), sector=st.sampled_from("ab"), tag=SOMETIMES)
+    @rule(
+        id=CrmMachine.customers,
+        name=st.sampled_from(["Isdom", "Bubba"]),
+        sector=st.sampled_from("ab"),
+        tag=SOMETIMES,
+    )
     def change_customer(self, id: UUID, name: str, sector: str, tag: bool) -> None:
         changes: Any = {"add_tags": ("new",)} if tag else {"remove_tags": ("vip",)}
         command = c.ChangeCustomer(customer_id=id, name=name, attributes={"sector": sector}, **changes)
         self.act(command, self.parties[id].into is None)
 
-    @rule(id=customers, owner=principals)
+    @rule(id=CrmMachine.customers, owner=CrmMachine.principals)
     def assign_customer_owner(self, id: UUID, owner: UUID) -> None:
         allowed = self.parties[id].into is None and self.active[owner]
         self.act(c.AssignCustomerOwner(customer_id=id, owner_id=owner), allowed)
 
-    @rule(loser=customers, survivor=customers)
-    def merge(self, loser: UUID, survivor: UUID) -> None:
-        one, other = self.parties[loser], self.parties[survivor]
-        allowed = loser != survivor and one.into is None and other.into is None and one.kind == other.kind
-        if self.act(c.MergeCustomers(loser_id=loser, survivor_id=survivor), allowed):
-            one.into = survivor
-
-    @rule(id=customers)
+    @rule(id=CrmMachine.customers)
     def unmerge(self, id: UUID) -> None:
         if self.act(c.UnmergeCustomer(customer_id=id), self.parties[id].into is not None):
             self.parties[id].into = None
+
+
+class OpportunityMachine(CrmMachine):
+    """Opportunities in depth; whom they name comes and goes."""
+
+    opportunities: Bundle[UUID] = Bundle("opportunities")
+
+    @initialize(target=opportunities, stage=st.sampled_from(list(OPEN["sales"])))
+    def an_opportunity(self, stage: str) -> UUID:
+        id = self.act(o.OpenOpportunity(pipeline="sales", stage=stage), True)
+        assert id is not None
+        self.deals[id] = Deal("sales", stage, stage, OPEN["sales"][stage])
+        return id
 
     @rule(
         target=opportunities,
         pipeline=st.sampled_from(["sales", "sales", "renewal", "none"]),
         stage=st.none() | STAGES,
-        customer=st.none() | customers,
+        customer=st.none() | CrmMachine.customers,
         amount=st.none() | MONEY,
     )
     def open(self, pipeline: str, stage: str | None, customer: UUID | None, amount: Money | None) -> Any:
@@ -260,7 +281,7 @@ class CrmMachine(RuleBasedStateMachine):
         allowed = self.deals[id].outcome == "open" and category != "certain"
         self.act(o.ChangeForecastCategory(opportunity_id=id, category=category), allowed)
 
-    @rule(id=opportunities, product=products, quantity=st.integers(0, 2))
+    @rule(id=opportunities, product=CrmMachine.products, quantity=st.integers(0, 2))
     def change_products(self, id: UUID, product: UUID, quantity: int) -> None:
         price = Money(amount=Decimal(5), currency="USD")
         item = LineItem(product_id=product, quantity=Decimal(quantity), price=price, discount=Decimal(0))
@@ -272,10 +293,10 @@ class CrmMachine(RuleBasedStateMachine):
         changes = [e.payload for e in self.desk.crm.events(id) if hasattr(e.payload, "items")]
         return [item.product_id for item in changes[-1].items] if changes else []
 
-    @rule(id=opportunities, customer=customers)
+    @rule(id=opportunities, customer=CrmMachine.customers)
     def link(self, id: UUID, customer: UUID) -> None:
         self.act(o.LinkCustomer(opportunity_id=id, customer_id=customer), self.parties[customer].into is None)
 
-    @rule(id=opportunities, owner=principals)
+    @rule(id=opportunities, owner=CrmMachine.principals)
     def assign_owner(self, id: UUID, owner: UUID) -> None:
         self.act(o.AssignOwner(opportunity_id=id, owner_id=owner), self.active[owner])

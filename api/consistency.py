@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -64,7 +64,7 @@ class Visibility:
             return self._positions
 
 
-def consistent(*projections: str) -> type[Consistency] | object:
+def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consistency]]:
     """A dependency: waits for the caller's `Consistency-Token` where one was sent."""
 
     async def wait(

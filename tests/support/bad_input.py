@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx
 import psycopg2
 
 from commands.access import SCOPES
 from deploy import setup, wiring
-from deploy.cli import main
 from deploy.first_key import service_account
-from deploy.secrets import Secrets
 from deploy.settings import load, write_env_file
-from tests.support.database import PASSWORDS
+from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.importing import folder_with, original
 from tests.support.upping import rapport
@@ -65,13 +59,7 @@ class World:
 
     def cli(self, *words: str, **more: str) -> Answer:
         """A command run in this process: a start of Python saved for each row of the table."""
-        said = io.StringIO()
-        with (
-            patch.dict(os.environ, {"RAPPORT_HOME": str(self.home), **more}),
-            contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(said),
-        ):
-            return main.run(words), said.getvalue()
+        return run(self.home, *words, **more)
 
     def post(self, path: str, version: int | None = None, **body: Any) -> Answer:
         """A command by HTTP."""
@@ -100,9 +88,7 @@ class World:
 def world(home: Path, files: Path, admin_url: str, bootstrap: str) -> Iterator[World]:
     """Set up as `rapport migrate` does it; the API is served by this process."""
     settings = load(home=home, admin_url=admin_url, kafka_bootstrap=bootstrap)
-    keys = Secrets(settings.secrets)
-    for role, password in PASSWORDS.items():  # of the whole server: other tests log in with them too
-        keys.keep(f"password-{role}", lambda password=password: password)  # type: ignore[misc]
+    shared_passwords(home)
     settings = setup.prepare(settings, say=lambda _: None).settings
     write_env_file(settings)
     with wiring.Wiring(settings) as wired:

@@ -1,0 +1,126 @@
+"""`rapport migrate` and `rapport keys`: an installation is made once, and its keys are handed out."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from deploy.local.kafka import LocalKafka
+from deploy.local.postgres import LocalPostgres
+from deploy.secrets import RANDOM
+from tests.support.commanding import run, shared_passwords, told
+from tests.support.http import database
+
+
+@pytest.fixture(scope="module")
+def services(postgres: LocalPostgres, kafka: LocalKafka) -> Iterator[dict[str, str]]:
+    """The two addresses that somebody who has services of their own sets."""
+    with database(postgres, "cli_migrate") as url:
+        yield {"RAPPORT_ADMIN_URL": url, "RAPPORT_KAFKA_BOOTSTRAP": kafka.bootstrap}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, services: dict[str, str]) -> Path:
+    """A home folder, migrated."""
+    folder = tmp_path_factory.mktemp("home")
+    shared_passwords(folder)
+    code, said = run(folder, "migrate", **services)
+    assert code == 0, said
+    return folder
+
+
+def test_migrating_makes_key_files_and_leaves_the_addresses_for_the_other_commands(home: Path) -> None:
+    """What `migrate` was told in the environment, later commands find in a file only its owner can read."""
+    assert {name for name in RANDOM if (home / "secrets" / name).exists()} == set(RANDOM)
+    assert stat.S_IMODE((home / "rapport.env").stat().st_mode) == 0o600
+    code, said = run(home, "keys", "list")
+    assert (code, said) == (0, "There is no key yet. Make one: `rapport keys create NAME`.\n")
+
+
+def test_migrating_again_changes_nothing(home: Path) -> None:
+    before = {file.name: file.read_bytes() for file in (home / "secrets").iterdir()}
+
+    code, said = run(home, "migrate")
+
+    assert code == 0
+    assert "Nothing had to be changed." in said
+    assert {file.name: file.read_bytes() for file in (home / "secrets").iterdir()} == before
+
+
+def test_another_number_of_partitions_is_refused(home: Path) -> None:
+    code, said = run(home, "migrate", RAPPORT_PARTITIONS="12")
+
+    assert code == 2
+    assert "The store was made with 6 partitions and 12 are asked for" in said
+
+
+def test_a_key_is_shown_once_listed_without_itself_and_revoked(home: Path) -> None:
+    code, made, _ = told(home, "keys", "create", "reporting", "--scope", "crm:read", "--scope", "events:read")
+    assert code == 0
+    assert made["key"].startswith("rk_")
+
+    code, said = run(home, "keys", "list")
+    assert code == 0
+    assert made["id"] in said
+    assert made["key"] not in said
+
+    assert run(home, "keys", "revoke", made["id"])[0] == 0
+    (row,) = told(home, "keys", "list")[1]
+    assert row["revoked"] is not None
+    assert row["scopes"] == ["crm:read", "events:read"]
+
+
+def test_two_keys_of_one_name_act_for_the_same_service_account(home: Path) -> None:
+    first, second = (told(home, "keys", "create", "nightly")[1] for _ in range(2))
+
+    assert first["principal"] == second["principal"]
+    assert first["id"] != second["id"]
+
+
+def test_an_unknown_scope_is_refused_with_those_there_are(home: Path) -> None:
+    code, said = run(home, "keys", "create", "x", "--scope", "everything")
+
+    assert code == 1
+    assert "There is no scope everything. Choose from: crm:read," in said
+
+
+def test_new_key_files_are_never_made_beside_old_events(home: Path, services: dict[str, str]) -> None:
+    """They would not open its personal data, and would sign as somebody else."""
+    told(home, "keys", "create", "somebody")  # registers a principal: the store holds an event
+    kept = home / "secrets" / "kek"
+    moved = kept.rename(home / "kek.away")
+    try:
+        code, said = run(home, "migrate")
+        assert not kept.exists()
+    finally:
+        moved.rename(kept)
+
+    assert code == 2
+    assert "The event store holds events, but the key files kek are missing" in said
+
+
+def test_a_database_that_was_never_migrated_says_so(home: Path, fresh_database: str, tmp_path: Path) -> None:
+    code, said = run(tmp_path, "keys", "list", RAPPORT_STORE_URL=fresh_database)
+
+    assert code == 2
+    assert "has not been made yet" in said
+    assert "Run `rapport migrate`." in said
+
+
+def test_the_read_role_of_the_installation_sees_the_views_alone(home: Path) -> None:
+    line = next(
+        line for line in (home / "rapport.env").read_text().splitlines() if "RAPPORT_READER_URL" in line
+    )
+    connection = psycopg2.connect(line.split("=", 1)[1].strip("'"))
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM read.opportunity")
+            assert cursor.fetchall() == [(0,)]
+        with connection, connection.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("SELECT count(*) FROM store.event")
+    finally:
+        connection.close()

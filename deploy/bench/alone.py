@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import signal
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,7 +24,11 @@ def alone(function: Callable[..., float], *arguments: Any) -> float:
     try:
         answer = answers.get(timeout=TIMEOUT_SECONDS)
     except queue.Empty:
+        process.kill()
         raise BenchFailed(f"{function.__name__} gave no answer in {TIMEOUT_SECONDS:.0f} seconds.") from None
+    except BaseException:  # Ctrl-C: nobody waits for what is not wanted any more
+        process.kill()
+        raise
     finally:
         process.join(timeout=10)
         if process.is_alive():
@@ -33,7 +38,13 @@ def alone(function: Callable[..., float], *arguments: Any) -> float:
     return float(answer)
 
 
+def leave_ctrl_c_to_the_starter() -> None:
+    """A terminal sends it to all processes; the one that the user started ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _answer(function: Callable[..., float], arguments: tuple[Any, ...], answers: Any) -> None:
+    leave_ctrl_c_to_the_starter()
     try:
         answers.put(function(*arguments))
     except Exception as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from deploy.bench.alone import BenchFailed
+from deploy.bench.alone import BenchFailed, leave_ctrl_c_to_the_starter
 from deploy.bench.samples import stored_events
 
 WRITERS: Final = 8
@@ -44,6 +44,10 @@ def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:
         process.start()
     try:
         times = [_answer(answers) for _ in processes]
+    except BaseException:  # Ctrl-C as well: nobody waits for what is not wanted any more
+        for process in processes:
+            process.kill()
+        raise
     finally:
         for process in processes:
             process.join(timeout=10)
@@ -54,6 +58,7 @@ def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:
 
 
 def _write(make: MakeRecorder, url: str, count: int, seed: int, ready: Any, answers: Any) -> None:
+    leave_ctrl_c_to_the_starter()
     try:
         events = stored_events(count + 1, seed)
         recorder, close = make(url)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.output import JsonOption, columns, finish, say
+from deploy.cli.output import Exit, JsonOption, columns, finish, say
 from deploy.settings import load
 
 if TYPE_CHECKING:
     from deploy.bench.measure import Measurement
+    from deploy.bench.services import Services
 
 
 class What(enum.StrEnum):
@@ -44,46 +46,46 @@ def bench(
     PostgreSQL and Apache Kafka are started for it and removed afterwards. Medians of interleaved rounds; the
     ratio is what can be compared between machines, and only where nothing else runs.
     """
-    from deploy.bench import append, projection, relay
     from deploy.bench.services import services
 
     wanted = list(dict.fromkeys(what or What))
     settings = load()
-    found: list[Measurement] = []
-    with services(settings.home, settings.kafka_jars, say) as running:
-        store = running.store()
-        if What.APPEND in wanted:
-            found.append(
-                append.measure(
-                    app_url=running.store().app,
-                    reference_url=running.empty(),
-                    events=events or append.EVENTS,
-                    rounds=rounds,
-                    say=say,
-                )
-            )
-        if What.RELAY in wanted:
-            found.append(
-                relay.measure(
-                    store=store,
-                    kafka=running.kafka,
-                    key=running.seal_key,
-                    events=events or relay.EVENTS,
-                    rounds=rounds,
-                    say=say,
-                )
-            )
-        if What.PROJECTION in wanted:
-            found.append(
-                projection.measure(
-                    services=running,
-                    store=store,
-                    events=events or projection.EVENTS,
-                    rounds=rounds,
-                    say=say,
-                )
-            )
+    try:
+        with services(settings.home, settings.kafka_jars, say) as running:
+            found = list(_measured(running, wanted, events, rounds))
+    except KeyboardInterrupt:
+        say("Interrupted; what was started for it is stopped and removed.")
+        raise typer.Exit(Exit.INTERRUPTED) from None
     finish(as_json=as_json, data=[each.as_json() for each in found], text=lines(found))
+
+
+def _measured(
+    running: Services, wanted: Sequence[What], events: int | None, rounds: int
+) -> Iterator[Measurement]:
+    from deploy.bench import append, projection, relay
+
+    store = running.store()
+    if What.APPEND in wanted:
+        yield append.measure(
+            app_url=running.store().app,
+            reference_url=running.empty(),
+            events=events or append.EVENTS,
+            rounds=rounds,
+            say=say,
+        )
+    if What.RELAY in wanted:
+        yield relay.measure(
+            store=store,
+            kafka=running.kafka,
+            key=running.seal_key,
+            events=events or relay.EVENTS,
+            rounds=rounds,
+            say=say,
+        )
+    if What.PROJECTION in wanted:
+        yield projection.measure(
+            services=running, store=store, events=events or projection.EVENTS, rounds=rounds, say=say
+        )
 
 
 def lines(found: list[Measurement]) -> list[str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy import logs
 from deploy.cli.output import Exit, columns, say
 from deploy.settings import load
-
-INTERRUPTED: Final = 130
 
 if TYPE_CHECKING:
     from deploy.demo.figures import Figure
@@ -52,7 +50,7 @@ def demo(
             say("Stopping")
     except KeyboardInterrupt:
         say("Interrupted; everything is stopped. Run `rapport demo` again: it goes on where it was.")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(Exit.INTERRUPTED) from None
     say("Stopped: nothing of it runs any more.")
     if report.failed or not all(figure.right for figure in figures):
         raise typer.Exit(Exit.FOUND)

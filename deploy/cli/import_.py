@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from deploy.cli.output import JsonOption, columns, envelope, finish, say
+from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, say
 from deploy.findings import Diagnostic
 from deploy.settings import load
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 50
 """Rows not taken that are shown to people; `--json` lists them all."""
-
-INTERRUPTED: Final = 130
 
 import_ = typer.Typer(no_args_is_help=True, help="Imports: files into the store; run again, nothing changes.")
 
@@ -64,7 +62,7 @@ def maven(
             result = take(wired, folder, progress, config)
         except KeyboardInterrupt:
             _tell(interrupted(*at), as_json)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(Exit.INTERRUPTED) from None
     finish(
         as_json=as_json,
         data=as_data(result),

@@ -6,7 +6,7 @@ The envelope on standard output with `--json`:
      [{"severity": "error" | "warning" | "info", "fact": "...", "cause": "...", "act": "..."}]}
 
 Exit codes: 0 done; 1 a failure was found (a service is down, a row is bad); 2 usage or environment (a wrong
-setting, a port in use); 3 a defect of Rapport itself.
+setting, a port in use); 3 a defect of Rapport itself; 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Exit(enum.IntEnum):
     FOUND = 1
     ENVIRONMENT = 2
     DEFECT = 3
+    INTERRUPTED = 130
 
 
 def envelope(

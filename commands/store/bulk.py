@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import psycopg2
 from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from commands.store.claims import INSERT as INSERT_CLAIMS
 from commands.store.claims import Claim
+from commands.store.faults import deadlocks_retried
 
 LIMIT: Final = 10_000
 """Most events of one transaction."""
@@ -34,12 +33,7 @@ _IDS: Final = struct.Struct(">hi16siii")
 _REST: Final = struct.Struct(">i16si")
 
 
-@retry(
-    retry=retry_if_exception_type((psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure)),
-    wait=wait_random_exponential(multiplier=0.02, max=1.0),
-    stop=stop_after_attempt(6),
-    reraise=True,
-)
+@deadlocks_retried
 def append(open_connection: connection, stored: Sequence[StoredEvent], claims: Sequence[Claim]) -> list[int]:
     """Appends all or nothing in one transaction; positions in the order of `stored`.
 

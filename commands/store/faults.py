@@ -8,6 +8,15 @@ from typing import Final
 
 import psycopg2
 from eventsourcing import persistence
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+deadlocks_retried: Final = retry(
+    retry=retry_if_exception_type((psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure)),
+    wait=wait_random_exponential(multiplier=0.02, max=1.0),
+    stop=stop_after_attempt(6),
+    reraise=True,
+)
+"""Does a whole transaction again that PostgreSQL ended to free others."""
 
 _TRANSLATED: Final = (
     (psycopg2.IntegrityError, persistence.IntegrityError),

@@ -24,7 +24,7 @@ from psycopg2.extensions import connection
 from commands.store import bulk, claims, idempotency
 from commands.store.bulk import party_of
 from commands.store.claims import Claim
-from commands.store.faults import translated
+from commands.store.faults import deadlocks_retried, translated
 from commands.store.idempotency import IdempotencyRow
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
@@ -158,6 +158,7 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         return SettledSubscription(self, self.pool, gt, topics)
 
 
+@deadlocks_retried
 def _append(
     opened: connection,
     stored: Sequence[StoredEvent],

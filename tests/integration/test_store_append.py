@@ -165,21 +165,22 @@ def test_bulk_has_a_limit(recorder: PostgresApplicationRecorder) -> None:
     assert recorder.insert_bulk([]) == []
 
 
-def test_a_bulk_that_dies_in_a_deadlock_is_done_again(
-    urls: Urls, recorder: PostgresApplicationRecorder
+@pytest.mark.parametrize("way", ["insert_events", "insert_bulk"])
+def test_an_append_that_dies_in_a_deadlock_is_done_again(
+    urls: Urls, recorder: PostgresApplicationRecorder, way: str
 ) -> None:
-    """Given another transaction that meets the bulk in the other order, when PostgreSQL ends the bulk, then
-    it is done again behind the other one, and answers right positions."""
-    low, high = stored_event(UUID(int=1)), stored_event(UUID(int=2))
+    """Given another transaction that meets an append in the other order, when PostgreSQL ends the append,
+    then it is done again behind the other one, and answers right positions."""
+    low, high, last = (stored_event(UUID(int=n)) for n in (1, 2, 3))
     with session(urls.app) as other, ThreadPoolExecutor(1) as threads:
-        run(other, high)  # the bulk will wait for this one, holding `low`
-        bulk = threads.submit(recorder.insert_bulk, [high, low, stored_event(UUID(int=3))])
+        run(other, high)  # the append will wait for this one, holding `low`
+        appending = threads.submit(getattr(recorder, way), [low, high, last])
         wait_until_blocked(urls)
-        run(other, low)  # waits for the bulk: a deadlock, which the bulk notices first
+        run(other, low)  # waits for the append: a deadlock, which the append notices first
         other.rollback()
-        answered = bulk.result(10)
+        answered = appending.result(10)
     found = positions_of(urls)
-    assert [found[UUID(int=2), 1], found[UUID(int=1), 1], found[UUID(int=3), 1]] == answered
+    assert [found[UUID(int=n), 1] for n in (1, 2, 3)] == answered
     deadlocks = execute(
         urls.admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID, uuid4
@@ -93,6 +94,26 @@ def test_a_stream_gives_all_once_over_many_pages(
     positions = [row.position for row in follower.stream(10, 990)]
     assert positions == list(range(11, 991))
     assert len(pages) == 5
+
+
+def test_a_page_is_read_from_the_index_alone(urls: Urls, follower: Follower) -> None:
+    """Given a store that was filled since it was last analysed, when a page is read, then PostgreSQL has
+    read no more than the page: never, for each page, all the rest of the store."""
+    execute(
+        urls.admin,
+        "INSERT INTO store.event (aggregate_id, version, type, party, event)"
+        " SELECT gen_random_uuid(), 1, 't', gen_random_uuid(), 'x' FROM generate_series(1, 20000)",
+    )
+    assert len(follower.read(0, 20_000, limit=100)) == 100
+    follower.close()  # a session reports what it read when it ends, at the latest
+    read = "SELECT idx_tup_fetch, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'event'"
+    for _ in range(200):
+        fetched, scanned = execute(urls.admin, read)[0]
+        if fetched:
+            break
+        time.sleep(0.02)
+    assert 100 <= fetched <= 102
+    assert scanned == 0
 
 
 def test_a_party_has_its_events_alone_in_order(

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from commands.store.migrate import MigrationResult, PartitionsFixed, migrate
+from commands.store.roles import ROLES, role_url
 from commands.store.schema import KEYS, STORE, Component, NewerSchema, OlderSchema, check_version
 from commands.store.settings import store_settings
 from deploy.local.postgres import LocalPostgres
@@ -131,3 +132,20 @@ def test_passwords_do_not_reach_the_server_in_clear(fresh_database: str, postgre
     assert "ALTER ROLE" in log
     assert "SCRAM-SHA-256$" in log
     assert "test rapport_app" not in log
+
+
+def test_an_administrator_need_not_be_a_superuser(fresh_database: str) -> None:
+    """Given a database whose owner may make roles and nothing else, when it migrates, twice, then all is
+    there and the roles can work."""
+    boss = role_url(fresh_database, "boss", "boss")
+    execute(fresh_database, "CREATE ROLE boss LOGIN CREATEROLE PASSWORD 'boss'")
+    try:
+        for role in ROLES:  # other tests have made them; who makes roles may give them
+            execute(fresh_database, f"GRANT {role} TO boss WITH ADMIN OPTION")
+        execute(fresh_database, f"ALTER DATABASE {fresh_database.rpartition('/')[2]} OWNER TO boss")
+        assert run_migration(boss).changed
+        assert not run_migration(boss).changed
+        check_version(urls(fresh_database).app)
+    finally:
+        execute(fresh_database, f"ALTER DATABASE {fresh_database.rpartition('/')[2]} OWNER TO postgres")
+        execute(fresh_database, "DROP OWNED BY boss; DROP ROLE boss")

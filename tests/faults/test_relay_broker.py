@@ -47,15 +47,21 @@ def test_a_killed_broker_comes_back_while_events_are_written(relays: Relays, kaf
 
 
 def test_a_relay_starts_before_its_broker(relays: Relays, kafka: LocalKafka) -> None:
-    """Given no broker, the relay seals and waits; when the broker starts, the sealed ranges are published as
-    they were sealed."""
+    """Given no broker, the relay seals and waits, small commits together; when the broker starts, the sealed
+    ranges are published as they were sealed."""
     kafka.stop()
     try:
         append_events(relays.urls.app, 3000)
         relays.start()
         until(lambda: relays.seals() == 2, "both ranges are sealed")
         until(lambda: relays.row().get("state") == "waiting_for_broker", "the relay says that it waits")
+        for _ in range(20):
+            append_events(relays.urls.app, 1)
+            time.sleep(0.05)
+        until(lambda: relays.sealed() == relays.head(), "all is sealed")
+        seals = relays.seals()
+        assert seals <= 6, "small commits are sealed once a second while nobody can have them"
     finally:
         kafka.start()
     relays.until_published(60)
-    assert relays.check() == 2
+    assert relays.check() == seals

@@ -145,6 +145,10 @@ class Relays:
         """How many seals the store has."""
         return int(query(self.urls.admin, "SELECT count(*) FROM store.seal")[0][0])
 
+    def sealed(self) -> int:
+        """The last position that is sealed."""
+        return int(query(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
+
     def until_published(self, seconds: float = 30.0) -> None:
         """Waits until the leader says that the store's last event is published."""
         head = self.head()

@@ -30,7 +30,11 @@ SENTENCES: Final = {
 """Errors whose text is a sentence for the user, by name: a command that fails early must not load the
 database's and Kafka's libraries only to know their errors. A test checks that each name exists."""
 
-POSTGRES_AWAY: Final = frozenset({"psycopg2.OperationalError", "psycopg2.InterfaceError"})
+POSTGRES_AWAY: Final = frozenset(
+    f"{module}.{name}"
+    for module in ("psycopg2", "eventsourcing.persistence")  # the recorder translates the driver's errors
+    for name in ("OperationalError", "InterfaceError")
+)
 
 
 def explain(error: BaseException) -> tuple[Diagnostic, Exit] | None:

@@ -119,3 +119,37 @@ def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     assert code == 0
     assert f"{RECORDS - taken:,} records created, {taken:,} unchanged; every row was taken." in out
     assert content(target) == undisturbed
+
+
+def test_a_database_that_goes_away_stops_it_with_a_sentence(
+    process: ImportProcess, target: Importing, undisturbed: list[str]
+) -> None:
+    """Its session is ended in the middle of a transaction, as by a server that restarts; exit code 2."""
+    run = process.start()
+    process.until_claims(run, 383)
+    with session(process.urls.admin) as holder, holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
+        process.until(run, lambda: blocked(process.urls))
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 2, err
+    assert "error: PostgreSQL can't be used." in err
+    assert "Traceback" not in err
+    check_whole_runs(target, process.urls)
+    assert process.run()[0] == 0
+    assert content(target) == undisturbed
+
+
+def test_two_imports_at_once_take_each_row_once(
+    process: ImportProcess, target: Importing, undisturbed: list[str]
+) -> None:
+    """Whoever comes second finds the row there; neither reports a failure."""
+    runs = [process.start("--json"), process.start("--json")]
+    answers = [json.loads(run.communicate(timeout=120)[0]) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], answers
+    assert sum(answer["data"]["created"] for answer in answers) == RECORDS
+    assert sum(answer["data"]["unchanged"] for answer in answers) == RECORDS
+    assert content(target) == undisturbed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -161,8 +162,9 @@ class MemoryIdempotency:
 
     def keep(self, key: tuple[UUID, str], request: bytes, answer: Answer, position: Any) -> None:
         """Keeps an answer with the positions of its records."""
-        positions = tuple(position(id, v) for id, v in zip(answer.ids, answer.versions, strict=True))
-        self.rows[key] = request, Answer(answer.status, answer.ids, answer.versions, positions)
+        written = zip(answer.ids, answer.versions, strict=True) if answer.recorded else ()
+        positions = tuple(position(id, version) for id, version in written)
+        self.rows[key] = request, replace(answer, positions=positions)
 
 
 class MemoryClaims:

@@ -1,0 +1,236 @@
+"""Commands on a real store: conflicts, claims, repeated requests, bulk, and who is first of two at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from commands.bulk import BulkRecorder, History
+from commands.bus import ATTEMPTS, Commands, Outcome
+from commands.context import Context
+from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
+from commands.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
+from commands.principal import RegisterPrincipal
+from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.keys import FileKek, PostgresKeyStore
+from commands.store.application import Crm
+from commands.store.claims import Claim, ClaimTable
+from commands.store.idempotency import Idempotency
+from commands.store.mapper import EventMapper
+from commands.store.pool import Pool
+from commands.store.recorder import PostgresApplicationRecorder
+from domain import customer, opportunity, principal
+from domain.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, NotFound
+from domain.events.catalogue import CATALOGUE
+from domain.events.event import SYSTEM
+from domain.money import Money
+from domain.values import Reference
+from tests.support.database import migrated
+from tests.support.memory import PIPELINES
+from tests.support.store import execute
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A bus on PostgreSQL."""
+
+    url: str
+    commands: Commands
+    claims: ClaimTable
+
+    def do(self, command: Any, **options: Any) -> Outcome:
+        return self.commands.execute(command, context(), **options)
+
+    def all_at_once(self, act: Callable[[int], Outcome]) -> list[Outcome | DomainError]:
+        """The same thing by several threads that start together."""
+        barrier = threading.Barrier(AT_ONCE)
+
+        def one(number: int) -> Outcome | DomainError:
+            barrier.wait()
+            try:
+                return act(number)
+            except DomainError as refusal:
+                return refusal
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return list(threads.map(one, range(AT_ONCE)))
+
+    def count(self, table: str) -> int:
+        statement = {
+            "event": "select count(*) from store.event",
+            "claim": "select count(*) from store.claim",
+            "idempotency": "select count(*) from store.idempotency",
+        }[table]
+        number: int = execute(self.url, statement)[0][0]
+        return number
+
+
+def context() -> Context:
+    now = datetime.now(UTC)
+    return Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=now, new_id=uuid4)
+
+
+def usd(amount: int) -> Money:
+    return Money(amount=Decimal(amount), currency="USD")
+
+
+@pytest.fixture
+def shop(fresh_database: str) -> Iterator[Shop]:
+    urls = migrated(fresh_database)
+    pool = Pool(urls.app, AT_ONCE)
+    cipher = AesGcmCipher(PostgresKeyStore(urls.app, FileKek(b"k" * 32)))
+    crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, cipher))
+    yield Shop(urls.admin, Commands(crm, Idempotency(pool, b"i" * 32), PIPELINES), ClaimTable(pool))
+    pool.close()
+
+
+def outcomes(found: list[Outcome | DomainError]) -> list[Outcome]:
+    return [each for each in found if isinstance(each, Outcome)]
+
+
+def test_what_was_recorded_is_loaded_again(shop: Shop) -> None:
+    ann = shop.do(RegisterPrincipal(kind="agent", name="Anna Snelling", region="Central")).id
+    ada = shop.do(RegisterCustomer(kind="person", name="Ada Lovelace", owner_id=ann)).id
+    opened = shop.do(OpenOpportunity(pipeline="sales", customer_id=ada, owner_id=ann, amount=usd(1054)))
+    won = shop.do(WinOpportunity(opportunity_id=opened.id))
+
+    crm = shop.commands.crm
+    assert crm.load("principal", principal.evolve, ann).name == "Anna Snelling"
+    assert crm.load("customer", customer.evolve, ada).name == "Ada Lovelace"
+    state = crm.load("opportunity", opportunity.evolve, opened.id)
+    assert (state.outcome, state.amount, state.party, state.version) == ("won", usd(1054), ada, 2)
+    assert won.position > opened.position > 0
+    stored = b"".join(bytes(row[0]) for row in execute(shop.url, "select event from store.event"))
+    assert b"Anna" not in stored
+    assert b"Ada" not in stored
+    with pytest.raises(NotFound, match="There is no customer with the id"):
+        shop.do(OpenOpportunity(pipeline="sales", customer_id=ann))
+
+
+def test_of_several_registrations_of_one_reference_one_record_comes(shop: Shop) -> None:
+    reference = Reference(source="shop", external_id="7")
+    found = shop.all_at_once(
+        lambda _: shop.do(RegisterCustomer(kind="organisation", name="Isdom", reference=reference))
+    )
+    (winner,) = outcomes(found)
+    assert {type(each) for each in found} == {Outcome, AlreadyClaimed}
+    assert {each.id for each in found if isinstance(each, AlreadyClaimed)} == {winner.id}
+    assert (shop.count("event"), shop.count("claim")) == (1, 1)
+
+
+def test_of_several_equal_requests_one_is_done_and_all_get_its_outcome(shop: Shop) -> None:
+    found = shop.all_at_once(lambda _: shop.do(OpenOpportunity(pipeline="sales"), key="key", request=b"open"))
+    done = outcomes(found)
+    assert len(done) == AT_ONCE, found
+    assert len({(each.id, each.version, each.position) for each in done}) == 1
+    assert sorted(each.replayed for each in done) == [False] + [True] * (AT_ONCE - 1)
+    assert (shop.count("event"), shop.count("idempotency")) == (1, 1)
+    with pytest.raises(KeyReused):
+        shop.do(OpenOpportunity(pipeline="renewal"), key="key", request=b"other")
+
+
+def test_a_repeated_change_is_answered_although_its_version_is_stale_by_then(shop: Shop) -> None:
+    id = shop.do(OpenOpportunity(pipeline="sales")).id
+    win = WinOpportunity(opportunity_id=id)
+    found = shop.all_at_once(lambda _: shop.do(win, expected_version=1, key="win", request=b"win"))
+    done = outcomes(found)
+    assert len(done) == AT_ONCE, found
+    assert {(each.version, each.ids) for each in done} == {(2, (id,))}
+    assert shop.count("event") == 2
+
+
+def test_of_several_who_expect_one_version_one_is_done(shop: Shop) -> None:
+    id = shop.do(OpenOpportunity(pipeline="sales")).id
+    found = shop.all_at_once(
+        lambda number: shop.do(ChangeAmount(opportunity_id=id, amount=usd(number)), expected_version=1)
+    )
+    assert len(outcomes(found)) == 1
+    assert {type(each) for each in found} == {Outcome, ConcurrentChange}
+    assert shop.count("event") == 2
+
+
+def test_who_expects_nothing_is_decided_again_until_it_is_done(shop: Shop) -> None:
+    id = shop.do(OpenOpportunity(pipeline="sales")).id
+    found = shop.all_at_once(lambda number: shop.do(ChangeAmount(opportunity_id=id, amount=usd(number + 1))))
+    done = outcomes(found)
+    # An attempt fails only because another thread was done, so each fails less often than it may try.
+    assert len(done) == AT_ONCE <= ATTEMPTS, found
+    state = shop.commands.crm.load("opportunity", opportunity.evolve, id)
+    assert state.version == 1 + len(done) == shop.count("event")
+
+
+def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
+    one = shop.do(RegisterCustomer(kind="organisation", name="One")).id
+    two = shop.do(RegisterCustomer(kind="organisation", name="Two")).id
+    pairs = [(one, two), (two, one)]
+
+    def merge(number: int) -> Outcome:
+        loser, survivor = pairs[number % 2]
+        return shop.do(MergeCustomers(loser_id=loser, survivor_id=survivor))
+
+    (done,) = outcomes(shop.all_at_once(merge))
+    crm = shop.commands.crm
+    merged, survivor = (crm.load("customer", customer.evolve, id) for id in done.ids)
+    assert (merged.state, merged.survivor_id) == ("merged", survivor.id)
+    assert survivor.state == "active"
+    assert survivor.absorbed == {merged.id}
+    assert shop.count("event") == 4
+    assert (
+        len({row[0] for row in execute(shop.url, "select xmin::text from store.event where version = 2")})
+        == 1
+    )
+    shop.do(UnmergeCustomer(customer_id=done.id))
+    assert crm.load("customer", customer.evolve, done.id).state == "active"
+
+
+def test_what_changes_nothing_keeps_its_key_and_no_event(shop: Shop) -> None:
+    id = shop.do(OpenOpportunity(pipeline="sales", amount=usd(1))).id
+    same = ChangeAmount(opportunity_id=id, amount=usd(1))
+    assert shop.do(same, key="k", request=b"r").position == 0
+    shop.do(ChangeAmount(opportunity_id=id, amount=usd(2)))
+    again = shop.do(same, key="k", request=b"r")
+    assert (again.replayed, again.position, again.version) == (True, 0, 1)
+    assert shop.count("event") == 2
+
+
+def test_a_bulk_run_that_meets_another_leaves_each_row_once(shop: Shop) -> None:
+    def history(name: str) -> History:
+        id: UUID = uuid4()
+        at = START - timedelta(days=30)
+        return History(
+            commands=(
+                OpenOpportunity(pipeline="sales", id=id, at=at, imported=True),
+                MoveStage(opportunity_id=id, stage="proposal", at=at + timedelta(days=1)),
+                WinOpportunity(opportunity_id=id, at=at + timedelta(days=2)),
+            ),
+            claim=Claim("test", name, id, b"digest"),
+        )
+
+    names = [f"{number:03d}" for number in range(120)]
+
+    def run(_: int) -> list[Any]:
+        recorder = BulkRecorder(shop.commands, shop.claims, context())
+        return [each for start in range(0, 120, 40) for each in recorder.record(
+            [history(name) for name in names[start : start + 40]]
+        )]  # fmt: skip
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(run, range(2))
+    assert {each.state for each in (*one, *other)} <= {"created", "unchanged"}
+    for first, second in zip(one, other, strict=True):
+        assert {first.state, second.state} == {"created", "unchanged"}
+        assert first.id == second.id
+    assert (shop.count("event"), shop.count("claim")) == (360, 120)
+    assert {each.state for each in run(2)} == {"unchanged"}
+    assert shop.count("event") == 360

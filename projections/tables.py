@@ -13,7 +13,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from projections.projection import Key, Projection, Row, Table
 
-NULL: Final = "\\N"
+NULL: Final = "None"
+"""What stands for an absent value: as Python writes it, so that a row is written by one format."""
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
 _SPELLED: Final[Mapping[str, str]] = {
@@ -30,7 +31,7 @@ class TableStore:
     def __init__(self, projection: Projection, table: Table) -> None:
         self.table = table
         self._incoming = sql.Identifier("pg_temp", f"incoming_{projection.schema}_{table.name}")
-        self._line = line_of(tuple(table.columns))
+        self._line = line_of(table.columns)
         names = list(table.columns)
         target = sql.Identifier(projection.schema, table.name)
         key = sql.Identifier(table.key)
@@ -44,7 +45,9 @@ class TableStore:
             key=key,
             kind=sql.SQL(table.columns[table.key]),
         )
-        self._copy = sql.SQL("COPY {} ({}) FROM STDIN").format(self._incoming, columns)
+        self._copy = sql.SQL("COPY {} ({}) FROM STDIN WITH (NULL {})").format(
+            self._incoming, columns, sql.Literal(NULL)
+        )
         # Of several versions of a row in one batch the last one stays.
         newest = sql.SQL("SELECT DISTINCT ON ({key}) {columns} FROM {incoming} ORDER BY {key}, version DESC")
         every = sql.SQL("SELECT {columns} FROM {incoming}")
@@ -107,49 +110,53 @@ class TableStore:
         c.execute(self._write)
 
 
-def line_of(columns: Sequence[str]) -> Callable[[Iterable[Row]], bytes]:
-    """A function that gives rows as the lines of COPY's text format."""
-    values_of: Callable[[Row], tuple[Any, ...]] = (
-        itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
-    )
+def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
+    """A function that gives rows as lines of COPY's text format, with `NULL` for what is absent.
 
-    def lines(rows: Iterable[Row]) -> bytes:
-        values = [values_of(row) for row in rows]
-        if not values:
-            return b""
-        joined = [
-            "\t".join([v if v.__class__ is str else NULL if v is None else spelled(v) for v in line])
-            for line in values
-        ]
-        text = "\n".join(joined) + "\n"
-        # Escaping each value costs more than all the rest, and hardly any needs it: whether one does shows in
-        # the counts of the characters that COPY reads as its own.
-        nulls = sum([line.count(None) for line in values])
+    `columns` gives each column's SQL type.
+    """
+    names = tuple(columns)
+    values_of: Callable[[Row], tuple[Any, ...]] = (
+        itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    )
+    documents = [number for number, name in enumerate(names) if columns[name] == "jsonb"]
+    template = "\t".join(["%s"] * len(names))
+    tabs = len(names) - 1
+
+    def line(row: Row) -> str:
+        values = values_of(row)
+        for number in documents:
+            if values[number] is not None:
+                return "\t".join(map(_escaped, values))
+        text = template % values
+        # Escaping each value costs more than all the rest, and hardly any needs it. Whether one does shows:
+        # it holds a mark of COPY's own, or the word that stands for an absent value.
         if (
-            text.count("\\") != nulls
-            or text.count("\t") != len(values) * (len(columns) - 1)
-            or text.count("\n") != len(values)
+            "\\" in text
+            or text.count("\t") != tabs
+            or text.count(NULL) != values.count(None)
+            or "\n" in text
             or "\r" in text
         ):
-            text = "".join("\t".join(map(_escaped, line)) + "\n" for line in values)
-        return text.encode()
+            return "\t".join(map(_escaped, values))
+        return text
+
+    def lines(rows: Iterable[Row]) -> bytes:
+        found = [line(row) for row in rows]
+        return ("\n".join(found) + "\n").encode() if found else b""
 
     return lines
-
-
-def spelled(value: Any) -> str:
-    """A value that is neither a string nor None, in PostgreSQL's spelling."""
-    if value is True:
-        return "t"
-    if value is False:
-        return "f"
-    if isinstance(value, (list, dict)):
-        return orjson.dumps(value).decode()
-    return str(value)
 
 
 def _escaped(value: Any) -> str:
     if value is None:
         return NULL
-    text = value if isinstance(value, str) else spelled(value)
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    if not isinstance(value, str):
+        return (
+            orjson.dumps(value).decode().replace("\\", "\\\\")
+            if isinstance(value, (list, dict))
+            else str(value)
+        )
+    # A text that is the word for an absent value is told from it by an escaped first letter.
+    text = value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text if text != NULL else "\\" + text

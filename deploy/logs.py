@@ -13,13 +13,15 @@ DEFECTS: Final = "rapport.log"
 
 
 def configure(level: str) -> None:
-    """Logs of this process on standard error, UTC. Kafka's and the servers' chatter from WARNING on."""
+    """Logs of this process on standard error, UTC. The servers' chatter from WARNING on; of Kafka's client,
+    which warns ten times a second while its broker is away, nothing: what it raises is told by who called."""
     formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("kafka", "httpx", "httpcore", "uvicorn.access", "asyncio"):
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    for chatty in ("httpx", "httpcore", "uvicorn.access", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

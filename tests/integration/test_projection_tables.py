@@ -104,8 +104,8 @@ def test_the_declared_columns_are_those_of_the_table(reading: Connection, projec
 VIEWS = {
     "opportunity": "id version party pipeline stage outcome probability probability_overridden amount "
     "currency rate amount_reporting amount_weighted customer_id owner_id product_id forecast_category "
-    "expected_close opened_at stage_entered_at closed_at lost_reason competitor imported team products time recorded "
-    "updated_at position",
+    "expected_close opened_at stage_entered_at closed_at lost_reason competitor imported team products "
+    "time recorded updated_at position",
     "identity": "party customer_id",
 }
 VIEWS["opportunity_version"] = VIEWS["opportunity"]

@@ -1,0 +1,239 @@
+"""Whole seals, proven: what each kind of tampering leads to, and that sound seals before it are not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from commands.store.follower import StoredRow
+from consumers.kafka.topics import partition_of
+from consumers.worker_seals import SEAL_PLACE, Gatherer, Mismatch, Place
+from consumers.worker_standstill import Standstill
+from projections.control.shares import Standing
+from tests.support.histories import long_history
+from tests.support.topics_in_memory import KEY, MemoryTopics
+
+OPPORTUNITY = "crm.opportunity.v1"
+TOPICS = ("crm.customer.v1", OPPORTUNITY)
+ROWS = long_history(150, spread=20).rows
+SIZE = 20
+START = {partition: Standing() for partition in range(6)}
+
+
+@pytest.fixture
+def topics() -> MemoryTopics:
+    """The history in seals of 20."""
+    topics = MemoryTopics()
+    topics.publish_all(ROWS, [SIZE])
+    return topics
+
+
+def gather(topics: MemoryTopics, shares: dict[int, Standing] = START) -> Gatherer:
+    """A gatherer that has read everything."""
+    gatherer = Gatherer(TOPICS, shares, KEY.public_key())
+    for place, records in topics.read(gatherer.places()).items():
+        gatherer.feed(place, records)
+    return gatherer
+
+
+def taken(gatherer: Gatherer, most: int = 1) -> list[int]:
+    """The positions of everything that is handed out."""
+    positions = []
+    while (batch := gatherer.take(most)) is not None:
+        positions += [event.position for event in batch.events]
+    return positions
+
+
+def place_with(topics: MemoryTopics, row: StoredRow) -> tuple[Place, int]:
+    """Where a row was published, and its index there."""
+    place = (f"crm.{row.type.split('.')[1]}.v1", partition_of(row.party, 6))
+    records = topics.lanes[place]
+    return place, next(n for n, r in enumerate(records) if r.value == row.event)
+
+
+VICTIM = ROWS[50]  # in the third seal
+
+
+def changed(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    topics.lanes[place][at] = replace(topics.lanes[place][at], value=VICTIM.event.replace(b'"1.0"', b'"1.1"'))
+    return place
+
+
+def moved(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    headers = [("position", (VICTIM.position - 1).to_bytes(8, "big"))]
+    topics.lanes[place][at] = replace(topics.lanes[place][at], headers=headers)
+    return place
+
+
+def removed(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    del topics.lanes[place][at]
+    return place
+
+
+def doubled(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    topics.lanes[place].insert(at, topics.lanes[place][at])
+    return place
+
+
+def swapped_between_partitions(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    record = topics.lanes[place].pop(at)
+    other = (place[0], (place[1] + 1) % 6)
+    lane = topics.lanes[other]
+    number = next((n for n, r in enumerate(lane) if r.headers[0][1] > record.headers[0][1]), len(lane))
+    lane.insert(number, record)
+    return min(place, other, key=lambda p: p[1])
+
+
+def without_position(topics: MemoryTopics) -> Place:
+    place, at = place_with(topics, VICTIM)
+    topics.lanes[place][at] = replace(topics.lanes[place][at], headers=[])
+    return place
+
+
+def strange_at_the_end(topics: MemoryTopics) -> Place:
+    topics.put((OPPORTUNITY, 3), b"k", b"{}", [("position", (1).to_bytes(8, "big"))])
+    return OPPORTUNITY, 3
+
+
+def ahead_of_all(topics: MemoryTopics) -> Place:
+    """A stranger's record with a position far ahead hides what comes behind it."""
+    topics.lanes[OPPORTUNITY, 4].insert(
+        1, replace(topics.lanes[OPPORTUNITY, 4][0], headers=[("position", (10**9).to_bytes(8, "big"))])
+    )
+    return OPPORTUNITY, 4
+
+
+def seal_without(topics: MemoryTopics) -> Place:
+    del topics.lanes[SEAL_PLACE][2]
+    return SEAL_PLACE
+
+
+def seal_changed(topics: MemoryTopics) -> Place:
+    record = topics.lanes[SEAL_PLACE][2]
+    assert record.value is not None
+    topics.lanes[SEAL_PLACE][2] = replace(record, value=record.value.replace(b'"count":20', b'"count":21'))
+    return SEAL_PLACE
+
+
+def seal_by_another_key(topics: MemoryTopics) -> Place:
+    forged = MemoryTopics()
+    for at in range(0, 2 * SIZE, SIZE):
+        forged.publish(ROWS[at : at + SIZE])
+    forged.publish(ROWS[2 * SIZE : 3 * SIZE], Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    topics.lanes[SEAL_PLACE][2] = forged.lanes[SEAL_PLACE][2]
+    return SEAL_PLACE
+
+
+def no_seal(topics: MemoryTopics) -> Place:
+    topics.lanes[SEAL_PLACE][2] = replace(topics.lanes[SEAL_PLACE][2], value=b"{}")
+    return SEAL_PLACE
+
+
+TAMPERING = [
+    changed, moved, removed, doubled, swapped_between_partitions, without_position, strange_at_the_end,
+    ahead_of_all, seal_without, seal_changed, seal_by_another_key, no_seal,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tamper", TAMPERING, ids=lambda f: f.__name__)
+def test_tampering_is_named_by_its_place(
+    topics: MemoryTopics, tamper: Callable[[MemoryTopics], Place]
+) -> None:
+    place = tamper(topics)
+    with pytest.raises(Mismatch) as caught:
+        taken(gather(topics))
+    assert caught.value.place == place
+    assert str(caught.value).startswith(f"{place[0]} partition {place[1]}: ")
+
+
+def test_sound_seals_before_a_bad_one_are_handed_out_first(topics: MemoryTopics) -> None:
+    changed(topics)
+    gatherer = gather(topics)
+    batch = gatherer.take(10_000)
+    assert batch is not None
+    assert [event.position for event in batch.events] == [row.position for row in ROWS[: 2 * SIZE]]
+    with pytest.raises(Mismatch):
+        gatherer.take(10_000)
+
+
+def test_a_seal_is_handed_out_whole_or_not_at_all(topics: MemoryTopics) -> None:
+    gatherer = Gatherer(TOPICS, START, KEY.public_key())
+    feeds = [
+        (place, record) for place, records in topics.read(gatherer.places()).items() for record in records
+    ]
+    last, seen = 0, 0
+    for place, record in sorted(feeds, key=lambda f: (f[1].offset, f[0])):
+        gatherer.feed(place, [record])
+        while (batch := gatherer.take(1)) is not None:
+            seen += len(batch.events)
+            last = batch.moved[0][0].position
+            assert len(batch.moved) == 6
+            assert seen == sum(row.position <= last for row in ROWS)
+    assert last == ROWS[-1].position
+
+
+def test_idle_partitions_move_on_too(topics: MemoryTopics) -> None:
+    """A position means the same everywhere, also where the seal had nothing for a partition."""
+    batch = gather(topics).take(10_000)
+    assert batch is not None
+    assert {standing.position for standing, _ in batch.moved.values()} == {ROWS[-1].position}
+    assert sum(count for _, count in batch.moved.values()) == len(ROWS) == len(batch.events)
+
+
+def test_reading_goes_on_behind_what_was_applied(topics: MemoryTopics) -> None:
+    """The offsets lead to the first record behind the position: nothing is read again, nothing left out."""
+    gatherer = gather(topics)
+    first = gatherer.take(45)
+    assert first is not None
+    shares = {partition: standing for partition, (standing, _) in first.moved.items()}
+    later = Gatherer(TOPICS, shares, KEY.public_key())
+    for place, records in topics.read(later.places()).items():
+        assert later.feed(place, records) == len(records)
+    assert [e.position for e in first.events] + taken(later) == [row.position for row in ROWS]
+
+
+def test_records_that_are_late_are_waited_for_by_name(topics: MemoryTopics) -> None:
+    gatherer = Gatherer(TOPICS, START, KEY.public_key())
+    assert gatherer.waits_for() == []
+    everything = topics.read(gatherer.places())
+    gatherer.feed(SEAL_PLACE, everything.pop(SEAL_PLACE))
+    late = (OPPORTUNITY, 2)
+    for place, records in everything.items():
+        if place != late:
+            gatherer.feed(place, records)
+    while gatherer.take(1) is not None:
+        pass
+    assert gatherer.waits_for() == [late]
+    gatherer.feed(late, everything[late])
+    assert gatherer.waits_for() == []
+
+
+def test_what_does_not_come_is_a_mismatch_only_when_nothing_moves() -> None:
+    place = (OPPORTUNITY, 1)
+    end, asked = 7, []
+
+    def ends(places: object) -> dict[Place, int]:
+        asked.append(places)
+        return {place: end}
+
+    watch = Standstill(30.0)
+    watch.watch([place], [], ends, 0.0)
+    watch.watch([place], [], ends, 2.9)
+    assert asked == [], "late for a moment: the broker is not asked"
+    watch.watch([place], [], ends, 3.0)
+    end = 9
+    watch.watch([place], [], ends, 33.0)
+    watch.watch([place], [place], ends, 50.0)
+    watch.watch([place], [], ends, 60.0)
+    watch.watch([place], [], ends, 63.0)
+    watch.watch([place], [], ends, 92.9)
+    with pytest.raises(Mismatch, match="has stood at offset 9"):
+        watch.watch([place], [], ends, 93.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from uuid import UUID, uuid4
 
@@ -165,9 +165,19 @@ def last_query(urls: Urls) -> tuple[int, str]:
     return pid, query
 
 
-def test_a_follower_heals(urls: Urls, recorder: PostgresApplicationRecorder, follower: Follower) -> None:
+@pytest.mark.parametrize(
+    "act",
+    [Follower.settled, Follower.head, lambda follower: follower.read(0, 2)],
+    ids=["settled", "head", "read"],
+)
+def test_a_follower_heals(
+    urls: Urls,
+    recorder: PostgresApplicationRecorder,
+    follower: Follower,
+    act: Callable[[Follower], object],
+) -> None:
     """Given a follower whose session is ended by the server, when it is asked, then it fails once with the
-    driver's error, and works again after that."""
+    driver's error for that, and works again afterwards."""
     recorder.insert_events([stored_event()])
     assert follower.settled() == 1
     execute(
@@ -176,6 +186,6 @@ def test_a_follower_heals(urls: Urls, recorder: PostgresApplicationRecorder, fol
     )
     recorder.insert_events([stored_event()])
     with pytest.raises(psycopg2.OperationalError):
-        follower.settled()
+        act(follower)
     assert follower.settled() == 2
     assert [row.position for row in follower.read(0, 2)] == [1, 2]

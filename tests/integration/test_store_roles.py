@@ -101,26 +101,23 @@ def test_no_role_may_do_what_is_none_of_its_business(
     assert execute(urls.admin, "SELECT e::text FROM store.event e") == before
 
 
-@pytest.mark.parametrize(
-    ("role", "statement"),
-    [
+def test_roles_may_do_their_work(fresh_database: str) -> None:
+    """Given a migrated store, when each role does what it is for, then it is allowed."""
+    urls = migrated(fresh_database)
+    key = "(gen_random_uuid(), gen_random_uuid(), 'n', '', '{}', now())"
+    for role, statement in (
         ("app", APPEND),
         ("app", "INSERT INTO store.claim VALUES ('s', 'x', gen_random_uuid(), NULL)"),
         ("app", "SELECT last_value FROM store.event_position_seq"),
-        (
-            "app",
-            "INSERT INTO access.api_key VALUES (gen_random_uuid(), gen_random_uuid(), 'n', '', '{}', now())",
-        ),
+        ("app", f"INSERT INTO access.api_key VALUES {key}"),
         ("relay", "SELECT * FROM store.event"),
         ("relay", "INSERT INTO store.seal VALUES (1, 1, 1, 1, '', '', now())"),
-        ("worker", "SELECT * FROM store.event, store.seal, store.setting"),
+        ("relay", "INSERT INTO store.relay (state, heartbeat) VALUES ('leading', now())"),
+        ("worker", "SELECT * FROM store.event, store.seal, store.setting, store.relay"),
         ("worker", "SELECT * FROM keys.person_key"),
         ("worker", "CREATE TEMPORARY TABLE batch (a int)"),
-    ],
-)
-def test_roles_may_do_their_work(fresh_database: str, role: str, statement: str) -> None:
-    """Given a migrated store, when a role does what it is for, then it is allowed."""
-    execute(getattr(migrated(fresh_database), role), statement)
+    ):
+        execute(getattr(urls, role), statement)
 
 
 def test_a_stranger_does_not_get_in(fresh_database: str) -> None:

@@ -94,6 +94,7 @@ class _Run:
     ) -> None:
         """Takes the rows, those first that others name."""
         self._total = self._done + len(people) + len(products) + len(accounts) + len(deals)
+        self._advance(0)
         principals = self._take_levels(
             "principals",
             people,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, assert_never
 from uuid import UUID
 
@@ -114,7 +114,7 @@ class Customer(Aggregate):
 
     kind: CustomerKind
     state: CustomerState
-    name: str | Closed | None
+    name: str | Closed | None = field(repr=False)
     parent_id: UUID | None
     owner_id: UUID | None
     attributes: Mapping[str, str]
@@ -235,12 +235,12 @@ def change(
     if parent_id == state.id:
         raise Invalid("A customer cannot be its own parent. Name another organisation.")
     entries: dict[str, str | None] = dict(lines("attribute", attributes))
-    for field in remove:
-        if field.startswith("attributes."):
-            entries[field.removeprefix("attributes.")] = None
-        elif field != "parent_id":
+    for named in remove:
+        if named.startswith("attributes."):
+            entries[named.removeprefix("attributes.")] = None
+        elif named != "parent_id":
             raise Invalid(
-                f"No field {quoted(field)} of a customer can be removed. Name parent_id or attributes.<name>."
+                f"No named {quoted(named)} of a customer can be removed. Name parent_id or attributes.<name>."
             )
     new_parent = None if "parent_id" in remove else parent_id or state.parent_id
     new_name = optional_line("name", name)

@@ -6,7 +6,7 @@ Its party is its customer's id when that was named at its opening, else its own;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, assert_never
@@ -187,7 +187,7 @@ class Close:
     from_stage: str
     reason: str | None = None
     competitor: str | None = None
-    note: str | Closed | None = None
+    note: str | Closed | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

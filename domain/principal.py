@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, assert_never
 from uuid import UUID
 
@@ -71,7 +71,7 @@ class Principal(Aggregate):
 
     kind: PrincipalKind
     state: PrincipalState
-    name: str | Closed | None
+    name: str | Closed | None = field(repr=False)
     manager_id: UUID | None
     region: str | None
     references: tuple[Reference, ...]

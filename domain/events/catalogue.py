@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import customer, opportunity, principal, product
+from domain import case, contact, customer, interaction, lead, opportunity, principal, product
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import product_registered_1_to_2
 
@@ -44,5 +44,37 @@ CATALOGUE: Final = Registry(
         EventType("crm.opportunity.won", opportunity.Won),
         EventType("crm.opportunity.lost", opportunity.Lost),
         EventType("crm.opportunity.reopened", opportunity.Reopened),
+        EventType("crm.contact.registered", contact.Registered),
+        EventType("crm.contact.profile_changed", contact.ProfileChanged),
+        EventType("crm.contact.point_added", contact.PointAdded),
+        EventType("crm.contact.point_verified", contact.PointVerified),
+        EventType("crm.contact.point_removed", contact.PointRemoved),
+        EventType("crm.contact.consent_given", contact.ConsentGiven),
+        EventType("crm.contact.consent_withdrawn", contact.ConsentWithdrawn),
+        EventType("crm.lead.created", lead.Created),
+        EventType("crm.lead.status_changed", lead.StatusChanged),
+        EventType("crm.lead.disqualified", lead.Disqualified),
+        EventType("crm.lead.reopened", lead.Reopened),
+        EventType("crm.lead.scored", lead.Scored),
+        EventType("crm.lead.owner_assigned", lead.OwnerAssigned),
+        EventType("crm.lead.customer_linked", lead.CustomerLinked),
+        EventType("crm.lead.converted", lead.Converted),
+        EventType("crm.case.opened", case.Opened),
+        EventType("crm.case.assigned", case.Assigned),
+        EventType("crm.case.state_changed", case.StateChanged),
+        EventType("crm.case.priority_changed", case.PriorityChanged),
+        EventType("crm.case.escalated", case.Escalated),
+        EventType("crm.case.details_changed", case.DetailsChanged),
+        EventType("crm.case.responded", case.Responded),
+        EventType("crm.case.resolved", case.Resolved),
+        EventType("crm.case.closed", case.CaseClosed),
+        EventType("crm.case.reopened", case.Reopened),
+        EventType("crm.case.rejected", case.Rejected),
+        EventType("crm.case.duplicated", case.Duplicated),
+        EventType("crm.case.customer_linked", case.CustomerLinked),
+        EventType("crm.interaction.recorded", interaction.Recorded),
+        EventType("crm.interaction.corrected", interaction.Corrected),
+        EventType("crm.interaction.customer_linked", interaction.CustomerLinked),
+        EventType("crm.interaction.linked", interaction.Linked),
     ]
 )

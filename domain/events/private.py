@@ -40,28 +40,36 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class FreeText:
-    """Marks a payload field as free text of a retention `kind`; `participants` names a field of ids."""
+    """Marks a payload field as free text of a retention `kind`; `participants` names a field of ids.
+
+    `kind_of` names a field whose value is added to the kind, so that calls and letters are kept differently.
+    """
 
     kind: str
     participants: str | None = None
+    kind_of: str | None = None
+
+    def kind_in(self, payload: Any) -> str:
+        """The retention kind of this text in `payload`: `interaction-email`."""
+        return self.kind if self.kind_of is None else f"{self.kind}-{getattr(payload, self.kind_of)}"
 
 
 def personal(of: str = SUBJECT) -> Any:
-    """A dataclass field with personal data; absent unless given."""
-    return field(default=None, metadata={METADATA: Personal(of)})
+    """A dataclass field with personal data; absent unless given, and never in a `repr`, thus in no log."""
+    return field(default=None, repr=False, metadata={METADATA: Personal(of)})
 
 
 def free_text(kind: str, participants: str | None = None) -> Any:
-    """A dataclass field with free text; absent unless given."""
-    return field(default=None, metadata={METADATA: FreeText(kind, participants)})
+    """A dataclass field with free text; absent unless given, and never in a `repr`, thus in no log."""
+    return field(default=None, repr=False, metadata={METADATA: FreeText(kind, participants)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateParts:
     """An event's private values in clear: by person, and the free texts with whose keys close them."""
 
-    persons: Mapping[UUID, Mapping[str, Any]]
-    texts: Mapping[str, Any]
+    persons: Mapping[UUID, Mapping[str, Any]] = field(repr=False)
+    texts: Mapping[str, Any] = field(repr=False)
     participants: tuple[UUID, ...]
     kind: str | None
 

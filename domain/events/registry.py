@@ -121,7 +121,7 @@ class Registry:
                 persons.setdefault(owner, {})[name] = value
             else:
                 texts[name] = value
-                kind = mark.kind
+                kind = mark.kind_in(payload)
                 named = getattr(payload, mark.participants) if mark.participants else ()
                 participants = tuple(named) or (event.party,)
         return data, PrivateParts(persons=persons, texts=texts, participants=participants, kind=kind)

@@ -83,3 +83,12 @@ def test_after_an_erasure_only_what_was_that_persons_is_closed(
     encoded = encode(EVENT, REGISTRY, cipher)
     cipher.destroyed.add(destroyed)
     assert decode(encoded, REGISTRY, cipher).payload == dataclasses.replace(MET, **read)  # type: ignore[arg-type]
+
+
+def test_a_private_value_is_in_no_repr() -> None:
+    """Payloads, events and their parts may end in a log or a traceback."""
+    parts = REGISTRY.split(EVENT)[1]
+    for shown in (repr(MET), repr(EVENT), repr(parts)):
+        assert "Ada" not in shown
+        assert "Ben" not in shown
+        assert "They met." not in shown

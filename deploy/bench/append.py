@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
+from commands.store.mapper import StoredCrmEvent
 from deploy.bench.alone import BenchFailed
 from deploy.bench.measure import Measurement, interleaved
-from deploy.bench.writers import WRITERS, Inserter, append_rate
+from deploy.bench.samples import NoSecrets
+from deploy.bench.writers import WRITERS, Append, append_rate
+from domain.events.catalogue import CATALOGUE
+from domain.events.event import SYSTEM
+from domain.money import Money
 
 EVENTS: Final = 16_000
 """Events a round where none are named: two to six seconds each."""
@@ -16,35 +25,82 @@ EVENTS: Final = 16_000
 
 def measure(
     *, app_url: str, reference_url: str, events: int, rounds: int, say: Callable[[str], None]
-) -> Measurement:
-    """`app_url`: the migrated store as rapport_app; `reference_url`: an empty database of its owner."""
+) -> tuple[Measurement, Measurement]:
+    """The recorder, and apart from it whole commands, over the same rounds of the reference.
+
+    `app_url`: the migrated store as rapport_app; `reference_url`: an empty database of its owner.
+    """
     _create_reference(reference_url)
     seeds = iter(range(1, 1_000_000, WRITERS))
-    return interleaved(
+    commands: list[float] = []
+
+    def ours() -> float:
+        rate = append_rate(recorder, app_url, events, next(seeds))
+        commands.append(append_rate(handlers, app_url, events, next(seeds)))
+        return rate
+
+    measured = interleaved(
         "append",
         unit="events/s",
         what=f"single-event appends, {WRITERS} writer processes, one recorder each",
         reference="eventsourcing.postgres 9.5.6 with its defaults on psycopg 3, the same StoredEvents",
-        ours=lambda: append_rate(ours, app_url, events, next(seeds)),
+        ours=ours,
         theirs=lambda: append_rate(library, reference_url, events, next(seeds)),
         rounds=rounds,
         say=say,
     )
+    whole = replace(
+        measured,
+        name="commands",
+        what=f"opportunities opened through the command handlers, {WRITERS} writer processes",
+        reference="the same appends of ready events by the library, which decides and encodes nothing",
+        ours=tuple(commands),
+    )
+    return measured, whole
 
 
-def ours(url: str) -> tuple[Inserter, Callable[[], None]]:
+def recorder(url: str) -> tuple[Append, Callable[[], None]]:
     """Our application recorder, with one connection."""
     from commands.store.pool import Pool
     from commands.store.recorder import PostgresApplicationRecorder
 
     pool = Pool(url, 1)
-    return PostgresApplicationRecorder(pool), pool.close
+    appending = PostgresApplicationRecorder(pool)
+    return lambda event: appending.insert_events([event]), pool.close
 
 
-def library(url: str) -> tuple[Inserter, Callable[[], None]]:
+def library(url: str) -> tuple[Append, Callable[[], None]]:
     """The library's application recorder with its defaults, on the table made before."""
     factory = _factory(url, create="no")
-    return factory.application_recorder(), factory.close
+    appending = factory.application_recorder()
+    return lambda event: appending.insert_events([event]), factory.close
+
+
+def handlers(url: str) -> tuple[Append, Callable[[], None]]:
+    """The command that opens an opportunity; the event given is not used, since it makes its own."""
+    from commands.bus import Commands
+    from commands.context import Context
+    from commands.opportunity import OpenOpportunity
+    from commands.store.application import Crm
+    from commands.store.idempotency import Idempotency
+    from commands.store.mapper import EventMapper
+    from commands.store.pool import Pool
+    from commands.store.recorder import PostgresApplicationRecorder
+    from deploy.settings import load
+    from deploy.wiring import load_pipelines
+
+    pool = Pool(url, 1)
+    crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, NoSecrets()))
+    commands = Commands(crm, Idempotency(pool, bytes(32)), load_pipelines(load()))
+    command = OpenOpportunity(pipeline="sales", amount=Money(amount=Decimal(1054), currency="USD"))
+
+    def execute(_: StoredCrmEvent) -> None:
+        now = datetime.now(UTC)
+        commands.execute(
+            command, Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=now, new_id=uuid4)
+        )
+
+    return execute, pool.close
 
 
 def _create_reference(url: str) -> None:

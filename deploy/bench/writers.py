@@ -1,13 +1,14 @@
-"""Processes that append single events at once, each through a recorder of its own."""
+"""Processes that append single events at once, each over a connection of its own."""
 
 from __future__ import annotations
 
 import multiprocessing
 import queue
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final
 
+from commands.store.mapper import StoredCrmEvent
 from deploy.bench.alone import BenchFailed, leave_ctrl_c_to_the_starter
 from deploy.bench.samples import stored_events
 
@@ -15,18 +16,14 @@ WRITERS: Final = 8
 READY_SECONDS: Final = 120.0
 
 
-class Inserter(Protocol):
-    """The part of a recorder that is measured."""
+Append = Callable[[StoredCrmEvent], object]
+"""Appends one event, in a transaction of its own."""
 
-    def insert_events(self, stored_events: Sequence[Any], **kwargs: Any) -> Sequence[int] | None:
-        """Append events, in one transaction."""
-
-
-MakeRecorder = Callable[[str], tuple[Inserter, Callable[[], None]]]
-"""From a database's URL to a recorder and what closes it: a module's function, so that a process finds it."""
+MakeAppend = Callable[[str], tuple[Append, Callable[[], None]]]
+"""From a database's URL to what appends and what closes it: a module's function, which a process can find."""
 
 
-def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:
+def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
     """Events a second of 8 processes that append `events` in all, one a transaction.
 
     Counted from when the first one begins until the last one is done; making the events, starting and
@@ -57,17 +54,17 @@ def append_rate(make: MakeRecorder, url: str, events: int, seed: int) -> float:
     return each * WRITERS / (done - begun)
 
 
-def _write(make: MakeRecorder, url: str, count: int, seed: int, ready: Any, answers: Any) -> None:
+def _write(make: MakeAppend, url: str, count: int, seed: int, ready: Any, answers: Any) -> None:
     leave_ctrl_c_to_the_starter()
     try:
         events = stored_events(count + 1, seed)
-        recorder, close = make(url)
-        recorder.insert_events([events[0]])  # connects
+        append, close = make(url)
+        append(events[0])  # connects
         ready.wait(READY_SECONDS)
         # The monotonic clock counts from the machine's start: it is the same in all processes.
         begun = time.monotonic()
         for event in events[1:]:
-            recorder.insert_events([event])
+            append(event)
         answers.put((begun, time.monotonic()))
         close()
     except Exception as error:

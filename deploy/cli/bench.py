@@ -66,7 +66,7 @@ def _measured(
 
     store = running.store()
     if What.APPEND in wanted:
-        yield append.measure(
+        yield from append.measure(
             app_url=running.store().app,
             reference_url=running.empty(),
             events=events or append.EVENTS,

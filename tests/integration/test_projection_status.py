@@ -1,0 +1,141 @@
+"""How read models stand is told truly: also where nothing ever ran, nobody works, or the store is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from projections.control.status import Status, positions, projection_status
+from projections.schema import install
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def reading(fresh_database: str) -> Iterator[Connection]:
+    """A connection to an installed read side that nobody has worked on."""
+    install(fresh_database, partitions=6)
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        yield connection
+
+
+def pipeline(connection: Connection, head: int | None = 100, **options: Any) -> Status:
+    """The status of `pipeline`."""
+    with connection:
+        statuses = projection_status(connection, head, **options)
+    assert [s.projection for s in statuses] == ["identity", "pipeline"]
+    return statuses[1]
+
+
+def run(connection: Connection, statement: str) -> None:
+    with connection, connection.cursor() as c:
+        c.execute(statement)
+
+
+def at_work(connection: Connection, position: int, heard: str = "0 seconds") -> None:
+    """All shares at a position, held by a worker that was heard of so long ago."""
+    run(
+        connection,
+        "INSERT INTO control.worker VALUES (gen_random_uuid(), 'pipeline', 1, 'host', 1, now(), "
+        f"now() - interval '{heard}', 12.5);"
+        f"UPDATE control.share SET epoch = 1, position = {position}, received = 5, "
+        f"lease_until = now() + interval '8 seconds' - interval '{heard}', "
+        "worker = (SELECT id FROM control.worker) WHERE projection = 'pipeline'",
+    )
+
+
+def test_one_that_never_started_says_so_and_is_not_at_lag_0(reading: Connection) -> None:
+    status = pipeline(reading, head=0)
+    assert (status.state, status.active, status.heartbeat_age) == ("never_started", True, None)
+    assert status.reason == "No worker has ever run. Start one: `rapport projection run pipeline`."
+
+
+def test_one_that_keeps_up_is_live(reading: Connection) -> None:
+    at_work(reading, 100)
+    status = pipeline(reading)
+    assert (status.state, status.reason, status.lag_events, status.lag_seconds) == ("live", None, 0, 0.0)
+    assert (status.rate, status.workers, status.received, status.position) == (12.5, 1, 30, 100)
+
+
+def test_lag_is_measured_against_the_stores_head_and_its_oldest_event(reading: Connection) -> None:
+    at_work(reading, 70)
+    run(reading, "UPDATE control.share SET position = 60 WHERE partition = 4 AND projection = 'pipeline'")
+    asked = []
+
+    def recorded(position: int) -> datetime:
+        asked.append(position)
+        return NOW - timedelta(seconds=90)
+
+    status = pipeline(reading, recorded_behind=recorded, now=lambda: NOW)
+    assert (status.state, status.position, status.lag_events) == ("catching_up", 60, 40)
+    assert (status.lag_seconds, asked[-1]) == (90.0, 60)
+
+
+def test_a_mark_that_nobody_moves_shows(reading: Connection) -> None:
+    at_work(reading, 70, heard="3 minutes")
+    status = pipeline(reading)
+    assert (status.state, status.workers, status.rate, status.lag_events) == ("no_worker", 0, 0.0, 30)
+    assert status.reason == (
+        "No worker was heard of for 180 seconds. Start one: `rapport projection run pipeline`."
+    )
+
+
+def test_without_the_store_the_lag_is_unknown_and_not_0(reading: Connection) -> None:
+    at_work(reading, 70)
+    status = pipeline(reading, head=None)
+    assert (status.head, status.lag_events, status.lag_seconds, status.position) == (None, None, None, 70)
+
+
+@pytest.mark.parametrize("state", ["seal_mismatch", "waiting_for_broker", "paused"])
+def test_the_worst_state_of_a_share_is_the_projections_with_its_reason(
+    reading: Connection, state: str
+) -> None:
+    at_work(reading, 70)
+    run(
+        reading,
+        f"UPDATE control.share SET state = '{state}', reason = 'crm.opportunity.v1 partition 2: so' "
+        "WHERE partition = 2 AND projection = 'pipeline'",
+    )
+    status = pipeline(reading)
+    assert (status.state, status.reason) == (state, "crm.opportunity.v1 partition 2: so")
+
+
+def test_shares_that_nobody_holds_are_told(reading: Connection) -> None:
+    at_work(reading, 100)
+    run(
+        reading,
+        "UPDATE control.share SET lease_until = now() - interval '1 second' "
+        "WHERE partition < 2 AND projection = 'pipeline'",
+    )
+    status = pipeline(reading)
+    assert (status.state, status.reason) == (
+        "catching_up",
+        "2 of 6 shares wait for a worker to claim them.",
+    )
+
+
+def test_held_events_are_counted(reading: Connection) -> None:
+    at_work(reading, 100)
+    run(
+        reading,
+        "INSERT INTO control.held SELECT 'pipeline', 1, n, gen_random_uuid(), gen_random_uuid(), 'apply', "
+        "'e', '' FROM generate_series(1, 3) n",
+    )
+    assert pipeline(reading).held == 3
+
+
+def test_the_position_for_reading_ones_own_writes_is_the_least_share_of_the_active_version(
+    reading: Connection,
+) -> None:
+    at_work(reading, 70)
+    run(reading, "UPDATE control.share SET position = 9 WHERE partition = 5 AND projection = 'pipeline'")
+    run(reading, "INSERT INTO control.share (projection, version, partition) VALUES ('pipeline', 2, 0)")
+    with reading:
+        assert positions(reading, "pipeline") == 9
+        assert positions(reading, "nothing") == 0

@@ -240,7 +240,7 @@ def change(
             entries[named.removeprefix("attributes.")] = None
         elif named != "parent_id":
             raise Invalid(
-                f"No named {quoted(named)} of a customer can be removed. Name parent_id or attributes.<name>."
+                f"No field {quoted(named)} of a customer can be removed. Name parent_id or attributes.<name>."
             )
     new_parent = None if "parent_id" in remove else parent_id or state.parent_id
     new_name = optional_line("name", name)

@@ -59,9 +59,9 @@ def personal(of: str = SUBJECT) -> Any:
     return field(default=None, repr=False, metadata={METADATA: Personal(of)})
 
 
-def free_text(kind: str, participants: str | None = None) -> Any:
+def free_text(kind: str, participants: str | None = None, kind_of: str | None = None) -> Any:
     """A dataclass field with free text; absent unless given, and never in a `repr`, thus in no log."""
-    return field(default=None, repr=False, metadata={METADATA: FreeText(kind, participants)})
+    return field(default=None, repr=False, metadata={METADATA: FreeText(kind, participants, kind_of)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

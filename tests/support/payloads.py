@@ -96,6 +96,7 @@ def _any(annotation: Any) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         UUID: st.uuids(),
         date: st.dates(),
+        datetime: MOMENTS,
         Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     }
     return simple[annotation]
@@ -119,6 +120,7 @@ def _fixed(annotation: Any, name: str) -> Any:
         bool: True,
         UUID: UUID("1b4e28ba-2fa1-11d2-883f-0016d3cca427"),
         date: date(2026, 6, 30),
+        datetime: datetime(2026, 6, 30, 12, 15, tzinfo=UTC),
         Decimal: Decimal("1054.50") if name == "amount" else Decimal("1.25"),
     }
     return simple[annotation]

@@ -31,7 +31,7 @@ class TableStore:
     def __init__(self, projection: Projection, table: Table) -> None:
         self.table = table
         self._incoming = sql.Identifier("pg_temp", f"incoming_{projection.schema}_{table.name}")
-        self._line = line_of(table.columns)
+        self._lines = line_of(table.columns)
         names = list(table.columns)
         target = sql.Identifier(projection.schema, table.name)
         key = sql.Identifier(table.key)
@@ -96,12 +96,15 @@ class TableStore:
         rows = (dict(zip(names, values, strict=True)) for values in c.fetchall())
         return {row[key]: row for row in rows}
 
-    def write(self, c: Cursor, rows: Iterable[Row], *, again: bool = False) -> None:
-        """Upserts the rows; where the table has a history, gives it each of them and upserts the newest.
+    def lines(self, rows: Iterable[Row]) -> bytes:
+        """Rows as `write` takes them; what several calls give may be put together."""
+        return self._lines(rows)
+
+    def write(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
+        """Upserts rows; where the table has a history, gives it each of them and upserts the newest.
 
         `again` for a further call in the same transaction.
         """
-        lines = self._line(rows)
         if not lines:
             return
         if again:

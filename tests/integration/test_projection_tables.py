@@ -53,7 +53,7 @@ def test_every_text_arrives_as_it_was(reading: Connection) -> None:
     rows = [row(n, competitor=text, lost_reason=None) for n, text in enumerate(NASTY)]
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, rows)
+        store.write(c, store.lines(rows))
         found = store.load(c, [r["id"] for r in rows])
     assert [found[r["id"]] for r in rows] == rows
 
@@ -67,7 +67,7 @@ def test_every_kind_of_value_arrives_as_it_was(reading: Connection) -> None:
     )  # fmt: skip
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, [given])
+        store.write(c, store.lines([given]))
         assert store.load(c, [given["id"], str(UUID(int=5))]) == {given["id"]: given}
 
 
@@ -75,8 +75,8 @@ def test_the_newest_of_several_versions_stays_and_the_history_has_all(reading: C
     store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, [row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")])
-        store.write(c, [row(1, 4, stage="d")], again=True)
+        store.write(c, store.lines([row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")]))
+        store.write(c, store.lines([row(1, 4, stage="d")]), again=True)
         assert store.load(c, [str(UUID(int=1))])[str(UUID(int=1))]["stage"] == "d"
         c.execute(
             "SELECT count(*), max(version) FROM pipeline_v1.opportunity_version WHERE id = %s",

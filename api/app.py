@@ -23,6 +23,7 @@ from api.pages import PageTokens
 from api.problems import Problem, domain_response
 from api.query import DeclaredParameters
 from api.routes import (
+    customer_records,
     customers,
     health,
     opportunities,
@@ -81,6 +82,7 @@ def create_app(services: Services) -> FastAPI:
         opportunity_moves,
         pipelines,
         customers,
+        customer_records,
         principals,
         products,
         projections,

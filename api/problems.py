@@ -44,7 +44,6 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
     errors.AlreadyClaimed: Kind(409, "External id taken", ("id",)),
     errors.ChangedSinceImport: Kind(409, "Changed since import", ("id",)),
-    errors.ChangedSinceImport: Kind(409, "Changed since the import"),
     errors.KeyReused: Kind(422, "Idempotency-Key reused"),
     errors.RequestInProgress: Kind(409, "Request in progress", retry_after=2),
     errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),
@@ -93,7 +92,11 @@ class Problem(HTTPException):
 
     def response(self, correlation: str | None = None) -> Response:
         """The answer that tells it."""
-        return _respond(API[self.code], self.code, self.detail, self.members, self.headers or {}, correlation)
+        return _respond(API[self.code], self.body(correlation), self.headers or {})
+
+    def body(self, correlation: str | None = None) -> dict[str, Any]:
+        """The members of the answer."""
+        return _body(API[self.code], self.code, self.detail, self.members, correlation)
 
 
 def kind_of(error: errors.DomainError) -> Kind:
@@ -103,19 +106,24 @@ def kind_of(error: errors.DomainError) -> Kind:
 
 def domain_response(error: errors.DomainError, correlation: str | None = None) -> Response:
     """The answer to a refused command or an unknown record."""
+    return _respond(kind_of(error), domain_body(error, correlation), {})
+
+
+def domain_body(error: errors.DomainError, correlation: str | None = None) -> dict[str, Any]:
+    """The members of that answer; as JSON they are written by `encoded`."""
     kind = kind_of(error)
     members = {name: getattr(error, name) for name in kind.members}
-    return _respond(kind, error.code, str(error), members, {}, correlation)
+    return _body(kind, error.code, str(error), members, correlation)
 
 
-def _respond(
-    kind: Kind,
-    code: str,
-    detail: str,
-    members: Mapping[str, object],
-    headers: Mapping[str, str],
-    correlation: str | None,
-) -> Response:
+def encoded(content: object) -> bytes:
+    """JSON, with whatever a problem's members hold."""
+    return orjson.dumps(content, default=_plain, option=orjson.OPT_UTC_Z)
+
+
+def _body(
+    kind: Kind, code: str, detail: str, members: Mapping[str, object], correlation: str | None
+) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": TYPE.format(code=code),
         "title": kind.title,
@@ -125,16 +133,14 @@ def _respond(
     }
     if correlation is not None:
         body["correlation_id"] = correlation
-    body |= members
+    return body | dict(members)
+
+
+def _respond(kind: Kind, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     sent = dict(headers)
     if kind.retry_after is not None:
         sent.setdefault("Retry-After", str(kind.retry_after))
-    return Response(
-        orjson.dumps(body, default=_plain, option=orjson.OPT_UTC_Z),
-        status_code=kind.status,
-        media_type=MEDIA_TYPE,
-        headers=sent,
-    )
+    return Response(encoded(body), status_code=kind.status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def _plain(value: object) -> object:

@@ -15,6 +15,7 @@ from api.context import correlation_of
 from api.problems import Problem
 from api.services import Services
 from api.validation import Body
+from commands.bus import Outcome
 from commands.context import Context
 
 _ETAG: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
@@ -107,31 +108,53 @@ def send(
 
     A replayed answer is the first one, with `Idempotent-Replayed: true` beside it. Raises domain errors.
     """
+    outcome = execute(request, command, body, key=key, precondition=precondition)
+    return Recorded(**answered(response, outcome))
+
+
+def execute(
+    request: Request,
+    command: Any,
+    body: Body | None,
+    *,
+    key: str | None,
+    precondition: Precondition | None = None,
+) -> Outcome:
+    """Executes a command for the caller. Raises domain errors."""
     services: Services = request.app.state.services
-    context = Context(
+    return services.commands.execute(
+        command,
+        context_of(request),
+        expected_version=precondition.version if precondition else None,
+        key=key,
+        request=_canonical(request, precondition, body),
+    )
+
+
+def context_of(request: Request) -> Context:
+    """Who sends commands by this request, in which correlation, and when."""
+    services: Services = request.app.state.services
+    return Context(
         actor=request.state.actor,
         correlation=correlation_of(request.scope),
         cause=None,
         now=services.clock(),
         new_id=services.new_id,
     )
-    outcome = services.commands.execute(
-        command,
-        context,
-        expected_version=precondition.version if precondition else None,
-        key=key,
-        request=_canonical(request, precondition, body),
-    )
+
+
+def answered(response: Response, outcome: Outcome) -> dict[str, Any]:
+    """Fills the answer's headers; the members that every command's answer has."""
     response.headers["ETag"] = f'"{outcome.version}"'
     response.headers["Consistency-Token"] = str(outcome.position)
     if outcome.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    return Recorded(
-        id=outcome.id,
-        version=outcome.version,
-        ids=list(outcome.ids),
-        consistency_token=str(outcome.position),
-    )
+    return {
+        "id": outcome.id,
+        "version": outcome.version,
+        "ids": list(outcome.ids),
+        "consistency_token": str(outcome.position),
+    }
 
 
 def _canonical(request: Request, precondition: Precondition | None, body: Body | None) -> bytes:

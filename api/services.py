@@ -12,6 +12,7 @@ from uuid import UUID
 from commands.access import ApiKeys
 from commands.bus import Commands
 from commands.store.application import Crm
+from commands.store.claims import ClaimTable
 from commands.store.pool import Pool
 from domain.pipelines import Pipelines
 
@@ -50,6 +51,7 @@ class Services:
 
     commands: Commands
     crm: Crm
+    claims: ClaimTable
     read_pool: Pool
     api_keys: ApiKeys
     pipelines: Pipelines

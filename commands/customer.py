@@ -61,6 +61,7 @@ class ChangeCustomer(CustomerCommand):
 
     name: str | None = field(default=None, repr=False)
     parent_id: UUID | None = None
+    owner_id: UUID | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
@@ -123,7 +124,11 @@ def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
     )
     if command.parent_id != state.parent_id:
         require_parent(world, command.parent_id, of=state.id)
-    return change((state, changed), at=command.at)
+    assigned: tuple[customer.CustomerEvent, ...] = ()
+    if command.owner_id is not None and command.owner_id != state.owner_id:
+        require_principal(world, command.owner_id)
+        assigned = customer.assign_owner(state, owner_id=command.owner_id)
+    return change((state, (*changed, *assigned)), at=command.at)
 
 
 def _assign_owner(command: AssignCustomerOwner, world: World, _: Context) -> Decision:

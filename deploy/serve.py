@@ -66,6 +66,9 @@ def serve(app: FastAPI, taken: socket.socket, draining: threading.Event, seconds
         log_config=None,
         access_log=False,
         server_header=False,
+        # Else any client on this machine could name its own address in X-Forwarded-For, and with it whom the
+        # bound on refused requests counts against.
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
         timeout_keep_alive=30,
         lifespan="on",

@@ -180,6 +180,7 @@ class Wiring:
         return Services(
             commands=self.commands,
             crm=self.crm,
+            claims=self.claims,
             read_pool=self.read_pool,
             api_keys=self.api_keys,
             pipelines=self.pipelines,

@@ -1,4 +1,4 @@
-"""Customers: registering one, changing it, merging two."""
+"""Customers: registering one, making it so by its external id, changing it, merging two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from api.changing import Change
 from api.shapes import Moment, ReferenceIn, reference
 from api.validation import Body, Word
 from commands import customer as commands
-from domain.customer import CustomerKind
+from domain.customer import Customer, CustomerKind
+from domain.values import Reference
 
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
 Words = Annotated[tuple[Word, ...], Field(max_length=100)]
@@ -43,11 +44,51 @@ class Register(Body):
         )
 
 
+class Upsert(Body):
+    """A customer as it is to be. What is left out stays as it is; `tags` and `attributes` that are named are
+    all of them."""
+
+    kind: CustomerKind
+    name: Word = Field(examples=["Acme Corporation"])
+    parent_id: UUID | None = None
+    owner_id: UUID | None = None
+    attributes: Attributes | None = Field(default=None, examples=[{"sector": "retail"}])
+    tags: Words | None = Field(default=None, examples=[["key account"]])
+
+    def registering(self, reference: Reference) -> commands.RegisterCustomer:
+        """The command where there is no such customer."""
+        return commands.RegisterCustomer(
+            kind=self.kind,
+            name=self.name,
+            parent_id=self.parent_id,
+            owner_id=self.owner_id,
+            attributes=self.attributes or {},
+            tags=self.tags or (),
+            reference=reference,
+        )
+
+    def changing(self, customer: Customer) -> commands.ChangeCustomer:
+        """The command that makes `customer` so."""
+        kept = customer.tags if self.tags is None else set(self.tags)
+        named = customer.attributes if self.attributes is None else self.attributes
+        return commands.ChangeCustomer(
+            customer_id=customer.id,
+            name=self.name,
+            parent_id=self.parent_id,
+            owner_id=self.owner_id,
+            attributes=named,
+            add_tags=self.tags or (),
+            remove_tags=tuple(sorted(customer.tags - kept)),
+            remove=tuple(f"attributes.{name}" for name in customer.attributes if name not in named),
+        )
+
+
 class ChangeProfile(Change):
     """Changes what is named and leaves the rest. `remove` names `parent_id` or `attributes.<name>`."""
 
     name: Word | None = None
     parent_id: UUID | None = None
+    owner_id: UUID | None = None
     attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "software"}])
     add_tags: Words = ()
     remove_tags: Words = ()
@@ -58,6 +99,7 @@ class ChangeProfile(Change):
             customer_id=id,
             name=self.name,
             parent_id=self.parent_id,
+            owner_id=self.owner_id,
             attributes=self.attributes,
             add_tags=self.add_tags,
             remove_tags=self.remove_tags,

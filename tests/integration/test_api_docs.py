@@ -61,7 +61,7 @@ def test_every_command_documents_key_precondition_and_body(document: Document) -
             continue
         headers = {p["name"]: p for p in operation["parameters"] if p["in"] == "header"}
         assert "idempotency-key" in headers, name
-        assert ("if-match" in headers) == (":" in name), name
+        assert ("if-match" in headers) == ("}:" in name), name
         assert operation["requestBody"]["content"]["application/json"]["schema"], name
 
 

@@ -23,6 +23,7 @@ from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.store.application import Crm
+from commands.store.claims import ClaimTable
 from commands.store.follower import Follower
 from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
@@ -133,6 +134,7 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
         members: dict[str, Any] = {
             "commands": Commands(crm, Idempotency(store, KEY), pipelines()),
             "crm": crm,
+            "claims": ClaimTable(store),
             "read_pool": read,
             "api_keys": ApiKeys(store),
             "pipelines": pipelines(),

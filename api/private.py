@@ -1,0 +1,30 @@
+"""Private values in answers: in clear while they can be opened, else absent with the reason beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+from domain.events.private import Closed
+
+Value = str | Closed | None
+
+
+class WithPrivate(BaseModel):
+    """What holds private values: `closed` says which of them cannot be read, and why."""
+
+    closed: dict[str, str] = Field(
+        description="Private fields that cannot be read: `erased`, or `absent` while their key is missing.",
+        examples=[{}],
+    )
+
+
+def clear(value: Value) -> str | None:
+    """The value, None where it is closed."""
+    return None if isinstance(value, Closed) else value
+
+
+def closed(values: Mapping[str, Value]) -> dict[str, str]:
+    """Those that are closed, with the reason."""
+    return {name: value.reason for name, value in values.items() if isinstance(value, Closed)}

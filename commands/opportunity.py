@@ -204,8 +204,8 @@ def _reopen(command: ReopenOpportunity, world: World, _: Context) -> Decision:
 
 
 def _change_amount(command: ChangeAmount, world: World, _: Context) -> Decision:
-    state = _load(command, world)
-    return change((state, moves.change_amount(state, amount=command.amount)), at=command.at)
+    state, pipeline = _load_both(command, world)
+    return change((state, moves.change_amount(state, pipeline, amount=command.amount)), at=command.at)
 
 
 def _link_customer(command: LinkCustomer, world: World, _: Context) -> Decision:

@@ -8,6 +8,7 @@ move back, is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Final, get_args
@@ -99,7 +100,7 @@ def open_opportunity(
             customer_id=customer_id,
             owner_id=owner_id,
             product_id=product_id,
-            amount=optional("amount", amount),
+            amount=_amount(pipeline, amount),
             expected_close=expected_close,
             forecast_category=_category(forecast_category),
             imported=imported,
@@ -137,7 +138,7 @@ def win(state: Opportunity, pipeline: Pipeline, *, amount: Money | None) -> Even
         Won(
             from_stage=state.stage,
             to_stage=pipeline.won.id,
-            amount=optional("amount", amount),
+            amount=_amount(pipeline, amount),
             skipped=pipeline.between(state.stage, None),
         ),
     )
@@ -168,7 +169,7 @@ def lose(
             reason=reason,
             competitor=optional_line("competitor", competitor),
             note=None if note is None else checked_note("note", note),
-            amount=optional("amount", amount),
+            amount=_amount(pipeline, amount),
             skipped=pipeline.between(state.stage, None),
         ),
     )
@@ -188,10 +189,10 @@ def reopen(state: Opportunity, pipeline: Pipeline) -> Events:
     )
 
 
-def change_amount(state: Opportunity, *, amount: Money) -> Events:
+def change_amount(state: Opportunity, pipeline: Pipeline, *, amount: Money) -> Events:
     """Changes the amount."""
     check(LIFECYCLE, state.outcome, AMOUNT)
-    new = checked("amount", amount)
+    new = _in_sums(pipeline, checked("amount", amount))
     return () if new == state.amount else (AmountChanged(old=state.amount, new=new),)
 
 
@@ -259,6 +260,28 @@ def override_probability(state: Opportunity, *, probability: int) -> Events:
     if probability == state.probability:
         return ()
     return (ProbabilityOverridden(stage=state.stage, old=state.probability, new=probability),)
+
+
+def _amount(pipeline: Pipeline, amount: Money | None) -> Money | None:
+    checked_amount = optional("amount", amount)
+    return None if checked_amount is None else _in_sums(pipeline, checked_amount)
+
+
+def _in_sums(pipeline: Pipeline, amount: Money) -> Money:
+    """`amount`, fit to be summed: without the rate of that time a sum would add euros to dollars."""
+    if amount.currency == pipeline.currency:
+        if amount.rate not in (None, 1):
+            raise Invalid(
+                f"The amount is in {amount.currency}, as are the sums of the pipeline {pipeline.id}, and has "
+                f"the rate {amount.rate}. Leave the rate out."
+            )
+        return replace(amount, rate=None)
+    if amount.rate is None:
+        raise Invalid(
+            f"The amount is in {amount.currency}, and the sums of the pipeline {pipeline.id} are in "
+            f"{pipeline.currency}. Give the rate that leads from {amount.currency} to {pipeline.currency}."
+        )
+    return amount
 
 
 def _category(category: ForecastCategory) -> ForecastCategory:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from domain.errors import Invalid
+from domain.money import CURRENCIES
 from domain.text import quoted
 
 StageKind = Literal["open", "won", "lost"]
@@ -33,12 +34,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Stages in their order, and the reasons a loss may have."""
+    """Stages in their order, the reasons a loss may have, and the currency its sums are in."""
 
     id: str
     name: str
     stages: tuple[Stage, ...]
     lost_reasons: tuple[str, ...]
+    currency: str
 
     @property
     def open_stages(self) -> tuple[Stage, ...]:
@@ -113,7 +115,7 @@ class Pipelines(Mapping[str, Pipeline]):
 
 
 def parse(document: Mapping[str, Any]) -> Pipelines:
-    """The pipelines of a parsed TOML document: `{id: {name, lost_reasons, stages: [{id, name, ...}]}}`.
+    """The pipelines of a parsed TOML document: `{id: {name, currency, lost_reasons, stages: [{id, ...}]}}`.
 
     Raises `Invalid` with a sentence that names the pipeline and what is wrong with it.
     """
@@ -136,7 +138,11 @@ def _pipeline(id: str, table: Any) -> Pipeline:
     counts = {kind: sum(stage.kind == kind for stage in stages) for kind in KINDS}
     if not counts["open"] or counts["won"] != 1 or counts["lost"] != 1:
         raise Invalid(f"{where} needs at least one open stage, one of the kind won and one of the kind lost.")
-    return Pipeline(id=id, name=_text(where, table, "name"), stages=stages, lost_reasons=reasons)
+    currency = _text(where, table, "currency")
+    if currency not in CURRENCIES:
+        raise Invalid(f"{where} names the currency {currency!r}. Use an ISO 4217 code such as USD.")
+    name = _text(where, table, "name")
+    return Pipeline(id=id, name=name, stages=stages, lost_reasons=reasons, currency=currency)
 
 
 def _stage(where: str, entry: Any) -> Stage:

@@ -54,8 +54,18 @@ def pipelines() -> Pipelines:
     ]
     return parse(
         {
-            "sales": {"name": "Sales", "lost_reasons": ["price", "other"], "stages": [*opened, *closed]},
-            "small": {"name": "Small", "lost_reasons": ["price"], "stages": [*opened[:3], *closed]},
+            "sales": {
+                "name": "Sales",
+                "currency": "USD",
+                "lost_reasons": ["price", "other"],
+                "stages": [*opened, *closed],
+            },
+            "small": {
+                "name": "Small",
+                "currency": "USD",
+                "lost_reasons": ["price"],
+                "stages": [*opened[:3], *closed],
+            },
         }
     )
 

@@ -56,6 +56,11 @@ class Party:
     into: UUID | None = None
 
 
+def summable(amount: Money | None) -> bool:
+    """Whether an opportunity may have it: none, or dollars as its pipeline; euros would need a rate."""
+    return amount is None or (amount.amount >= 0 and amount.currency == "USD")
+
+
 class CrmMachine(RuleBasedStateMachine):
     """Rules that send commands. `judge` hears of each whether the model allows it and whether it was done."""
 
@@ -211,7 +216,7 @@ class OpportunityMachine(CrmMachine):
         stages = OPEN.get(pipeline, {})
         allowed = pipeline in OPEN and (stage is None or stage in stages)
         allowed = allowed and (customer is None or self.parties[customer].into is None)
-        allowed = allowed and (amount is None or amount.amount >= 0)
+        allowed = allowed and summable(amount)
         id = self.act(
             o.OpenOpportunity(pipeline=pipeline, stage=stage, customer_id=customer, amount=amount), allowed
         )
@@ -236,7 +241,7 @@ class OpportunityMachine(CrmMachine):
     @rule(id=opportunities, amount=st.none() | MONEY)
     def win(self, id: UUID, amount: Money | None) -> None:
         deal = self.deals[id]
-        allowed = deal.outcome == "open" and (amount is None or amount.amount >= 0)
+        allowed = deal.outcome == "open" and summable(amount)
         if self.act(o.WinOpportunity(opportunity_id=id, amount=amount), allowed):
             self._close(deal, "won", 100)
 
@@ -273,7 +278,7 @@ class OpportunityMachine(CrmMachine):
 
     @rule(id=opportunities, amount=MONEY)
     def change_amount(self, id: UUID, amount: Money) -> None:
-        allowed = self.deals[id].outcome == "open" and amount.amount >= 0
+        allowed = self.deals[id].outcome == "open" and summable(amount)
         self.act(o.ChangeAmount(opportunity_id=id, amount=amount), allowed)
 
     @rule(id=opportunities, category=st.sampled_from(["commit", "omitted", "certain"]))

@@ -214,6 +214,7 @@ PIPELINES = parse(
     {
         "sales": {
             "name": "Sales",
+            "currency": "USD",
             "lost_reasons": ["price", "no-decision", "other"],
             "stages": [
                 {"id": "prospecting", "name": "Prospecting", "probability": 10, "kind": "open"},
@@ -226,6 +227,7 @@ PIPELINES = parse(
         },
         "renewal": {
             "name": "Renewal",
+            "currency": "USD",
             "lost_reasons": ["churn"],
             "stages": [
                 {"id": "due", "name": "Due", "probability": 70, "kind": "open"},

@@ -286,6 +286,11 @@ def test_line_items_are_refused_with_what_to_do(items: tuple[LineItem, ...], sen
         ({"stage": "lost"}, "The stage lost of the pipeline sales is for lost opportunities."),
         ({"amount": usd("NaN")}, "The amount NaN is not a number."),
         ({"amount": Money(amount=Decimal(1), currency="usd")}, "ISO 4217 has no currency 'usd'."),
+        (
+            {"amount": Money(amount=Decimal(1), currency="EUR")},
+            "The amount is in EUR, and the sums of the pipeline sales are in USD. Give the rate",
+        ),
+        ({"amount": Money(amount=Decimal(1), currency="USD", rate=Decimal(2))}, "Leave the rate out."),
         ({"original": {"product": ""}}, "The spelling 'product' is empty."),
         ({"reference": Reference(source="maven", external_id=" ")}, "The external id is empty."),
     ],

@@ -17,6 +17,7 @@ from tests.support.memory import PIPELINES
 GOOD: dict[str, Any] = {
     "sales": {
         "name": "Sales",
+        "currency": "USD",
         "lost_reasons": ["price", "other"],
         "stages": [
             {"id": "first", "name": "First", "probability": 10, "kind": "open"},
@@ -39,6 +40,8 @@ def stage(document: dict[str, Any], number: int = 0) -> dict[str, Any]:
         (lambda d: d.update(sales=1), "The pipeline sales is no table."),
         (lambda d: d["sales"].pop("name"), "The pipeline sales lacks a name."),
         (lambda d: d["sales"].pop("stages"), "The pipeline sales lacks stages."),
+        (lambda d: d["sales"].pop("currency"), "lacks a currency"),
+        (lambda d: d["sales"].update(currency="Euro"), "names the currency 'Euro'"),
         (lambda d: d["sales"].update(lost_reasons=[]), "needs lost_reasons"),
         (lambda d: d["sales"].update(lost_reasons=["Too dear"]), "each a slug"),
         (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from deploy import logs
 from deploy.cli.output import say
 from deploy.settings import load
+
+INTERRUPTED: Final = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +29,13 @@ def up(
     given = {} if workers is None else {"workers": workers}
     settings = load(use_env_file=False, **given)
     logs.configure("WARNING")
-    with Stack(settings, say) as stack:
-        for line in stack.welcome():
-            say(line)
-        stack.wait()
-        say("Stopping")
+    try:
+        with Stack(settings, say) as stack:
+            for line in stack.welcome():
+                say(line)
+            stack.wait()
+            say("Stopping")
+    except KeyboardInterrupt:
+        say("Interrupted while it started: everything is stopped.")
+        raise typer.Exit(INTERRUPTED) from None
     say("Stopped: nothing of it runs any more.")

@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from deploy.local.errors import LocalServiceError
-from deploy.local.process import NOT_STARTED, GuardedProcess
+from deploy.local.process import NOT_STARTED, GuardedProcess, tail
 
 FIRST_DELAY = 0.2  # seconds before the first new start
 LONGEST_DELAY = 30.0
 HEALTHY = 30.0  # who lived so many seconds starts again without a longer delay
 LOOK = 0.1
+ERROR = "error: "  # begins the sentence that a command of ours leaves with
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -91,8 +92,12 @@ class ChildService:
 
     @property
     def ended(self) -> str:
-        """How it ended: "signal 9" or "exit code 1"."""
-        return self._process.ended if self._process is not None else NOT_STARTED
+        """How it ended: "signal 9" or "exit code 1", with the sentence that its log ends with, if it does."""
+        if self._process is None:
+            return NOT_STARTED
+        last = tail(self._log, 1) if (self._process.returncode or 0) > 0 else ""
+        reason = f": {last.removeprefix(ERROR)}" if last.startswith(ERROR) else ""
+        return f"{self._process.ended}{reason}"
 
     @property
     def log(self) -> Path:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.kafka import LocalKafka
+from tests.support.commanding import shared_passwords
+from tests.support.kafka import delete_topics
 from tests.support.upping import Up, none_left, rapport, told, visible_after_a_command
 
 pytestmark = pytest.mark.timeout(240)
@@ -118,3 +120,36 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
     again.process.wait(10)
     again.close()
     none_left([p for p in running if p.pid != again.process.pid], 40)
+
+
+def test_services_that_are_set_are_used_and_none_is_started(
+    fresh_database: str, clean_topics: str, services_folder: Path
+) -> None:
+    """Given addresses of one's own, then `up` is relay, workers and API alone, and tells why a child ends."""
+    home = services_folder / "up-beside"
+    shared_passwords(home)
+    up = Up(home, RAPPORT_ADMIN_URL=fresh_database, RAPPORT_KAFKA_BOOTSTRAP=clean_topics)
+    try:
+        up.wait_line("Everything runs", 60)
+        visible_after_a_command(up)
+        assert not (home / "postgres" / "data").exists()
+        assert not (home / "kafka" / "data").exists()
+
+        # The topics are gone: going on would leave them with holes. It says so, and not only in a log.
+        delete_topics(clean_topics)
+        said = len(up.lines)
+        os.kill(up.pid_of("relay", "run"), signal.SIGKILL)
+        line = up.wait_line("relay died (exit code 1: The relay stopped", 60, after=said)
+        assert "The topics are behind" in line
+    finally:
+        assert up.stop() == 0
+
+
+def test_ctrl_c_while_it_starts_leaves_no_process(services_folder: Path) -> None:
+    up = Up(services_folder / "up-interrupted")
+    up.wait_line("PostgreSQL starts", 30)
+    running = up.processes()
+
+    assert up.stop() == 130
+    none_left(running, 10)
+    assert up.lines[-1] == "Interrupted while it started: everything is stopped."

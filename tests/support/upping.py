@@ -49,13 +49,13 @@ def told(home: Path, *words: str, **more: str) -> tuple[int, dict[str, Any]]:
 class Up:
     """A running `rapport up`."""
 
-    def __init__(self, home: Path, port: int | None = None) -> None:
+    def __init__(self, home: Path, port: int | None = None, **more: str) -> None:
         self.home = home
         self.port = port or free_port()
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [*RAPPORT, "up"],
-            env=environment(home, RAPPORT_API_PORT=str(self.port)),
+            env=environment(home, RAPPORT_API_PORT=str(self.port), **more),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -1,4 +1,5 @@
-"""Routes of commands that change one record: a verb after a colon, made from a table of bodies."""
+"""Routes of commands, made from a table of bodies: one that makes a record, and changes of one record, a verb
+after a colon."""
 
 from __future__ import annotations
 
@@ -7,13 +8,25 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Body as SentBody
 from pydantic import Field
 
+from api.auth import requires
+from api.query import declared_only
 from api.sending import IdempotencyKey, IfMatch, Recorded, send
 from api.shapes import Moment
 from api.validation import Body
+
+
+class Creation(Body):
+    """The body of a new record; each kind knows the command it becomes."""
+
+    at: Moment | None = Field(default=None, description="When it happened in the business; now, if left out.")
+
+    @abstractmethod
+    def command(self) -> Any:
+        """The command that makes the record."""
 
 
 class Change(Body):
@@ -46,6 +59,55 @@ def add_changes(router: APIRouter, collection: str, verbs: Sequence[Verb]) -> No
             description=body.__doc__,
             operation_id=f"{collection}_{verb}",
         )
+
+
+def command_router(
+    collection: str,
+    *,
+    create: tuple[type[Creation], str] | None,
+    verbs: Sequence[Verb],
+    scope: str = "crm:write",
+    located: bool = True,
+) -> APIRouter:
+    """`POST /v1/<collection>` for the body of `create`, with its summary, and a route for each verb.
+
+    `located`: a record can be read at `/v1/<collection>/{id}`."""
+    router = APIRouter(
+        prefix="/v1",
+        tags=[collection],
+        dependencies=[requires(scope), Depends(declared_only)],
+    )
+    if create is not None:
+        body, summary = create
+        router.add_api_route(
+            f"/{collection}",
+            _creating(body, collection if located else None),
+            methods=["POST"],
+            status_code=201,
+            name="create",
+            summary=summary,
+            description=f"{body.__doc__}\n\n{_ONCE}",
+            operation_id=f"{collection}_create",
+        )
+    add_changes(router, collection, verbs)
+    return router
+
+
+_ONCE = (
+    "With a `reference`, a second one of the same external id is refused (409) and names the record that "
+    "there is."
+)
+
+
+def _creating(body_type: type[Creation], collection: str | None) -> Callable[..., Recorded]:
+    def create(request: Request, response: Response, body: Creation, key: IdempotencyKey) -> Recorded:
+        recorded = send(request, response, body.command(), body, key=key)
+        if collection is not None:
+            response.headers["Location"] = f"/v1/{collection}/{recorded.id}"
+        return recorded
+
+    create.__annotations__["body"] = body_type  # what the framework validates and documents
+    return create
 
 
 def _endpoint(body_type: type[Change]) -> Callable[..., Recorded]:

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, Field
-
 from domain.events.private import Closed
 
 Value = str | Closed | None
-
-
-class WithPrivate(BaseModel):
-    """What holds private values: `closed` says which of them cannot be read, and why."""
-
-    closed: dict[str, str] = Field(
-        description="Private fields that cannot be read: `erased`, or `absent` while their key is missing.",
-        examples=[{}],
-    )
 
 
 def clear(value: Value) -> str | None:

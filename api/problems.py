@@ -44,6 +44,7 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
     errors.AlreadyClaimed: Kind(409, "External id taken", ("id",)),
     errors.ChangedSinceImport: Kind(409, "Changed since import", ("id",)),
+    errors.AlreadyRecorded: Kind(409, "Recorded before", ("id",)),
     errors.KeyReused: Kind(422, "Idempotency-Key reused"),
     errors.RequestInProgress: Kind(409, "Request in progress", retry_after=2),
     errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
@@ -108,11 +107,6 @@ class ReferenceOut(BaseModel):
 
     source: str = Field(examples=["erp"])
     external_id: str = Field(examples=["4711"])
-
-    @classmethod
-    def all(cls, references: Iterable[Reference]) -> list[Self]:
-        """Those of a record."""
-        return [cls(source=one.source, external_id=one.external_id) for one in references]
 
 
 def money(sent: MoneyIn | None) -> Money | None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.changing import Change
-from api.shapes import Moment, ReferenceIn, reference
+from api.changing import Change, Creation
+from api.shapes import ReferenceIn, reference
 from api.validation import Body, Word
 from commands import customer as commands
 from domain.customer import Customer, CustomerKind
@@ -18,7 +18,7 @@ Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
 Words = Annotated[tuple[Word, ...], Field(max_length=100)]
 
 
-class Register(Body):
+class Register(Creation):
     """A new customer. The name of a person is stored encrypted."""
 
     kind: CustomerKind
@@ -28,10 +28,8 @@ class Register(Body):
     attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "retail"}])
     tags: Words = ()
     reference: ReferenceIn | None = None
-    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
 
     def command(self) -> commands.RegisterCustomer:
-        """The command that registers it."""
         return commands.RegisterCustomer(
             kind=self.kind,
             name=self.name,

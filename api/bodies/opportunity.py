@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.changing import Change
-from api.shapes import Amount, Day, Moment, MoneyIn, ReferenceIn, money, reference
+from api.changing import Change, Creation
+from api.shapes import Amount, Day, MoneyIn, ReferenceIn, money, reference
 from api.validation import Body, Text, Word
 from commands import opportunity as commands
 from domain.opportunity import ForecastCategory, LineItem
@@ -17,7 +17,7 @@ from domain.opportunity import ForecastCategory, LineItem
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class Open(Body):
+class Open(Creation):
     """A new opportunity. Without a stage it opens in the pipeline's first."""
 
     pipeline: Word = Field(examples=["sales"])
@@ -29,10 +29,8 @@ class Open(Body):
     expected_close: Day | None = Field(default=None, examples=["2027-03-31"])
     forecast_category: ForecastCategory = "pipeline"
     reference: ReferenceIn | None = None
-    at: Moment | None = Field(default=None, description="When it was opened; now, when left out.")
 
     def command(self) -> commands.OpenOpportunity:
-        """The command that opens it."""
         return commands.OpenOpportunity(
             pipeline=self.pipeline,
             stage=self.stage,

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.changing import Change
-from api.shapes import Moment, ReferenceIn, reference
-from api.validation import Body, Word
+from api.changing import Change, Creation
+from api.shapes import ReferenceIn, reference
+from api.validation import Word
 from commands import principal as commands
 from domain.principal import PrincipalKind
 
 
-class Register(Body):
+class Register(Creation):
     """A new principal. Its name is stored encrypted."""
 
     kind: PrincipalKind
@@ -22,10 +22,8 @@ class Register(Body):
     manager_id: UUID | None = None
     region: Word | None = Field(default=None, examples=["East"])
     reference: ReferenceIn | None = None
-    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
 
     def command(self) -> commands.RegisterPrincipal:
-        """The command that registers it."""
         return commands.RegisterPrincipal(
             kind=self.kind,
             name=self.name,

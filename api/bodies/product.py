@@ -6,23 +6,21 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.changing import Change
-from api.shapes import Moment, MoneyIn, ReferenceIn, reference
-from api.validation import Body, Word
+from api.changing import Change, Creation
+from api.shapes import MoneyIn, ReferenceIn, reference
+from api.validation import Word
 from commands import product as commands
 
 
-class Register(Body):
+class Register(Creation):
     """A new product."""
 
     name: Word = Field(examples=["GTX Pro"])
     series: Word | None = Field(default=None, examples=["GTX"])
     list_price: MoneyIn
     reference: ReferenceIn | None = None
-    at: Moment | None = Field(default=None, description="When it happened; now, when left out.")
 
     def command(self) -> commands.RegisterProduct:
-        """The command that registers it."""
         return commands.RegisterProduct(
             name=self.name,
             series=self.series,

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request, Response
-
-from api.auth import requires
 from api.bodies import principal as bodies
-from api.changing import add_changes
-from api.query import declared_only
-from api.sending import IdempotencyKey, Recorded, send
+from api.changing import command_router
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["principals"],
-    dependencies=[requires("crm:write"), Depends(declared_only)],
-)
-
-
-@router.post("/principals", status_code=201, summary="Register a principal")
-def register_principal(
-    request: Request, response: Response, body: bodies.Register, key: IdempotencyKey
-) -> Recorded:
-    """With a `reference`, a second one of the same external id is refused (409) and names the record."""
-    return send(request, response, body.command(), body, key=key)
-
-
-add_changes(
-    router,
+router = command_router(
     "principals",
-    (
+    located=False,
+    create=(bodies.Register, "Register a principal"),
+    verbs=(
         ("change", bodies.ChangeProfile, "Change the profile"),
         ("deactivate", bodies.Deactivate, "Deactivate"),
         ("reactivate", bodies.Reactivate, "Reactivate"),

@@ -1,0 +1,85 @@
+"""Reading one record as the event store has it: folded from its events, so every change is in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, BeforeValidator, Field
+
+from api.private import clear, closed
+from api.services import Services
+from api.shapes import Instant
+from domain.aggregate import Aggregate, Evolve
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Record(BaseModel):
+    """What every record has; the other members are the aggregate's, by their names."""
+
+    private: ClassVar[tuple[str, ...]] = ()
+    """Members with private values."""
+
+    id: UUID
+    version: int = Field(description="Also the ETag: send it as If-Match with the next change.")
+    updated_at: Instant = Field(description="When its last event was recorded.")
+    closed: dict[str, str] = Field(
+        description="Private fields that cannot be read: `erased`, or `absent` while their key is missing.",
+        examples=[{}],
+    )
+
+    @classmethod
+    def of(cls, state: Aggregate) -> Self:
+        """From the aggregate; private values in clear, or named as closed."""
+        values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
+        private = {name: values[name] for name in cls.private}
+        return cls.model_validate(
+            values
+            | {name: clear(value) for name, value in private.items()}
+            | {"updated_at": state.recorded, "closed": closed(private)},
+            from_attributes=True,
+        )
+
+
+Ids = Annotated[list[UUID], BeforeValidator(sorted)]
+"""Ids of a set, in an order that stays."""
+
+Words = Annotated[list[str], BeforeValidator(sorted)]
+"""Words of a set, in an order that stays."""
+
+
+def read_record(
+    request: Request, response: Response, what: str, evolve: Evolve[A], shape: type[Record], id: UUID
+) -> Record:
+    """The record, its version as `ETag`. Raises `NotFound`."""
+    services: Services = request.app.state.services
+    found = services.crm.load(what, evolve, id)
+    response.headers["ETag"] = f'"{found.version}"'
+    return shape.of(found)
+
+
+def add_record(
+    router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record], **options: Any
+) -> None:
+    """Adds `GET /<collection>/{id}`."""
+    router.add_api_route(
+        f"/{collection}/{{id:uuid}}",
+        _reading(what, evolve, shape),
+        methods=["GET"],
+        response_model=shape,
+        name=f"get_{what}",
+        summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
+        description=f"The {what} as it is now, read from the event store: every change is in it at once.",
+        operation_id=f"{collection}_get",
+        **options,
+    )
+
+
+def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
+    def get(request: Request, response: Response, id: UUID) -> Record:
+        return read_record(request, response, what, evolve, shape, id)
+
+    return get

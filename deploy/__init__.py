@@ -1,0 +1,10 @@
+"""Rapport put together and run: settings, wiring, the command line, everything on one machine.
+
+- `settings`: the one reader of the environment; `addresses`: database URLs by role; `secrets`: the key files
+- `wiring`: the one builder of objects; `setup`: what `rapport migrate` brings an installation to
+- `cli/`: the `rapport` command; `serve`: its HTTP server; `logs`: where processes log
+- `up`: PostgreSQL, Kafka, relay, workers and API on this machine; `first_key`: the key it shows
+- `standing`, `checkup`, `doctor`: how all stands and what to do; `findings`: the shape of what is told
+- `local/`: the services that pip brings; `demo/`: the Maven data and its figures; `bench/`: measurements
+- `pipelines.toml`: the configured pipelines
+"""

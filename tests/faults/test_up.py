@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
     """Runs for the whole module. `kafka` has the jars fetched before the clock of a test runs."""
     process = Up(services_folder / "up")
-    process.wait_line("Everything runs", 90)
+    process.wait_ready()
     yield process
     if process.process.poll() is None:
         process.stop()
@@ -110,7 +110,7 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
 
     again = Up(up.home, up.port)
     try:
-        again.wait_line("Everything runs", 90)
+        again.wait_ready()
         assert again.key == up.key
         with again.client() as client:
             assert client.get(f"/v1/opportunities/{known}").json()["opportunity"]["id"] == known
@@ -130,7 +130,7 @@ def test_services_that_are_set_are_used_and_none_is_started(
     shared_passwords(home)
     up = Up(home, RAPPORT_ADMIN_URL=fresh_database, RAPPORT_KAFKA_BOOTSTRAP=clean_topics)
     try:
-        up.wait_line("Everything runs", 60)
+        up.wait_ready()
         visible_after_a_command(up)
         assert not (home / "postgres" / "data").exists()
         assert not (home / "kafka" / "data").exists()

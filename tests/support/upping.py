@@ -78,6 +78,10 @@ class Up:
         """The API key that was printed."""
         return next(found[1] for line in self.lines if (found := re.match(r" +API key +(rk_\S+)$", line)))
 
+    def wait_ready(self, seconds: float = 90) -> None:
+        """Returns when it has told that everything runs, to the last line of that."""
+        self.wait_line("rapport doctor", seconds)
+
     def wait_line(self, text: str, seconds: float = 60, after: int = 0) -> str:
         """The first line behind number `after` that holds `text`."""
         found: list[str] = []

@@ -14,8 +14,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event as Flag
 from typing import Final
 from uuid import UUID, uuid4
@@ -23,17 +24,19 @@ from uuid import UUID, uuid4
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
 from consumers.kafka.topics import partition_of, topic
 from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill
-from domain.events.private import PrivateCipher
+from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
 from projections.apply import Applier
 from projections.control.shares import MISMATCH, RUNNING, WAITING, Share, Shares, SharesLost
-from projections.decode import Decoder
+from projections.decode import Decoder, OpeningCipher, is_data_fault
+from projections.folding import Folded
 from projections.projection import Projection
 
 log = logging.getLogger(__name__)
@@ -76,7 +79,7 @@ class Worker:
         address: KafkaAddress,
         registry: Registry,
         public_key: Ed25519PublicKey,
-        cipher: PrivateCipher | None = None,
+        cipher: OpeningCipher | None = None,
         patience: Patience | None = None,
         checkpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -94,9 +97,7 @@ class Worker:
         self._applier = Applier(projection, Decoder(registry, cipher))
         self._reader: CommittedReader | None = None
         self._forget_everything()
-        self._applied = 0
-        self._rate_since = time.monotonic()
-        self._rate = 0.0
+        self._meter = Meter()
 
     def run(self, stop: Flag) -> None:
         """Works until `stop` is set, and then lets its shares go.
@@ -119,27 +120,23 @@ class Worker:
             self._close_reader()
 
     def _session(self, stop: Flag) -> None:
-        """Works over one database session, from claiming shares to letting them go."""
-        connection = psycopg2.connect(
-            self._read_url,
-            connect_timeout=5,
-            application_name=f"rapport {self._projection.name}",
-            # A worker that is stopped in the middle of a transaction must not keep its locks for ever: its
-            # successor would wait for them.
-            options=f"-c idle_in_transaction_session_timeout={int(self._patience.lease * 1000)}",
-        )
-        self._forget_everything()
-        try:
-            with connection, connection.cursor() as c:
-                self._applier.prepare(c)
-            while not stop.is_set():
-                self._turn(connection, stop)
-            with connection, connection.cursor() as c:
-                self._shares.let_go(c, self._held())
-                self._shares.leave(c)
-        finally:
-            with suppress(psycopg2.Error):  # it may be why we are here
-                connection.close()
+        """Works over one pair of database sessions, from claiming shares to letting them go."""
+        where = (self._read_url, f"rapport {self._projection.name}", self._patience.lease)
+        with closing(connect(*where)) as connection, closing(connect(*where)) as loading:
+            loading.autocommit = True
+            self._forget_everything()
+            self._writer = Writer(connection)
+            try:
+                with connection, connection.cursor() as c:
+                    self._applier.prepare(c)
+                while not stop.is_set():
+                    self._turn(connection, loading, stop)
+                self._settle()
+                with connection, connection.cursor() as c:
+                    self._shares.let_go(c, self._held())
+                    self._shares.leave(c)
+            finally:
+                self._writer.close()
 
     def _forget_everything(self) -> None:
         self._active: dict[int, Share] = {}
@@ -148,19 +145,29 @@ class Worker:
         self._seals_again = False
         self._gatherer: Gatherer | None = None
         self._tended = -1e9
+        self._careful_until = 0
         self._spoken = time.monotonic()
         self._told_waiting = False
         self._standstill = Standstill(self._patience.standstill)
 
-    def _turn(self, connection: Connection, stop: Flag) -> None:
+    def _turn(self, connection: Connection, loading: Connection, stop: Flag) -> None:
         """One turn of the loop: heartbeat if due, then a batch, or reading more."""
-        now = time.monotonic()
-        if now - self._tended > self._patience.lease / 4:
-            self._tend(connection)
-        self._unpark(now)
-        if not self._active:
-            stop.wait(POLL)
-            return
+        try:
+            now = time.monotonic()
+            if now - self._tended > self._patience.lease / 4:
+                self._settle()
+                self._tend(connection)
+            self._unpark(now)
+            if self._active:
+                self._follow(connection, loading, stop)
+            else:
+                stop.wait(POLL)
+        except SharesLost as error:
+            log.info("%s; going on with the others.", error)
+            self._tended, self._gatherer = -1e9, None
+
+    def _follow(self, connection: Connection, loading: Connection, stop: Flag) -> None:
+        """Reads or writes, and meets what Kafka may answer with."""
         try:
             if self._reader is None:
                 timeout = max(2.0, self._patience.lease / 3)
@@ -168,24 +175,22 @@ class Worker:
                 self._gatherer = None
             if self._gatherer is None:
                 self._seat(connection)
-            self._work(connection, self._reader)
+            self._work(connection, loading, self._reader)
         except (Mismatch, OutOfRange) as error:
+            self._settle()
             self._mismatch(connection, error)
-        except SharesLost as error:
-            log.info("%s; going on with the others.", error)
-            self._applier.undone()
-            self._tended, self._gatherer = -1e9, None
         except BrokerAway as error:
             self._close_reader()
+            self._settle()
             self._tell_waiting(connection, str(error))
             stop.wait(min(1.0, self._patience.lease / 8))
 
-    def _work(self, connection: Connection, reader: CommittedReader) -> None:
+    def _work(self, connection: Connection, loading: Connection, reader: CommittedReader) -> None:
         gatherer = self._gatherer
         assert gatherer is not None
         batch = gatherer.take(BATCH)
         if batch is not None:
-            self._commit(connection, batch)
+            self._commit(loading, batch)
             return
         # Polled only when no seal is whole: so what waits in memory stays small.
         fed: set[Place] = set()
@@ -194,42 +199,78 @@ class Worker:
             gatherer.feed(here, records)
             fed.add(here)
         now = time.monotonic()
-        if fed:
-            self._spoken = now
-            self._tell_running(connection)
-        elif now - self._spoken > self._patience.broker:
+        heard = bool(fed)
+        if not heard and now - self._spoken > self._patience.broker:
             reader.ends([SEAL_PLACE])  # raises where nobody answers: silence alone may be idleness
+            heard = True
+        if heard:
             self._spoken = now
             self._tell_running(connection)
+        if self._writer.done:
+            self._settle()
         self._standstill.watch(gatherer.waits_for(), fed, reader.ends, now)
 
-    def _commit(self, connection: Connection, batch: Batch) -> None:
-        """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed."""
+    def _commit(self, loading: Connection, batch: Batch) -> None:
+        """Folds a batch while the one before is being written, then has it written too."""
         self._checkpoint("batch gathered")
-        with connection, connection.cursor() as c:
-            self._applier.apply(c, batch.events)
-            self._checkpoint("rows written")
-            self._shares.advance(
-                c,
-                [
-                    (partition, self._active[partition].epoch, standing, count)
-                    for partition, (standing, count) in batch.moved.items()
-                ],
-            )
-            self._checkpoint("before the commit")
-        self._applier.committed()
+        folded = None
+        if min(standing.position for standing, _ in batch.moved.values()) > self._careful_until:
+            with loading.cursor() as c:
+                folded = self._applier.fold(c, batch.events)
+        if self._settle():
+            self._writer.start(batch, partial(self._write, batch, self._epochs(batch), folded))
+        if folded is None:
+            self._settle()  # event by event, the thread folds too: the next batch has to wait
+
+    def _epochs(self, batch: Batch) -> dict[int, int]:
+        return {partition: self._active[partition].epoch for partition in batch.moved}
+
+    def _write(self, batch: Batch, epochs: Mapping[int, int], folded: Folded | None, c: Cursor) -> None:
+        """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
+
+        Runs in the writer's thread. Without `folded`, each event is folded and written on its own.
+        """
+        if folded is None:
+            self._applier.apply_each(c, batch.events)
+        else:
+            self._applier.write(c, folded)
+        self._checkpoint("rows written")
+        self._shares.advance(
+            c, [(p, epochs[p], standing, count) for p, (standing, count) in batch.moved.items()]
+        )
+        self._checkpoint("before the commit")
+
+    def _settle(self) -> bool:
+        """Waits for the write under way and takes over what it moved.
+
+        False where the database refused a value: then reading begins again at what is committed. Raises
+        whatever else it failed with.
+        """
+        finished = self._writer.finish()
+        if finished is None:
+            return True
+        batch, error = finished
+        if isinstance(error, psycopg2.Error) and is_data_fault(error):
+            # Up to here each event is now written on its own: that finds the one, and spares the others.
+            log.warning("The database refused a value (%s); looking for its event.", _first_line(error))
+            self._careful_until = max(standing.position for standing, _ in batch.moved.values())
+            self._gatherer = None
+            return False
+        if error is not None:
+            raise error
         for partition, (standing, _) in batch.moved.items():
             self._active[partition] = replace(self._active[partition], standing=standing, state=RUNNING)
         self._again.difference_update(batch.moved)
         self._seals_again = False
-        self._applied += len(batch.events)
+        self._meter.add(len(batch.events))
+        return True
 
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
         self._tended = time.monotonic()
         held = self._held()
         with connection, connection.cursor() as c:
-            kept, fair = self._shares.tend(c, held, self._measure())
+            kept, fair = self._shares.tend(c, held, self._meter.rate())
             lost = held.keys() - kept
             surplus = sorted(kept)[fair:]
             self._shares.let_go(c, {p: held[p] for p in surplus})
@@ -262,10 +303,10 @@ class Worker:
     def _seat(self, connection: Connection) -> None:
         """Begins to gather at what is committed, for the shares at work."""
         assert self._reader is not None
+        self._settle()
         with connection, connection.cursor() as c:
             self._applier.forget(c)
             self._retry_unknown(c)
-        self._applier.committed()
         self._gatherer = Gatherer(
             self._topics,
             {p: share.standing for p, share in self._active.items()},
@@ -276,7 +317,7 @@ class Worker:
         self._standstill.clear()
         self._reader.seat(self._gatherer.places())
 
-    def _retry_unknown(self, c: psycopg2.extensions.cursor) -> None:
+    def _retry_unknown(self, c: Cursor) -> None:
         """Applies what was held for want of an event type, where this program knows it."""
         sound = {p: share for p, share in self._active.items() if share.state == RUNNING}
         partitions = self._shares.partitions(c)
@@ -332,6 +373,7 @@ class Worker:
 
     def _tell_running(self, connection: Connection) -> None:
         if self._told_waiting or any(share.state == WAITING for share in self._active.values()):
+            self._settle()
             with connection, connection.cursor() as c:
                 self._shares.report(c, self._working(), RUNNING, None)
             self._active = {p: replace(s, state=RUNNING) for p, s in self._active.items()}
@@ -340,14 +382,6 @@ class Worker:
     def _working(self) -> Mapping[int, int]:
         """Partition to epoch of the shares at work whose state is not a mismatch still to be healed."""
         return {p: share.epoch for p, share in self._active.items() if share.state != MISMATCH}
-
-    def _measure(self) -> float:
-        """Events a second, over the last few heartbeats."""
-        now = time.monotonic()
-        fresh = self._applied / max(now - self._rate_since, 1e-3)
-        self._applied, self._rate_since = 0, now
-        self._rate = (self._rate + fresh) / 2 if fresh or self._rate > 0.01 else 0.0
-        return self._rate
 
     def _close_reader(self) -> None:
         reader, self._reader = self._reader, None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, Protocol
+from uuid import UUID
 
 import orjson
 import psycopg2
 
 from domain.errors import Undecodable, UnknownEventType
 from domain.events.envelope import parse
-from domain.events.private import Closed, PrivateCipher
+from domain.events.private import Closed
 from domain.events.registry import SCHEMA, Registry
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
@@ -24,6 +25,18 @@ class Received(NamedTuple):
     position: int
     party: str
     value: bytes
+
+
+class OpeningCipher(Protocol):
+    """Opens private values; the keys of many are fetched at once."""
+
+    def load(self, privates: Iterable[Mapping[str, Any]]) -> None:
+        """Gets the keys that opening these values of `data.private` will need."""
+        ...
+
+    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+        """Field name to clear value, or to `Closed`."""
+        ...
 
 
 class KeyMissing(Exception):
@@ -59,11 +72,10 @@ def is_data_fault(error: psycopg2.Error) -> bool:
 class Decoder:
     """Bytes to event mapping: the envelope at the newest schema version, with `position`.
 
-    With a `cipher`, private values stand opened in `event["private"]` (field name to value, or `Closed` where
-    the key was destroyed); without one they stay closed and unread.
+    Private values stay closed and unread, unless `open` is asked to open those of persons with `cipher`.
     """
 
-    def __init__(self, registry: Registry, cipher: PrivateCipher | None = None) -> None:
+    def __init__(self, registry: Registry, cipher: OpeningCipher | None = None) -> None:
         self._registry = registry
         self._cipher = cipher
         # Most events are at the newest version: one look-up tells, and spares the walk through the registry.
@@ -71,8 +83,13 @@ class Decoder:
             SCHEMA.format(type=kind.name, version=kind.version): kind.name for kind in registry.types
         }
 
+    @property
+    def opens(self) -> bool:
+        """Whether it has a cipher."""
+        return self._cipher is not None
+
     def __call__(self, position: int, value: bytes) -> dict[str, Any]:
-        """The mapping. Raises `Undecodable`, `UnknownEventType` or `KeyMissing`."""
+        """The mapping. Raises `Undecodable` or `UnknownEventType`."""
         try:
             event: dict[str, Any] = orjson.loads(value)
             if self._newest.get(event["dataschema"]) != event["type"]:
@@ -83,14 +100,46 @@ class Decoder:
         if "subject" not in event:
             parse(value)  # says what else is missing
         event["position"] = position
-        if self._cipher is not None and "private" in event["data"]:
-            event["private"] = self._open(event["id"], event["data"]["private"])
         return event
 
-    def _open(self, id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def open(self, events: Sequence[dict[str, Any]]) -> dict[int, Exception]:
+        """Gives each event its `private`: person to field to value, None where the key was destroyed.
+
+        Free text stays closed. Answers, by position, the events that do not open, with the reason:
+        `Undecodable` or `KeyMissing`. What the key store raises is no event's fault and goes through.
+        """
         assert self._cipher is not None
-        opened = self._cipher.open(id, private)
+        failed: dict[int, Exception] = {}
+        closed: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        for event in events:
+            event["private"] = {}
+            private = event["data"].get("private")
+            if not private:
+                continue
+            try:
+                persons = private.get("persons")
+                if persons:
+                    for person in persons:
+                        UUID(person)
+                    closed.append((event, persons))
+            except (AttributeError, TypeError, ValueError):
+                failed[event["position"]] = Undecodable(
+                    f"The private part of the event {event['id']} is malformed."
+                )
+        self._cipher.load({"persons": persons} for _, persons in closed)
+        for event, persons in closed:
+            try:
+                event["private"] = {
+                    person: self._open(event["id"], person, fields) for person, fields in persons.items()
+                }
+            except (Undecodable, KeyMissing) as error:
+                failed[event["position"]] = error
+        return failed
+
+    def _open(self, id: str, person: str, fields: Any) -> dict[str, Any]:
+        assert self._cipher is not None
+        opened = self._cipher.open(id, {"persons": {person: fields}})
         absent = [name for name, value in opened.items() if value == Closed("absent")]
         if absent:
             raise KeyMissing(f"The key of {', '.join(absent)} in the event {id} is not in the key store.")
-        return opened
+        return {name: None if isinstance(value, Closed) else value for name, value in opened.items()}

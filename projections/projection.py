@@ -31,7 +31,8 @@ class Table:
     `touches` gives the keys of the rows that an event writes: of the event's party or aggregate alone, else
     two partitions could write one row. `history` names an insert-only table of the same columns that gets
     every row as it was after each event, keyed by `key` and `version`. With `own`, only the events of the
-    aggregate whose id is the key write the row, so there is none before its first event.
+    aggregate whose id is the key write the row, so there is none before its first event. With `once`, one
+    event alone writes the row: it is never read again.
     """
 
     name: str
@@ -41,12 +42,15 @@ class Table:
     fold: Fold
     history: str | None = None
     own: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """One version of a read model. `families` are the aggregates whose events it reads (a topic each);
-    `folder` holds `schema.sql` and `views.sql`; `views` are the names under `read`."""
+    `folder` holds `schema.sql` and `views.sql`; `views` are the names under `read`, `closed_views` those of
+    them that show clear private values, which the read-only role may not read. With `private`, events come
+    with `event["private"]`: personal values in clear by person and field, None where a key was destroyed."""
 
     name: str
     version: int
@@ -54,6 +58,8 @@ class Projection:
     tables: tuple[Table, ...]
     folder: Path
     views: tuple[str, ...]
+    closed_views: tuple[str, ...] = ()
+    private: bool = False
 
     @property
     def schema(self) -> str:

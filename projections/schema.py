@@ -93,6 +93,8 @@ def _grant(c: Cursor, projections: Sequence[Projection]) -> None:
         role = sql.Identifier(READER)
         c.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(read, role))
         c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
+        for view in (view for projection in projections for view in projection.closed_views):
+            c.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier("read", view), role))
 
 
 def _exists(c: Cursor, role: str) -> bool:

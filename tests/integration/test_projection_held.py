@@ -143,7 +143,6 @@ def test_held_events_are_applied_in_order_once_their_type_is_known(reading: Conn
         assert new.retry(c, "unknown_type", lambda _: False) == 0, "of another share: not ours to touch"
         waited = len(held_positions(c))
         assert new.retry(c, "unknown_type", lambda _: True) == waited
-    new.committed()
     assert held(reading) == []
     apply_rows(reading, PIPELINE_V1, HISTORY[200:], [50], new)
     expected = fold_all(PIPELINE_V1, HISTORY, CATALOGUE)
@@ -175,10 +174,9 @@ def test_a_rolled_back_batch_leaves_no_trace(reading: Connection) -> None:
     with reading.cursor() as c:
         applier.apply(c, bad)
     reading.rollback()
-    applier.undone()
     with reading, reading.cursor() as c:
+        applier.forget(c)
         assert applier.apply(c, batch) == 0
-    applier.committed()
     expected = fold_all(PIPELINE_V1, HISTORY[:80], CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
     assert held(reading) == []

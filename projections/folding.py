@@ -1,0 +1,199 @@
+"""Folds batches of events in memory: decode, load the rows needed, fold; events that fail are put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+from domain.errors import Undecodable
+from domain.events.envelope import parse
+from projections.control import held as holding
+from projections.control.held import Held, Waiting
+from projections.decode import Category, Decoder, Received, category_of
+from projections.projection import Key, Projection, Row
+from projections.tables import TableStore
+
+GENERATION: Final = 60_000
+"""Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""
+
+CHUNK: Final = 500
+"""Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
+
+Touched = list[Sequence[Key]]
+"""The keys that an event touches, table by table."""
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a batch comes to: lines for each table's `write`, and the events to hold."""
+
+    lines: list[bytes]
+    held: list[Held]
+
+
+class Rows:
+    """The newest rows of one table as folded, written or about to be, in two generations.
+
+    A batch is folded while the one before is being written. So what is dropped must be long written: only
+    whole generations are.
+    """
+
+    __slots__ = ("_old", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[Key, Row] = {}
+        self._old: dict[Key, Row] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._young or key in self._old
+
+    def get(self, key: Key) -> Row | None:
+        """The row, or None where it is not known or does not exist."""
+        return self._young.get(key) or self._old.get(key)
+
+    def update(self, rows: dict[Key, Row]) -> None:
+        """Takes over newer rows."""
+        if len(self._young) > GENERATION:
+            self._old, self._young = self._young, {}
+        self._young.update(rows)
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._young, self._old = {}, {}
+
+
+class Folder:
+    """Folds for one projection, on top of the rows it folded before.
+
+    That is right only while nobody else writes those rows and everything folded is written in order. Whenever
+    that ends (a share is lost or claimed, a write failed) the caller says `forget`.
+    """
+
+    def __init__(self, projection: Projection, decoder: Decoder, stores: Sequence[TableStore]) -> None:
+        if projection.private and not decoder.opens:
+            raise ValueError(f"{projection.name} reads private values: it needs a cipher")
+        self._projection = projection
+        self._decoder = decoder
+        self._stores = stores
+        self._rows = [Rows() for _ in stores]
+        self.waiting = Waiting()
+
+    def forget(self, c: Cursor) -> None:
+        """Drops the rows and asks again who waits."""
+        for rows in self._rows:
+            rows.clear()
+        self.waiting = holding.load(c, self._projection)
+
+    def fold(self, c: Cursor, received: Sequence[Received]) -> Folded:
+        """Folds events in order of position; `c` is for loading rows only.
+
+        An event that fails by its own fault is held, with all later ones of its aggregate. Errors of the
+        database are raised.
+        """
+        changed: list[dict[Key, Row]] = [{} for _ in self._stores]
+        lines: list[list[bytes]] = [[] for _ in self._stores]
+        held: list[Held] = []
+        for at in range(0, len(received), CHUNK):
+            versions = self._fold(c, received[at : at + CHUNK], changed, held)
+            for store, texts, rows in zip(self._stores, lines, versions, strict=True):
+                if store.table.history:
+                    texts.append(store.lines(rows))
+        for store, texts, newest, kept in zip(self._stores, lines, changed, self._rows, strict=True):
+            if not store.table.history:
+                texts.append(store.lines(newest.values()))
+            if not store.table.once:
+                kept.update(newest)
+        return Folded([b"".join(texts) for texts in lines], held)
+
+    def put_aside(self, event: Received, error: Exception) -> Held:
+        """The event as held for this error; what comes later of its aggregate waits from now on."""
+        aggregate_id = None
+        try:
+            aggregate_id = str(UUID(parse(event.value)["subject"]))
+        except Undecodable as unreadable:
+            error = unreadable
+        except (ValueError, AttributeError):
+            error = Undecodable("The event's subject is no id.")
+        category = category_of(error)
+        assert category is not None
+        text = f"{type(error).__name__}: {error}".strip()
+        held = Held(event.position, aggregate_id, event.party, category, text, event.value)
+        self.waiting.add(held)
+        return held
+
+    def _queue(self, event: Received, aggregate_id: str, category: Category, first: int) -> Held:
+        text = f"Waits behind the held event at position {first}."
+        held = Held(event.position, aggregate_id, event.party, category, text, event.value)
+        self.waiting.add(held)
+        return held
+
+    def _fold(
+        self, c: Cursor, received: Sequence[Received], changed: list[dict[Key, Row]], held: list[Held]
+    ) -> list[list[Row]]:
+        """Folds some events on top of `changed`, which keeps the newest rows; answers all rows that came
+        about, table by table. Events that fail are added to `held`."""
+        decoded = [self._decode(event) for event in received]
+        if self._projection.private:
+            failed = self._decoder.open([envelope for envelope, _ in decoded if envelope.__class__ is dict])
+            decoded = [
+                (failed[event.position], []) if event.position in failed else one
+                for event, one in zip(received, decoded, strict=True)
+            ]
+        self._load(c, decoded, changed)
+        versions: list[list[Row]] = [[] for _ in self._stores]
+        waiting = self.waiting
+        folds = [store.table.fold for store in self._stores]
+        for event, (envelope, touched) in zip(received, decoded, strict=True):
+            if envelope.__class__ is not dict:
+                held.append(self.put_aside(event, envelope))
+                continue
+            if waiting and (first := waiting.behind(envelope["subject"], event.party)):
+                held.append(self._queue(event, envelope["subject"], *first))
+                continue
+            rows: list[tuple[int, Key, Row]] = []
+            try:
+                for number, keys in enumerate(touched):
+                    for key in keys:
+                        row = changed[number].get(key) or self._rows[number].get(key)
+                        rows.append((number, key, folds[number](row, envelope)))
+            except Exception as error:
+                if category_of(error) is None:
+                    raise
+                held.append(self.put_aside(event, error))
+                continue
+            for number, key, row in rows:
+                changed[number][key] = row
+                versions[number].append(row)
+        return versions
+
+    def _decode(self, event: Received) -> tuple[Any, Touched]:
+        """The event's mapping and the keys it touches; the error in the mapping's place where it has none."""
+        try:
+            envelope = self._decoder(event.position, event.value)
+            return envelope, [store.table.touches(envelope) for store in self._stores]
+        except Exception as error:
+            if category_of(error) is None:
+                raise
+            return error, []
+
+    def _load(
+        self, c: Cursor, decoded: Sequence[tuple[Any, Touched]], changed: Sequence[dict[Key, Row]]
+    ) -> None:
+        """Fetches the rows that these events need and nobody has yet: one query per table."""
+        for number, store in enumerate(self._stores):
+            if store.table.once:
+                continue
+            kept, new, own = self._rows[number], changed[number], store.table.own
+            missing = {
+                key
+                for envelope, touched in decoded
+                if touched and not (own and envelope.get("sequence") == "0000000001")
+                for key in touched[number]
+                if key not in new and key not in kept
+            }
+            if missing:
+                kept.update(store.load(c, list(missing)))

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 STANDBY_PAUSE: Final = 0.5
 REPORT_SECONDS: Final = 0.5
-GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 2.0
 STORE_PAUSE: Final = 1.0
 STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -81,10 +81,12 @@ class Relay:
         While PostgreSQL or Kafka is away it waits and goes on by itself. Raises `RelayStopped` for what does
         not pass; `relay status` then shows the same text.
         """
+        told = ""
         while not stop.is_set():
             leadership = Leadership(self._url, self._name, silence=self._silence)
             try:
                 self._stand_by(leadership, stop)
+                told = ""
                 if not stop.is_set():
                     self._lead(leadership, stop)
             except LeadershipLost as error:
@@ -93,7 +95,10 @@ class Relay:
             except SealConflict as error:
                 log.warning("%s", error)
             except STORE_AWAY as error:
-                log.warning("The store does not answer: %s. It is tried again.", str(error).strip())
+                cause = str(error).strip()
+                if cause != told:  # once an outage, not once a second
+                    log.warning("The store does not answer: %s. It is tried again.", cause)
+                told = cause
                 stop.wait(STORE_PAUSE)
             except (LookupError, psycopg2.Error) as error:
                 raise RelayStopped(f"The relay cannot work with this store: {str(error).strip()}") from error

@@ -47,12 +47,12 @@ def test_a_killed_broker_comes_back_while_events_are_written(relays: Relays, kaf
 
 
 def test_a_relay_starts_before_its_broker(relays: Relays, kafka: LocalKafka) -> None:
-    """Given no broker, the relay seals and waits, small commits together; when the broker starts, the sealed
-    ranges are published as they were sealed."""
+    """Given no broker, the relay seals and waits, small commits together, and stops when it is told to; when
+    the broker starts, another relay publishes the ranges as they were sealed."""
     kafka.stop()
     try:
         append_events(relays.urls.app, 3000)
-        relays.start()
+        first = relays.start("first")
         until(lambda: relays.seals() == 2, "both ranges are sealed")
         until(lambda: relays.row().get("state") == "waiting_for_broker", "the relay says that it waits")
         for _ in range(20):
@@ -61,6 +61,8 @@ def test_a_relay_starts_before_its_broker(relays: Relays, kafka: LocalKafka) -> 
         until(lambda: relays.sealed() == relays.head(), "all is sealed")
         seals = relays.seals()
         assert seals <= 6, "small commits are sealed once a second while nobody can have them"
+        assert relays.stop(first) == 0
+        relays.start("second")
     finally:
         kafka.start()
     relays.until_published(60)

@@ -7,8 +7,9 @@ import time
 
 import psutil
 
+from deploy.local.postgres import LocalPostgres
 from tests.support.kafka import TOPICS, read, read_committed
-from tests.support.relaying import Relays, append_events, query, until
+from tests.support.relaying import Relays, append_events, until
 
 CHECKPOINTS = (
     "before the seal row",
@@ -92,19 +93,22 @@ def test_a_leader_that_was_stopped_publishes_nothing_twice(relays: Relays) -> No
     relays.check()
 
 
-def test_a_relay_whose_sessions_are_ended_goes_on(relays: Relays) -> None:
-    """Given a leading relay, when the server ends all its sessions, then it leads again and loses nothing."""
+def test_a_relay_whose_store_is_killed_goes_on(relays: Relays, postgres: LocalPostgres) -> None:
+    """Given a leading relay, when PostgreSQL is killed -9 and comes back, then the relay says once that it
+    waits, leads again by itself and loses nothing."""
     relay = relays.start()
+    append_events(relays.urls.app, 3000)
+    until(lambda: relays.seals() >= 1, "it is amid its work")
+    postgres.kill()
+    try:
+        until(lambda: "does not answer" in relays.log(), "the relay says that it waits")
+    finally:
+        postgres.start()
     append_events(relays.urls.app, 100)
     relays.until_published()
-    query(
-        relays.urls.admin,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rapport_relay'",
-    )
-    append_events(relays.urls.app, 100)
-    relays.until_published()
-    assert relays.check() >= 2
+    relays.check()
     assert relay.poll() is None
+    assert relays.log().count("The store does not answer") <= 3, "once for each cause, not once a second"
 
 
 def test_a_quiet_relay_costs_little(relays: Relays) -> None:

@@ -40,8 +40,31 @@ def read_table(folder: Path, name: str, columns: Sequence[str]) -> Table:
 
     Raises `ImportRefused` where the file is missing, cannot be read, or has another header.
     """
-    raw = _read(folder, name)
-    encoded = [line.rstrip(b"\r") for line in raw.removeprefix(_BOM).split(b"\n")]
+    return _table(_read(folder, name), name, columns)
+
+
+def read_table_file(path: Path, columns: Sequence[str]) -> Table:
+    """The file at `path`, plain or gzip, which must have at least `columns`, in any order.
+
+    Raises `ImportRefused` as `read_table` does.
+    """
+    return _table(read_file(path), path.name, columns)
+
+
+def encoded_lines(raw: bytes) -> list[bytes]:
+    """The lines of a file without their ends, of either kind, and without a byte order mark."""
+    return [line.rstrip(b"\r") for line in raw.removeprefix(_BOM).split(b"\n")]
+
+
+def read_file(path: Path) -> bytes:
+    """The content of one file, unpacked where its name ends with `.gz`. Raises `ImportRefused`."""
+    if not path.exists():
+        raise ImportRefused(f"There is no {path}. Name the file to import; nothing was imported.")
+    return _content(path)
+
+
+def _table(raw: bytes, name: str, columns: Sequence[str]) -> Table:
+    encoded = encoded_lines(raw)
     header = _header(encoded[0], name, columns)
     table = Table([], [])
     for number, line in enumerate(encoded[1:], start=2):
@@ -58,24 +81,28 @@ def _read(folder: Path, name: str) -> bytes:
     if not folder.is_dir():
         raise ImportRefused(f"There is no folder {folder}. Name the folder that holds {name}.")
     plain, compressed = folder / name, folder / f"{name}.gz"
-    try:
-        if plain.exists():
-            return plain.read_bytes()
-        if compressed.exists():
-            return gzip.decompress(compressed.read_bytes())
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ImportRefused(
-            f"{compressed} is no complete gzip file ({error}). Copy it again; nothing was imported."
-        ) from error
-    except OSError as error:
-        raise ImportRefused(
-            f"{plain} cannot be read: {error.strerror or error}. Check the file and its rights; "
-            "nothing was imported."
-        ) from error
+    for path in (plain, compressed):
+        if path.exists():
+            return _content(path)
     raise ImportRefused(
         f"There is no {name} (nor {name}.gz) in {folder}. Put the file there or name another folder; "
         "nothing was imported."
     )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if path.suffix == ".gz" else raw
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ImportRefused(
+            f"{path} is no complete gzip file ({error}). Copy it again; nothing was imported."
+        ) from error
+    except OSError as error:
+        raise ImportRefused(
+            f"{path} cannot be read: {error.strerror or error}. Check the file and its rights; "
+            "nothing was imported."
+        ) from error
 
 
 def _header(line: bytes, name: str, columns: Sequence[str]) -> list[str]:

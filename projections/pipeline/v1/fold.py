@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from projections.projection import EventMap, OutOfOrder, Projection, Row, Table, subject
+from projections.projection import EventMap, Projection, Row, Table, subject
+from projections.versioned import Change, Data, next_version
 
 COLUMNS: Final = {
     "id": "uuid",
@@ -37,10 +37,6 @@ COLUMNS: Final = {
     "team": "jsonb",
     "products": "jsonb",
 }
-
-Data = dict[str, Any]
-Change = Callable[[Data, EventMap, Data], None]
-"""Changes a fresh copy of the row (first argument) by the event and its data."""
 
 
 def _money(row: Data, money: Data | None) -> None:
@@ -155,26 +151,8 @@ CHANGES: Final[dict[str, Change]] = {
 
 
 def fold(row: Row | None, event: EventMap) -> Row:
-    """The opportunity's row after the event.
-
-    Raises `OutOfOrder` unless the event is the one behind the row's version, `KeyError` for an event type or
-    a member that this version does not know: in both cases going on would show a wrong pipeline.
-    """
-    version = int(event["sequence"])
-    if row is None:
-        if version != 1:
-            raise OutOfOrder(f"{event['id']} came before the opportunity was opened")
-        new: Data = {}
-    else:
-        if version != row["version"] + 1:
-            raise OutOfOrder(f"{event['id']} came after version {row['version']}")
-        new = dict(row)
-    CHANGES[event["type"]](new, event, event["data"])
-    new["version"] = version
-    new["time"] = event["time"]
-    new["recorded"] = event["recordedtime"]
-    new["position"] = event["position"]
-    return new
+    """The opportunity's row after the event. Raises `OutOfOrder`, or `KeyError` for what it does not know."""
+    return next_version(row, event, CHANGES)
 
 
 PIPELINE_V1: Final = Projection(

@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from api.problems import Problem
 from api.shapes import Day, Moment
 from api.validation import Word, reason_of
-from projections.pipeline.v1.queries import Filter, Op, Order
+from projections.listing import Filter, Op, Order
 
 MOST_VALUES: Final = 100
 MOST_ORDERS: Final = 3
@@ -28,11 +28,13 @@ _RANGE: Final = ("eq", "gt", "gte", "lt", "lte")
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """How a filter's values are read, which operators it takes, and its JSON schema."""
+    """How a filter's values are read, which operators it takes, its JSON schema, and what it means if not
+    what its operator says."""
 
     adapter: TypeAdapter[Any]
     operators: tuple[str, ...]
     schema: Mapping[str, Any]
+    meaning: str | None = None
 
 
 WORD: Final = FieldType(TypeAdapter(Word), _SAME, {"type": "string"})
@@ -47,6 +49,18 @@ DAY: Final = FieldType(TypeAdapter(Day), _RANGE, {"type": "string", "format": "d
 TIME: Final = FieldType(
     TypeAdapter(Moment), ("gt", "gte", "lt", "lte"), {"type": "string", "format": "date-time"}
 )
+
+YES_OR_NO: Final = FieldType(TypeAdapter(bool), ("eq",), {"type": "boolean"})
+
+
+def moment(meaning: str) -> FieldType:
+    """A single instant that means something of its own."""
+    return FieldType(TypeAdapter(Moment), ("eq",), {"type": "string", "format": "date-time"}, meaning)
+
+
+def word(meaning: str) -> FieldType:
+    """A single word that means something of its own."""
+    return FieldType(TypeAdapter(Word), ("eq",), {"type": "string"}, meaning)
 
 
 def names(fields: Mapping[str, FieldType]) -> tuple[str, ...]:
@@ -63,6 +77,11 @@ def filters(arguments: Mapping[str, str], fields: Mapping[str, FieldType]) -> li
             if parameter in arguments:
                 found.append(Filter(name, _op(op), _value(parameter, arguments[parameter], op, kind)))
     return found
+
+
+def values(arguments: Mapping[str, str], fields: Mapping[str, FieldType]) -> dict[str, Any]:
+    """The values among `arguments` of fields that have one meaning each. Raises `Problem` (`validation`)."""
+    return {found.field: found.value for found in filters(arguments, fields)}
 
 
 def orders(text: str | None, allowed: Sequence[str], default: Sequence[Order]) -> list[Order]:
@@ -91,7 +110,7 @@ def parameters(fields: Mapping[str, FieldType]) -> list[dict[str, Any]]:
             "required": False,
             "description": f"At most {MOST_VALUES} values, separated by commas."
             if op == "in"
-            else _MEANING[op],
+            else kind.meaning or _MEANING[op],
             "schema": {"type": "string"} if op == "in" else dict(kind.schema),
         }
         for name, kind in fields.items()

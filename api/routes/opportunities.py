@@ -7,21 +7,22 @@ from datetime import date
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from api import filters as declared
 from api.auth import requires
 from api.consistency import Consistency, consistent
+from api.listing import NEXT, PageSize, PageToken, Paging
 from api.meta import Meta, meta_of
-from api.pages import Page, PageTokens
 from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.shapes import Instant, MoneyOut, Number
 from domain.errors import NotFound
 from projections.identity.v1.queries import Identity
-from projections.pipeline.v1.queries import Filter, Opportunities, Order
+from projections.listing import Filter, Order
+from projections.pipeline.v1.queries import Opportunities
 
 router = APIRouter(
     prefix="/v1",
@@ -50,8 +51,6 @@ FIELDS: Final[Mapping[str, declared.FieldType]] = {
 ORDERS: Final = ("updated_at", "amount", "opened_at", "closed_at", "expected_close", "stage", "id")
 _NEWEST_FIRST: Final = (Order("updated_at", descending=True),)
 _LISTING: Final = "opportunities"
-_NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
-"""What may differ from page to page; all else belongs to the list and is bound to its tokens."""
 
 
 class LineItem(BaseModel):
@@ -108,9 +107,7 @@ class OpportunityPage(BaseModel):
     """A page of opportunities."""
 
     opportunities: list[Opportunity]
-    next_page_token: str | None = Field(
-        description="Gives the next page when sent as page_token; null at the end."
-    )
+    next_page_token: str | None = Field(description=NEXT)
     meta: Meta
 
 
@@ -122,30 +119,23 @@ class OpportunityPage(BaseModel):
 def list_opportunities(
     request: Request,
     consistency: Annotated[Consistency, Depends(consistent("pipeline", "identity"))],
-    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
-    page_token: Annotated[str | None, Query(description="From the page before.", max_length=4000)] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
 ) -> OpportunityPage:
     """Newest change first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds
     what belongs to customers merged into that one."""
     services: Services = request.app.state.services
-    tokens: PageTokens = request.app.state.tokens
-    sent = {name: text for name, text in request.query_params.items() if name not in _NO_ARGUMENTS}
     with reading(services, "pipeline", "identity") as look:
-        page = (
-            Page(sent, None) if page_token is None else tokens.open(page_token, _LISTING, look.version, sent)
-        )
+        paging = Paging(request, look, _LISTING, page_token)
         found = Opportunities(look.connection).list(
-            _following_merges(declared.filters(page.arguments, FIELDS), look),
-            declared.orders(page.arguments.get("order_by"), ORDERS, _NEWEST_FIRST),
+            _following_merges(declared.filters(paging.arguments, FIELDS), look),
+            declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST),
             page_size,
-            page.after,
+            paging.after,
         )
-    token = None
-    if found.after is not None:
-        token = tokens.seal(_LISTING, look.version, page.arguments, found.after)
     return OpportunityPage(
         opportunities=[Opportunity.of(row) for row in found.rows],
-        next_page_token=token,
+        next_page_token=paging.next(found.after),
         meta=meta_of(services, look, consistency),
     )
 

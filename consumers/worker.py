@@ -47,6 +47,10 @@ BATCH: Final = 10_000
 """Events after which no further seal joins a transaction."""
 
 
+class WorkerStopped(Exception):
+    """The worker met what does not pass by itself. Its text says what to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a worker waits, in seconds: a share's lease; before a share that does not fit its seals is
@@ -102,11 +106,10 @@ class Worker:
     def run(self, stop: Flag) -> None:
         """Works until `stop` is set, and then lets its shares go.
 
-        A database or broker that is away is tried again for as long as it takes. Raises what no waiting
-        heals: a read side that is not installed, a role that may not write.
+        A database or broker that is away is tried again for as long as it takes. Raises `WorkerStopped` for
+        what no waiting heals: a read side that is not installed, a role that may not write.
         """
-        # Events come by the ten thousand and hold no cycles. At Python's own pace the collector would look
-        # for some all the time, and that would take half of this process's time.
+        # Events hold no cycles. At Python's own pace the collector would take half of this process's time.
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
         try:
@@ -116,6 +119,11 @@ class Worker:
                 except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                     log.warning("The read side's database is away (%s); trying again.", _first_line(error))
                     stop.wait(1.0)
+                except psycopg2.ProgrammingError as error:
+                    raise WorkerStopped(
+                        f"The read side is not ready for {self._projection.schema} ({_first_line(error)}). "
+                        "Run `rapport migrate`, then start the worker again."
+                    ) from error
         finally:
             self._close_reader()
 
@@ -152,8 +160,8 @@ class Worker:
 
     def _turn(self, connection: Connection, loading: Connection, stop: Flag) -> None:
         """One turn of the loop: heartbeat if due, then a batch, or reading more."""
+        now = time.monotonic()
         try:
-            now = time.monotonic()
             if now - self._tended > self._patience.lease / 4:
                 self._settle()
                 self._tend(connection)
@@ -218,12 +226,10 @@ class Worker:
             with loading.cursor() as c:
                 folded = self._applier.fold(c, batch.events)
         if self._settle():
-            self._writer.start(batch, partial(self._write, batch, self._epochs(batch), folded))
+            epochs = {partition: self._active[partition].epoch for partition in batch.moved}
+            self._writer.start(batch, partial(self._write, batch, epochs, folded))
         if folded is None:
             self._settle()  # event by event, the thread folds too: the next batch has to wait
-
-    def _epochs(self, batch: Batch) -> dict[int, int]:
-        return {partition: self._active[partition].epoch for partition in batch.moved}
 
     def _write(self, batch: Batch, epochs: Mapping[int, int], folded: Folded | None, c: Cursor) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.

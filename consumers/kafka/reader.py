@@ -27,13 +27,14 @@ larger ones partitions run far ahead of each other, and all that has to be kept 
 
 
 class BrokerAway(Exception):
-    """The broker does not answer. Its text is a sentence for an operator."""
+    """The broker does not answer, or not with what is needed. Its text is a sentence for an operator."""
 
-    def __init__(self, address: KafkaAddress, error: BaseException) -> None:
-        super().__init__(
-            f"Kafka at {address.bootstrap} does not answer ({type(error).__name__}). "
-            "It is tried again until it does; check that the broker runs."
-        )
+
+def _silent(address: KafkaAddress, error: BaseException) -> BrokerAway:
+    return BrokerAway(
+        f"Kafka at {address.bootstrap} does not answer ({type(error).__name__}). "
+        "It is tried again until it does; check that the broker runs."
+    )
 
 
 class OutOfRange(Exception):
@@ -67,10 +68,22 @@ class CommittedReader:
                 allow_auto_create_topics=False,
             )
         except KafkaError as error:
-            raise BrokerAway(address, error) from error
+            raise _silent(address, error) from error
 
     def seat(self, offsets: Mapping[Place, int]) -> None:
-        """From now on reads exactly these partitions, each from its offset; what was under way is dropped."""
+        """From now on reads exactly these partitions, each from its offset; what was under way is dropped.
+
+        Raises `BrokerAway`, also for a topic that is not there: reading it would be silence for ever.
+        """
+        try:
+            missing = sorted({topic for topic, _ in offsets} - self._consumer.topics())
+        except KafkaError as error:
+            raise _silent(self._address, error) from error
+        if missing:
+            raise BrokerAway(
+                f"Kafka at {self._address.bootstrap} has no topic {', '.join(missing)} yet. "
+                "It is looked for again until it is there; `rapport migrate` makes it."
+            )
         self._consumer.assign([TopicPartition(*place) for place in offsets])
         for place, offset in offsets.items():
             self._consumer.seek(TopicPartition(*place), offset)
@@ -87,7 +100,7 @@ class CommittedReader:
             place, offset = next(iter(error.args[0].items()))
             raise OutOfRange((place.topic, place.partition), getattr(offset, "offset", offset)) from error
         except KafkaError as error:
-            raise BrokerAway(self._address, error) from error
+            raise _silent(self._address, error) from error
         return polled
 
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
@@ -97,7 +110,7 @@ class CommittedReader:
                 [TopicPartition(*place) for place in places], timeout_ms=self._timeout_ms
             )
         except KafkaError as error:
-            raise BrokerAway(self._address, error) from error
+            raise _silent(self._address, error) from error
         return {(place.topic, place.partition): end for place, end in found.items()}
 
     def show(self, offsets: Mapping[Place, int]) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from consumers.kafka.address import KafkaAddress
+from consumers.worker import Worker, WorkerStopped
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
+from domain.events.catalogue import CATALOGUE
+from projections.registry import named
 from tests.support.histories import long_history
-from tests.support.relaying import until
-from tests.support.working import Publisher, Workers
+from tests.support.kafka import delete_topics, make_topics
+from tests.support.relaying import query, until
+from tests.support.working import KEY, Publisher, Workers
 
 
 def test_a_broker_that_was_killed_and_restarted_is_found_again(workers: Workers, kafka: LocalKafka) -> None:
@@ -49,3 +59,53 @@ def test_a_database_that_was_killed_and_restarted_is_found_again(
     publisher.close()
     workers.check(rows)
     assert worker.poll() is None, "it lived through it"
+
+
+def test_topics_that_are_not_there_yet_are_waited_for(workers: Workers) -> None:
+    rows = long_history(100).rows
+    delete_topics(workers.bootstrap)
+    workers.start()
+    until(lambda: {s["state"] for s in workers.shares()} == {"waiting_for_broker"}, "a visible wait")
+    assert "has no topic crm.opportunity.v1, crm.seal.v1 yet" in workers.shares()[0]["reason"]
+    make_topics(workers.bootstrap)
+    publisher = Publisher(workers.bootstrap)
+    publisher.publish(rows)
+    workers.until_at(rows[-1].position)
+    publisher.close()
+    workers.check(rows)
+
+
+def test_lag_tools_see_how_far_a_worker_has_come(workers: Workers) -> None:
+    """Offsets stand in Kafka under the projection's group, too; nobody of ours reads them back."""
+    rows = long_history(100).rows
+    publisher = Publisher(workers.bootstrap)
+    publisher.publish(rows)
+    publisher.close()
+    workers.start()
+    workers.until_at(rows[-1].position)
+    consumer = KafkaConsumer(bootstrap_servers=workers.bootstrap, group_id="rapport.pipeline.v1")
+    try:
+        places = [TopicPartition("crm.opportunity.v1", n) for n in range(6)]
+        stored = query(
+            workers.urls.admin,
+            "SELECT (offsets ->> 'crm.opportunity.v1')::int FROM control.share "
+            "WHERE projection = 'pipeline' ORDER BY partition",
+        )
+        until(lambda: [(consumer.committed(place),) for place in places] == stored, "the offsets shown")
+    finally:
+        consumer.close()
+
+
+def test_a_read_side_that_was_never_made_stops_the_worker_with_a_sentence(
+    workers: Workers, fresh_database: str
+) -> None:
+    query(workers.urls.admin, "DROP SCHEMA control CASCADE")
+    worker = Worker(
+        named("pipeline"),
+        read_url=workers.urls.worker,
+        address=KafkaAddress(bootstrap=workers.bootstrap),
+        registry=CATALOGUE,
+        public_key=KEY.public_key(),
+    )
+    with pytest.raises(WorkerStopped, match=r"not ready for pipeline_v1 .*Run `rapport migrate`"):
+        worker.run(threading.Event())

@@ -1,0 +1,1 @@
+"""The service history: cases, what happened to them, how long they took."""

@@ -1,0 +1,1 @@
+"""Version 1: tables, views, fold and queries."""

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from commands import customer, opportunity, principal, product
+from commands import case, contact, conversion, customer, interaction, lead, opportunity, principal, product
 from commands.context import Context
 from commands.decision import Command, Decision, Handlers, World, events_of
+from commands.identifiers import Identifiers
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
 from domain.aggregate import Aggregate, Evolve
@@ -32,6 +33,11 @@ HANDLERS: Final[Handlers] = {
     **customer.HANDLERS,
     **principal.HANDLERS,
     **product.HANDLERS,
+    **contact.HANDLERS,
+    **lead.HANDLERS,
+    **conversion.HANDLERS,
+    **case.HANDLERS,
+    **interaction.HANDLERS,
 }
 
 
@@ -55,10 +61,17 @@ class StoredWorld:
     """What the store holds. `expected` is the version that the record `target` must be at."""
 
     def __init__(
-        self, crm: Crm, pipelines: Pipelines, *, target: UUID | None = None, expected: int | None = None
+        self,
+        crm: Crm,
+        pipelines: Pipelines,
+        identifiers: Identifiers,
+        *,
+        target: UUID | None = None,
+        expected: int | None = None,
     ) -> None:
         self._crm = crm
         self._pipelines = pipelines
+        self._identifiers = identifiers
         self._target = target
         self._expected = expected
 
@@ -66,6 +79,15 @@ class StoredWorld:
     def pipelines(self) -> Pipelines:
         """The configured pipelines."""
         return self._pipelines
+
+    @property
+    def identifiers(self) -> Identifiers:
+        """What is derived by a key."""
+        return self._identifiers
+
+    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
+        """The aggregate, None where it has no event."""
+        return self._crm.find(evolve, id)
 
     def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
         """The aggregate. Raises `NotFound`, and `ConcurrentChange` for a target at another version: before
@@ -84,11 +106,13 @@ class Commands:
         crm: Crm,
         idempotency: Idempotency,
         pipelines: Pipelines,
+        identifiers: Identifiers,
         *,
         handlers: Handlers = HANDLERS,
     ) -> None:
         self.crm = crm
         self.pipelines = pipelines
+        self.identifiers = identifiers
         self._idempotency = idempotency
         self._handlers = handlers
 
@@ -115,11 +139,19 @@ class Commands:
             answered = self._answered(context, key, request)
             if answered is not None:
                 return answered
-            world = StoredWorld(self.crm, self.pipelines, target=command.target, expected=expected_version)
+            world = StoredWorld(
+                self.crm,
+                self.pipelines,
+                self.identifiers,
+                target=command.target,
+                expected=expected_version,
+            )
             return self._record(self.decide(command, world, context), context, key, request)
 
-        # Only a stale read is worth deciding afresh. A new record has nothing to read again.
-        again = command.target is not None and expected_version is None
+        # Only a stale read is worth deciding afresh. A new record has nothing to read again, but for an
+        # interaction, whose id is the same however often it is sent.
+        known = command.target is not None or type(command) is interaction.RecordInteraction
+        again = known and expected_version is None
         try:
             return self._retrying(attempt) if again else attempt()
         except (ConcurrentChange, AlreadyClaimed, RequestInProgress):
@@ -171,5 +203,7 @@ class Commands:
             row = self._idempotency.row(context.actor.id, key, request, answer)
         positions: list[int] = []
         if events or row is not None:
-            positions = self.crm.record(events, claims=decision.claims, idempotency=row)
+            positions = self.crm.record(
+                events, claims=decision.claims, idempotency=row, contact_points=decision.contact_points
+            )
         return Outcome(id=first.id, version=first.version, position=max(positions, default=0), ids=ids)

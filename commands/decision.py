@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from commands.context import Context
+from commands.identifiers import Identifiers
 from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
 from domain.aggregate import Aggregate, Evolve, stamps
 from domain.errors import Invalid
 from domain.events.event import Event
@@ -27,13 +29,20 @@ class Command(Protocol):
 
 
 class World(Protocol):
-    """What a handler may read: aggregates by id, and the configured pipelines."""
+    """What a handler may read: aggregates by id, the configured pipelines, and what is derived by a key."""
 
     @property
     def pipelines(self) -> Pipelines: ...
 
+    @property
+    def identifiers(self) -> Identifiers: ...
+
     def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
         """The aggregate as it is now. Raises `NotFound`; `what` is its name in sentences."""
+        ...
+
+    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
+        """The aggregate as it is now, None where it has no event."""
         ...
 
 
@@ -55,10 +64,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Changes that are recorded together, the commanded record's first, with the claims they make."""
+    """Changes that are recorded together, the commanded record's first, with the claims they make.
+
+    `contact_points` are entries of the blind index: the HMAC of a contact point, and whose it is.
+    """
 
     changes: tuple[Change, ...]
     claims: tuple[Claim, ...] = ()
+    contact_points: tuple[ContactPoint, ...] = ()
 
 
 Handler = Callable[[Any, World, Context], Decision]

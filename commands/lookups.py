@@ -7,9 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from commands.decision import World
-from domain import customer, principal, product
+from domain import case, contact, customer, interaction, lead, opportunity, principal, product
+from domain.case import Case
+from domain.contact import Contact
 from domain.customer import Customer
 from domain.errors import Invalid
+from domain.lead import Lead
+from domain.opportunity import Opportunity
 from domain.principal import Principal
 from domain.product import Product
 
@@ -30,6 +34,50 @@ def principal_of(world: World, id: UUID) -> Principal:
 def product_of(world: World, id: UUID) -> Product:
     """The product, one that is discontinued as well. Raises `NotFound`."""
     return world.load("product", product.evolve, id)
+
+
+def contact_of(world: World, id: UUID) -> Contact:
+    """The contact. Raises `NotFound`."""
+    return world.load("contact", contact.evolve, id)
+
+
+def lead_of(world: World, id: UUID) -> Lead:
+    """The lead, in any state. Raises `NotFound`."""
+    return world.load("lead", lead.evolve, id)
+
+
+def opportunity_of(world: World, id: UUID) -> Opportunity:
+    """The opportunity, in any stage. Raises `NotFound`."""
+    return world.load("opportunity", opportunity.evolve, id)
+
+
+def case_of(world: World, id: UUID) -> Case:
+    """The case, in any state. Raises `NotFound`."""
+    return world.load("case", case.evolve, id)
+
+
+def require_contact(world: World, id: UUID | None) -> None:
+    """Refuses a contact that is not there."""
+    if id is not None:
+        contact_of(world, id)
+
+
+def require_opportunity(world: World, id: UUID | None) -> None:
+    """Refuses an opportunity that is not there."""
+    if id is not None:
+        opportunity_of(world, id)
+
+
+def require_case(world: World, id: UUID | None) -> None:
+    """Refuses a case that is not there."""
+    if id is not None:
+        case_of(world, id)
+
+
+def require_interaction(world: World, id: UUID | None) -> None:
+    """Refuses an interaction that is not there."""
+    if id is not None:
+        world.load("interaction", interaction.evolve, id)
 
 
 def require_customer(world: World, id: UUID | None, *, imported: bool = False) -> None:

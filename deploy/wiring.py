@@ -16,6 +16,7 @@ from commands.access import ApiKeys
 from commands.bulk import BulkRecorder
 from commands.bus import Commands
 from commands.context import Context
+from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.application import Crm
@@ -107,7 +108,8 @@ class Wiring:
     def commands(self) -> Commands:
         """The command handlers."""
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
-        return Commands(self.crm, idempotency, self.pipelines)
+        identifiers = Identifiers(self.secrets.read("id-key"))
+        return Commands(self.crm, idempotency, self.pipelines, identifiers)
 
     def bulk(self, context: Context) -> BulkRecorder:
         """The same handlers for many new records at once; one recorder for a run."""

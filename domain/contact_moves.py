@@ -105,6 +105,14 @@ def normalised(kind: PointKind, value: str) -> str:
     return plain
 
 
+def is_point(kind: PointKind, value: str) -> bool:
+    """Whether the value could be a contact point: what came with imported history may be any text."""
+    try:
+        return bool(normalised(kind, value))
+    except Invalid:
+        return False
+
+
 def add_point(state: Contact, *, point_id: UUID, kind: PointKind, value: str) -> Events:
     """Adds an address; nothing when the contact has it already."""
     wanted = normalised(kind, value)

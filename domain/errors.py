@@ -95,6 +95,19 @@ class ChangedSinceImport(DomainError):
         self.id = id
 
 
+class AlreadyRecorded(DomainError):
+    """An interaction was taken in before, and said something else then."""
+
+    code = "already-recorded"
+
+    def __init__(self, *, id: object) -> None:
+        super().__init__(
+            f"This interaction was recorded before, with other content, as {id}. "
+            "Correct that one, or use another external id."
+        )
+        self.id = id
+
+
 class KeyReused(DomainError):
     """An idempotency key came with another request."""
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Final, cast
 from uuid import UUID
 
+from domain.contact import PointKind
+from domain.contact_moves import normalised
 from domain.errors import Invalid
 from domain.lead import (
     Converted,
@@ -80,15 +82,15 @@ def create(
     original: Mapping[str, str],
     reference: Reference | None,
 ) -> Events:
-    """Creates a lead: whoever it is, something must be known of them."""
+    """Creates a lead: whoever it is, something must be known of them. Imported addresses may be any text."""
     if name is None and company is None and email is None and phone is None:
         raise Invalid("Nothing is known of the lead. Give a name, a company, an email or a phone.")
     return (
         Created(
             name=optional_line("name", name),
             company=optional_line("company", company),
-            email=optional_line("email", email),
-            phone=optional_line("phone", phone),
+            email=_point("email", email, imported=imported),
+            phone=_point("phone", phone, imported=imported),
             owner_id=owner_id,
             campaign=optional_line("campaign", campaign),
             imported=imported,
@@ -174,6 +176,12 @@ def convert(
             customer_created=customer_created,
         ),
     )
+
+
+def _point(kind: PointKind, value: str | None, *, imported: bool) -> str | None:
+    if value is not None and not imported:
+        normalised(kind, value)
+    return optional_line(kind, value)
 
 
 def _as_open(state: str) -> OpenLeadState:

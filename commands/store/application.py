@@ -12,6 +12,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, Recordin
 from eventsourcing.utils import Environment, EnvType
 
 from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import IdempotencyRow
 from commands.store.mapper import EventMapper
 from commands.store.recorder import PostgresApplicationRecorder
@@ -67,33 +68,56 @@ class Crm(Application[UUID]):
         *,
         claims: Sequence[Claim] = (),
         idempotency: IdempotencyRow | None = None,
+        contact_points: Sequence[ContactPoint] = (),
     ) -> list[int]:
-        """Appends events, claims and the idempotency row, all or nothing; the events' positions.
+        """Appends events, claims, contact points and the idempotency row, all or nothing; their positions.
 
         Raises `ConcurrentChange` when somebody appended to one of the aggregates first, `AlreadyClaimed`,
         `KeyReused`, `EventTooLarge`, and `RequestInProgress` when a request with the same key and content
         is running or has just ended: then `Idempotency.find` has its answer, or will soon.
         """
         return self._refused(
-            lambda: [recording.notification.id for recording in self._save(events, claims, idempotency)],
+            lambda: [
+                recording.notification.id
+                for recording in self._save(events, claims, idempotency, contact_points)
+            ],
             events,
             claims,
             idempotency,
         )
 
-    def record_bulk(self, events: Sequence[Event], claims: Sequence[Claim] = ()) -> list[int]:
-        """Appends at most 10,000 events with their claims through COPY, all or nothing; their positions.
+    def record_bulk(
+        self,
+        events: Sequence[Event],
+        claims: Sequence[Claim] = (),
+        contact_points: Sequence[ContactPoint] = (),
+    ) -> list[int]:
+        """Appends at most 10,000 events with their claims and contact points through COPY, all or nothing;
+        their positions.
 
         Raises as `record` does.
         """
         stored = self._given_mapper.to_stored_events(events)
-        return self._refused(lambda: self._given_recorder.insert_bulk(stored, claims), events, claims, None)
+        return self._refused(
+            lambda: self._given_recorder.insert_bulk(stored, claims, contact_points), events, claims, None
+        )
+
+    def digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The `source_digest` with which those interactions were recorded, of the ones that are there."""
+        return self._given_recorder.select_digests(ids)
 
     def _save(
-        self, events: Sequence[Event], claims: Sequence[Claim], idempotency: IdempotencyRow | None
+        self,
+        events: Sequence[Event],
+        claims: Sequence[Claim],
+        idempotency: IdempotencyRow | None,
+        contact_points: Sequence[ContactPoint],
     ) -> list[Recording[UUID]]:
         return self.save(
-            *cast("Sequence[DomainEventProtocol[UUID]]", events), claims=claims, idempotency=idempotency
+            *cast("Sequence[DomainEventProtocol[UUID]]", events),
+            claims=claims,
+            idempotency=idempotency,
+            contact_points=contact_points,
         )
 
     def _refused(

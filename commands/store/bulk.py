@@ -14,6 +14,8 @@ from psycopg2.extras import execute_values
 
 from commands.store.claims import INSERT as INSERT_CLAIMS
 from commands.store.claims import Claim
+from commands.store.contact_index import AGAIN, ContactPoint
+from commands.store.contact_index import INSERT as INSERT_CONTACT_POINTS
 from commands.store.faults import deadlocks_retried
 
 LIMIT: Final = 10_000
@@ -34,7 +36,12 @@ _REST: Final = struct.Struct(">i16si")
 
 
 @deadlocks_retried
-def append(open_connection: connection, stored: Sequence[StoredEvent], claims: Sequence[Claim]) -> list[int]:
+def append(
+    open_connection: connection,
+    stored: Sequence[StoredEvent],
+    claims: Sequence[Claim],
+    contact_points: Sequence[ContactPoint] = (),
+) -> list[int]:
     """Appends all or nothing in one transaction; positions in the order of `stored`.
 
     Rows go in sorted by aggregate and claims by external id, so that two at once meet in the same order;
@@ -51,6 +58,9 @@ def append(open_connection: connection, stored: Sequence[StoredEvent], claims: S
         if claims:
             rows = sorted((claim.row() for claim in claims), key=lambda row: row[:2])
             execute_values(cursor, INSERT_CLAIMS + "%s", rows, page_size=1000)
+        if contact_points:
+            points = sorted(set(contact_points))
+            execute_values(cursor, INSERT_CONTACT_POINTS + "%s" + AGAIN, points, page_size=1000)
         cursor.execute(_LAST)
         before = cursor.fetchall()[0][0]
         cursor.copy_expert(_COPY, io.BytesIO(_encoded([stored[i] for i in order])))

@@ -21,9 +21,10 @@ from eventsourcing.persistence import (
 from psycopg2 import Binary
 from psycopg2.extensions import connection
 
-from commands.store import bulk, claims, idempotency
+from commands.store import bulk, claims, contact_index, idempotency
 from commands.store.bulk import party_of
 from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
 from commands.store.faults import deadlocks_retried, translated
 from commands.store.idempotency import IdempotencyRow
 from commands.store.mapper import StoredCrmEvent
@@ -35,6 +36,10 @@ __all__ = ["PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCr
 _INSERT: Final = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES "
 _ROW: Final = "(%s, %s, %s, %s, %s)"
 _SELECT: Final = "SELECT aggregate_id, version, type, event FROM store.event WHERE aggregate_id = %s"
+_DIGESTS: Final = """
+    SELECT aggregate_id, convert_from(event, 'UTF8')::json #>> '{data,source_digest}'
+      FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) AND version = 1
+"""
 _NOTIFICATIONS: Final = "SELECT aggregate_id, version, type, event, position FROM store.event WHERE true"
 
 
@@ -75,11 +80,12 @@ class _Recorder(AggregateRecorder):
         stored: Sequence[StoredEvent],
         taken: Sequence[Claim],
         answered: IdempotencyRow | None,
+        points: Sequence[ContactPoint],
     ) -> list[int]:
         if not stored and not taken and answered is None:
             return []
         with translated(), self.pool.connection() as opened:
-            return _append(opened, stored, taken, answered)
+            return _append(opened, stored, taken, answered, points)
 
 
 class PostgresAggregateRecorder(_Recorder):
@@ -87,7 +93,12 @@ class PostgresAggregateRecorder(_Recorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         """Appends all or nothing. Raises `IntegrityError` when a version is taken."""
-        self._insert(stored_events, kwargs.get("claims", ()), kwargs.get("idempotency"))
+        self._insert(
+            stored_events,
+            kwargs.get("claims", ()),
+            kwargs.get("idempotency"),
+            kwargs.get("contact_points", ()),
+        )
 
 
 class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
@@ -99,20 +110,35 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         *,
         claims: Sequence[Claim] = (),
         idempotency: IdempotencyRow | None = None,
+        contact_points: Sequence[ContactPoint] = (),
         **kwargs: Any,  # noqa: ARG002  # the library passes its own, as `tracking`
     ) -> Sequence[int]:
-        """Appends events, claims and the idempotency row, all or nothing, in one round trip; the positions.
+        """Appends events, claims, contact points and the idempotency row, all or nothing, in one round trip;
+        the positions.
 
         Raises `IntegrityError` when a version, a claim or a key is taken, `OperationalError` after 2 s of
         waiting for another request with the same key.
         """
-        return self._insert(stored_events, claims, idempotency)
+        return self._insert(stored_events, claims, idempotency, contact_points)
 
-    def insert_bulk(self, stored: Sequence[StoredEvent], claims: Sequence[Claim] = ()) -> list[int]:
-        """Appends at most 10,000 events with their claims through COPY, all or nothing; the positions in the
-        order of `stored`. Raises `IntegrityError` when a version or a claim is taken."""
+    def insert_bulk(
+        self,
+        stored: Sequence[StoredEvent],
+        claims: Sequence[Claim] = (),
+        contact_points: Sequence[ContactPoint] = (),
+    ) -> list[int]:
+        """Appends at most 10,000 events with their claims and contact points through COPY, all or nothing.
+
+        Answers the positions in the order of `stored`. Raises `IntegrityError` when a version or a claim is
+        taken."""
         with translated(), self.pool.connection() as opened:
-            return bulk.append(opened, stored, claims)
+            return bulk.append(opened, stored, claims, contact_points)
+
+    def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The `source_digest` of the first events of those aggregates, by id, where there is one."""
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(_DIGESTS, (list(ids),))
+            return dict(cursor.fetchall())
 
     def select_notifications(
         self,
@@ -164,6 +190,7 @@ def _append(
     stored: Sequence[StoredEvent],
     taken: Sequence[Claim],
     answered: IdempotencyRow | None,
+    points: Sequence[ContactPoint],
 ) -> list[int]:
     """One statement string in autocommit: PostgreSQL makes it one transaction, in one round trip.
 
@@ -177,6 +204,12 @@ def _append(
         statement += claims.INSERT + ", ".join([claims.ROW] * len(taken)) + ";"
         for claim in sorted(taken, key=lambda claim: (claim.source, claim.external_id)):
             values += claim.row()
+    if points:
+        entries = sorted(set(points))
+        rows = ", ".join([contact_index.ROW] * len(entries))
+        statement += contact_index.INSERT + rows + contact_index.AGAIN + ";"
+        for hmac, person in entries:
+            values += (Binary(hmac), person)
     if stored:
         statement += _INSERT + ", ".join([_ROW] * len(stored)) + " RETURNING position"
         for event in stored:

@@ -80,6 +80,7 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     """The command that opens an opportunity; the event given is not used, since it makes its own."""
     from commands.bus import Commands
     from commands.context import Context
+    from commands.identifiers import Identifiers
     from commands.opportunity import OpenOpportunity
     from commands.store.application import Crm
     from commands.store.idempotency import Idempotency
@@ -91,7 +92,7 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
 
     pool = Pool(url, 1)
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, NoSecrets()))
-    commands = Commands(crm, Idempotency(pool, bytes(32)), load_pipelines(load()))
+    commands = Commands(crm, Idempotency(pool, bytes(32)), load_pipelines(load()), Identifiers(bytes(32)))
     command = OpenOpportunity(pipeline="sales", amount=Money(amount=Decimal(1054), currency="USD"))
 
     def execute(_: StoredCrmEvent) -> None:

@@ -17,6 +17,7 @@ from commands.bulk import BulkRecorder, History
 from commands.bus import ATTEMPTS, Commands, Outcome
 from commands.context import Context
 from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
+from commands.identifiers import Identifiers
 from commands.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
 from commands.privacy.cipher import AesGcmCipher
@@ -91,7 +92,11 @@ def shop(fresh_database: str) -> Iterator[Shop]:
     pool = Pool(urls.app, AT_ONCE)
     cipher = AesGcmCipher(PostgresKeyStore(urls.app, FileKek(b"k" * 32)))
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, cipher))
-    yield Shop(urls.admin, Commands(crm, Idempotency(pool, b"i" * 32), PIPELINES), ClaimTable(pool))
+    yield Shop(
+        urls.admin,
+        Commands(crm, Idempotency(pool, b"i" * 32), PIPELINES, Identifiers(b"i" * 32)),
+        ClaimTable(pool),
+    )
     pool.close()
 
 

@@ -19,6 +19,7 @@ from api.app import create_app
 from api.services import ApiLimits, Services
 from commands.access import SCOPES, ApiKeys
 from commands.bus import Commands
+from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
@@ -142,7 +143,7 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
         cipher = AesGcmCipher(PostgresKeyStore(at.app, FileKek(KEY)))
         crm = Crm(recorder=PostgresApplicationRecorder(store), mapper=EventMapper(CATALOGUE, cipher))
         members: dict[str, Any] = {
-            "commands": Commands(crm, Idempotency(store, KEY), pipelines()),
+            "commands": Commands(crm, Idempotency(store, KEY), pipelines(), Identifiers(KEY)),
             "crm": crm,
             "claims": ClaimTable(store),
             "read_pool": read,

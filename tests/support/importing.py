@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from commands.bulk import BulkRecorder
 from commands.bus import Commands
 from commands.context import Context
+from commands.identifiers import Identifiers
 from commands.imports import maven_config
 from commands.imports.maven import import_maven
 from commands.imports.report import ImportReport, Progress
@@ -101,7 +102,7 @@ def importing(url: str) -> Iterator[Importing]:
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, cipher))
     follower = Follower(url)
     try:
-        commands = Commands(crm, Idempotency(pool, KEY), load_pipelines(load()))
+        commands = Commands(crm, Idempotency(pool, KEY), load_pipelines(load()), Identifiers(KEY))
         yield Importing(commands, ClaimTable(pool), cipher, follower)
     finally:
         follower.close()

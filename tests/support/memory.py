@@ -17,8 +17,10 @@ import orjson
 
 from commands.bus import Commands
 from commands.context import Context
+from commands.identifiers import Identifiers
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
+from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, Idempotency
 from domain.aggregate import Aggregate, Evolve, replay
 from domain.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound
@@ -77,6 +79,7 @@ class MemoryCrm:
         self.stored: list[tuple[UUID, int, bytes]] = []
         self.transactions: list[int] = []
         self.loads = 0
+        self.contact_points: set[ContactPoint] = set()
         self._versions: dict[UUID, int] = {}
         self._idempotency = idempotency
         self._claims = claims
@@ -103,6 +106,7 @@ class MemoryCrm:
         *,
         claims: Sequence[Claim] = (),
         idempotency: tuple[tuple[UUID, str], bytes, Answer] | None = None,
+        contact_points: Sequence[ContactPoint] = (),
     ) -> list[int]:
         """All or nothing."""
         encoded = [encode(event, CATALOGUE, self.cipher) for event in events]
@@ -125,15 +129,33 @@ class MemoryCrm:
             positions.append(len(self.stored))
         self._versions = versions
         self.transactions.append(len(events))
+        self.contact_points |= set(contact_points)
         self._claims.rows.update({(claim.source, claim.external_id): claim for claim in claims})
         if idempotency is not None:
             self._idempotency.keep(*idempotency, self._position)
         return positions
 
-    def record_bulk(self, events: Sequence[Event], claims: Sequence[Claim] = ()) -> list[int]:
+    def record_bulk(
+        self,
+        events: Sequence[Event],
+        claims: Sequence[Claim] = (),
+        contact_points: Sequence[ContactPoint] = (),
+    ) -> list[int]:
         """All or nothing, at most 10,000 events."""
         assert len(events) <= 10_000
-        return self.record(events, claims=claims)
+        return self.record(events, claims=claims, contact_points=contact_points)
+
+    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
+        """The aggregate, None where it has no event."""
+        return replay(evolve, None, self.events(id))
+
+    def digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The `source_digest` of those interactions that are there."""
+        return {
+            owner: orjson.loads(encoded)["data"]["source_digest"]
+            for owner, version, encoded in self.stored
+            if version == 1 and owner in ids
+        }
 
     def _position(self, id: UUID, version: int) -> int:
         return next(n for n, row in enumerate(self.stored, 1) if row[:2] == (id, version))
@@ -188,7 +210,10 @@ class Desk:
         self.now = START
         self._ids = 0x1000
         self.commands = Commands(
-            cast("Crm", self.crm), cast("Idempotency", self.idempotency), pipelines or PIPELINES
+            cast("Crm", self.crm),
+            cast("Idempotency", self.idempotency),
+            pipelines or PIPELINES,
+            Identifiers(b"i" * 32),
         )
         self.claim_table = cast("ClaimTable", self.claims)
 

@@ -16,6 +16,7 @@ from commands.decision import Command
 from commands.opportunity import AssignOwner, LoseOpportunity, MoveStage, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
 from domain import opportunity
 from domain.errors import ChangedSinceImport, EventTooLarge, MoveRefused, NotFound, TimeRefused
 from domain.events.event import Event
@@ -23,6 +24,11 @@ from domain.values import Reference
 from tests.support.memory import START, Desk
 
 PAST = START - timedelta(days=900)
+
+
+def id_of(history: History) -> UUID:
+    assert history.claim is not None
+    return history.claim.id
 
 
 class Importing:
@@ -60,7 +66,7 @@ def test_a_history_is_recorded_as_its_commands_would_be_one_by_one() -> None:
     importing = Importing()
     move = MoveStage(opportunity_id=SOME, stage="negotiation", at=PAST + timedelta(days=1))
     history = importing.deal("A", move, WON)
-    assert importing.run(history) == [BulkOutcome(state="created", id=history.claim.id)]
+    assert importing.run(history) == [BulkOutcome(state="created", id=id_of(history))]
 
     single = Desk()
     for command in history.commands:
@@ -76,8 +82,8 @@ def test_a_second_run_changes_nothing_whatever_happened_since() -> None:
     importing = Importing()
     first = importing.deal("A")
     importing.run(first)
-    importing.desk.do(WinOpportunity(opportunity_id=first.claim.id))
-    assert importing.run(importing.deal("A")) == [BulkOutcome(state="unchanged", id=first.claim.id)]
+    importing.desk.do(WinOpportunity(opportunity_id=id_of(first)))
+    assert importing.run(importing.deal("A")) == [BulkOutcome(state="unchanged", id=id_of(first))]
     assert len(importing.desk.crm.stored) == 2
 
 
@@ -86,9 +92,9 @@ def test_a_row_that_changed_since_fails_and_names_the_record() -> None:
     first = importing.deal("A")
     importing.run(first)
     (outcome,) = importing.run(importing.deal("A", digest=b"other"))
-    assert (outcome.state, outcome.id) == ("failed", first.claim.id)
+    assert (outcome.state, outcome.id) == ("failed", id_of(first))
     assert isinstance(outcome.error, ChangedSinceImport)
-    assert str(first.claim.id) in str(outcome.error)
+    assert str(id_of(first)) in str(outcome.error)
 
 
 def test_a_record_that_was_not_imported_is_not_taken_for_a_row() -> None:
@@ -124,8 +130,8 @@ def test_a_bad_history_leaves_nothing_and_holds_up_no_other() -> None:
 def test_a_history_may_refer_to_those_before_it() -> None:
     importing = Importing()
     bubba = importing.customer("Bubba")
-    isdom = importing.customer("Isdom", parent_id=bubba.claim.id)
-    deal = importing.deal("A", customer_id=isdom.claim.id)
+    isdom = importing.customer("Isdom", parent_id=id_of(bubba))
+    deal = importing.deal("A", customer_id=id_of(isdom))
     assert [outcome.state for outcome in importing.run(bubba, isdom, deal)] == ["created"] * 3
     assert importing.desk.crm.transactions == [3]
 
@@ -143,9 +149,9 @@ def test_the_same_row_twice_in_one_run_is_taken_once() -> None:
     first = importing.deal("A")
     outcomes = importing.run(first, importing.deal("A"), importing.deal("A", digest=b"other"))
     assert [(outcome.state, outcome.id) for outcome in outcomes] == [
-        ("created", first.claim.id),
-        ("unchanged", first.claim.id),
-        ("failed", first.claim.id),
+        ("created", id_of(first)),
+        ("unchanged", id_of(first)),
+        ("failed", id_of(first)),
     ]
 
 
@@ -167,7 +173,7 @@ def test_one_event_that_is_too_large_fails_its_history_alone() -> None:
     outcomes = importing.run(
         importing.customer("Small"),
         parent,
-        importing.customer("Child", parent_id=parent.claim.id),
+        importing.customer("Child", parent_id=id_of(parent)),
         importing.customer("Last"),
     )
     assert [outcome.state for outcome in outcomes] == ["created", "failed", "failed", "created"]
@@ -182,16 +188,20 @@ def test_another_run_at_the_same_time_may_have_been_first(digest: bytes, state: 
     record = importing.desk.crm.record_bulk
     done: list[bool] = []
 
-    def slow(events: Sequence[Event], claims: Sequence[Claim] = ()) -> list[int]:
+    def slow(
+        events: Sequence[Event],
+        claims: Sequence[Claim] = (),
+        contact_points: Sequence[ContactPoint] = (),
+    ) -> list[int]:
         if not done:
             done.append(True)
             importing.run(others)
-        return record(events, claims)
+        return record(events, claims, contact_points)
 
     importing.desk.crm.record_bulk = slow  # type: ignore[method-assign]
     outcomes = importing.run(importing.deal("A"), importing.deal("B"), importing.deal("C"))
     assert [outcome.state for outcome in outcomes] == ["created", state, "created"]
-    assert outcomes[1].id == others.claim.id
+    assert outcomes[1].id == id_of(others)
     assert len(importing.desk.crm.stored) == 3
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from commands import customer, principal, product
+from commands import case, contact, customer, interaction, lead, principal, product
 from commands import opportunity as opportunity_commands
 from commands.bus import ATTEMPTS, HANDLERS, Outcome
 from commands.opportunity import (
@@ -258,10 +258,11 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_every_command_is_frozen_and_has_a_handler() -> None:
     bases: set[Any] = {opportunity_commands.OpportunityCommand, customer.CustomerCommand}
-    bases |= {principal.PrincipalCommand, product.ProductCommand}
+    bases |= {principal.PrincipalCommand, product.ProductCommand, contact.ContactCommand, lead.LeadCommand}
+    bases |= {case.CaseCommand, case.HistoryCommand, interaction.InteractionCommand}
     made = {
         command
-        for module in (opportunity_commands, customer, principal, product)
+        for module in (opportunity_commands, customer, principal, product, contact, lead, case, interaction)
         for command in vars(module).values()
         if hasattr(command, "target") and command not in bases
     }

@@ -22,6 +22,7 @@ CODES = {
     "time-refused": 422,
     "concurrent-change": 412,
     "already-claimed": 409,
+    "already-recorded": 409,
     "changed-since-import": 409,
     "idempotency-key-reused": 422,
     "request-in-progress": 409,

@@ -1,0 +1,35 @@
+"""The blind index of contact points: whom an address may belong to. Written with the events that add it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from commands.store.pool import Pool
+
+# The same address may come twice: removed and added again, or at two of the lines of one request.
+INSERT: Final = "INSERT INTO store.contact_index (hmac, person) VALUES "
+ROW: Final = "(%s, %s)"
+AGAIN: Final = " ON CONFLICT DO NOTHING"
+_FIND: Final = "SELECT person FROM store.contact_index WHERE hmac = %s ORDER BY person LIMIT %s"
+
+
+class ContactPoint(NamedTuple):
+    """An entry: the HMAC of a contact point (see `Identifiers.contact_point`) and the contact that has it."""
+
+    hmac: bytes
+    person: UUID
+
+
+class ContactIndex:
+    """Reads the table `store.contact_index`; it is written by the recorder, with the events."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def find(self, hmac: bytes, *, limit: int = 100) -> Sequence[UUID]:
+        """The contacts that have, or had, that contact point: families share one, so these are candidates."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_FIND, (hmac, limit))
+            return [person for (person,) in cursor.fetchall()]

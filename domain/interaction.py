@@ -7,6 +7,7 @@ customer's id when that was named, else its own; it never changes. What may happ
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, assert_never
 from uuid import UUID
@@ -132,6 +133,7 @@ InteractionEvent = Recorded | Corrected | CustomerLinked | Linked
 class Interaction(Aggregate):
     """An interaction as of its last event, every correction made. `occurred` is its first event's time."""
 
+    occurred: datetime
     kind: InteractionKind
     direction: Direction
     channel: str
@@ -187,6 +189,7 @@ def _born(event: Event) -> Interaction:
         party=event.party,
         time=event.time,
         recorded=event.recorded,
+        occurred=event.time,
         kind=payload.kind,
         direction=payload.direction,
         channel=payload.channel,

@@ -12,7 +12,7 @@ import psycopg2
 
 from commands.store.pool import connect
 
-LEADER_LOCK: Final = (1380012112, 3)
+LEADER_LOCK: Final = (1380012112, 2)
 """The two numbers of the session's advisory lock."""
 
 SILENCE: Final = 10

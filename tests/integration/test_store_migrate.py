@@ -10,6 +10,7 @@ from commands.store.migrate import MigrationResult, PartitionsFixed, migrate
 from commands.store.roles import ROLES, role_url
 from commands.store.schema import KEYS, STORE, Component, NewerSchema, OlderSchema, check_version
 from commands.store.settings import store_settings
+from consumers.relay_leader import Leadership
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import PASSWORDS, migrated, urls
 from tests.support.store import execute
@@ -149,3 +150,14 @@ def test_an_administrator_need_not_be_a_superuser(fresh_database: str) -> None:
     finally:
         execute(fresh_database, f"ALTER DATABASE {fresh_database.rpartition('/')[2]} OWNER TO postgres")
         execute(fresh_database, "DROP OWNED BY boss; DROP ROLE boss")
+
+
+@pytest.mark.timeout(30)
+def test_a_leading_relay_holds_up_no_migration(fresh_database: str) -> None:
+    """Given a relay that leads, when the store is migrated again, then that does not wait for the relay."""
+    relay = Leadership(migrated(fresh_database).relay, "relay")
+    try:
+        assert relay.acquire()
+        assert not run_migration(fresh_database).changed
+    finally:
+        relay.close()

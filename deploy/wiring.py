@@ -138,7 +138,8 @@ class Wiring:
         return seals
 
     def worker(self, projection: Projection) -> Worker:
-        """A worker of that read model; it needs the seals' public key alone."""
+        """A worker of that read model; it needs the seals' public key, and the persons' keys where it shows
+        clear private values."""
         from consumers.worker import Worker
 
         return Worker(
@@ -147,6 +148,7 @@ class Wiring:
             address=self.kafka,
             registry=CATALOGUE,
             public_key=self.secrets.seal_public(),
+            cipher=self.cipher if projection.private else None,
         )
 
     # HTTP

@@ -119,9 +119,7 @@ class Decoder:
             try:
                 persons = private.get("persons")
                 if persons:
-                    for person in persons:
-                        UUID(person)
-                    closed.append((event, persons))
+                    closed.append((event, {str(UUID(person)): dict(persons[person]) for person in persons}))
             except (AttributeError, TypeError, ValueError):
                 failed[event["position"]] = Undecodable(
                     f"The private part of the event {event['id']} is malformed."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Projection
 
-PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1)
+PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1, CUSTOMER_360_V1)
 
 
 def named(name: str, version: int | None = None) -> Projection:

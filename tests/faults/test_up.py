@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.kafka import LocalKafka
+from projections.registry import PROJECTIONS
 from tests.support.commanding import shared_passwords
 from tests.support.kafka import delete_topics
 from tests.support.upping import Up, none_left, rapport, told, visible_after_a_command
@@ -53,8 +54,7 @@ def test_doctor_and_status_find_everything_in_order(up: Up) -> None:
     code, projections = told(up.home, "projection", "status")
     assert code == 0
     assert {row["projection"]: row["state"] for row in projections["data"]} == {
-        "pipeline": "live",
-        "identity": "live",
+        projection.name: "live" for projection in PROJECTIONS
     }
     assert {row["position"] for row in projections["data"]} == {relay["data"]["published"]}
 

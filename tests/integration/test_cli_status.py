@@ -17,6 +17,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
+from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.http import database
 from tests.support.kafka import delete_topics
@@ -75,8 +76,7 @@ def test_before_anything_runs_it_says_what_to_start(home: Path) -> None:
     code, rows, findings = told(home, "projection", "status")
     assert code == 1
     assert {(row["projection"], row["state"], row["lag_events"]) for row in rows} == {
-        ("pipeline", "never_started", 1),
-        ("identity", "never_started", 1),
+        (projection.name, "never_started", 1) for projection in PROJECTIONS
     }
     assert all("`rapport projection run " in finding for finding in findings)
 

@@ -12,6 +12,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from projections.control.status import Status, positions, projection_status
+from projections.registry import PROJECTIONS
 from projections.schema import install
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,8 +30,8 @@ def pipeline(connection: Connection, head: int | None = 100, **options: Any) -> 
     """The status of `pipeline`."""
     with connection:
         statuses = projection_status(connection, head, **options)
-    assert [s.projection for s in statuses] == ["identity", "pipeline"]
-    return statuses[1]
+    assert [s.projection for s in statuses] == sorted(p.name for p in PROJECTIONS)
+    return next(s for s in statuses if s.projection == "pipeline")
 
 
 def run(connection: Connection, statement: str) -> None:

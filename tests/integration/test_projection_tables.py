@@ -107,7 +107,20 @@ VIEWS = {
     "expected_close opened_at stage_entered_at closed_at lost_reason competitor imported team products "
     "time recorded updated_at position",
     "identity": "party customer_id",
+    "identity_moved": "id kind party customer_id since",
+    "customer": "id version kind organisation_name state survivor_id customer_id parent_id owner_id tags "
+    "attributes external_references registered_at updated_at position",
+    "contact": "id version party customer_id role points external_references registered_at updated_at "
+    "position",
+    "consent": "id party customer_id contact_id point_id purpose legal_basis source double_opt_in given_at "
+    "valid_until withdrawn_at withdrawn_source is_active updated_at position",
+    "timeline": "event_id position party customer_id subject_id version type kind occurred recorded title "
+    "channel actor_id actor_kind cause changes has_text",
+    "customer_summary": "customer_id interactions purchases purchase_value returns return_value "
+    "last_contact_at csat_answers csat_satisfied",
+    "person": "id kind party customer_id name email phone points erased position",
 }
+CLOSED = {"person"}
 VIEWS["opportunity_version"] = VIEWS["opportunity"]
 
 
@@ -125,12 +138,17 @@ def test_the_public_views_have_these_columns_in_this_order(reading: Connection) 
 
 
 def test_the_reader_sees_the_views_and_nothing_else(fresh_database: str) -> None:
+    """Clear private values stand in one view, which is not the reader's."""
+    assert {view for p in PROJECTIONS for view in p.closed_views} == CLOSED
     urls = migrated(fresh_database, read_side=lambda url: install(url, partitions=PARTITIONS))
     with closing(psycopg2.connect(urls.reader)) as connection:
         connection.autocommit = True
         with connection.cursor() as c:
-            for view in VIEWS:
+            for view in set(VIEWS) - CLOSED:
                 c.execute(f"SELECT * FROM read.{view}")
+            for view in CLOSED:
+                with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                    c.execute(f"SELECT * FROM read.{view}")
             for table in [f"{p.schema}.{name}" for p in PROJECTIONS for name in names(p)] + ["control.share"]:
                 with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                     c.execute(f"SELECT * FROM {table}")

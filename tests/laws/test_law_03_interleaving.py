@@ -18,7 +18,7 @@ from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from projections.schema import install
-from tests.support.histories import STEPS, Step, history_of
+from tests.support.histories import STEPS, Step, history_of, opened
 from tests.support.read_side import apply_rows, clear, table_rows
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)
@@ -46,8 +46,8 @@ def test_the_fold_does_not_mind_the_order_between_aggregates(
     projection: Projection, steps: list[Step], choices: list[int]
 ) -> None:
     rows = history_of(steps).rows
-    in_order = fold_all(projection, rows, CATALOGUE)
-    assert fold_all(projection, interleaved(rows, choices), CATALOGUE) == in_order
+    in_order = fold_all(projection, rows, CATALOGUE, opened)
+    assert fold_all(projection, interleaved(rows, choices), CATALOGUE, opened) == in_order
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_tables_mind_neither_that_order_nor_how_it_is_cut_into_batches(
     rows = history_of(steps).rows
     clear(reading, projection)
     apply_rows(reading, projection, interleaved(rows, choices), sizes)
-    assert table_rows(reading, projection) == fold_all(projection, rows, CATALOGUE)
+    assert table_rows(reading, projection) == fold_all(projection, rows, CATALOGUE, opened)
 
 
 @every_projection
@@ -77,4 +77,4 @@ def test_rows_survive_between_sessions(reading: Connection, projection: Projecti
     rows = history_of([(n % 12, n % 16, n % 10) for n in range(200)]).rows
     for at in range(0, len(rows), 7):
         apply_rows(reading, projection, rows[at : at + 7], [7])
-    assert table_rows(reading, projection) == fold_all(projection, rows, CATALOGUE)
+    assert table_rows(reading, projection) == fold_all(projection, rows, CATALOGUE, opened)

@@ -11,7 +11,7 @@ from domain.events.catalogue import CATALOGUE
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.replay import fold_all
-from tests.support.histories import STEPS, Step, history_of
+from tests.support.histories import STEPS, Step, history_of, opened
 from tests.support.memory_model import MemoryModel
 from tests.support.topics_in_memory import MemoryTopics
 
@@ -58,9 +58,9 @@ def test_a_worker_that_dies_anywhere_goes_on_where_it_had_committed(
             gatherer = model.gatherer()
             read = gatherer.places()
         # Whatever has been committed is complete: exactly the events up to each share's position.
-        assert model.rows == fold_all(projection, until(rows, model), CATALOGUE)
+        assert model.rows == fold_all(projection, until(rows, model), CATALOGUE, opened)
     model.catch_up(topics)
-    assert model.rows == fold_all(projection, rows, CATALOGUE)
+    assert model.rows == fold_all(projection, rows, CATALOGUE, opened)
     assert sorted(model.positions) == [
         r.position for r in rows if r.type.split(".")[1] in projection.families
     ]

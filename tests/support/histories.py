@@ -1,13 +1,14 @@
-"""Histories of customers and opportunities as stored events, made from steps that hypothesis can shrink.
+"""Histories of every family as stored events, made from steps that hypothesis can shrink.
 
 A step is three small numbers: whom it concerns, what is tried, and a value. Each is turned into an event that
-the lifecycle allows at that point, so any list of steps is a legal history.
+the lifecycle allows at that point, so any list of steps is a legal history. Customers and opportunities stand
+here, the other families in `service_histories.py`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,8 +22,11 @@ from domain import customer, opportunity
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
-from domain.events.private import PrivateParts
 from domain.money import Money
+from domain.values import Reference
+from projections.decode import Decoder
+from tests.support import service_histories
+from tests.support.memory import OpenCipher
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OPEN: Final = ("prospecting", "qualification", "proposal", "negotiation")
@@ -30,18 +34,24 @@ PROBABILITY: Final = dict(zip(OPEN, (10, 20, 50, 80), strict=True))
 
 Step = tuple[int, int, int]
 STEPS: Final = st.lists(
-    st.tuples(st.integers(0, 11), st.integers(0, 15), st.integers(0, 9)), min_size=1, max_size=60
+    st.tuples(st.integers(0, 35), st.integers(0, 15), st.integers(0, 9)), min_size=1, max_size=60
 )
 
 
-class NoCipher:
-    """For histories without private values; any use of it is a mistake of the test."""
+class HistoryCipher(OpenCipher):
+    """Encodes instead of encrypting; nothing has to be fetched."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
-        raise AssertionError(f"{event.id} has private values")
+    def load(self, privates: Iterable[Mapping[str, Any]]) -> None:
+        """Nothing to fetch: there are no keys."""
 
-    def open(self, event_id: str, private: Any) -> dict[str, Any]:
-        raise AssertionError(f"{event_id} has private values")
+
+CIPHER: Final = HistoryCipher()
+
+
+def opened(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with private values opened, as a fold that needs them sees it."""
+    Decoder(CATALOGUE, CIPHER).open([event])
+    return event
 
 
 @dataclass
@@ -59,6 +69,7 @@ class Life:
     amount: Money | None = None
     customer_id: UUID | None = None
     merged_into: Life | None = None
+    points: list[UUID] = field(default_factory=list)
 
 
 @dataclass
@@ -68,42 +79,64 @@ class History:
     seed: int = 0
     customers: dict[int, Life] = field(default_factory=dict)
     opportunities: dict[int, Life] = field(default_factory=dict)
+    others: dict[int, Life] = field(default_factory=dict)
     rows: list[StoredRow] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     now: datetime = START
     position: int = 0
 
     def step(self, step: Step, spread: int = 4) -> None:
-        """One more event, or two for a merge; `spread` customers and twice as many opportunities."""
+        """One more event, or two for a merge.
+
+        Of `spread` customers, twice as many opportunities, as many contacts and leads, twice as many cases
+        and interactions, in this order of `who`.
+        """
         who, what, value = step
         self.now += timedelta(minutes=value * 7)
-        number = who % (3 * spread)
+        number = who % (9 * spread)
         if number < spread:
             self._customer(number, what, value)
-        else:
+        elif number < 3 * spread:
             self._opportunity(number - spread, what, value, spread)
+        elif number < 4 * spread:
+            service_histories.contact_step(self, number, what, value, spread)
+        elif number < 5 * spread:
+            service_histories.lead_step(self, number, what, value, spread)
+        elif number < 7 * spread:
+            service_histories.case_step(self, number, what, value, spread)
+        else:
+            service_histories.interaction_step(self, number, what, value, spread)
 
     def _customer(self, number: int, what: int, value: int) -> None:
         life = self.customers.get(number)
         if life is None:
             id = UUID(int=(self.seed << 64) + (1 << 32) + number)
             life = self.customers[number] = Life(id, id, self.now, self.now)
-            self._add(
+            person = what == 15
+            self.add(
                 life,
                 customer.Registered(
-                    kind="organisation", organisation_name=f"Firm {number}", attributes={}, original={}
+                    kind="person" if person else "organisation",
+                    organisation_name=None if person else f"Firm {number}",
+                    name=f"Ada O'Neil-{number}" if person else None,
+                    attributes={"sector": "sales"},
+                    original={},
+                    references=(Reference(source="crm", external_id=str(number)),),
+                    tags=("new",),
                 ),
             )
         elif life.merged_into is not None:
             before, life.merged_into = life.merged_into, None
-            self._add(life, customer.Unmerged(survivor_id=before.id))
-            self._add(before, customer.Released(merged_id=life.id))
+            self.add(life, customer.Unmerged(survivor_id=before.id))
+            self.add(before, customer.Released(merged_id=life.id))
         elif what % 3 == 0 and (survivor := self._survivor(number + value, life)) is not None:
             life.merged_into = survivor
-            self._add(life, customer.MergedInto(survivor_id=survivor.id))
-            self._add(survivor, customer.Absorbed(merged_id=life.id))
+            self.add(life, customer.MergedInto(survivor_id=survivor.id))
+            self.add(survivor, customer.Absorbed(merged_id=life.id))
+        elif what % 3 == 1:
+            self.add(life, service_histories.profile(value))
         else:
-            self._add(life, customer.OwnerAssigned(owner_id=UUID(int=900 + value)))
+            self.add(life, customer.OwnerAssigned(owner_id=UUID(int=900 + value)))
 
     def _survivor(self, number: int, loser: Life) -> Life | None:
         life = self.customers.get(number % 4)
@@ -119,7 +152,7 @@ class History:
             life.customer_id = buyer.id if buyer else None
             life.amount = None if value == 0 else usd(value * 100)
             life.stage = life.last_open = OPEN[value % 4]
-            self._add(
+            self.add(
                 life,
                 opportunity.Opened(
                     pipeline=("sales", "small")[number % 2], stage=life.stage,
@@ -146,15 +179,15 @@ class History:
             lambda: self._reopen(life),
             lambda: self._amount(life, usd(value * 10, "EUR", Decimal("1.1"))),
             lambda: self._link(life, value),
-            lambda: self._add(life, opportunity.OwnerAssigned(owner_id=UUID(int=900 + value % 3))),
-            lambda: self._add(life, opportunity.TeamChanged(member_ids=(UUID(int=910 + value), UUID(int=7)))),
-            lambda: self._add(life, opportunity.ProductsChanged(items=(item(value),))),
-            lambda: self._add(life, opportunity.CloseDateChanged(new=date(2026, 5, 1 + value))),
-            lambda: self._add(
+            lambda: self.add(life, opportunity.OwnerAssigned(owner_id=UUID(int=900 + value % 3))),
+            lambda: self.add(life, opportunity.TeamChanged(member_ids=(UUID(int=910 + value), UUID(int=7)))),
+            lambda: self.add(life, opportunity.ProductsChanged(items=(item(value),))),
+            lambda: self.add(life, opportunity.CloseDateChanged(new=date(2026, 5, 1 + value))),
+            lambda: self.add(
                 life,
                 opportunity.ForecastCategoryChanged(old="pipeline", new=("commit", "omitted")[value % 2]),
             ),
-            lambda: self._add(
+            lambda: self.add(
                 life, opportunity.ProbabilityOverridden(stage=life.stage, old=10, new=value * 11)
             ),
         ]
@@ -168,15 +201,15 @@ class History:
             skipped=(),
         )
         life.stage = life.last_open = stage
-        self._add(life, payload)
+        self.add(life, payload)
 
     def _close(self, life: Life, outcome: str, amount: Money | None) -> None:
         come_from, life.stage, life.outcome = life.stage, outcome, outcome
         life.amount = amount or life.amount
         if outcome == "won":
-            self._add(life, opportunity.Won(from_stage=come_from, to_stage="won", amount=amount, skipped=()))
+            self.add(life, opportunity.Won(from_stage=come_from, to_stage="won", amount=amount, skipped=()))
         else:
-            self._add(
+            self.add(
                 life,
                 opportunity.Lost(
                     from_stage=come_from, to_stage="lost", reason="price", competitor="A\tB\\C\nD",
@@ -187,7 +220,7 @@ class History:
     def _reopen(self, life: Life) -> None:
         closed_as: Any = life.outcome
         come_from, life.stage, life.outcome = life.stage, life.last_open, "open"
-        self._add(
+        self.add(
             life,
             opportunity.Reopened(
                 from_stage=come_from, to_stage=life.last_open, probability=PROBABILITY[life.last_open],
@@ -197,17 +230,24 @@ class History:
 
     def _amount(self, life: Life, amount: Money) -> None:
         old, life.amount = life.amount, amount
-        self._add(life, opportunity.AmountChanged(old=old, new=amount))
+        self.add(life, opportunity.AmountChanged(old=old, new=amount))
 
     def _link(self, life: Life, value: int) -> None:
         buyer = self.customers.get(value % 4)
         previous, life.customer_id = life.customer_id, buyer.id if buyer else UUID(int=800 + value)
-        self._add(
+        self.add(
             life,
             opportunity.CustomerLinked(customer_id=life.customer_id, previous_customer_id=previous),
         )
 
-    def _add(self, life: Life, payload: Any) -> None:
+    def life(self, number: int, party: UUID | None) -> Life:
+        """A new aggregate of the other families; its party is its own id where none is given."""
+        id = UUID(int=(self.seed << 64) + (3 << 32) + number)
+        life = self.others[number] = Life(id, party or id, self.now, self.now)
+        return life
+
+    def add(self, life: Life, payload: Any) -> None:
+        """The next event of an aggregate."""
         life.version += 1
         life.time = max(life.time, self.now - timedelta(minutes=5))
         life.recorded = max(life.recorded, self.now)
@@ -217,7 +257,7 @@ class History:
         )  # fmt: skip
         # Every seventh position is burnt, as by a writer that was aborted.
         self.position += 2 if self.position % 7 == 6 else 1
-        encoded = encode(event, CATALOGUE, NoCipher())
+        encoded = encode(event, CATALOGUE, CIPHER)
         name = CATALOGUE.of(payload).name
         self.events.append(event)
         self.rows.append(StoredRow(self.position, life.id, life.version, name, life.party, encoded))

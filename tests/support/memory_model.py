@@ -12,6 +12,7 @@ from projections.control.shares import Standing
 from projections.decode import Decoder
 from projections.projection import Projection, Row
 from projections.replay import Rows
+from tests.support.histories import opened
 from tests.support.topics_in_memory import KEY, MemoryTopics
 
 
@@ -40,7 +41,7 @@ class MemoryModel:
         """Folds a batch and takes over its standings."""
         for received in batch.events:
             self.positions.append(received.position)
-            self._apply(self._decode(received.position, received.value))
+            self._apply(opened(self._decode(received.position, received.value)))
         self.standings |= {partition: standing for partition, (standing, _) in batch.moved.items()}
 
     def _apply(self, event: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from projections.decode import Decoder, Received
 from projections.projection import Projection, Row
 from projections.replay import Rows
 from projections.tables import TableStore
+from tests.support.histories import CIPHER
 
 
 def apply_rows(
@@ -30,7 +31,7 @@ def apply_rows(
 
     Answers how many are held. Shares are left where they are.
     """
-    applier = applier or Applier(projection, Decoder(CATALOGUE))
+    applier = applier or Applier(projection, Decoder(CATALOGUE, CIPHER))
     with connection, connection.cursor() as c:
         applier.prepare(c)
         applier.forget(c)

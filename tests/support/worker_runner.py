@@ -21,6 +21,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
+from tests.support.histories import CIPHER
 
 
 def main() -> None:
@@ -44,6 +45,7 @@ def main() -> None:
         address=KafkaAddress(bootstrap=told["bootstrap"]),
         registry=CATALOGUE,
         public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
+        cipher=CIPHER,
         patience=Patience(**told["patience"]),
         checkpoint=checkpoint,
     )

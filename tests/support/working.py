@@ -31,6 +31,7 @@ from domain.events.seal import Seal
 from projections.registry import PROJECTIONS, named
 from projections.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
+from tests.support.histories import opened
 from tests.support.read_side import normal, table_rows
 from tests.support.relaying import CHECKOUT, query, until
 
@@ -133,9 +134,11 @@ class Workers:
             projection = named(name)
             with closing(psycopg2.connect(self.urls.admin)) as connection:
                 found = table_rows(connection, projection)
-            assert normal(found) == normal(fold_all(projection, rows, CATALOGUE))
+            assert normal(found) == normal(fold_all(projection, rows, CATALOGUE, opened))
             received = sum(int(share["received"]) for share in self.shares(name))
             assert received == sum(row.type.split(".")[1] in projection.families for row in rows)
+            held = query(self.urls.admin, "SELECT count(*) FROM control.held WHERE projection = %s", (name,))
+            assert held == [(0,)], "sound events are held"
             standings = {(share["position"], share["seal_sequence"]) for share in self.shares(name)}
             assert len(standings) == 1, f"shares stand at different seals: {standings}"
 

@@ -1,14 +1,14 @@
-"""The fold of `identity`: one row per party that is a customer or an opportunity opened without one."""
+"""The fold of `identity`: whose a party is, and which single records were given to another customer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from projections.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
 
-COLUMNS: Final = {
+LINK: Final = {
     "party": "uuid",
     "kind": "text",
     "target": "uuid",
@@ -17,47 +17,82 @@ COLUMNS: Final = {
     "position": "bigint",
 }
 
-KINDS: Final = {
-    "crm.customer.registered": "customer",
-    "crm.customer.merged_into": "customer",
-    "crm.customer.unmerged": "customer",
-    "crm.opportunity.opened": "opportunity",
-    "crm.opportunity.customer_linked": "opportunity",
+MOVED: Final = {
+    "id": "uuid",
+    "kind": "text",
+    "party": "uuid",
+    "customer_id": "uuid",
+    "since": "timestamptz",
+    "version": "int",
+    "position": "bigint",
 }
 
+TARGETS: Final = {
+    "crm.customer.registered": None,
+    "crm.customer.merged_into": "survivor_id",
+    "crm.customer.unmerged": None,
+    "crm.lead.created": None,
+    "crm.lead.customer_linked": "customer_id",
+    "crm.lead.converted": "customer_id",
+    "crm.opportunity.opened": "customer_id",
+    "crm.opportunity.customer_linked": "customer_id",
+    "crm.case.opened": "customer_id",
+    "crm.case.customer_linked": "customer_id",
+    "crm.interaction.recorded": "customer_id",
+    "crm.interaction.customer_linked": "customer_id",
+}
+"""Event type to the member of its data that names the party it belongs to from then on, if any."""
 
-def touches(event: EventMap) -> Sequence[Key]:
+LINKED: Final = frozenset(name for name in TARGETS if name.endswith(".customer_linked"))
+
+
+def own_party(event: EventMap) -> Sequence[Key]:
     """The party's row, where the event says whose party it is.
 
-    An opportunity opened for a customer stands in the customer's party, and giving it another customer later
-    moves that one opportunity, not the party: such events touch nothing here.
+    A record opened for a customer stands in the customer's party: what it says does not concern the party.
     """
-    if event["type"] in KINDS and event["subject"] == event["partitionkey"]:
+    if event["type"] in TARGETS and event["subject"] == event["partitionkey"]:
         return (event["partitionkey"],)
     return ()
 
 
-def _target(data: dict[str, Any], kind: str) -> str | None:
-    if kind == "crm.customer.merged_into":
-        survivor: str = data["survivor_id"]
-        return survivor
-    if kind in ("crm.opportunity.opened", "crm.opportunity.customer_linked"):
-        return data.get("customer_id")
-    return None
+def within_another(event: EventMap) -> Sequence[Key]:
+    """The row of a record in a customer's party that is given to another customer: it moves alone."""
+    if event["type"] in LINKED and event["subject"] != event["partitionkey"]:
+        return (event["subject"],)
+    return ()
 
 
-def fold(row: Row | None, event: EventMap) -> Row:
-    """The party's link after the event. Raises `OutOfOrder` for one before those already applied."""
+def _later(row: Row | None, event: EventMap) -> int:
     version = int(event["sequence"])
     if row is not None and version <= row["version"]:
         raise OutOfOrder(f"{event['id']} came after version {row['version']}")
-    kind = event["type"]
+    return version
+
+
+def link(row: Row | None, event: EventMap) -> Row:
+    """The party's link after the event. Raises `OutOfOrder` for one before those already applied."""
+    version = _later(row, event)
+    target = TARGETS[event["type"]]
     return {
         "party": event["partitionkey"],
-        "kind": KINDS[kind],
-        "target": _target(event["data"], kind),
+        "kind": event["type"].split(".")[1],
+        "target": event["data"].get(target) if target else None,
         "since": event["time"],
         "version": version,
+        "position": event["position"],
+    }
+
+
+def moved(row: Row | None, event: EventMap) -> Row:
+    """Whose the record is after the event. Raises `OutOfOrder` for one before those already applied."""
+    return {
+        "id": event["subject"],
+        "kind": event["type"].split(".")[1],
+        "party": event["partitionkey"],
+        "customer_id": event["data"]["customer_id"],
+        "since": event["time"],
+        "version": _later(row, event),
         "position": event["position"],
     }
 
@@ -65,8 +100,11 @@ def fold(row: Row | None, event: EventMap) -> Row:
 IDENTITY_V1: Final = Projection(
     name="identity",
     version=1,
-    families=("customer", "opportunity"),
-    tables=(Table(name="link", columns=COLUMNS, key="party", touches=touches, fold=fold, own=True),),
+    families=("customer", "lead", "opportunity", "case", "interaction"),
+    tables=(
+        Table(name="link", columns=LINK, key="party", touches=own_party, fold=link, own=True),
+        Table(name="moved", columns=MOVED, key="id", touches=within_another, fold=moved, own=True),
+    ),
     folder=Path(__file__).parent,
-    views=("identity",),
+    views=("identity", "identity_moved"),
 )

@@ -1,11 +1,13 @@
--- identity, version 1. One row per party: a customer, or an opportunity that was opened without one.
--- kind: customer or opportunity. target: the party that this one belongs to (the survivor of a merge, the
--- customer linked later), null while it stands alone. Rows are never deleted: an unmerge clears the target.
+-- identity, version 1. link has one row per party: a customer, a lead, or an opportunity, case or interaction
+-- that began without a customer (kind says which). target: the party that this one belongs to (the survivor of
+-- a merge, the customer of a converted lead, the customer linked later), null while it stands alone. Rows are
+-- never deleted: an unmerge clears the target.
 CREATE SCHEMA identity_v1;
 
 CREATE TABLE identity_v1.link (
     party    uuid        NOT NULL,
-    kind     text        NOT NULL CHECK (kind IN ('customer', 'opportunity')),
+    kind     text        NOT NULL
+             CHECK (kind IN ('customer', 'lead', 'opportunity', 'case', 'interaction')),
     target   uuid,
     since    timestamptz NOT NULL,
     version  int         NOT NULL,
@@ -14,3 +16,19 @@ CREATE TABLE identity_v1.link (
 );
 
 CREATE INDEX link_target ON identity_v1.link (target) WHERE target IS NOT NULL;
+
+-- moved: records that began in a customer's party and were given to another customer later. Each moves alone:
+-- the party stays where it is. A row whose customer is its party again has come back.
+CREATE TABLE identity_v1.moved (
+    id          uuid        NOT NULL,
+    kind        text        NOT NULL CHECK (kind IN ('opportunity', 'case', 'interaction')),
+    party       uuid        NOT NULL,
+    customer_id uuid        NOT NULL,
+    since       timestamptz NOT NULL,
+    version     int         NOT NULL,
+    position    bigint      NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX moved_party ON identity_v1.moved (party);
+CREATE INDEX moved_customer ON identity_v1.moved (customer_id);

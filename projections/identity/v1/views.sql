@@ -1,5 +1,5 @@
 -- The public SQL contract of `identity`: every party with the customer it belongs to now, following merges
--- and links to their end. customer_id is null for an opportunity that belongs to no customer.
+-- and links to their end. customer_id is null for a lead or a record that belongs to no customer.
 -- The walk is a subquery per row, so that a filter on party reads a few rows by index, not the whole table.
 -- Shares move one by one: for a moment A -> B may still stand while B -> A already does, hence CYCLE; such a
 -- party shows as its own customer until the other row arrives.
@@ -20,3 +20,9 @@ SELECT l.party,
             ), CASE WHEN l.kind = 'customer' THEN l.party END)
        END AS customer_id
 FROM identity_v1.link l;
+
+-- Records that stand in one customer's party and were given to another customer later: theirs is customer_id.
+CREATE OR REPLACE VIEW read.identity_moved AS
+SELECT id, kind, party, customer_id, since
+FROM identity_v1.moved
+WHERE customer_id <> party;

@@ -1,0 +1,45 @@
+"""The tables of `customer_360` and the folds that write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from projections.customer_360.v1.contacts import CONSENT, CONTACT, consent, contact, of_consent
+from projections.customer_360.v1.customers import CUSTOMER, PERSON, customer, has_person, person
+from projections.customer_360.v1.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.rows import subject_of
+from projections.customer_360.v1.work import CASE, INTERACTION, OPPORTUNITY, case, interaction, opportunity
+from projections.projection import Projection, Table
+
+CUSTOMER_360_V1: Final = Projection(
+    name="customer_360",
+    version=1,
+    families=("customer", "contact", "lead", "opportunity", "case", "interaction"),
+    tables=(
+        Table(
+            name="customer", columns=CUSTOMER, key="id", touches=subject_of("customer"), fold=customer,
+            own=True,
+        ),
+        Table(name="person", columns=PERSON, key="id", touches=has_person, fold=person, own=True),
+        Table(
+            name="contact", columns=CONTACT, key="id", touches=subject_of("contact"), fold=contact,
+            own=True,
+        ),
+        Table(name="consent", columns=CONSENT, key="id", touches=of_consent, fold=consent),
+        Table(
+            name="opportunity", columns=OPPORTUNITY, key="id", touches=subject_of("opportunity"),
+            fold=opportunity, own=True,
+        ),
+        Table(name="service_case", columns=CASE, key="id", touches=subject_of("case"), fold=case, own=True),
+        Table(
+            name="interaction", columns=INTERACTION, key="id", touches=subject_of("interaction"),
+            fold=interaction, own=True,
+        ),
+        Table(name="entry", columns=ENTRY, key="position", touches=under_position, fold=entry, once=True),
+    ),
+    folder=Path(__file__).parent,
+    views=("customer", "contact", "consent", "timeline", "customer_summary", "person"),
+    closed_views=("person",),
+    private=True,
+)  # fmt: skip

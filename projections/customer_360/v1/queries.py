@@ -1,0 +1,231 @@
+"""Questions to `customer_360` about one customer: overview, timeline. Finding customers: `finding.py`.
+
+Rows are dictionaries: ids are `UUID`, amounts `Decimal`, times UTC-aware datetimes. A customer that was
+merged, and a lead that was converted, are answered for by the customer they belong to now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+from uuid import UUID
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+from projections.customer_360.v1.finding import Found, by_reference, search
+from projections.identity.v1.queries import Cluster, Identity
+from projections.statements import statement, with_uuids
+
+SQL: Final = Path(__file__).parent / "sql"
+
+Section = Literal["profile", "contacts", "consents", "opportunities", "cases", "totals", "timeline"]
+SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """Entries, newest first; `after` is what the next call takes (None at the end): the last entry's
+    `occurred` (RFC 3339) and position."""
+
+    rows: list[Row]
+    after: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The first rows of a section and how many there are."""
+
+    items: list[Row]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a customer's interactions come to. Values are in the reporting currency.
+
+    `last_contact` gives the newest time per channel. `csat` is the share of answers 4 and 5 in percent, `nps`
+    the share of 9 and 10 less that of 0 to 6; None without answers (`csat_answers`, `nps_answers`).
+    """
+
+    interactions: int
+    purchases: int
+    purchase_value: Decimal
+    first_purchase_at: datetime | None
+    last_purchase_at: datetime | None
+    returns: int
+    return_value: Decimal
+    last_contact_at: datetime | None
+    last_contact: Mapping[str, datetime]
+    csat_answers: int
+    csat: float | None
+    nps_answers: int
+    nps: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """One customer. `customer_id` is the one that stands for all of `parties` now; `sections` holds what was
+    asked for: profile a row, totals `Totals`, timeline a `TimelinePage`, the others `Listed`."""
+
+    customer_id: UUID
+    parties: tuple[UUID, ...]
+    sections: Mapping[Section, Row | Listed | Totals | TimelinePage]
+
+
+class Customers:
+    """The queries of `customer_360` version 1 over a connection that may read its schema and identity's.
+
+    They start a transaction where none runs; who lends the connection ends it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = with_uuids(connection)
+        self._identity = Identity(connection)
+
+    def get(self, customer_id: UUID) -> Row | None:
+        """The row of exactly this customer, merged or not; None where it is not known."""
+        rows = self._rows("profile", {"ids": [customer_id], "first": customer_id})
+        return rows[0] if rows else None
+
+    def overview(
+        self, customer_id: UUID, sections: Sequence[Section] = SECTIONS, *, first: int = 5
+    ) -> Overview | None:
+        """The sections asked for, each with its `first` items; None for a customer that is not known."""
+        cluster = self._identity.cluster(customer_id)
+        profile = self.get(cluster.customer_id)
+        if profile is None:
+            return None
+        found: dict[Section, Row | Listed | Totals | TimelinePage] = {}
+        for section in sections:
+            if section == "profile":
+                merged = [party for party in cluster.parties if party != cluster.customer_id]
+                members = self._rows("profile", {"ids": merged, "first": cluster.customer_id})
+                found[section] = profile | {"merged": [row["id"] for row in members]}
+            elif section == "totals":
+                found[section] = self._totals(cluster)
+            elif section == "timeline":
+                found[section] = self._timeline(cluster, limit=first)
+            else:
+                found[section] = self._listed(section, cluster, first)
+        return Overview(customer_id=cluster.customer_id, parties=cluster.parties, sections=found)
+
+    def timeline(
+        self,
+        customer_id: UUID,
+        *,
+        kind: str | None = None,
+        channel: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        limit: int = 50,
+        after: tuple[str, str] | None = None,
+    ) -> TimelinePage:
+        """One page of everything that happened with the customer, newest first.
+
+        Cut by business time to `from_` (included) and `to` (not), and to what had happened `as_of` a time and
+        was `known_at` a time (both included). Empty for a party that is not known; raises `ValueError` for an
+        `after` that is none.
+        """
+        return self._timeline(
+            self._identity.cluster(customer_id),
+            kind=kind,
+            channel=channel,
+            start=from_,
+            end=to,
+            as_of=as_of,
+            known_at=known_at,
+            limit=limit,
+            after=after,
+        )
+
+    def by_reference(self, source: str, external_id: str) -> Row | None:
+        """The customer that `source` knows as `external_id`: its own row, merged or not."""
+        found = by_reference(self._connection, source, external_id)
+        return None if found is None else self.get(found)
+
+    def search(self, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None) -> Found:
+        """Customers, contacts and leads by the beginnings of the words of their names, customers also by an
+        external id that is exactly `text`: those first, then by name."""
+        return search(self._connection, text, limit=limit, after=after)
+
+    def _timeline(
+        self,
+        cluster: Cluster,
+        *,
+        limit: int,
+        kind: str | None = None,
+        channel: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> TimelinePage:
+        at, position = (None, None) if after is None else (datetime.fromisoformat(after[0]), int(after[1]))
+        rows = self._rows(
+            "timeline",
+            {
+                "kind": kind,
+                "channel": channel,
+                "start": start,
+                "end": end,
+                "as_of": as_of,
+                "known_at": known_at,
+                "after_time": at,
+                "after_position": position,
+                # One more than asked tells whether there is a next page.
+                "limit": limit + 1,
+                **cluster.parameters(),
+            },
+        )
+        page = rows[:limit]
+        more = len(rows) > limit
+        last = (page[-1]["occurred"].isoformat(), str(page[-1]["position"])) if more else None
+        return TimelinePage(page, last)
+
+    def _listed(self, section: str, cluster: Cluster, first: int) -> Listed:
+        rows = self._rows(section, {"limit": first, **cluster.parameters()})
+        count = rows[0]["of"] if rows else 0
+        return Listed([{name: value for name, value in row.items() if name != "of"} for row in rows], count)
+
+    def _totals(self, cluster: Cluster) -> Totals:
+        with self._connection.cursor() as c:
+            c.execute(statement(SQL / "totals.sql"), cluster.parameters())
+            groups = c.fetchall()
+        purchases = [group for group in groups if group[0] == "purchase"]
+        returns = [group for group in groups if group[0] == "return"]
+        last: dict[str, datetime] = {}
+        for _, channel, _, _, _, newest, *_ in groups:
+            last[channel] = max(newest, last.get(channel, newest))
+        csat, satisfied, nps, promoters, detractors = (
+            sum(group[column] for group in groups) for column in range(6, 11)
+        )
+        return Totals(
+            interactions=sum(group[2] for group in groups),
+            purchases=sum(group[2] for group in purchases),
+            purchase_value=sum((group[3] for group in purchases), Decimal(0)),
+            first_purchase_at=min((group[4] for group in purchases), default=None),
+            last_purchase_at=max((group[5] for group in purchases), default=None),
+            returns=sum(group[2] for group in returns),
+            return_value=sum((group[3] for group in returns), Decimal(0)),
+            last_contact_at=max(last.values(), default=None),
+            last_contact=dict(sorted(last.items())),
+            csat_answers=csat,
+            csat=100 * satisfied / csat if csat else None,
+            nps_answers=nps,
+            nps=100 * (promoters - detractors) / nps if nps else None,
+        )
+
+    def _rows(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        with self._connection.cursor(cursor_factory=RealDictCursor) as c:
+            c.execute(statement(SQL / f"{name}.sql"), parameters)
+            return [dict(row) for row in c.fetchall()]

@@ -1,0 +1,78 @@
+"""What the folds of `customer_360` share: the order of an aggregate's events, and values of many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from projections.projection import EventMap, Key, OutOfOrder, Row
+
+Data = dict[str, Any]
+Change = Callable[[Data, EventMap, Data], None]
+"""Changes a fresh copy of the row (first argument) by the event and its data."""
+
+
+def next_version(row: Row | None, event: EventMap) -> int:
+    """The event's version. Raises `OutOfOrder` unless it is the one behind the row's."""
+    version = int(event["sequence"])
+    known = row["version"] if row else 0
+    if version != known + 1:
+        raise OutOfOrder(f"{event['id']} came after version {known}")
+    return version
+
+
+def later_version(row: Row | None, event: EventMap) -> int:
+    """The event's version, for a row that not every event of its aggregate touches. Raises `OutOfOrder`."""
+    version = int(event["sequence"])
+    if row is not None and version <= row["version"]:
+        raise OutOfOrder(f"{event['id']} came after version {row['version']}")
+    return version
+
+
+def subject_of(*families: str) -> Callable[[EventMap], Sequence[Key]]:
+    """Touches the row of the aggregate, for these families."""
+    prefixes = frozenset(f"crm.{family}" for family in families)
+
+    def touches(event: EventMap) -> Sequence[Key]:
+        return (event["subject"],) if event["type"].rsplit(".", 1)[0] in prefixes else ()
+
+    return touches
+
+
+def folding(
+    columns: Mapping[str, str], changes: Mapping[str, Change], *, unmoved: frozenset[str] = frozenset()
+) -> Callable[[Row | None, EventMap], Row]:
+    """A fold of one row per aggregate: `changes` by event type, `unmoved` types that leave the row as it is.
+
+    The fold raises `OutOfOrder` for an event that is not the next, `KeyError` for a type or a member that
+    this version does not know: in both cases going on would show something wrong.
+    """
+
+    def fold(row: Row | None, event: EventMap) -> Row:
+        version = next_version(row, event)
+        new: Data = dict.fromkeys(columns) if row is None else dict(row)
+        kind = event["type"]
+        if kind not in unmoved:
+            changes[kind](new, event, event["data"])
+        new["version"] = version
+        new["position"] = event["position"]
+        new["recorded"] = event["recordedtime"]
+        return new
+
+    return fold
+
+
+def money(row: Data, value: Data | None) -> None:
+    """Takes over an amount with its currency and rate; nothing where an event names none."""
+    if value is not None:
+        row["amount"] = value["amount"]
+        row["currency"] = value["currency"]
+        row["rate"] = value.get("rate", "1")
+
+
+def applied(changes: Sequence[Data], field: str, old: Any) -> Any:
+    """A field's value after the changes."""
+    for change in changes:
+        if change["field"] == field:
+            old = change.get("new")
+    return old

@@ -1,0 +1,28 @@
+"""Names as words that can be found again: without case, accents and punctuation."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+LONGEST: Final = 60
+"""Characters of a word that are kept: PostgreSQL's search words have a limit, people's do not."""
+MOST: Final = 50
+"""Words that are kept of one text."""
+
+
+def words(text: str | None) -> list[str]:
+    """The words of a text, each once, in their order; letters and digits alone."""
+    if not text:
+        return []
+    plain = "".join(
+        each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each)
+    )
+    spaced = "".join(each if each.isalnum() else " " for each in plain)
+    return list(dict.fromkeys(word[:LONGEST] for word in spaced.split()))[:MOST]
+
+
+def beginnings(text: str) -> str | None:
+    """A `tsquery` for texts with, for each word of `text`, one that begins with it; None without words."""
+    found = words(text)
+    return " & ".join(f"'{word}':*" for word in found) if found else None

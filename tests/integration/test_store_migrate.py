@@ -155,7 +155,7 @@ def test_an_administrator_need_not_be_a_superuser(fresh_database: str) -> None:
 @pytest.mark.timeout(30)
 def test_a_leading_relay_holds_up_no_migration(fresh_database: str) -> None:
     """Given a relay that leads, when the store is migrated again, then that does not wait for the relay."""
-    relay = Leadership(migrated(fresh_database).relay, "relay")
+    relay = Leadership(migrated(fresh_database).relay, "relay", silence=600)
     try:
         assert relay.acquire()
         assert not run_migration(fresh_database).changed

@@ -1,7 +1,10 @@
 """Imports of files through the command handlers.
 
 `table.py` reads a CSV file line by line and keeps its bad lines apart, `fields.py` parses single values,
-`maven_rows.py` turns lines into normalised rows (pure), `maven_config.py` holds the aliases and dates that
-the files leave open (`maven.toml`), `maven_histories.py` makes commands of rows, `maven.py` takes them into
-the store, and `report.py` says what came of it.
+`taking.py` records in batches and counts, and `report.py` says what came of it.
+
+Each data set has `<name>_rows.py`, which turns lines into normalised rows (pure), `<name>_config.py` with
+what its files leave open (`<name>.toml`), `<name>_histories.py`, which makes commands of rows, and
+`<name>.py`, which takes them into the store: `maven` (a pipeline of opportunities), `cdnow` (purchases, with
+nothing to configure) and `incidents` (the audit log of a service desk).
 """

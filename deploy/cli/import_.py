@@ -1,8 +1,9 @@
-"""`rapport import maven DIR`: files into the store, through the command handlers."""
+"""`rapport import maven DIR`, `cdnow FILE`, `incidents FILE`: files into the store, through the handlers."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,16 +15,12 @@ from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.imports.report import ImportReport
+    from deploy.imports import Take
 
 SHOWN: Final = 50
 """Rows not taken that are shown to people; `--json` lists them all."""
 
 import_ = typer.Typer(no_args_is_help=True, help="Imports: files into the store; run again, nothing changes.")
-
-
-@import_.callback()
-def noun() -> None:
-    """Keeps `maven` a verb of its own while it is the only one."""
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +43,40 @@ def maven(
     as_json: JsonOption = False,
 ) -> None:
     """Imports the Maven CRM files. Bad rows are reported by line, the good ones are taken."""
+    from deploy.imports import take_maven
+
+    _run(partial(take_maven, config=config), folder, as_json=as_json)
+
+
+@import_.command()
+def cdnow(
+    file: Annotated[Path, typer.Argument(help="The file of purchases (CDNOW_master.txt, or .txt.gz).")],
+    as_json: JsonOption = False,
+) -> None:
+    """Imports the CDNOW purchases. Bad lines are reported, the good ones are taken."""
+    from deploy.imports import take_cdnow
+
+    _run(take_cdnow, file, as_json=as_json)
+
+
+@import_.command()
+def incidents(
+    file: Annotated[Path, typer.Argument(help="The audit log of incidents (.csv or .csv.gz).")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of time zone and states. Unset: commands/imports/incidents.toml."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Imports an incident log. Bad rows are reported by line; a case is taken whole or not at all."""
+    from deploy.imports import take_incidents
+
+    _run(partial(take_incidents, config=config), file, as_json=as_json)
+
+
+def _run(take: Take, path: Path, *, as_json: bool) -> None:
+    """One import, with its progress, its report and its exit code."""
     from deploy.cli.progress import showing
-    from deploy.maven_import import take
     from deploy.wiring import Wiring
 
     at = (0, 0)
@@ -59,7 +88,7 @@ def maven(
             report(done, total)
 
         try:
-            result = take(wired, folder, progress, config)
+            result = take(wired, path, progress)
         except KeyboardInterrupt:
             _tell(interrupted(*at), as_json)
             raise typer.Exit(Exit.INTERRUPTED) from None

@@ -12,7 +12,7 @@ from commands.imports.report import ImportReport
 from deploy.demo import figures
 from deploy.demo.figures import Figure
 from deploy.demo.second_reader import expected
-from deploy.maven_import import take
+from deploy.imports import take_maven
 from deploy.standing import look
 from deploy.up import Stack
 from deploy.wiring import Wiring
@@ -32,7 +32,7 @@ def imported(stack: Stack, showing: Showing) -> ImportReport:
     """
     with Wiring(stack.settings) as wired:
         with showing("Import", "records") as progress:
-            report = take(wired, DATA, progress)
+            report = take_maven(wired, DATA, progress)
         head = wired.follower().settled()
     with showing("Read models", "positions") as progress:
         stack.wait_visible(head, VISIBLE_SECONDS, progress)

@@ -1,4 +1,4 @@
-"""`rapport import maven` as a real process, and what a store holds whichever run put it there."""
+"""`rapport import` as a real process, and what a store holds whichever run put it there."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ from tests.support.database import Urls
 from tests.support.importing import KEY, Importing
 from tests.support.store import execute, session
 
+DIGEST = re.compile(r"source_digest='[0-9a-f]{64}'")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
 class ImportProcess:
-    """Runs the command over the store at `urls`, with the keys that `Importing` has."""
+    """Runs `rapport import <verb>` over the store at `urls`, with the keys that `Importing` has.
+
+    `folder` is the folder, or the file, that it reads.
+    """
 
     urls: Urls
     home: Path
     folder: Path
+    verb: str = "maven"
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """One run, under way."""
@@ -36,7 +41,7 @@ class ImportProcess:
             secrets.keep(name, KEY.hex)
         secrets.ensure()
         return subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "import", "maven", str(self.folder), *options],
+            [sys.executable, "-m", "deploy.cli", "import", self.verb, str(self.folder), *options],
             env={"RAPPORT_HOME": str(self.home), "RAPPORT_STORE_URL": self.urls.app},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -56,6 +61,22 @@ class ImportProcess:
         )
         assert isinstance(count, int)
         return count
+
+    def events(self) -> int:
+        """Events recorded so far."""
+        ((count,),) = execute(self.urls.app, "SELECT count(*) FROM store.event")
+        assert isinstance(count, int)
+        return count
+
+    def until_events(self, process: subprocess.Popen[str], events: int) -> None:
+        """Waits until so many events are recorded."""
+        with session(self.urls.app, autocommit=True) as opened, opened.cursor() as cursor:
+
+            def there() -> bool:
+                cursor.execute("SELECT count(*) >= %s FROM store.event", (events,))
+                return cursor.fetchall() == [(True,)]
+
+            self.until(process, there)
 
     def until_claims(self, process: subprocess.Popen[str], records: int) -> None:
         """Waits until so many records are taken; over one connection, since a batch is quickly done."""
@@ -95,13 +116,14 @@ def blocked(urls: Urls) -> bool:
 def content(target: Importing) -> list[str]:
     """Every event but for its ids and the moment of recording, sorted.
 
-    Ids are shown as the external ids they were claimed for, so that two stores can be compared.
+    Ids are shown as the external ids they were claimed for, so that two stores can be compared; a digest of
+    what names such an id is left out.
     """
     with target.commands.crm.recorder.pool.connection() as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("SELECT id, source, external_id FROM store.claim")
         names = {str(id): f"{source}/{external_id}" for id, source, external_id in cursor.fetchall()}
     shown = []
     for event in target.events():
-        facts = f"{event.id} {event.party} {event.time} {event.actor} {event.payload!r}"
+        facts = DIGEST.sub("", f"{event.id} {event.party} {event.time} {event.actor} {event.payload!r}")
         shown.append(UUID_TEXT.sub(lambda found: names.get(found[0], found[0]), facts))
     return sorted(shown)

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -54,14 +55,25 @@ class Identifiers:
         return hmac.digest(self._key, purpose + b"\x1f" + data, hashlib.sha256)
 
 
+# An import digests each row: the kind of a value is looked up by its class, not asked for in turn.
+_LEAVES: Final = frozenset({str, int, bool, Decimal, UUID})
+
+
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        value = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items() if each is not None and each != ()}
+    if type(value) in _LEAVES:
+        return value
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value
+    if isinstance(value, Mapping):
+        members = value.items()
+    else:
+        members = [(name, getattr(value, name)) for name in _fields(type(value))]
+    return {name: _plain(each) for name, each in members if each is not None and each != ()}
+
+
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(kind))
 
 
 def _told(value: Any) -> str:

@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         members = value.items()
     else:
-        members = [(name, getattr(value, name)) for name in _fields(type(value))]
+        members = [(name, getattr(value, name)) for name in _fields(value.__class__)]
     return {name: _plain(each) for name, each in members if each is not None and each != ()}
 
 

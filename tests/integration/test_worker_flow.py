@@ -29,7 +29,7 @@ def publisher(workers: Workers) -> Iterator[Publisher]:
 
 
 def test_every_read_model_follows_what_is_published(workers: Workers, publisher: Publisher) -> None:
-    rows = long_history(1_500).rows
+    rows = long_history(1_500, every_family=True, spread=40).rows
     publisher.publish(rows[:1_000], size=100)
     for name in ALL:
         workers.start(name, projection=name)

@@ -283,11 +283,15 @@ def history_of(steps: Iterable[Step], *, spread: int = 4, seed: int = 0) -> Hist
     return history
 
 
-def long_history(steps: int, *, seed: int = 7, spread: int = 200) -> History:
-    """A history of so many random steps, the same for the same seed."""
+def long_history(steps: int, *, seed: int = 7, spread: int = 200, every_family: bool = False) -> History:
+    """A history of so many random steps, the same for the same seed: of customers and opportunities, or of
+    every family."""
     draw = random.Random(seed)
     return history_of(
-        ((draw.randrange(3 * spread), draw.randrange(16), draw.randrange(10)) for _ in range(steps)),
+        (
+            (draw.randrange((9 if every_family else 3) * spread), draw.randrange(16), draw.randrange(10))
+            for _ in range(steps)
+        ),
         spread=spread,
         seed=seed,
     )

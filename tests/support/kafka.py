@@ -11,8 +11,9 @@ from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topics import ensure_topics
+from domain.events.catalogue import CATALOGUE
 
-FAMILIES = ("customer", "opportunity", "principal", "product")
+FAMILIES = CATALOGUE.families
 TOPICS = tuple(f"crm.{family}.v1" for family in FAMILIES)
 SEALS = "crm.seal.v1"
 

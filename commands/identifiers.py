@@ -64,11 +64,9 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    if isinstance(value, Mapping):
-        members = value.items()
-    else:
-        members = [(name, getattr(value, name)) for name in _fields(value.__class__)]
-    return {name: _plain(each) for name, each in members if each is not None and each != ()}
+    if not isinstance(value, Mapping):
+        value = {name: getattr(value, name) for name in _fields(value.__class__)}
+    return {name: _plain(each) for name, each in value.items() if each is not None and each != ()}
 
 
 @cache

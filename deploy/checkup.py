@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from deploy.findings import Diagnostic
 from deploy.secrets import Secrets
-from deploy.settings import CHECKOUT, Settings
+from deploy.settings import CHECKOUT, Settings, unknown
 
 OLDEST: Final = (3, 11)
 LOCK: Final = CHECKOUT / "requirements.lock"
@@ -85,6 +85,21 @@ def _locked(lock: Path) -> Iterator[Requirement]:
             wanted = Requirement(line.rstrip(" \\"))
             if wanted.marker is None or wanted.marker.evaluate():
                 yield wanted
+
+
+def environment() -> Checkup:
+    """Whether what is set is a setting. A container platform may set others, so this is a warning."""
+    strange = unknown()
+    findings = tuple(
+        Diagnostic(
+            severity="warning",
+            fact=f"{name} is set and is no setting.",
+            cause="Nothing reads it.",
+            act="Correct its name if you meant one: `rapport settings` lists them.",
+        )
+        for name in strange
+    )
+    return Checkup(name="settings", seen=f"{len(strange)} unknown" if strange else "known", findings=findings)
 
 
 def disk(settings: Settings) -> Checkup:

@@ -22,7 +22,7 @@ from consumers.kafka.topics import WrongTopics, missing_topics, topic
 from consumers.relay_agreement import Disagreement, StoreSide, TopicSide, agree
 from consumers.relay_status import relay_status
 from deploy.addresses import ROLES
-from deploy.checkup import Checkup, disk, key_files, packages, python
+from deploy.checkup import Checkup, disk, environment, key_files, packages, python
 from deploy.findings import Diagnostic
 from deploy.secrets import Secrets, SecretsProblem
 from deploy.settings import PREFIX, Settings, SettingsProblem
@@ -44,7 +44,7 @@ class _Found(Exception):
 
 def examine(settings: Settings) -> list[Checkup]:
     """All checks, in the order in which to act on them."""
-    machine = [python(), packages(), disk(settings)]
+    machine = [python(), packages(), environment(), disk(settings)]
     if settings.admin_url is None and settings.store_url is None and settings.kafka_bootstrap is None:
         nothing = Diagnostic(
             fact="Nothing was set up yet.",

@@ -191,6 +191,12 @@ def load(*, use_env_file: bool = True, **given: object) -> Settings:
         ) from None
 
 
+def unknown() -> list[str]:
+    """Variables of the environment that look like settings and are none: typing errors, most likely."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
 def write_env_file(settings: Settings) -> None:
     """Leaves what differs from the defaults in `<home>/rapport.env` (mode 0600), for the other commands."""
     lines = ["# Written by `rapport up`. The environment wins over this file."]

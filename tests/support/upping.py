@@ -154,7 +154,7 @@ def visible_after_a_command(up: Up, seconds: float = 60) -> str:
                 last = opened.text
             except httpx.TransportError as error:
                 last = repr(error)
-            assert time.monotonic() < deadline, last
+            assert time.monotonic() < deadline, (last, up.lines[11:])
             time.sleep(0.1)
         body = opened.json()
         while True:

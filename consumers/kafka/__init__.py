@@ -2,6 +2,7 @@
 
 - `address`: where the cluster is and how it is spoken to
 - `topics`: names, partitions of parties, making and checking the topics
+- `gathering`: records into the client's batches, fast
 - `producer`: one seal's events and its record in one transaction
 - `tail`: the last committed records, searched backwards
 - `reader`: committed records from given offsets on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -13,6 +13,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, describe, verdict
+from consumers.kafka.gathering import Gathering
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
 from domain.events.seal import TOPIC as SEALS
@@ -20,6 +21,13 @@ from domain.events.seal import parse
 
 __all__ = ["SealingProducer", "last_committed_seal", "recorded_ms"]
 
+SENDING: Final[Mapping[str, Any]] = {
+    "compression_type": "lz4",
+    "batch_size": MESSAGE_LIMIT // 4,
+    "linger_ms": 1000,  # a range is flushed whole: until then only full batches are worth a request
+    "max_request_size": MESSAGE_LIMIT,
+}
+"""How the client gathers records (the bench sends its reference the same way)."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,7 +67,6 @@ class SealingProducer:
         transactional_id: the same for all relays of a store.
         partitions: of every family topic.
         timeout: seconds for the first contact and for the acknowledgement of a range.
-        compression: "lz4" or None.
     """
 
     def __init__(
@@ -69,7 +76,6 @@ class SealingProducer:
         *,
         partitions: int,
         timeout: float = 20.0,
-        compression: str | None = "lz4",
     ) -> None:
         self._partitions = partitions
         self._timeout = timeout
@@ -79,16 +85,14 @@ class SealingProducer:
             metrics_enabled=False,
             transactional_id=transactional_id,
             transaction_timeout_ms=60_000,
-            compression_type=compression,
-            batch_size=MESSAGE_LIMIT // 4,
-            linger_ms=1000,  # a range is flushed whole: until then only full batches are worth a request
-            max_request_size=MESSAGE_LIMIT,
+            **SENDING,
             request_timeout_ms=milliseconds // 2,
             delivery_timeout_ms=milliseconds,
             max_block_ms=milliseconds,
             retry_backoff_ms=20,
             allow_auto_create_topics=False,
         )
+        self._gathering = Gathering(self._producer)
 
     def init(self) -> None:
         """Fences the producers before this one. Raises `BrokerFailure`."""
@@ -110,10 +114,11 @@ class SealingProducer:
         sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
         with self._failures():
             producer.begin_transaction()
+            self._gathering.begin()
             sent = self._send(rows[: len(rows) // 2])
             checkpoint("in the transaction")
             sent += self._send(rows[len(rows) // 2 :])
-            sent.append(producer.send(SEALS, seal_record, SEAL_KEY, None, 0, sealed))
+            sent.append(self._gathering.put(SEALS, 0, SEAL_KEY, seal_record, [], sealed))
             self._flush(rows, sent)
             checkpoint("before the commit")
             self._commit()
@@ -127,14 +132,14 @@ class SealingProducer:
             self._producer.close(timeout=1.0)
 
     def _send(self, rows: Sequence[Row]) -> list[Any]:
-        send, partitions = self._producer.send, self._partitions
+        put, partitions = self._gathering.put, self._partitions
         sent = []
         for row in rows:
             key, partition = place(row.party, partitions)
             headers = [("position", row.position.to_bytes(8, "big")), CONTENT_TYPE]
             try:
                 sent.append(
-                    send(topic_of(row.type), row.event, key, headers, partition, recorded_ms(row.event))
+                    put(topic_of(row.type), partition, key, row.event, headers, recorded_ms(row.event))
                 )
             except (KafkaError, ValueError) as error:
                 raise self._failure(error, row.position) from error

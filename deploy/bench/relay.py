@@ -17,8 +17,8 @@ from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.producer import CONTENT_TYPE, recorded_ms
-from consumers.kafka.topics import MESSAGE_LIMIT, SETTINGS
+from consumers.kafka.producer import CONTENT_TYPE, SENDING, recorded_ms
+from consumers.kafka.topics import SETTINGS
 from consumers.relay import Relay
 from consumers.sealing import MOST_EVENTS
 from deploy.bench.alone import BenchFailed, alone
@@ -121,10 +121,7 @@ def raw_rate(kafka: KafkaAddress, events: int, seed: int) -> float:
     producer: Any = KafkaProducer(
         **kafka.options(),
         transactional_id="bench-raw",
-        compression_type="lz4",
-        batch_size=MESSAGE_LIMIT // 4,
-        linger_ms=5,
-        max_request_size=MESSAGE_LIMIT,
+        **SENDING,
     )
     producer.init_transactions()
     begun = time.monotonic()

@@ -23,15 +23,21 @@ from api.pages import PageTokens
 from api.problems import Problem, domain_response
 from api.query import DeclaredParameters
 from api.routes import (
+    case_moves,
+    contacts,
     customer_records,
+    customer_views,
     customers,
     health,
+    interactions,
+    leads,
     opportunities,
     opportunity_moves,
     pipelines,
     principals,
     products,
     projections,
+    records,
 )
 from api.services import Services
 from api.validation import validation_problem
@@ -83,6 +89,12 @@ def create_app(services: Services) -> FastAPI:
         pipelines,
         customers,
         customer_records,
+        customer_views,
+        records,
+        contacts,
+        leads,
+        case_moves,
+        interactions,
         principals,
         products,
         projections,

@@ -15,6 +15,7 @@ from api.problems import Problem
 from api.services import ApiLimits
 
 _CLOSE: Final = {"Connection": "close"}
+_LINES: Final = "(or application/x-ndjson, an item a line) "
 
 
 class Guard:
@@ -69,10 +70,12 @@ class Guard:
             return self._body_too_large()
         if announced not in ("", "0") or "transfer-encoding" in headers:
             media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
+            batch = scope["path"].endswith(":batch")
+            if media_type != "application/json" and not (batch and media_type == "application/x-ndjson"):
                 return Problem(
                     "media-type",
-                    "The body is not marked as JSON. Send Content-Type: application/json with it.",
+                    "The body is not marked as JSON. Send Content-Type: application/json "
+                    f"{_LINES if batch else ''}with it.",
                     headers=_CLOSE,
                 )
         return None

@@ -22,11 +22,21 @@ NEXT: Final = "Gives the next page when sent as page_token; null at the end."
 class Paging:
     """Where one page of the list `name` begins: `arguments` of the list, and `after` as its query gave it."""
 
-    def __init__(self, request: Request, look: Reading, name: str, page_token: str | None) -> None:
-        """Raises `Problem` (`page-token`)."""
+    def __init__(
+        self,
+        request: Request,
+        look: Reading,
+        name: str,
+        page_token: str | None,
+        *,
+        arguments: Mapping[str, str] | None = None,
+    ) -> None:
+        """The arguments are those of the query unless they are given. Raises `Problem` (`page-token`)."""
         self._tokens: PageTokens = request.app.state.tokens
         self._name, self._version = name, look.version
-        sent = {key: text for key, text in request.query_params.items() if key not in _NO_ARGUMENTS}
+        sent = arguments
+        if sent is None:
+            sent = {key: text for key, text in request.query_params.items() if key not in _NO_ARGUMENTS}
         page = (
             Page(sent, None)
             if page_token is None

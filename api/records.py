@@ -39,9 +39,15 @@ class Record(BaseModel):
         return cls.model_validate(
             values
             | {name: clear(value) for name, value in private.items()}
-            | {"updated_at": state.recorded, "closed": closed(private)},
+            | {"updated_at": state.recorded, "closed": closed(private)}
+            | cls.members(state),
             from_attributes=True,
         )
+
+    @classmethod
+    def members(cls, state: Any) -> dict[str, object]:  # noqa: ARG003
+        """Members that are not the aggregate's as they stand."""
+        return {}
 
 
 Ids = Annotated[list[UUID], BeforeValidator(sorted)]
@@ -61,20 +67,18 @@ def read_record(
     return shape.of(found)
 
 
-def add_record(
-    router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record], **options: Any
-) -> None:
+def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record]) -> None:
     """Adds `GET /<collection>/{id}`."""
     router.add_api_route(
         f"/{collection}/{{id:uuid}}",
         _reading(what, evolve, shape),
         methods=["GET"],
+        tags=[collection],
         response_model=shape,
         name=f"get_{what}",
         summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
         description=f"The {what} as it is now, read from the event store: every change is in it at once.",
         operation_id=f"{collection}_get",
-        **options,
     )
 
 

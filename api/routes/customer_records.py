@@ -1,56 +1,35 @@
-"""One customer as the event store has it, by id or external id, and making it so by its external id."""
+"""A customer by its external id: as the event store has it, and making it so."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import Field
 
 from api.auth import requires
 from api.bodies.customer import Upsert
 from api.query import declared_only
-from api.records import Ids, Record, Words, add_record, read_record
+from api.records import Record, read_record
 from api.sending import IdempotencyKey
-from api.shapes import ReferenceOut
 from api.upserting import Upserted, claimed, upsert_customer
 from api.validation import Word
+from api.views.customer_record import CustomerRecord
 from domain.customer import evolve
 from domain.errors import NotFound
 from domain.values import Reference, references
 
-router = APIRouter(prefix="/v1", tags=["customers"], dependencies=[Depends(declared_only)])
+router = APIRouter()
 
 Source = Annotated[Word, Path(description="Which system, such as `erp`.", examples=["erp"])]
 ExternalId = Annotated[Word, Path(description="What that system calls the customer.", examples=["4711"])]
 
 
-class CustomerRecord(Record):
-    """A customer as its events say, the last one included."""
-
-    private = ("name",)
-
-    kind: str = Field(examples=["organisation"])
-    state: str = Field(description="active, or merged (then `survivor_id` is who it is now).")
-    name: str | None
-    parent_id: UUID | None
-    owner_id: UUID | None
-    attributes: dict[str, str]
-    tags: Words
-    references: list[ReferenceOut]
-    survivor_id: UUID | None
-    absorbed: Ids = Field(description="Customers that are merged into this one.")
-
-
-add_record(router, "customers", "customer", evolve, CustomerRecord, dependencies=[requires("crm:read")])
-
-
 @router.get(
-    "/customers/by/{source}/{external_id:path}",
+    "/v1/customers/by/{source}/{external_id:path}",
+    tags=["customers"],
     summary="Get a customer by its external id",
     response_model=CustomerRecord,
-    dependencies=[requires("crm:read")],
+    dependencies=[requires("crm:read"), Depends(declared_only)],
 )
 def get_customer_by_reference(
     request: Request, response: Response, source: Source, external_id: ExternalId
@@ -64,9 +43,10 @@ def get_customer_by_reference(
 
 
 @router.put(
-    "/customers/by/{source}/{external_id:path}",
+    "/v1/customers/by/{source}/{external_id:path}",
+    tags=["customers"],
     summary="Make a customer so, by its external id",
-    dependencies=[requires("crm:write")],
+    dependencies=[requires("crm:write"), Depends(declared_only)],
     responses={201: {"model": Upserted, "description": "It was created."}},
 )
 def put_customer_by_reference(

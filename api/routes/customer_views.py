@@ -1,0 +1,189 @@
+"""One customer in full: overview and timeline, over all that is this customer now; and finding customers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from api import filters as declared
+from api.auth import requires
+from api.consistency import Consistency, consistent
+from api.listing import PageSize, PageToken, Paging
+from api.meta import meta_of
+from api.problems import Problem
+from api.query import declared_only
+from api.reading import reading
+from api.services import Services
+from api.views.customer import CustomerOverview, Entry, Hit, Hits, Timeline, TotalsOut
+from domain.errors import NotFound
+from projections.customer_360.v1.queries import (
+    SECTIONS,
+    Customers,
+    Listed,
+    Overview,
+    Section,
+    TimelinePage,
+    Totals,
+)
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["customers"],
+    dependencies=[requires("crm:read"), Depends(declared_only)],
+)
+
+_MODELS: Final = ("customer_360", "identity")
+_CUTS: Final = {
+    "kind": declared.word("Only entries of this kind: an interaction's, such as `email`, or a family's: "
+                          "customer, contact, lead, opportunity, case."),
+    "channel": declared.word("Only entries of this channel."),
+    "from": declared.moment("What happened at this business time or later."),
+    "to": declared.moment("What happened before this business time."),
+    "as_of": declared.moment("What had happened by this business time."),
+    "known_at": declared.moment("What had been recorded by this time."),
+}  # fmt: skip
+
+
+def _sections(text: str | None) -> list[Section]:
+    if text is None:
+        return list(SECTIONS)
+    asked = {part.strip() for part in text.split(",")}
+    found = [section for section in SECTIONS if section in asked]
+    if len(found) < len(asked):
+        raise Problem(
+            "validation",
+            f"sections takes names out of {', '.join(SECTIONS)}, separated by commas. Correct it.",
+            allowed=list(SECTIONS),
+        )
+    return found
+
+
+@router.get(
+    "/customers/{id:uuid}/overview",
+    summary="Get the overview of a customer",
+    response_model_exclude_unset=True,
+)
+def get_overview(
+    request: Request,
+    id: UUID,
+    consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
+    sections: Annotated[
+        str | None,
+        Query(
+            description=f"Out of {', '.join(SECTIONS)}, separated by commas; all when left out.",
+            examples=["profile,totals"],
+        ),
+    ] = None,
+    first: Annotated[int, Query(ge=1, le=50, description="How many items of each section.")] = 5,
+) -> CustomerOverview:
+    """Each section with its first items and how many there are, over all parties that are this customer now:
+    a merged customer's overview is its survivor's."""
+    services: Services = request.app.state.services
+    wanted = _sections(sections)
+    with reading(services, *_MODELS) as look:
+        found = Customers(look.connection).overview(id, wanted, first=first)
+        if found is None:
+            raise NotFound("customer", id)
+        paging = Paging(request, look, _timeline_of(id), None, arguments={})
+    return CustomerOverview(
+        customer_id=found.customer_id,
+        parties=list(found.parties),
+        meta=meta_of(services, look, consistency),
+        **{section: _section(found, section, paging) for section in wanted},
+    )
+
+
+def _section(found: Overview, section: Section, paging: Paging) -> Any:
+    """The section as its model takes it."""
+    value = found.sections[section]
+    match value:
+        case TimelinePage():
+            return {
+                "items": [_entry(row) for row in value.rows],
+                "next_page_token": paging.next(value.after),
+            }
+        case Listed():
+            return {"items": value.items, "count": value.count}
+        case Totals():
+            return {name: getattr(value, name) for name in TotalsOut.model_fields}
+        case _:
+            return value
+
+
+@router.get(
+    "/customers/{id:uuid}/timeline",
+    summary="Get the timeline of a customer",
+    openapi_extra={"parameters": declared.parameters(_CUTS)},
+)
+def get_timeline(
+    request: Request,
+    id: UUID,
+    consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> Timeline:
+    """Everything that happened with the customer, newest first: its own events, those of its contacts, leads,
+    opportunities, cases and interactions, and of all parties that are this customer now."""
+    services: Services = request.app.state.services
+    with reading(services, *_MODELS) as look:
+        paging = Paging(request, look, _timeline_of(id), page_token)
+        cuts = declared.values(paging.arguments, _CUTS)
+        customers = Customers(look.connection)
+        after = None if paging.after is None else (paging.after[0], paging.after[1])
+        found = customers.timeline(
+            id,
+            kind=cuts.get("kind"),
+            channel=cuts.get("channel"),
+            from_=cuts.get("from"),
+            to=cuts.get("to"),
+            as_of=cuts.get("as_of"),
+            known_at=cuts.get("known_at"),
+            limit=page_size,
+            after=after,
+        )
+        if not found.rows and customers.get(id) is None:
+            raise NotFound("customer", id)
+    return Timeline(
+        entries=[Entry(**_entry(row)) for row in found.rows],
+        next_page_token=paging.next(found.after),
+        meta=meta_of(services, look, consistency),
+    )
+
+
+@router.get(
+    "/customers:search",
+    summary="Find customers, contacts and leads",
+    openapi_extra={"parameters": declared.parameters({"text": declared.word("What to find.")})},
+)
+def search_customers(
+    request: Request,
+    consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
+) -> Hits:
+    """By the beginnings of the words of their names, in any order and without regard to case and accents;
+    customers also by an external id that is exactly the text."""
+    services: Services = request.app.state.services
+    with reading(services, *_MODELS) as look:
+        paging = Paging(request, look, "customers:search", page_token)
+        text = declared.values(paging.arguments, {"text": declared.word("")}).get("text")
+        if text is None:
+            raise Problem("validation", "query.text: field required. Send text=... with what to find.")
+        after = None if paging.after is None else (paging.after[0], paging.after[1], paging.after[2])
+        found = Customers(look.connection).search(text, limit=page_size, after=after)
+    return Hits(
+        hits=[Hit(**row) for row in found.rows],
+        next_page_token=paging.next(found.after),
+        meta=meta_of(services, look, consistency),
+    )
+
+
+def _timeline_of(id: UUID) -> str:
+    """The name of the list, so that a token of one customer does not open another one's."""
+    return f"timeline/{id}"
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"actor": {"id": row["actor_id"], "kind": row["actor_kind"]}}

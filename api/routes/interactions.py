@@ -1,0 +1,47 @@
+"""Commands on interactions: taken in one by one or many at once, corrected, linked."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from api.batches import SentBatch, request_body
+from api.bodies import interaction as bodies
+from api.changing import command_router
+from api.recording import BatchOutcome, Taken, take, take_all
+from api.sending import IdempotencyKey
+
+router = command_router(
+    "interactions",
+    create=None,
+    verbs=(
+        ("correct", bodies.CorrectInteraction, "Correct"),
+        ("link", bodies.LinkInteraction, "Link to a customer, an opportunity or a case"),
+    ),
+)
+
+
+@router.post(
+    "/interactions",
+    status_code=201,
+    summary="Record an interaction",
+    description=bodies.RecordInteraction.__doc__,
+    responses={200: {"model": Taken, "description": "It had been taken in before."}},
+)
+def record_interaction(
+    request: Request, response: Response, body: bodies.RecordInteraction, key: IdempotencyKey
+) -> Taken:
+    return take(request, response, body, key)
+
+
+@router.post(
+    "/interactions:batch",
+    summary="Record many interactions",
+    openapi_extra=request_body("RecordInteraction", bodies.EXAMPLE),
+)
+def record_interactions(
+    request: Request, response: Response, sent: SentBatch, key: IdempotencyKey
+) -> BatchOutcome:
+    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each is recorded by itself and
+    has its outcome, in the order sent: created, unchanged, or failed with a problem. Sent again, what is
+    there already is unchanged."""
+    return take_all(request, response, sent, key)

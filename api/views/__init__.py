@@ -1,0 +1,1 @@
+"""What reads answer with, one module per read model."""

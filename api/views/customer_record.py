@@ -1,0 +1,27 @@
+"""A customer as the event store has it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api.records import Ids, Record, Words
+from api.shapes import ReferenceOut
+
+
+class CustomerRecord(Record):
+    """A customer as its events say, the last one included."""
+
+    private = ("name",)
+
+    kind: str = Field(examples=["organisation"])
+    state: str = Field(description="active, or merged (then `survivor_id` is who it is now).")
+    name: str | None
+    parent_id: UUID | None
+    owner_id: UUID | None
+    attributes: dict[str, str]
+    tags: Words
+    references: list[ReferenceOut]
+    survivor_id: UUID | None
+    absorbed: Ids = Field(description="Customers that are merged into this one.")

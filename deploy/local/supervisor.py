@@ -165,7 +165,7 @@ class Keeper:
     def _start_again(self) -> bool:
         try:
             self.service.start()
-        except LocalServiceError as error:
+        except (LocalServiceError, OSError) as error:  # OSError: no process or file more is to be had now
             if not self._stop.is_set():
                 self._say(f"{self.service.name} could not be started again: {error}")
             return False

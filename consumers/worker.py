@@ -348,7 +348,8 @@ class Worker:
         until = time.monotonic() + self._patience.mismatch
         reason = (
             f"{str(error)[:1000]}. Read again from the first record, it still does not fit. "
-            "`rapport relay republish` restores a topic from the store; this is tried again each minute."
+            "Find who wrote into the topic, and bring its records back as they were; nothing of it is shown "
+            "until then. This is tried again each minute."
         )
         with connection, connection.cursor() as c:
             self._shares.report(c, {p: self._active[p].epoch for p in again}, MISMATCH, reason)

@@ -191,8 +191,10 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Aggregate):
-    """A case as of its last event. `resolutions` are all, oldest first, those that were reopened included."""
+    """A case as of its last event. `opened` is its first event's time. `resolutions` are all, oldest first,
+    those that were reopened included."""
 
+    opened: datetime
     kind: CaseKind
     state: CaseState
     priority: int
@@ -266,6 +268,7 @@ def _born(event: Event) -> Case:
         party=event.party,
         time=event.time,
         recorded=event.recorded,
+        opened=event.time,
         kind=payload.kind,
         state=payload.state,
         priority=payload.priority,

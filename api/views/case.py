@@ -43,6 +43,7 @@ class CaseRecord(Record):
     references: list[ReferenceOut]
     imported: bool
     attributes: dict[str, str]
+    opened_at: Instant
     responded_at: Instant | None = Field(description="The first response.")
     resolutions: list[Resolution] = Field(description="Oldest first; those of before a reopening as well.")
     closed_at: Instant | None
@@ -55,6 +56,7 @@ class CaseRecord(Record):
         """Times by their names here; the notes of resolutions in clear, or named as closed by their place."""
         notes = {f"resolutions.{at}.note": found.note for at, found in enumerate(state.resolutions)}
         return {
+            "opened_at": state.opened,
             "responded_at": state.responded,
             "closed_at": state.closed,
             "resolutions": [

@@ -1,0 +1,146 @@
+"""Cases over HTTP: every command, and what is read of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deploy.local.postgres import LocalPostgres
+from tests.support.http import Api, database, problem, running
+
+COMPLAINT = {"kind": "complaint", "priority": 2, "queue": "first-line", "subject": "The pallet is missing"}
+
+
+@pytest.fixture(scope="module")
+def api(postgres: LocalPostgres) -> Iterator[Api]:
+    with database(postgres, "api_cases") as url, running(url) as served:
+        yield served
+
+
+def opened(api: Api, **fields: Any) -> str:
+    answer = api.client.post("/v1/cases", json=COMPLAINT | fields)
+    assert answer.status_code == 201, answer.text
+    id: str = answer.json()["id"]
+    assert answer.headers["location"] == f"/v1/cases/{id}"
+    return id
+
+
+def read(api: Api, id: str) -> dict[str, Any]:
+    answer = api.client.get(f"/v1/cases/{id}")
+    assert answer.status_code == 200, answer.text
+    record: dict[str, Any] = answer.json()
+    assert answer.headers["etag"] == f'"{record["version"]}"'
+    return record
+
+
+def step(api: Api, id: str, verb: str, **fields: Any) -> httpx.Response:
+    return api.client.post(f"/v1/cases/{id}:{verb}", json=fields, headers={"If-Match": "*"})
+
+
+def test_a_case_through_every_command(api: Api) -> None:
+    owner = api.client.post("/v1/principals", json={"kind": "agent", "name": "Bob"}).json()["id"]
+    customer = api.client.post("/v1/customers", json={"kind": "person", "name": "Ann"}).json()["id"]
+    id = opened(api, description="Since Monday.\nNobody answers.", attributes={"site": "Leeds"})
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("assign", {"owner_id": owner}),
+        ("move", {"to_state": "in_progress"}),
+        ("respond", {}),
+        ("changePriority", {"priority": 1}),
+        ("escalate", {"level": 2}),
+        ("change", {"product": "GTX Pro", "remove": ["attributes.site"]}),
+        ("linkCustomer", {"customer_id": customer}),
+        ("resolve", {"code": "sent-again", "cause": "carrier", "note": "It stood at the wrong gate."}),
+        ("close", {"code": "confirmed"}),
+        ("reopen", {}),
+        ("resolve", {"code": "refund"}),
+        ("close", {}),
+    ]
+    for verb, fields in steps:
+        answer = step(api, id, verb, **fields)
+        assert answer.status_code == 200, (verb, answer.text)
+    record = read(api, id)
+    assert record["version"] == 1 + len(steps)
+    assert (record["state"], record["priority"], record["escalation"]) == ("closed", 1, 2)
+    assert (record["owner_id"], record["customer_id"], record["queue"]) == (owner, customer, "first-line")
+    assert (record["product"], record["attributes"], record["cause"]) == ("GTX Pro", {}, "carrier")
+    assert (record["subject"], record["description"]) == (
+        COMPLAINT["subject"], "Since Monday.\nNobody answers.",
+    )  # fmt: skip
+    first, second = record["resolutions"]
+    assert (first["code"], first["note"]) == ("sent-again", "It stood at the wrong gate.")
+    assert (second["code"], second["note"]) == ("refund", None)
+    assert record["opened_at"] <= record["responded_at"] <= first["time"] <= record["closed_at"]
+    assert (record["reopened"], record["closed"]) == (1, {})
+
+
+def test_a_case_that_is_rejected_or_the_same_as_another(api: Api) -> None:
+    first, second, third = opened(api), opened(api), opened(api)
+    assert step(api, second, "markDuplicate", of=first).status_code == 200
+    assert step(api, third, "reject", reason="not-ours").status_code == 200
+    assert (read(api, second)["state"], read(api, second)["duplicate_of"]) == ("duplicate", first)
+    assert read(api, third)["state"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "status", "code"),
+    [
+        ("close", {}, 409, "move-refused"),
+        ("reopen", {}, 409, "move-refused"),
+        ("move", {"to_state": "in_progress"}, 409, "move-refused"),
+        ("move", {"to_state": "resolved"}, 422, "validation"),
+        ("changePriority", {"priority": 5}, 422, "validation"),
+        ("escalate", {"level": -1}, 422, "validation"),
+        ("change", {"remove": ["state"]}, 422, "invalid"),
+        ("reject", {"reason": "no idea"}, 422, "invalid"),
+        ("markDuplicate", {"of": str(uuid4())}, 404, "not-found"),
+        ("linkCustomer", {"customer_id": str(uuid4())}, 404, "not-found"),
+        ("respond", {"interaction_id": str(uuid4())}, 404, "not-found"),
+        ("resolve", {"at": "2001-01-01T00:00:00Z"}, 422, "time-refused"),
+        ("resolve", {"note": ""}, 422, "validation"),
+        ("resolve", {"reported_sla": True}, 422, "validation"),
+        ("assign", {"imported": True}, 422, "validation"),
+    ],
+)
+def test_what_a_new_case_cannot_do_is_refused_and_records_nothing(
+    api: Api, verb: str, fields: dict[str, Any], status: int, code: str
+) -> None:
+    id = opened(api)
+    problem(step(api, id, verb, **fields), status, code)
+    assert read(api, id)["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "robot"},
+        COMPLAINT | {"priority": 0},
+        COMPLAINT | {"state": "closed"},
+        COMPLAINT | {"x": 1},
+    ],
+)
+def test_what_is_no_case_is_refused(api: Api, body: dict[str, Any]) -> None:
+    problem(api.client.post("/v1/cases", json=body), 422, "validation")
+
+
+def test_the_service_desk_has_a_scope_of_its_own(api: Api) -> None:
+    id = opened(api)
+    refused = api.send("POST", f"/v1/cases/{id}:resolve", "crm:write", json={}, headers={"If-Match": "*"})
+    assert problem(refused, 403, "scope-missing")["scope"] == "service:write"
+    done = api.send("POST", f"/v1/cases/{id}:resolve", "service:write", json={}, headers={"If-Match": "*"})
+    assert done.status_code == 200, done.text
+    problem(api.send("GET", f"/v1/cases/{id}", "service:write"), 403, "scope-missing")
+
+
+def test_an_external_id_opens_one_case(api: Api) -> None:
+    reference = {"source": "desk", "external_id": str(uuid4())}
+    id = opened(api, reference=reference)
+    found = problem(
+        api.client.post("/v1/cases", json=COMPLAINT | {"reference": reference}), 409, "already-claimed"
+    )
+    assert found["id"] == id
+    assert read(api, id)["references"] == [reference]

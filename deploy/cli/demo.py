@@ -27,7 +27,7 @@ def demo(
         typer.Option("--exit", help="Leave after the table; 1 if a figure differs from what is expected."),
     ] = False,
 ) -> None:
-    """Starts everything, imports a real data set, shows that every figure is right; stays up until Ctrl-C."""
+    """Starts everything, imports real data, shows that every figure is right; stays up until Ctrl-C."""
     from deploy.cli.progress import showing
     from deploy.demo import show
     from deploy.up import Stack
@@ -36,10 +36,11 @@ def demo(
     logs.configure("WARNING")
     try:
         with Stack(settings, say) as stack:
-            report = show.imported(stack, showing)
-            say(f"Import of {show.DATA.name}: {report.summary()}")
-            for problem in report.failed:
-                say(str(problem))
+            reports = show.imported(stack, showing)
+            for name, report in reports:
+                say(f"Import of {name}: {report.summary()}")
+                for problem in report.failed:
+                    say(str(problem))
             figures = show.compared(stack)
             sys.stdout.writelines(f"{line}\n" for line in lines(figures))
             sys.stdout.flush()
@@ -52,7 +53,7 @@ def demo(
         say("Interrupted; everything is stopped. Run `rapport demo` again: it goes on where it was.")
         raise typer.Exit(Exit.INTERRUPTED) from None
     say("Stopped: nothing of it runs any more.")
-    if report.failed or not all(figure.right for figure in figures):
+    if any(report.failed for _, report in reports) or not all(figure.right for figure in figures):
         raise typer.Exit(Exit.FOUND)
 
 

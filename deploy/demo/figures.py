@@ -38,7 +38,7 @@ class Figure:
         return self.found == self.expected
 
 
-def compare(expected: Mapping[str, int], found: Mapping[str, Mapping[str, Number]]) -> list[Figure]:
+def compare(expected: Mapping[str, Number], found: Mapping[str, Mapping[str, Number]]) -> list[Figure]:
     """A figure per expected name and source (name -> value by source) that gives it, in the expected order.
 
     A name that no source gives is a figure that was not found: nothing expected can get lost.
@@ -56,12 +56,19 @@ def compare(expected: Mapping[str, int], found: Mapping[str, Mapping[str, Number
 
 def from_views(reader_url: str, pipeline: str) -> dict[str, Number]:
     """The figures of the public views, asked as the read-only role."""
-    return _one_row(reader_url, FOLDER / "read_side.sql", {"pipeline": pipeline})
+    return {
+        **_one_row(reader_url, FOLDER / "read_side.sql", {"pipeline": pipeline}),
+        **_one_row(reader_url, FOLDER / "read_customers.sql", {}),
+        **_one_row(reader_url, FOLDER / "read_cases.sql", {}),
+    }
 
 
 def from_store(store_url: str) -> dict[str, Number]:
-    """What the import recorded, and `all events`."""
-    return _one_row(store_url, FOLDER / "store.sql", {"sources": list(SOURCES)})
+    """What the imports recorded, and `all events`."""
+    return {
+        **_one_row(store_url, FOLDER / "store.sql", {"sources": list(SOURCES)}),
+        **_one_row(store_url, FOLDER / "store_customers.sql", {}),
+    }
 
 
 def from_board(url: str, key: str, pipeline: str) -> dict[str, Number]:

@@ -4,39 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from commands.imports import maven_config
 from commands.imports.report import ImportReport
-from deploy.demo import figures
-from deploy.demo.figures import Figure
-from deploy.demo.second_reader import expected
-from deploy.imports import take_maven
+from deploy.demo import figures, second_reader, second_reader_cdnow, second_reader_incidents
+from deploy.demo.figures import Figure, Number
+from deploy.imports import Take, take_cdnow, take_incidents, take_maven
 from deploy.standing import look
 from deploy.up import Stack
 from deploy.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
 
-DATA: Final = Path(__file__).parent / "data" / "maven-crm"
+DATA: Final = Path(__file__).parent / "data"
 VISIBLE_SECONDS: Final = 300.0
 
 Showing = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows the progress of a named work in a unit."""
 
 
-def imported(stack: Stack, showing: Showing) -> ImportReport:
-    """Imports the demo's files and waits until every read model shows them.
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """A real data set: its name, where it lies under `data/`, and what takes it in."""
+
+    name: str
+    path: Path
+    take: Take
+
+
+DATA_SETS: Final = (
+    DataSet("maven-crm", DATA / "maven-crm", take_maven),
+    DataSet("cdnow", DATA / "cdnow" / "CDNOW_master.txt.gz", take_cdnow),
+    DataSet("incidents", DATA / "incidents" / "incident_event_log.csv.gz", take_incidents),
+)
+
+
+def imported(stack: Stack, showing: Showing) -> list[tuple[str, ImportReport]]:
+    """Imports the demo's files and waits until every read model shows them; a report for each data set.
 
     Raises `ImportRefused`, `NotVisible` and the services' errors.
     """
+    reports = []
     with Wiring(stack.settings) as wired:
-        with showing("Import", "records") as progress:
-            report = take_maven(wired, DATA, progress)
+        for data in DATA_SETS:
+            with showing(f"Import of {data.name}", "records") as progress:
+                reports.append((data.name, data.take(wired, data.path, progress)))
         head = wired.follower().settled()
     with showing("Read models", "positions") as progress:
         stack.wait_visible(head, VISIBLE_SECONDS, progress)
-    return report
+    return reports
+
+
+def expected() -> dict[str, Number]:
+    """What the second readers of the data sets expect, by figure."""
+    pipeline = second_reader.expected(DATA / "maven-crm")
+    shop = second_reader_cdnow.expected(DATA / "cdnow")
+    desk = second_reader_incidents.expected(DATA / "incidents")
+    in_all = pipeline["customers"] + shop["shop customers"] + desk["callers"]
+    return {**pipeline, **shop, **desk, "customers in all": in_all}
 
 
 def compared(stack: Stack) -> list[Figure]:
@@ -52,7 +79,7 @@ def compared(stack: Stack) -> list[Figure]:
         }
         positions = {row.projection: row.position for row in look(settings).rows if row.active}
         return [
-            *figures.compare(expected(DATA), found),
+            *figures.compare(expected(), found),
             *figures.of_the_flow(
                 all_events=int(store["all events"]),
                 seals=wired.seals(),

@@ -15,7 +15,7 @@ from deploy.cli import demo
 from deploy.demo import show
 from deploy.demo.figures import Figure, compare
 
-EXPECTED = {"won": 2, "won value": 100}
+EXPECTED: dict[str, int | Decimal] = {"won": 2, "won value": 100}
 
 
 def test_each_source_that_gives_a_figure_has_a_line_of_its_own() -> None:
@@ -65,7 +65,7 @@ def test_the_exit_code_says_whether_all_is_right(
 
     figures = [Figure(name="won", expected=2, found=found, source="views")]
     monkeypatch.setattr("deploy.up.Stack", no_stack)
-    monkeypatch.setattr(show, "imported", lambda *_: ImportReport(failed=problems))
+    monkeypatch.setattr(show, "imported", lambda *_: [("maven-crm", ImportReport(failed=problems))])
     monkeypatch.setattr(show, "compared", lambda *_: figures)
     if code is None:
         demo.demo(leave=True)

@@ -9,16 +9,22 @@ from uuid import UUID
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain import customer, opportunity, principal, product
+from domain import case, contact, customer, interaction, lead, opportunity, principal, product
 from domain.aggregate import Aggregate, replay
 from domain.events.event import Event
 from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
+from tests.support.machine_cases import CaseMachine
+from tests.support.machine_leads import LeadMachine
 
 EVOLVE: dict[str, Callable[[Any, Event], Aggregate]] = {
     "domain.customer": customer.evolve,
     "domain.opportunity": opportunity.evolve,
     "domain.principal": principal.evolve,
     "domain.product": product.evolve,
+    "domain.contact": contact.evolve,
+    "domain.lead": lead.evolve,
+    "domain.case": case.evolve,
+    "domain.interaction": interaction.evolve,
 }
 
 
@@ -58,6 +64,14 @@ class Opportunities(Rebuilding, OpportunityMachine):
     """Opportunities."""
 
 
+class Leads(Rebuilding, LeadMachine):
+    """Leads, their conversion, contacts."""
+
+
+class Cases(Rebuilding, CaseMachine):
+    """Cases and interactions."""
+
+
 SETTINGS = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -65,3 +79,7 @@ TestPeopleRebuilt = People.TestCase
 TestPeopleRebuilt.settings = SETTINGS
 TestOpportunitiesRebuilt = Opportunities.TestCase
 TestOpportunitiesRebuilt.settings = SETTINGS
+TestLeadsRebuilt = Leads.TestCase
+TestLeadsRebuilt.settings = SETTINGS
+TestCasesRebuilt = Cases.TestCase
+TestCasesRebuilt.settings = SETTINGS

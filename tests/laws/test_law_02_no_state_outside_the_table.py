@@ -7,9 +7,11 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain import customer, opportunity, principal, product
+from domain import case, contact, customer, lead, opportunity, principal, product
 from domain.errors import DomainError
 from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
+from tests.support.machine_cases import CaseMachine
+from tests.support.machine_leads import LeadMachine
 
 
 class Lifecycles(CrmMachine):
@@ -60,6 +62,42 @@ class Opportunities(Lifecycles, OpportunityMachine):
     """Opportunities."""
 
 
+class Leads(Lifecycles, LeadMachine):
+    """Leads, their conversion, contacts."""
+
+    @invariant()
+    def leads_are_what_the_model_says(self) -> None:
+        for id, prospect in self.prospects.items():
+            state = self.desk.crm.load("lead", lead.evolve, id)
+            assert (state.state, state.customer_id) == (prospect.state, prospect.customer)
+
+    @invariant()
+    def contacts_are_what_the_model_says(self) -> None:
+        for id, person in self.people.items():
+            state = self.desk.crm.load("contact", contact.evolve, id)
+            points = {
+                point.id: (str(point.value).casefold(), point.removed) for point in state.points.values()
+            }
+            assert points == person.points
+            consents = {key: consent.withdrawn is None for key, consent in state.consents.items()}
+            assert consents == person.consents
+
+
+class Cases(Lifecycles, CaseMachine):
+    """Cases and interactions."""
+
+    @invariant()
+    def cases_are_what_the_model_says(self) -> None:
+        for id, ticket in self.tickets.items():
+            state = self.desk.crm.load("case", case.evolve, id)
+            assert (state.state, state.reopened, len(state.resolutions)) == (
+                ticket.state,
+                ticket.reopened,
+                ticket.resolutions,
+            )
+            assert (state.responded is not None) == ticket.responded
+
+
 SETTINGS = settings(
     max_examples=50, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -67,3 +105,7 @@ TestPeopleStayInTheTable = People.TestCase
 TestPeopleStayInTheTable.settings = SETTINGS
 TestOpportunitiesStayInTheTable = Opportunities.TestCase
 TestOpportunitiesStayInTheTable.settings = SETTINGS
+TestLeadsStayInTheTable = Leads.TestCase
+TestLeadsStayInTheTable.settings = SETTINGS
+TestCasesStayInTheTable = Cases.TestCase
+TestCasesStayInTheTable.settings = SETTINGS

@@ -1,0 +1,214 @@
+"""Cases and interactions, beside a small model that was written without the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, initialize, multiple, rule
+
+from commands import case as s
+from commands import interaction as i
+from domain.interaction import Survey
+from domain.money import Money
+from domain.values import Reference
+from tests.support.machine import SOMETIMES, CrmMachine
+
+WAITING = ("waiting_on_customer", "waiting_on_third_party")
+WAYS = {
+    "new": ("assigned", *WAITING),
+    "assigned": ("in_progress", *WAITING),
+    "in_progress": WAITING,
+    "waiting_on_customer": ("new", "assigned", "in_progress"),
+    "waiting_on_third_party": ("new", "assigned", "in_progress"),
+}
+STATES = st.sampled_from([*WAYS, "resolved", "closed", "rejected", "duplicate", "nowhere"])
+OPEN_STATES = st.sampled_from([*WAYS])
+
+
+@dataclass
+class Ticket:
+    """What the model knows of a case."""
+
+    state: str
+    resolutions: int = 0
+    reopened: int = 0
+    responded: bool = False
+
+    @property
+    def open(self) -> bool:
+        return self.state in WAYS
+
+
+class CaseMachine(CrmMachine):
+    """Cases and interactions in depth."""
+
+    cases: Bundle[UUID] = Bundle("cases")
+    interactions: Bundle[UUID] = Bundle("interactions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tickets: dict[UUID, Ticket] = {}
+        self.said: dict[str, tuple[Any, ...]] = {}
+        self.kinds: dict[UUID, str] = {}
+
+    @initialize(target=cases)
+    def some_cases(self) -> Any:
+        made = [self.act(s.OpenCase(kind="incident"), True) for _ in range(2)]
+        self.tickets |= {id: Ticket("new") for id in made if id is not None}
+        return multiple(*made)
+
+    @rule(
+        target=cases,
+        state=STATES,
+        imported=st.booleans(),
+        priority=st.sampled_from([0, 1, 4, 4, 5]),
+        customer=st.none() | CrmMachine.customers,
+    )
+    def open_case(self, state: Any, imported: bool, priority: int, customer: UUID | None) -> Any:
+        allowed = state == "new" or (imported and state != "nowhere")
+        allowed = allowed and 1 <= priority <= 4
+        allowed = allowed and (customer is None or imported or self.parties[customer].into is None)
+        command = s.OpenCase(
+            kind="complaint", state=state, imported=imported, priority=priority, customer_id=customer
+        )
+        id = self.act(command, allowed)
+        if id is None:
+            return multiple()
+        self.tickets[id] = Ticket(state)
+        return id
+
+    @rule(id=cases, owner=st.none() | CrmMachine.principals, imported=SOMETIMES)
+    def assign(self, id: UUID, owner: UUID | None, imported: bool) -> None:
+        ticket = self.tickets[id]
+        state = self.desk.crm.events(id)
+        held = [e.payload.owner_id for e in state if hasattr(e.payload, "owner_id")]
+        allowed = ticket.open or imported
+        allowed = allowed and (owner is None or imported or owner == held[-1] or self.active[owner])
+        command = s.AssignCase(case_id=id, owner_id=owner, queue="first line", imported=imported)
+        if self.act(command, allowed) and ticket.state == "new" and not imported:
+            ticket.state = "assigned"
+
+    @rule(id=cases, to_state=OPEN_STATES, imported=SOMETIMES)
+    def move_case(self, id: UUID, to_state: Any, imported: bool) -> None:
+        ticket = self.tickets[id]
+        ways = WAYS.get(ticket.state, ())
+        allowed = ticket.open and (to_state == ticket.state or imported or to_state in ways)
+        if self.act(s.MoveCase(case_id=id, to_state=to_state, imported=imported), allowed):
+            ticket.state = to_state
+
+    @rule(id=cases, priority=st.integers(0, 5), level=st.sampled_from([-1, 0, 3, 9, 10]))
+    def urge(self, id: UUID, priority: int, level: int) -> None:
+        still = self.tickets[id].open
+        self.act(s.ChangeCasePriority(case_id=id, priority=priority), still and 1 <= priority <= 4)
+        self.act(s.EscalateCase(case_id=id, level=level), still and 0 <= level <= 9)
+
+    @rule(id=cases, cause=st.sampled_from(["wear", "misuse"]), sector=st.sampled_from("ab"), leaves=SOMETIMES)
+    def change_details(self, id: UUID, cause: str, sector: str, leaves: bool) -> None:
+        allowed = self.tickets[id].state not in ("rejected", "duplicate")
+        removed = ("category",) if leaves else ()
+        command = s.ChangeCaseDetails(case_id=id, cause=cause, attributes={"sector": sector}, remove=removed)
+        self.act(command, allowed)
+
+    @rule(id=cases, by=st.none() | interactions)
+    def respond(self, id: UUID, by: UUID | None) -> None:
+        ticket = self.tickets[id]
+        if self.act(s.RespondToCase(case_id=id, interaction_id=by), ticket.open or ticket.responded):
+            ticket.responded = True
+
+    @rule(id=cases, imported=st.booleans(), verdict=st.sampled_from([None, None, True]))
+    def end(self, id: UUID, imported: bool, verdict: bool | None) -> None:
+        """Resolves what is open, then closes it, or leaps there."""
+        ticket = self.tickets[id]
+        if not imported and self.act(s.ResolveCase(case_id=id, code="c1", cause="wear"), ticket.open):
+            ticket.state, ticket.resolutions = "resolved", ticket.resolutions + 1
+        allowed = (ticket.state == "resolved" or (imported and ticket.open)) and (imported or verdict is None)
+        if self.act(s.CloseCase(case_id=id, imported=imported, reported_sla=verdict), allowed):
+            ticket.state = "closed"
+
+    @rule(id=cases)
+    def resolve(self, id: UUID) -> None:
+        ticket = self.tickets[id]
+        if self.act(s.ResolveCase(case_id=id, note="Done."), ticket.open):
+            ticket.state, ticket.resolutions = "resolved", ticket.resolutions + 1
+
+    @rule(id=cases, to_state=STATES)
+    def reopen_case(self, id: UUID, to_state: Any) -> None:
+        ticket = self.tickets[id]
+        allowed = ticket.state in ("resolved", "closed") and to_state in WAYS
+        if self.act(s.ReopenCase(case_id=id, to_state=to_state), allowed):
+            ticket.state, ticket.reopened = to_state, ticket.reopened + 1
+
+    @rule(id=cases, reason=st.sampled_from([None, "spam", "rain"]), really=SOMETIMES)
+    def reject(self, id: UUID, reason: str | None, really: bool) -> None:
+        ticket = self.tickets[id]
+        if really and self.act(s.RejectCase(case_id=id, reason=reason), ticket.open and reason != "rain"):
+            ticket.state = "rejected"
+
+    @rule(id=cases, of=cases, really=SOMETIMES)
+    def duplicate(self, id: UUID, of: UUID, really: bool) -> None:
+        ticket = self.tickets[id]
+        allowed = ticket.open and id != of and self.tickets[of].state != "duplicate"
+        if really and self.act(s.MarkDuplicate(case_id=id, of=of), allowed):
+            ticket.state = "duplicate"
+
+    @rule(id=cases, customer=CrmMachine.customers)
+    def link_case(self, id: UUID, customer: UUID) -> None:
+        self.act(s.LinkCase(case_id=id, customer_id=customer), self.parties[customer].into is None)
+
+    @rule(
+        target=interactions,
+        number=st.integers(0, 4),
+        kind=st.sampled_from(["purchase", "call", "survey_answer"]),
+        amount=st.sampled_from([None, None, 0, 5, -1]),
+        score=st.sampled_from([None, None, 0, 5]),
+        customer=st.none() | CrmMachine.customers,
+        about=st.none() | cases,
+    )
+    def record(
+        self, number: int, kind: Any, amount: int | None, score: int | None, customer: Any, about: Any
+    ) -> Any:
+        reference = Reference(source="shop", external_id=str(number))
+        content = (kind, amount, score, customer, about)
+        before = self.said.get(str(number))
+        good = (amount is None or (kind == "purchase" and amount >= 0)) and (
+            (score is None) == (kind != "survey_answer") and score != 0
+        )
+        fresh = customer is None or self.parties[customer].into is None
+        command = i.RecordInteraction(
+            kind=kind,
+            direction="inbound",
+            channel="shop",
+            reference=reference,
+            amount=None if amount is None else Money(amount=Decimal(amount), currency="USD"),
+            survey=None if score is None else Survey(question="csat", score=score),
+            customer_id=customer,
+            case_id=about,
+            body="Thank you.",
+        )
+        events = len(self.desk.crm.stored)
+        id = self.act(command, good and (content == before or (before is None and fresh)))
+        if id is None or before is not None:
+            assert len(self.desk.crm.stored) == events
+            return multiple()
+        self.said[str(number)], self.kinds[id] = content, kind
+        return id
+
+    @rule(id=interactions, amount=st.sampled_from([None, 0, 7, -1]), score=st.sampled_from([None, 1, 6]))
+    def correct(self, id: UUID, amount: int | None, score: int | None) -> None:
+        kind = self.kinds[id]
+        allowed = amount is None or (kind == "purchase" and amount >= 0)
+        allowed = allowed and (score is None or (kind == "survey_answer" and score <= 5))
+        money = None if amount is None else Money(amount=Decimal(amount), currency="USD")
+        command = i.CorrectInteraction(
+            interaction_id=id, amount=money, score=score, channel="web", body="Thanks.", reason="A slip."
+        )
+        self.act(command, allowed)
+
+    @rule(id=interactions, customer=st.none() | CrmMachine.customers, about=st.none() | cases)
+    def link_interaction(self, id: UUID, customer: UUID | None, about: UUID | None) -> None:
+        allowed = bool(customer or about) and (customer is None or self.parties[customer].into is None)
+        self.act(i.LinkInteraction(interaction_id=id, customer_id=customer, case_id=about), allowed)

@@ -55,13 +55,13 @@ class Lane:
 
     __slots__ = ("kept", "latest", "offset", "start")
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, position: int = 0) -> None:
         self.kept: list[Kept] = []
         self.start = 0
         self.offset = offset
         """The first record behind what was handed out."""
-        self.latest = 0
-        """The highest position seen since reading began here."""
+        self.latest = position
+        """The highest position before the next record: of the last one read, or of what is applied."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,10 @@ class Gatherer:
         self._entries = {
             partition: Entry(
                 standing,
-                {t: Lane(0 if partition in again else standing.offsets.get(t, 0)) for t in topics},
+                {
+                    t: Lane(0) if partition in again else Lane(standing.offsets.get(t, 0), standing.position)
+                    for t in topics
+                },
             )
             for partition, standing in sorted(shares.items())
         }

@@ -32,7 +32,7 @@ turns = st.lists(
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=12),
     turns=turns,
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_worker_that_dies_anywhere_goes_on_where_it_had_committed(
     projection: Projection,
     steps: list[Step],

@@ -24,7 +24,7 @@ from domain.events.event import Event
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.schema import install
-from tests.support.histories import START, STEPS, Step, history_of
+from tests.support.histories import SALES_STEPS, START, Step, history_of
 from tests.support.read_side import apply_rows, clear
 
 PIPELINES = ("sales", "small")
@@ -108,7 +108,7 @@ def changes(reading: Connection) -> tuple[Decimal, int]:
     return row[0], row[1]
 
 
-@given(steps=STEPS)
+@given(steps=SALES_STEPS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_stages_opportunities_and_changes_have_the_same_sums(reading: Connection, steps: list[Step]) -> None:
     history = history_of(steps)
@@ -123,7 +123,7 @@ def test_stages_opportunities_and_changes_have_the_same_sums(reading: Connection
     assert changes(reading) == (worth, len(listed))
 
 
-@given(steps=STEPS)
+@given(steps=SALES_STEPS)
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_board_at_every_past_moment_is_that_of_the_events_until_then(
     reading: Connection, steps: list[Step]

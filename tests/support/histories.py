@@ -33,9 +33,22 @@ OPEN: Final = ("prospecting", "qualification", "proposal", "negotiation")
 PROBABILITY: Final = dict(zip(OPEN, (10, 20, 50, 80), strict=True))
 
 Step = tuple[int, int, int]
-STEPS: Final = st.lists(
-    st.tuples(st.integers(0, 35), st.integers(0, 15), st.integers(0, 9)), min_size=1, max_size=60
+
+
+def dense_steps(seed: int, length: int, whom: int) -> list[Step]:
+    """Steps that concern six aggregates of the first `whom` alone, so that each of them has a long life."""
+    draw = random.Random(seed)
+    few = draw.sample(range(whom), 6)
+    return [(draw.choice(few), draw.randrange(16), draw.randrange(10)) for _ in range(length)]
+
+
+SEEDS: Final = st.integers(0, 1 << 30)
+STEPS: Final = st.one_of(
+    st.lists(st.tuples(st.integers(0, 35), st.integers(0, 15), st.integers(0, 9)), min_size=1, max_size=60),
+    st.builds(dense_steps, SEEDS, st.integers(20, 80), st.just(36)),
 )
+SALES_STEPS: Final = st.builds(dense_steps, SEEDS, st.integers(1, 100), st.just(12))
+"""Customers and opportunities alone."""
 
 
 class HistoryCipher(OpenCipher):

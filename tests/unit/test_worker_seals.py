@@ -12,6 +12,7 @@ from commands.store.follower import StoredRow
 from consumers.kafka.topics import partition_of
 from consumers.worker_seals import SEAL_PLACE, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill
+from domain.events.seal import parse, sign
 from projections.control.shares import Standing
 from tests.support.histories import long_history
 from tests.support.topics_in_memory import KEY, MemoryTopics
@@ -132,6 +133,27 @@ def seal_by_another_key(topics: MemoryTopics) -> Place:
     return SEAL_PLACE
 
 
+def seal_with_another_signature(topics: MemoryTopics) -> Place:
+    """The last seal, so that no later one betrays it: its words are right, who signed it is not."""
+    record = topics.lanes[SEAL_PLACE][-1]
+    assert record.value is not None
+    forged = sign(parse(record.value), Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    topics.lanes[SEAL_PLACE][-1] = replace(record, value=forged)
+    return SEAL_PLACE
+
+
+def strange_in_a_burnt_position(topics: MemoryTopics) -> Place:
+    """Behind all of its partition's events in the last seal, and within the seal's range."""
+    sealed = topics.last
+    assert sealed is not None
+    place, records = max(
+        ((p, r) for p, r in topics.lanes.items() if p != SEAL_PLACE and p[0] in TOPICS),
+        key=lambda lane: -int.from_bytes(lane[1][-1].headers[0][1], "big"),
+    )
+    records.append(replace(records[-1], headers=[("position", sealed.last.to_bytes(8, "big"))]))
+    return place
+
+
 def no_seal(topics: MemoryTopics) -> Place:
     topics.lanes[SEAL_PLACE][2] = replace(topics.lanes[SEAL_PLACE][2], value=b"{}")
     return SEAL_PLACE
@@ -140,6 +162,7 @@ def no_seal(topics: MemoryTopics) -> Place:
 TAMPERING = [
     changed, moved, removed, doubled, swapped_between_partitions, without_position, strange_at_the_end,
     ahead_of_all, seal_without, seal_changed, seal_by_another_key, no_seal,
+    seal_with_another_signature, strange_in_a_burnt_position,
 ]  # fmt: skip
 
 
@@ -198,6 +221,16 @@ def test_reading_goes_on_behind_what_was_applied(topics: MemoryTopics) -> None:
     for place, records in topics.read(later.places()).items():
         assert later.feed(place, records) == len(records)
     assert [e.position for e in first.events] + taken(later) == [row.position for row in ROWS]
+
+
+def test_a_record_at_a_position_already_applied_is_a_strangers(topics: MemoryTopics) -> None:
+    """Behind the offsets of what is applied nothing older can be; only a reading from the start drops."""
+    first = gather(topics).take(10_000)
+    assert first is not None
+    topics.put((OPPORTUNITY, 3), b"k", b"{}", [("position", (1).to_bytes(8, "big"))])
+    shares = {partition: standing for partition, (standing, _) in first.moved.items()}
+    with pytest.raises(Mismatch, match="position 1 behind"):
+        gather(topics, shares)
 
 
 def test_records_that_are_late_are_waited_for_by_name(topics: MemoryTopics) -> None:

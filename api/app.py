@@ -24,6 +24,7 @@ from api.problems import Problem, domain_response
 from api.query import DeclaredParameters
 from api.routes import (
     case_moves,
+    cases,
     contacts,
     customer_records,
     customer_views,
@@ -38,6 +39,7 @@ from api.routes import (
     products,
     projections,
     records,
+    service,
 )
 from api.services import Services
 from api.validation import validation_problem
@@ -93,7 +95,9 @@ def create_app(services: Services) -> FastAPI:
         records,
         contacts,
         leads,
+        cases,
         case_moves,
+        service,
         interactions,
         principals,
         products,

@@ -50,6 +50,7 @@ TIME: Final = FieldType(
     TypeAdapter(Moment), ("gt", "gte", "lt", "lte"), {"type": "string", "format": "date-time"}
 )
 
+COUNT: Final = FieldType(TypeAdapter(Annotated[int, Field(ge=0, le=10**9)]), _RANGE, {"type": "integer"})
 YES_OR_NO: Final = FieldType(TypeAdapter(bool), ("eq",), {"type": "boolean"})
 
 

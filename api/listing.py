@@ -9,6 +9,8 @@ from fastapi import Query, Request
 
 from api.pages import Page, PageTokens
 from api.reading import Reading
+from projections.identity.v1.queries import Identity
+from projections.listing import Filter
 
 _NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
 """What may differ from page to page; all else belongs to the list and is bound to its tokens."""
@@ -50,3 +52,17 @@ class Paging:
         if after is None:
             return None
         return self._tokens.seal(self._name, self._version, self.arguments, after)
+
+
+def following_merges(found: list[Filter], look: Reading) -> list[Filter]:
+    """Customer filters widened to all parties that are the same customer now."""
+    identity = Identity(look.connection)
+    wide: list[Filter] = []
+    for one in found:
+        if one.field == "customer_id":
+            customers = one.value if one.op == "in" else [one.value]
+            members = {party for customer in customers for party in identity.members(customer)}
+            wide.append(Filter("customer_id", "in", sorted(members)))
+        else:
+            wide.append(one)
+    return wide

@@ -45,6 +45,8 @@ _CUTS: Final = {
     "known_at": declared.moment("What had been recorded by this time."),
 }  # fmt: skip
 
+_SEARCH: Final = {"text": declared.word("What to find: words of a name, or an external id.")}
+
 
 def _sections(text: str | None) -> list[Section]:
     if text is None:
@@ -155,7 +157,7 @@ def get_timeline(
 @router.get(
     "/customers:search",
     summary="Find customers, contacts and leads",
-    openapi_extra={"parameters": declared.parameters({"text": declared.word("What to find.")})},
+    openapi_extra={"parameters": declared.parameters(_SEARCH)},
 )
 def search_customers(
     request: Request,
@@ -168,8 +170,8 @@ def search_customers(
     services: Services = request.app.state.services
     with reading(services, *_MODELS) as look:
         paging = Paging(request, look, "customers:search", page_token)
-        text = declared.values(paging.arguments, {"text": declared.word("")}).get("text")
-        if text is None:
+        text = declared.values(paging.arguments, _SEARCH).get("text", "")
+        if not text.strip():
             raise Problem("validation", "query.text: field required. Send text=... with what to find.")
         after = None if paging.after is None else (paging.after[0], paging.after[1], paging.after[2])
         found = Customers(look.connection).search(text, limit=page_size, after=after)

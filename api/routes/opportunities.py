@@ -13,15 +13,14 @@ from pydantic import BaseModel, Field
 from api import filters as declared
 from api.auth import requires
 from api.consistency import Consistency, consistent
-from api.listing import NEXT, PageSize, PageToken, Paging
+from api.listing import NEXT, PageSize, PageToken, Paging, following_merges
 from api.meta import Meta, meta_of
 from api.query import declared_only
-from api.reading import Reading, reading
+from api.reading import reading
 from api.services import Services
 from api.shapes import Instant, MoneyOut, Number
 from domain.errors import NotFound
-from projections.identity.v1.queries import Identity
-from projections.listing import Filter, Order
+from projections.listing import Order
 from projections.pipeline.v1.queries import Opportunities
 
 router = APIRouter(
@@ -128,7 +127,7 @@ def list_opportunities(
     with reading(services, "pipeline", "identity") as look:
         paging = Paging(request, look, _LISTING, page_token)
         found = Opportunities(look.connection).list(
-            _following_merges(declared.filters(paging.arguments, FIELDS), look),
+            following_merges(declared.filters(paging.arguments, FIELDS), look),
             declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST),
             page_size,
             paging.after,
@@ -155,17 +154,3 @@ def get_opportunity(
         raise NotFound("opportunity", id)
     response.headers["ETag"] = f'"{row["version"]}"'
     return OneOpportunity(opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency))
-
-
-def _following_merges(found: list[Filter], look: Reading) -> list[Filter]:
-    """Customer filters widened to all parties that are the same customer now."""
-    identity = Identity(look.connection)
-    wide: list[Filter] = []
-    for one in found:
-        if one.field == "customer_id":
-            customers = one.value if one.op == "in" else [one.value]
-            members = {party for customer in customers for party in identity.members(customer)}
-            wide.append(Filter("customer_id", "in", sorted(members)))
-        else:
-            wide.append(one)
-    return wide

@@ -41,6 +41,7 @@ from tests.support.database import PARTITIONS, Urls, migrated
 
 PRINCIPAL = UUID("00000000-0000-4000-8000-0000000000aa")
 KEY = bytes(range(32))
+EVERY = tuple(projection.name for projection in PROJECTIONS)
 
 
 def pipelines() -> Pipelines:
@@ -79,6 +80,7 @@ class Api:
     services: Services
     address: str
     client: httpx.Client
+    cipher: AesGcmCipher
 
     def key(self, *scopes: str) -> str:
         """A new key with these scopes."""
@@ -109,7 +111,7 @@ class Api:
 
     def _apply(self, connection: Any, name: str, upto: int | None) -> int:
         projection = next(p for p in PROJECTIONS if p.name == name)
-        applier = Applier(projection, Decoder(CATALOGUE))
+        applier = Applier(projection, Decoder(CATALOGUE, self.cipher if projection.private else None))
         follower = Follower(self.urls.worker)
         target = follower.settled() if upto is None else upto
         with connection.cursor() as c:
@@ -158,7 +160,7 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
         _, key = services.api_keys.create(PRINCIPAL, "all", SCOPES)
         client = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=20)
         closing_stack.callback(client.close)
-        yield Api(at, services, address, client)
+        yield Api(at, services, address, client, cipher)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from deploy.local.postgres import LocalPostgres
 from tests.support.bad_input import AGENT, DEALS, Answer, World, world
 from tests.support.http import database
 from tests.support.kafka import make_topics
+from tests.support.taking import cdnow_lines, file_of, incident_lines
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,24 @@ def latin_1_row(here: World) -> Answer:
     return here.imported("LATIN100", f"BAD00001,{AGENT},GTX Bäsic,,Prospecting,,,", encoding="latin-1")
 
 
+def no_file(verb: str) -> Callable[[World], Answer]:
+    return lambda here: here.cli("import", verb, str(here.files / "nowhere.csv"))
+
+
+def file_of_lines(verb: str, *lines: str, config: str | None = None) -> Callable[[World], Answer]:
+    """An import of one file with these lines; `config` is the text of a configuration."""
+
+    def act(here: World) -> Answer:
+        path = file_of(here.files / f"{uuid4()}.txt", *lines)
+        settings = here.files / f"{uuid4()}.toml"
+        if config is None:
+            return here.cli("import", verb, str(path))
+        settings.write_text(config)
+        return here.cli("import", verb, str(path), "--config", str(settings))
+
+    return act
+
+
 def body_too_large(here: World) -> Answer:
     return here.post(
         "/v1/opportunities", pipeline="sales", reference={"source": "x" * 2**20, "external_id": "1"}
@@ -110,6 +129,11 @@ def newer_database(*words: str) -> Callable[[World], Answer]:
 
     return act
 
+
+CDNOW, BOUGHT = cdnow_lines()[0], cdnow_lines()[1:4]  # two customers
+LOG, *UPDATES = incident_lines()
+WELL, ILL = UPDATES[:4], UPDATES[4:13]  # two cases of one caller
+UNKNOWN_STATE = [line.replace(",Active,", ",Dreaming,") for line in ILL]
 
 NEWER = "is at version 9999; this program knows versions up to"
 ALL = "all, unchanged"
@@ -159,6 +183,67 @@ TABLE = (
         sentence="sales_pipeline.csv line 3: The stage Dreaming is unknown in the pipeline",
         kept="the other rows",
         added=1,
+    ),
+    *(
+        Case(
+            given=f"missing file of {verb}",
+            act=no_file(verb),
+            answer=2,
+            sentence="nowhere.csv. Name the file to import; nothing was imported.",
+            kept=ALL,
+        )
+        for verb in ("cdnow", "incidents")
+    ),
+    Case(
+        given="a log of incidents in place of purchases",
+        act=file_of_lines("cdnow", LOG, *WELL),
+        answer=2,
+        sentence="must be customer_id date number_of_cds dollar_value; it is number,incident_state,",
+        kept=ALL,
+    ),
+    Case(
+        given="purchases in place of a log of incidents",
+        act=file_of_lines("incidents", CDNOW, *BOUGHT),
+        answer=2,
+        sentence="lacks number, incident_state, sys_mod_count,",
+        kept=ALL,
+    ),
+    Case(
+        given="a date that is none in a file of purchases",
+        act=file_of_lines("cdnow", CDNOW, BOUGHT[0], " 00001 19970230 1 5.00", *BOUGHT[1:]),
+        answer=1,
+        sentence="line 3: The date 19970230 is none. Write year, month and day, such as 19970131.",
+        kept="the other purchases and their two customers",
+        added=5,
+    ),
+    Case(
+        given="a negative value in a file of purchases",
+        act=file_of_lines("cdnow", CDNOW, " 00003 19970101 1 -5.00"),
+        answer=1,
+        sentence="line 2: The dollar_value -5.00 is negative.",
+        kept=ALL,
+    ),
+    Case(
+        given="an unknown state in a log of incidents",
+        act=file_of_lines("incidents", LOG, *WELL, *UNKNOWN_STATE),
+        answer=1,
+        sentence="line 7: The incident_state Dreaming is unknown; the configuration has New, Active,",
+        kept="the other case with its caller",
+        added=4,
+    ),
+    Case(
+        given="a row that is cut off in a log of incidents",
+        act=file_of_lines("incidents", LOG, ILL[0], ILL[1][:40], *ILL[2:]),
+        answer=1,
+        sentence="line 3: The row has",
+        kept="nothing of the case, whose history would have a hole",
+    ),
+    Case(
+        given="a time zone that is none for a log of incidents",
+        act=file_of_lines("incidents", LOG, *ILL, config='zone = "Mars/Olympus"\n[states]\nNew = "new"\n'),
+        answer=2,
+        sentence="zone in the import's configuration is Mars/Olympus, and there is no such time zone.",
+        kept=ALL,
     ),
     Case(
         given="unknown stage in a request",

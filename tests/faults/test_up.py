@@ -23,10 +23,12 @@ pytestmark = pytest.mark.timeout(240)
 def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
     """Runs for the whole module. `kafka` has the jars fetched before the clock of a test runs."""
     process = Up(services_folder / "up")
-    process.wait_ready()
-    yield process
-    if process.process.poll() is None:
-        process.stop()
+    try:
+        process.wait_ready()
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.stop()
 
 
 def test_a_command_is_visible_in_the_read_model(up: Up) -> None:

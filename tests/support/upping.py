@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 
+from deploy.local.guard import PR_SET_PDEATHSIG
 from deploy.local.ports import free_port
 from deploy.local.process import alive
 
@@ -46,6 +48,11 @@ def told(home: Path, *words: str, **more: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+def end_with_parent() -> None:
+    """In the started process: it gets SIGTERM when the tests end, however they end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Up:
     """A running `rapport up`."""
 
@@ -59,6 +66,7 @@ class Up:
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
+            preexec_fn=end_with_parent,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

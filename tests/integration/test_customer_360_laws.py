@@ -22,11 +22,13 @@ from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import Customers, Listed, Section, TimelinePage, Totals
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.schema import install
-from tests.support.histories import STEPS, History, Step, history_of
+from tests.support.histories import History, long_history
 from tests.support.read_side import apply_rows, clear
 from tests.support.whose import owners
 
-once = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Long histories of few: most records are linked, moved and merged several times.
+HISTORIES = st.integers(0, 10_000).map(lambda seed: long_history(220, seed=seed, spread=3, every_family=True))
+once = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -85,9 +87,8 @@ def known_customers(events: Sequence[Event]) -> set[UUID]:
 
 
 @once
-@given(steps=STEPS)
-def test_totals_are_those_of_all_that_is_the_customer_now(reading: Connection, steps: list[Step]) -> None:
-    history = history_of(steps)
+@given(history=HISTORIES)
+def test_totals_are_those_of_all_that_is_the_customer_now(reading: Connection, history: History) -> None:
     customers, whose, sums = show(reading, history), owners(history.events), bought(history.events)
     for id in known_customers(history.events):
         overview = customers.overview(id, ["totals"])
@@ -108,12 +109,11 @@ def test_totals_are_those_of_all_that_is_the_customer_now(reading: Connection, s
 
 
 @once
-@given(steps=STEPS, size=st.integers(1, 9))
+@given(history=HISTORIES, size=st.integers(1, 9))
 def test_every_entry_stands_in_the_timeline_of_its_customer_once(
-    reading: Connection, steps: list[Step], size: int
+    reading: Connection, history: History, size: int
 ) -> None:
     """Page by page, newest first: of merged members, converted leads and records that were moved, in one."""
-    history = history_of(steps)
     customers, whose = show(reading, history), owners(history.events)
     position = {(row.aggregate_id, row.version): row.position for row in history.rows}
     for id in {whose[id] for id in known_customers(history.events)}:
@@ -134,11 +134,10 @@ def test_every_entry_stands_in_the_timeline_of_its_customer_once(
 
 
 @once
-@given(steps=STEPS)
+@given(history=HISTORIES)
 def test_open_opportunities_and_cases_are_those_of_all_that_is_the_customer_now(
-    reading: Connection, steps: list[Step]
+    reading: Connection, history: History
 ) -> None:
-    history = history_of(steps)
     customers, whose = show(reading, history), owners(history.events)
     open_: dict[UUID, str] = {}
     for event in history.events:
@@ -161,11 +160,10 @@ def test_open_opportunities_and_cases_are_those_of_all_that_is_the_customer_now(
 
 
 @once
-@given(steps=STEPS)
+@given(history=HISTORIES)
 def test_the_summary_view_says_the_same_and_loses_no_interaction(
-    reading: Connection, steps: list[Step]
+    reading: Connection, history: History
 ) -> None:
-    history = history_of(steps)
     customers, whose = show(reading, history), owners(history.events)
     with reading.cursor() as c:
         c.execute("SELECT customer_id, interactions, purchases, purchase_value FROM read.customer_summary")
@@ -187,12 +185,11 @@ SECTIONS: tuple[Section, ...] = ("profile", "contacts", "consents", "opportuniti
 
 
 @once
-@given(steps=STEPS, choice=st.tuples(st.integers(0, 9), st.integers(0, 9)))
+@given(history=HISTORIES, choice=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_merge_then_unmerge_is_the_identity(
-    reading: Connection, steps: list[Step], choice: tuple[int, int]
+    reading: Connection, history: History, choice: tuple[int, int]
 ) -> None:
     """Law 6: both customers show what they did before, but for the timeline, which tells of it."""
-    history = history_of(steps)
     lives = [life for life in history.customers.values() if life.merged_into is None]
     if len(lives) < 2:
         return

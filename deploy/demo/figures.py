@@ -22,6 +22,9 @@ FOLDER: Final = Path(__file__).parent
 
 Number = int | Decimal
 
+INCIDENTS: Final = {"since": "2016-01-01T00:00:00Z", "until": "2018-01-01T00:00:00Z"}
+"""The period of the imported incidents: what is done in a demo that stays up lies outside."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -73,11 +76,7 @@ def from_store(store_url: str) -> dict[str, Number]:
 
 def from_board(url: str, key: str, pipeline: str) -> dict[str, Number]:
     """The figures of the board, asked of the API at `url` with an API key."""
-    answer = httpx.get(
-        f"{url}/v1/pipelines/{pipeline}/board", headers={"Authorization": f"Bearer {key}"}, timeout=30
-    )
-    answer.raise_for_status()
-    board = answer.json()
+    board = _asked(url, key, f"/v1/pipelines/{pipeline}/board")
     counts = {stage["stage"]: stage["count"] for stage in board["stages"]}
     opened = [stage for stage in board["stages"] if stage["kind"] == "open"]
     won = next(stage for stage in board["stages"] if stage["kind"] == "won")
@@ -86,6 +85,18 @@ def from_board(url: str, key: str, pipeline: str) -> dict[str, Number]:
         **{stage: counts[stage] for stage in ("won", "lost", "engaging", "prospecting")},
         "won value": Decimal(won["amount"]),
         "open at list price": sum((Decimal(stage["amount"]) for stage in opened), Decimal(0)),
+    }
+
+
+def from_service(url: str, key: str) -> dict[str, Number]:
+    """The figures of the service desk's reports over the incidents' years, asked of the API at `url`."""
+    verdicts = _asked(url, key, "/v1/service/reportedSla", **INCIDENTS)
+    reopening = _asked(url, key, "/v1/service/reopenRate", **INCIDENTS)
+    return {
+        "cases closed": verdicts["met"] + verdicts["missed"] + verdicts["unknown"],
+        "SLA missed by the log": verdicts["missed"],
+        "cases reopened": reopening["reopened"],
+        "reopenings": reopening["reopenings"],
     }
 
 
@@ -122,6 +133,15 @@ def of_the_flow(
             for name, position in projections.items()
         ),
     ]
+
+
+def _asked(url: str, key: str, path: str, **arguments: str) -> dict[str, Any]:
+    answer = httpx.get(
+        f"{url}{path}", params=arguments, headers={"Authorization": f"Bearer {key}"}, timeout=30
+    )
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _one_row(url: str, statement: Path, values: Mapping[str, Any]) -> dict[str, Number]:

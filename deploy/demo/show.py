@@ -76,6 +76,7 @@ def compared(stack: Stack) -> list[Figure]:
             "event store": store,
             "SQL views": figures.from_views(settings.need("reader_url"), pipeline),
             "HTTP board": figures.from_board(stack.url, stack.key, pipeline),
+            "HTTP reports": figures.from_service(stack.url, stack.key),
         }
         positions = {row.projection: row.position for row in look(settings).rows if row.active}
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from api.batches import Item, Sent, items
 from api.bodies.interaction import RecordInteraction
 from api.context import correlation_of
 from api.problems import Problem, domain_body
-from api.sending import Recorded, answered, execute
+from api.sending import Recorded, answered, execute, position_of
 from commands.bus import Outcome
 from domain.errors import DomainError
 
@@ -51,17 +52,19 @@ def take(request: Request, response: Response, body: RecordInteraction, key: str
     state = _state(outcome)
     response.status_code = 201 if state == "created" else 200
     response.headers["Location"] = f"/v1/interactions/{outcome.id}"
-    return Taken(state=state, **answered(response, outcome))
+    return Taken(state=state, **answered(request, response, outcome))
 
 
 def take_all(request: Request, response: Response, sent: Sent, key: str | None) -> BatchOutcome:
     """Records each item by itself: a failed one holds up no other."""
-    token = 0
-    results: list[ItemOutcome] = []
-    for item in items(sent, RecordInteraction):
-        result, position = _taken(request, item, None if key is None else f"{key}/{item.index}")
-        results.append(result)
-        token = max(token, position)
+    taken = [
+        _taken(request, item, None if key is None else f"{key}/{item.index}")
+        for item in items(sent, RecordInteraction)
+    ]
+    results = [result for result, _ in taken]
+    # One look for all that were there before: the newest of what was recorded is behind each of them.
+    behind = [outcome for _, outcome in taken if outcome is not None]
+    token = max((position_of(request, outcome) for outcome in _telling(behind)), default=0)
     response.headers["Consistency-Token"] = str(token)
     states = [result.state for result in results]
     return BatchOutcome(
@@ -73,20 +76,26 @@ def take_all(request: Request, response: Response, sent: Sent, key: str | None) 
     )
 
 
-def _taken(request: Request, item: Item[RecordInteraction], key: str | None) -> tuple[ItemOutcome, int]:
+def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcome of the highest position, and one of those that recorded nothing."""
+    unchanged = [outcome for outcome in outcomes if not outcome.position]
+    return [*unchanged[:1], *sorted(outcomes, key=lambda outcome: outcome.position)[-1:]]
+
+
+def _taken(
+    request: Request, item: Item[RecordInteraction], key: str | None
+) -> tuple[ItemOutcome, Outcome | None]:
     correlation = str(correlation_of(request.scope))
     try:
         if isinstance(item.body, Problem):
             raise item.body
         outcome = execute(request, item.body.command(), item.body, key=key)
     except Problem as problem:
-        return _failed(item, problem.body(correlation)), 0
+        return _failed(item, problem.body(correlation)), None
     except DomainError as error:
-        return _failed(item, domain_body(error, correlation)), 0
+        return _failed(item, domain_body(error, correlation)), None
     state = _state(outcome)
-    return ItemOutcome(
-        index=item.index, line=item.line, state=state, id=outcome.id, problem=None
-    ), outcome.position
+    return ItemOutcome(index=item.index, line=item.line, state=state, id=outcome.id, problem=None), outcome
 
 
 def _failed(item: Item[RecordInteraction], problem: dict[str, Any]) -> ItemOutcome:

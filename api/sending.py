@@ -109,7 +109,7 @@ def send(
     A replayed answer is the first one, with `Idempotent-Replayed: true` beside it. Raises domain errors.
     """
     outcome = execute(request, command, body, key=key, precondition=precondition)
-    return Recorded(**answered(response, outcome))
+    return Recorded(**answered(request, response, outcome))
 
 
 def execute(
@@ -143,17 +143,25 @@ def context_of(request: Request) -> Context:
     )
 
 
-def answered(response: Response, outcome: Outcome) -> dict[str, Any]:
+def position_of(request: Request, outcome: Outcome) -> int:
+    """The position behind which a read sees what the answer says. Where nothing changed, what is so may have
+    been recorded just now by somebody else, or by the same request whose answer was lost: then the newest."""
+    services: Services = request.app.state.services
+    return outcome.position or services.head()
+
+
+def answered(request: Request, response: Response, outcome: Outcome) -> dict[str, Any]:
     """Fills the answer's headers; the members that every command's answer has."""
+    token = str(position_of(request, outcome))
     response.headers["ETag"] = f'"{outcome.version}"'
-    response.headers["Consistency-Token"] = str(outcome.position)
+    response.headers["Consistency-Token"] = token
     if outcome.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return {
         "id": outcome.id,
         "version": outcome.version,
         "ids": list(outcome.ids),
-        "consistency_token": str(outcome.position),
+        "consistency_token": token,
     }
 
 

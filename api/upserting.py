@@ -25,10 +25,10 @@ class Upserted(Recorded):
     state: State = Field(description="created, updated, or unchanged.", examples=["created"])
 
     @classmethod
-    def of(cls, response: Response, state: State, outcome: Outcome) -> Self:
+    def of(cls, request: Request, response: Response, state: State, outcome: Outcome) -> Self:
         """The answer; 201 for what was created."""
         response.status_code = 201 if state == "created" else 200
-        members: dict[str, Any] = answered(response, outcome)
+        members: dict[str, Any] = answered(request, response, outcome)
         return cls(state=state, **members)
 
 
@@ -53,7 +53,7 @@ def upsert_customer(
             assert isinstance(found, UUID)
             id = found
         else:
-            return Upserted.of(response, "created", outcome)
+            return Upserted.of(request, response, "created", outcome)
     customer = _customer(services, reference, id)
     if customer.kind != body.kind:
         raise Invalid(
@@ -61,7 +61,7 @@ def upsert_customer(
             f"{_WHAT[body.kind]}. Send the kind that it has, or use another external id."
         )
     outcome = execute(request, body.changing(customer), body, key=key)
-    return Upserted.of(response, _state(outcome), outcome)
+    return Upserted.of(request, response, _state(outcome), outcome)
 
 
 def _state(outcome: Outcome) -> State:

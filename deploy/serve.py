@@ -59,13 +59,14 @@ class DrainingServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, taken: socket.socket, draining: threading.Event, seconds: float) -> None:
-    """Serves `app` on the socket until SIGTERM or SIGINT, then lets requests under way end (10 s)."""
-    config = uvicorn.Config(
+def configured(app: FastAPI) -> uvicorn.Config:
+    """How the server treats connections, whatever address it listens on."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         # Else any client on this machine could name its own address in X-Forwarded-For, and with it whom the
         # bound on refused requests counts against.
         proxy_headers=False,
@@ -73,4 +74,8 @@ def serve(app: FastAPI, taken: socket.socket, draining: threading.Event, seconds
         timeout_keep_alive=30,
         lifespan="on",
     )
-    DrainingServer(config, draining, seconds).run(sockets=[taken])
+
+
+def serve(app: FastAPI, taken: socket.socket, draining: threading.Event, seconds: float) -> None:
+    """Serves `app` on the socket until SIGTERM or SIGINT, then lets requests under way end (10 s)."""
+    DrainingServer(configured(app), draining, seconds).run(sockets=[taken])

@@ -125,6 +125,16 @@ def test_who_guesses_keys_is_slowed_down_and_asks_the_database_no_more(api: Api)
     assert health == 200
 
 
+def test_who_guesses_keys_cannot_pass_for_another_address(api: Api) -> None:
+    slow = ApiLimits(refused_rate="3/minute")
+    with served(like(api, limits=slow)) as address:
+        statuses = [
+            httpx.get(address + LIST, headers={"X-Forwarded-For": f"192.0.2.{n}"}).status_code
+            for n in range(5)
+        ]
+    assert statuses == [401, 401, 401, 429, 429]
+
+
 def test_readiness_names_what_is_missing_while_liveness_does_not_mind(api: Api) -> None:
     reasons: list[str] = []
 

@@ -22,25 +22,9 @@ def api(postgres: LocalPostgres) -> Iterator[Api]:
         yield served
 
 
-def made(api: Api, collection: str, **fields: Any) -> str:
-    answer = api.client.post(f"/v1/{collection}", json=fields)
-    assert answer.status_code == 201, answer.text
-    id: str = answer.json()["id"]
-    assert answer.headers.get("location", f"/v1/{collection}/{id}") == f"/v1/{collection}/{id}"
-    return id
-
-
-def read(api: Api, collection: str, id: str) -> dict[str, Any]:
-    answer = api.client.get(f"/v1/{collection}/{id}")
-    assert answer.status_code == 200, answer.text
-    record: dict[str, Any] = answer.json()
-    assert answer.headers["etag"] == f'"{record["version"]}"'
-    return record
-
-
 def change(api: Api, collection: str, id: str, verb: str, *, expected: int = 200, **fields: Any) -> Any:
     """A change of the version that there is now."""
-    version = read(api, collection, id)["version"]
+    version = api.read(collection, id)["version"]
     answer = api.client.post(
         f"/v1/{collection}/{id}:{verb}", json=fields, headers={"If-Match": f'"{version}"'}
     )
@@ -49,7 +33,7 @@ def change(api: Api, collection: str, id: str, verb: str, *, expected: int = 200
 
 
 def qualified(api: Api, **fields: Any) -> str:
-    id = made(api, "leads", **LEAD | fields)
+    id = api.create("leads", **LEAD | fields)
     change(api, "leads", id, "move", to_state="working")
     change(api, "leads", id, "move", to_state="qualified")
     return id
@@ -62,37 +46,37 @@ def convert(api: Api, id: str, **fields: Any) -> httpx.Response:
 
 
 def test_a_lead_goes_its_way_and_is_read_in_clear(api: Api) -> None:
-    owner = made(api, "principals", kind="agent", name="Bob")
-    id = made(api, "leads", **LEAD, campaign="fair")
+    owner = api.create("principals", kind="agent", name="Bob")
+    id = api.create("leads", **LEAD, campaign="fair")
     for to_state in ("working", "nurturing", "working"):
         change(api, "leads", id, "move", to_state=to_state)
     change(api, "leads", id, "score", score=72, model="fit-2", reasons=["size"])
     change(api, "leads", id, "assignOwner", owner_id=owner)
     change(api, "leads", id, "disqualify", reason="other", note="They moved to another country.")
-    assert read(api, "leads", id)["disqualified_for"] == "other"
+    assert api.read("leads", id)["disqualified_for"] == "other"
     change(api, "leads", id, "reopen")
-    record = read(api, "leads", id)
+    record = api.read("leads", id)
     assert {name: record[name] for name in LEAD} == LEAD
     assert (record["state"], record["score"], record["owner_id"]) == ("working", 72, owner)
     assert (record["campaign"], record["version"], record["closed"]) == ("fair", 8, {})
 
 
 def test_a_move_outside_the_lifecycle_is_refused(api: Api) -> None:
-    id = made(api, "leads", **LEAD)
+    id = api.create("leads", **LEAD)
     refused = change(api, "leads", id, "move", expected=409, to_state="qualified")
     assert (refused["code"], refused["state"]) == ("move-refused", "new")
-    assert read(api, "leads", id)["version"] == 1
+    assert api.read("leads", id)["version"] == 1
 
 
 def test_a_conversion_makes_customer_contact_and_opportunity_at_once(api: Api) -> None:
     id, head = qualified(api), api.services.head()
     answer = convert(api, id, amount={"amount": "100", "currency": "USD"})
     assert answer.status_code == 200, answer.text
-    record = read(api, "leads", id)
+    record = api.read("leads", id)
     made_ids = [record["customer_id"], record["contact_id"], record["opportunity_id"]]
     assert answer.json()["ids"] == [id, *made_ids]
-    assert read(api, "customers", record["customer_id"])["name"] == "Acme"
-    contact = read(api, "contacts", record["contact_id"])
+    assert api.read("customers", record["customer_id"])["name"] == "Acme"
+    contact = api.read("contacts", record["contact_id"])
     assert (contact["name"], contact["customer_id"]) == ("Ann Example", record["customer_id"])
     assert {point["kind"]: point["value"] for point in contact["points"]} == {
         "email": LEAD["email"], "phone": LEAD["phone"],
@@ -111,21 +95,21 @@ def test_a_lead_converted_again_or_ten_times_at_once_gives_the_same_ids(api: Api
     found = {tuple(answer.json()["ids"]) for answer in [*answers, convert(api, id)]}
     assert len(found) == 1
     assert len(next(iter(found))) == 4
-    assert read(api, "leads", id)["state"] == "converted"
+    assert api.read("leads", id)["state"] == "converted"
 
 
 def test_a_lead_becomes_the_customer_that_is_named(api: Api) -> None:
-    customer = made(api, "customers", kind="organisation", name="Acme")
+    customer = api.create("customers", kind="organisation", name="Acme")
     id = qualified(api)
     assert convert(api, id, customer_id=customer).status_code == 200
-    assert read(api, "leads", id)["customer_id"] == customer
-    linked = made(api, "leads", **LEAD)
+    assert api.read("leads", id)["customer_id"] == customer
+    linked = api.create("leads", **LEAD)
     change(api, "leads", linked, "linkCustomer", customer_id=customer)
-    assert read(api, "leads", linked)["customer_id"] == customer
+    assert api.read("leads", linked)["customer_id"] == customer
 
 
 def test_a_conversion_that_is_refused_makes_nothing(api: Api) -> None:
-    new, ready, head = made(api, "leads", **LEAD), qualified(api), api.services.head()
+    new, ready, head = api.create("leads", **LEAD), qualified(api), api.services.head()
     problem(convert(api, new), 409, "move-refused")
     problem(convert(api, ready, pipeline="nowhere"), 422, "invalid")
     problem(convert(api, ready, customer_id=str(uuid4())), 404, "not-found")
@@ -133,8 +117,8 @@ def test_a_conversion_that_is_refused_makes_nothing(api: Api) -> None:
 
 
 def test_a_contact_s_points_and_consents(api: Api) -> None:
-    customer = made(api, "customers", kind="organisation", name="Acme")
-    id = made(api, "contacts", customer_id=customer, name="Ann Example", role="purchasing")
+    customer = api.create("customers", kind="organisation", name="Acme")
+    id = api.create("contacts", customer_id=customer, name="Ann Example", role="purchasing")
     point = str(uuid4())
     change(api, "contacts", id, "addPoint", kind="email", value="Ann@Example.org", point_id=point)
     change(api, "contacts", id, "addPoint", kind="phone", value="+44 20 7946 0000")
@@ -145,7 +129,7 @@ def test_a_contact_s_points_and_consents(api: Api) -> None:
     )  # fmt: skip
     change(api, "contacts", id, "withdrawConsent", point_id=point, purpose="newsletter", source="link")
     change(api, "contacts", id, "change", name="Ann Other", remove=["role"])
-    record = read(api, "contacts", id)
+    record = api.read("contacts", id)
     assert (record["name"], record["role"], record["version"]) == ("Ann Other", None, 7)
     email, phone = record["points"]
     assert (email["id"], email["value"], email["verified_by"]) == (point, "Ann@Example.org", "link")
@@ -153,12 +137,12 @@ def test_a_contact_s_points_and_consents(api: Api) -> None:
     assert (consent["purpose"], consent["double_opt_in"]) == ("newsletter", True)
     assert consent["withdrawn_at"] >= consent["given_at"]
     change(api, "contacts", id, "removePoint", point_id=phone["id"])
-    assert [each["removed"] for each in read(api, "contacts", id)["points"]] == [False, True]
+    assert [each["removed"] for each in api.read("contacts", id)["points"]] == [False, True]
 
 
 def test_refusals_quote_no_contact_point(api: Api) -> None:
-    customer = made(api, "customers", kind="organisation", name="Acme")
-    id = made(api, "contacts", customer_id=customer, name="Ann Example")
+    customer = api.create("customers", kind="organisation", name="Acme")
+    id = api.create("contacts", customer_id=customer, name="Ann Example")
     refused = change(api, "contacts", id, "addPoint", expected=422, kind="email", value="secret-address")
     assert "secret-address" not in str(refused)
     unknown = change(api, "contacts", id, "verifyPoint", expected=422, point_id=str(uuid4()), method="x")
@@ -166,7 +150,7 @@ def test_refusals_quote_no_contact_point(api: Api) -> None:
 
 
 def test_what_needs_a_version_or_a_scope_says_so(api: Api) -> None:
-    id = made(api, "leads", **LEAD)
+    id = api.create("leads", **LEAD)
     problem(api.client.post(f"/v1/leads/{id}:reopen", json={}), 428, "precondition-required")
     problem(api.send("GET", f"/v1/leads/{id}", "crm:write"), 403, "scope-missing")
     problem(api.send("POST", "/v1/leads", "service:write", json=LEAD), 403, "scope-missing")

@@ -31,6 +31,7 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from deploy.local.postgres import LocalPostgres
+from deploy.serve import configured
 from domain.events.catalogue import CATALOGUE
 from domain.pipelines import Pipelines, parse
 from projections.apply import Applier
@@ -104,6 +105,26 @@ class Api:
             f"/v1/opportunities/{id}:{verb}", json=fields, headers={"If-Match": f'"{version}"'}
         )
 
+    def create(self, collection: str, **fields: Any) -> str:
+        """Makes a record and gives its id."""
+        answer = self.client.post(f"/v1/{collection}", json=fields)
+        assert answer.status_code == 201, answer.text
+        id: str = answer.json()["id"]
+        assert answer.headers.get("location", f"/v1/{collection}/{id}") == f"/v1/{collection}/{id}"
+        return id
+
+    def read(self, collection: str, id: str) -> dict[str, Any]:
+        """A record as the store has it, its version as ETag."""
+        answer = self.client.get(f"/v1/{collection}/{id}")
+        assert answer.status_code == 200, answer.text
+        record: dict[str, Any] = answer.json()
+        assert answer.headers["etag"] == f'"{record["version"]}"'
+        return record
+
+    def change(self, collection: str, id: str, verb: str, **fields: Any) -> httpx.Response:
+        """Sends a change of whatever version there is."""
+        return self.client.post(f"/v1/{collection}/{id}:{verb}", json=fields, headers={"If-Match": "*"})
+
     def catch_up(self, upto: int | None = None, projections: Sequence[str] = ("pipeline", "identity")) -> int:
         """Applies the store's events to the read models, as workers would; the position reached."""
         with closing(psycopg2.connect(self.urls.worker)) as connection:
@@ -166,9 +187,9 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
 @contextmanager
 def served(services: Services) -> Iterator[str]:
     """The application on a free port of this machine, in a thread; its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(services), port=0, log_config=None, access_log=False, ws="none")
-    )
+    config = configured(create_app(services))
+    config.port = 0
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -26,15 +26,14 @@ def sql(
 
     address = urlsplit(load().need("reader_url"))
     # In the environment and not in the arguments: those are seen by everyone on the machine.
-    environment = {
-        **os.environ,
-        "PGHOST": address.hostname or "",
-        "PGPORT": str(address.port or 5432),
-        "PGUSER": unquote(address.username or ""),
-        "PGPASSWORD": unquote(address.password or ""),
-        "PGDATABASE": unquote(address.path.lstrip("/")),
-        "PGOPTIONS": "-c search_path=read",
-    }
+    os.environ.update(
+        PGHOST=address.hostname or "",
+        PGPORT=str(address.port or 5432),
+        PGUSER=unquote(address.username or ""),
+        PGPASSWORD=unquote(address.password or ""),
+        PGDATABASE=unquote(address.path.lstrip("/")),
+        PGOPTIONS="-c search_path=read",
+    )
     psql = programs() / "psql"
     asked = [] if statement is None else ["--command", statement]
-    os.execve(psql, [str(psql), "--no-psqlrc", "--pset=pager=off", *asked], environment)  # noqa: S606
+    os.execv(psql, [str(psql), "--no-psqlrc", "--pset=pager=off", *asked])  # noqa: S606

@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: .venv ## import the Maven data into a Rapport started here, compare the figures, stay up until Ctrl-C
+demo: .venv ## import real data into a Rapport started here, compare the figures, stay up until Ctrl-C
 	@exec $(BIN)/rapport demo $(DEMO_ARGS)
 
 up: .venv ## start everything on this machine, without data, and stay up until Ctrl-C

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +9,12 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-import orjson
-
 from commands.bulk import History
 from commands.customer import RegisterCustomer
 from commands.decision import Command
 from commands.imports.maven_config import MavenConfig
 from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
+from commands.imports.taking import row_digest
 from commands.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
 from commands.product import RegisterProduct
@@ -126,12 +123,7 @@ class Maker:
         return LoseOpportunity(opportunity_id=id, reason=self.config.lost_reason, amount=amount, at=at)
 
     def _claim(self, source: str, external_id: str, row: Row) -> Claim:
-        return Claim(source, external_id, self.new_id(), self._digest(source, row))
-
-    def _digest(self, source: str, row: Row) -> bytes:
-        """The HMAC of the normalised row: the same for ever, and no way back to what it says."""
-        content = orjson.dumps([source, row.normal], option=orjson.OPT_SORT_KEYS)
-        return hmac.new(self.key, b"source-digest\x1f" + content, hashlib.sha256).digest()
+        return Claim(source, external_id, self.new_id(), row_digest(self.key, source, row.normal))
 
     def _money(self, amount: Decimal) -> Money:
         return Money(amount=amount, currency=self.config.currency)

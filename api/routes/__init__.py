@@ -1,2 +1,7 @@
-"""One module per resource: `opportunities` (reads), `opportunity_moves` (commands), `pipelines` (settings
-and board), `customers`, `principals`, `products`, `projections` (status of the read models), `health`."""
+"""One module per resource.
+
+Commands: `opportunity_moves`, `customers`, `contacts`, `leads`, `case_moves`, `interactions`, `principals`,
+`products`. Reads: `opportunities`, `pipelines` (settings and board), `customer_views` (overview, timeline,
+search), `customer_records` (by external id, to be read and to be made so), `records` (one record as the store
+has it), `cases`, `service` (reports), `projections` (status of the read models), `health`.
+"""

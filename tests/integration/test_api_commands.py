@@ -318,7 +318,8 @@ def test_changes_of_the_other_records(
 def test_a_change_that_changes_nothing_keeps_the_version(api: Api) -> None:
     id = api.open()["id"]
     answer = api.move(id, "moveStage", 1, stage="prospecting")
-    assert answer.json() == {"id": id, "version": 1, "ids": [id], "consistency_token": "0"}
+    token = str(api.services.head())  # behind the opening, whose own answer may have been lost
+    assert answer.json() == {"id": id, "version": 1, "ids": [id], "consistency_token": token}
 
 
 def test_what_was_recorded_is_what_the_aggregate_replays(api: Api) -> None:

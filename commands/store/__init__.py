@@ -2,6 +2,7 @@
 
 - `application`: `Crm`, what commands use. `recorder`, `bulk`, `mapper`: the library's seams behind it.
 - `claims`, `idempotency`, `refusals`: what is unique, and what a user is told when it is taken.
+- `contact_index`: whom an address may belong to, found by its HMAC alone.
 - `settled`, `follower`, `subscription`: reading without missing an event that commits late.
 - `seals`: the chain of seals. `settings`: what is fixed for a store.
 - `schema`, `migrate`, `roles`, `migrations/`: the objects, who may do what with them.

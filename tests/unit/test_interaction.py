@@ -153,6 +153,7 @@ def test_its_texts_are_closed_for_its_participants_also_when_corrected() -> None
     desk.do(c.CorrectInteraction(interaction_id=id, body="Dear Ada!", reason="Ada's wish"))
     assert state(desk, id).file_names == "Ada.pdf"
     assert b"Ada" not in b"".join(encoded for _, _, encoded in desk.crm.stored)
+    assert [b'"interaction-email/' in encoded for _, _, encoded in desk.crm.stored] == [False, True, True]
     desk.crm.cipher.destroyed.add(ada)
     closed = state(desk, id)
     assert not any(isinstance(text, str) for text in (closed.body, closed.file_names))

@@ -60,7 +60,7 @@ def test_the_exit_code_says_whether_all_is_right(
     """With `--exit`; the stack itself is left out here."""
 
     @contextmanager
-    def no_stack(*_: Any) -> Iterator[None]:
+    def no_stack(*_: Any, **__: Any) -> Iterator[None]:
         yield None
 
     figures = [Figure(name="won", expected=2, found=found, source="views")]

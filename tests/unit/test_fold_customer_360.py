@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,9 @@ import pytest
 
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
+from domain.events.private import METADATA, Personal
 from domain.events.registry import EventType
-from projections.customer_360.v1.customers import person
+from projections.customer_360.v1.customers import PERSONS, person
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.titles import said
 from projections.projection import OutOfOrder
@@ -101,3 +103,13 @@ def test_names_become_words_without_case_accents_and_marks(text: str, found: lis
 def test_what_is_asked_for_cannot_leave_its_quotes() -> None:
     assert beginnings("x' | 'y") == "'x':* & 'y':*"
     assert beginnings("':*") is None
+
+
+def test_every_type_with_private_values_of_a_person_is_shown_in_the_table_of_persons() -> None:
+    marked = {
+        kind.name
+        for kind in SHOWN
+        for field in dataclasses.fields(kind.payload)
+        if isinstance(field.metadata.get(METADATA), Personal)
+    }
+    assert marked == PERSONS - {"crm.contact.point_removed"}

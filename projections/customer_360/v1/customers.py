@@ -102,16 +102,19 @@ PERSON: Final = {
     "erased": "boolean",
 }
 
-PERSONS: Final = frozenset({"customer", "contact", "lead"})
+PERSONS: Final = frozenset({
+    "crm.customer.registered", "crm.customer.profile_changed", "crm.contact.registered",
+    "crm.contact.profile_changed", "crm.contact.point_added", "crm.contact.point_removed", "crm.lead.created",
+})  # fmt: skip
+"""The events that can change a person's clear values."""
 VALUES: Final = ("name", "email", "phone")
 
 
 def has_person(event: EventMap) -> Sequence[Key]:
     """The person whose clear values the event changes: its own aggregate."""
-    if event["type"].split(".")[1] not in PERSONS:
+    if event["type"] not in PERSONS:
         return ()
-    private = event["data"].get("private")
-    if (private and "persons" in private) or event["type"] == "crm.contact.point_removed":
+    if "persons" in event["data"].get("private", ()) or event["type"] == "crm.contact.point_removed":
         return (event["subject"],)
     return ()
 

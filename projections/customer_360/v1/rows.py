@@ -29,12 +29,12 @@ def later_version(row: Row | None, event: EventMap) -> int:
     return version
 
 
-def subject_of(*families: str) -> Callable[[EventMap], Sequence[Key]]:
-    """Touches the row of the aggregate, for these families."""
-    prefixes = frozenset(f"crm.{family}" for family in families)
+def subject_of(family: str) -> Callable[[EventMap], Sequence[Key]]:
+    """Touches the row of the aggregate, for this family."""
+    prefix = f"crm.{family}."
 
     def touches(event: EventMap) -> Sequence[Key]:
-        return (event["subject"],) if event["type"].rsplit(".", 1)[0] in prefixes else ()
+        return (event["subject"],) if event["type"].startswith(prefix) else ()
 
     return touches
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -38,6 +39,17 @@ _REPORT: Final = """
            position = greatest(store.relay.position, excluded.position),
            rate = excluded.rate, heartbeat = excluded.heartbeat
 """
+
+
+_FORGET: Final = "UPDATE store.relay SET position = 0"
+
+
+def forget_published(url: str) -> None:
+    """Forgets how far was published, for topics that are known to be gone, and rightly: else the next relay
+    refuses topics that are behind. For when no relay runs; `url` is that of the role `rapport_relay`.
+    """
+    with closing(connect(url, connect_timeout=5)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(_FORGET)
 
 
 class LeadershipLost(Exception):

@@ -5,19 +5,25 @@ What has an address in the settings is used and not started here.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
+from consumers.relay_status import relay_status
 from deploy import setup, wiring
 from deploy.first_key import ensure_key
 from deploy.local.errors import LocalServiceError
+from deploy.local.jars import JarsUnavailable, ensure_jars
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from deploy.local.process import tail
@@ -25,11 +31,18 @@ from deploy.local.state import StateFolder
 from deploy.local.supervisor import Child, Supervisor
 from deploy.serve import listen
 from deploy.settings import PREFIX, Settings, write_env_file
+from deploy.stand_in import StandIn
 from deploy.standing import look
+from deploy.wiring import kafka_address
 from projections.registry import PROJECTIONS
 
 READY_SECONDS: Final = 90.0
 LOOK: Final = 0.2
+
+STAND_IN: Final = (
+    "Apache Kafka could not be fetched ({}...), so this demo goes on with Tansu in its place: in memory, and "
+    "its transactions do not hold. The figures are true; that each event is published once is not shown."
+)
 
 Progress = Callable[[int, int], None]
 """Called with what is done and the whole."""
@@ -45,14 +58,17 @@ class Stack:
     Args:
         settings: what `settings.load(use_env_file=False)` gives; addresses that are set are used as they are.
         say: told what happens, a line each, from threads as well.
+        may_stand_in: whether a stand-in is used, and said, where Apache Kafka cannot be fetched: the demo's.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, say: Callable[[str], None], *, may_stand_in: bool = False) -> None:
         self.settings = settings
         self.key = ""
         """An API key with all scopes, kept in the secrets folder."""
         self._say = say
+        self._may_stand_in = may_stand_in
         self._state = StateFolder(settings.home)
+        self._stand_in = StandIn(self._state.kafka / "stand-in", self._end_relay)
         self._inside = ExitStack()
         self.supervisor = Supervisor(self._state.log, say)
 
@@ -90,20 +106,42 @@ class Stack:
             self.supervisor.start(postgres)
             update["admin_url"] = postgres.admin_url
         if self.settings.kafka_bootstrap is None:
-            self._say("Apache Kafka starts")
-            kafka = LocalKafka(self._state.kafka, self.settings.kafka_jars, say=self._say)
-            self.supervisor.start(kafka)
-            update["kafka_bootstrap"] = kafka.bootstrap
+            update["kafka_bootstrap"] = self._start_kafka()
         self.settings = self.settings.model_copy(update=update)
+
+    def _start_kafka(self) -> str:
+        """The address of the Kafka that was started, or of its stand-in."""
+        if self._may_stand_in:
+            try:
+                ensure_jars(self.settings.kafka_jars, self._say)
+            except JarsUnavailable as error:
+                self._say(STAND_IN.format(error.cause))
+                self.supervisor.start(self._stand_in.begin())
+                return self._stand_in.broker.bootstrap
+        self._say("Apache Kafka starts")
+        kafka = LocalKafka(self._state.kafka, self.settings.kafka_jars, say=self._say)
+        self.supervisor.start(kafka)
+        return kafka.bootstrap
 
     def _start_children(self) -> None:
         self._say("Relay, workers and API start")
-        self.supervisor.start(self._child("relay", "relay", "run"))
+        relay = self._child("relay", "relay", "run")
+        if self._stand_in.used:
+            relay = replace(relay, before=partial(self._stand_in.refill, self.settings))
+        else:
+            self._stand_in.end(self.settings)
+        self.supervisor.start(relay)
         for projection in PROJECTIONS:
             for number in range(1, self.settings.workers + 1):
                 name = f"worker-{projection.name}-{number}"
                 self.supervisor.start(self._child(name, "projection", "run", projection.name))
         self.supervisor.start(self._child("api", "api"))
+
+    def _end_relay(self) -> None:
+        pid = self.supervisor.pids().get("relay")
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _child(self, name: str, *words: str) -> Child:
         # -P: a folder named like one of ours in the working folder must not be imported in its place.
@@ -145,7 +183,7 @@ class Stack:
             lowest = min((row.position for row in seen.rows if row.active), default=0)
             if progress is not None:
                 progress(min(lowest, position), position)
-            if lowest >= position:
+            if lowest >= position and self._topics_reach(position):
                 return
             if time.monotonic() > deadline:
                 stand = "; ".join(f"{row.projection} at {row.position} ({row.state})" for row in seen.rows)
@@ -154,6 +192,13 @@ class Stack:
                     f"{' '.join(map(str, seen.findings))} See `rapport doctor`."
                 )
             time.sleep(LOOK)
+
+    def _topics_reach(self, position: int) -> bool:
+        """A read model is behind the topics, but for those of a stand-in, which are being filled again."""
+        if not self._stand_in.used:
+            return True
+        seen = relay_status(self.settings.need("relay_url"), kafka_address(self.settings))
+        return (seen.published or 0) >= position
 
     def welcome(self) -> list[str]:
         """What to tell whoever started it: addresses, the key, how to look."""

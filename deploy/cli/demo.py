@@ -35,7 +35,7 @@ def demo(
     settings = load(use_env_file=False)
     logs.configure("WARNING")
     try:
-        with Stack(settings, say) as stack:
+        with Stack(settings, say, may_stand_in=True) as stack:
             reports = show.imported(stack, showing)
             for name, report in reports:
                 say(f"Import of {name}: {report.summary()}")

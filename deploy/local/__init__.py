@@ -4,6 +4,7 @@
 - `guard`, `process`: a child process that never outlives its starter
 - `postgres`, `unprivileged`: PostgreSQL from what pip brings, also when started as root
 - `kafka`, `jars`, `resolve`: Apache Kafka, from jars fetched once and checked against `kafka.sha256`
+- `tansu`: a stand-in for Kafka that forgets all when it stops, for the demo alone, where no jars can be had
 - `supervisor`: keeps services and children running and stops them all
 - `ports`: free ports, remembered, and who holds a busy one
 - `errors`: what can go wrong, as sentences

@@ -26,6 +26,15 @@ ATTEMPTS = 3
 FETCH_SECONDS = 600.0
 
 
+class JarsUnavailable(LocalServiceError):
+    """The jars could not be fetched; `cause` says why in a few words. Jars that are there, but are not the
+    listed ones, are another matter."""
+
+    def __init__(self, text: str, cause: str) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
 def listed_hashes(hashes: Path = HASHES) -> dict[str, str]:
     """File name -> SHA-256 in hex, from the committed list."""
     lines = (line.split() for line in hashes.read_text().splitlines() if line.strip())
@@ -52,7 +61,8 @@ def ensure_jars(folder: Path, say: Callable[[str], None] | None = None, hashes: 
         hashes: the list, lines of digest and file name.
 
     Raises:
-        LocalServiceError: a hash differs, or they could not be fetched.
+        JarsUnavailable: they could not be fetched.
+        LocalServiceError: a hash differs.
     """
     listed = listed_hashes(hashes)
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,10 +114,11 @@ def fetch(folder: Path, listed: Mapping[str, str]) -> None:
             break
         said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason")
     else:
-        raise LocalServiceError(
+        raise JarsUnavailable(
             f"Apache Kafka {KAFKA_VERSION} could not be fetched from Maven Central, in {ATTEMPTS} attempts: "
             f"{said.strip()[:500]}. Try again with access to it, or copy the jars listed in {HASHES.name} to "
-            f"{folder}, or give the address of a Kafka of your own."
+            f"{folder}, or give the address of a Kafka of your own.",
+            cause=said.strip()[:80],
         )
     for jar in work.rglob("*.jar"):
         if jar.name in listed and "cache" in jar.relative_to(work).parts:

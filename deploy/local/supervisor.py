@@ -63,12 +63,15 @@ class Child:
         argv: program and arguments.
         env: variables on top of those of the starter.
         grace: seconds it may take to stop before it is killed.
+        before: called before each start, while no process of it runs; raises `LocalServiceError` where it
+            cannot be started now.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     grace: float = 10.0
+    before: Callable[[], None] | None = None
 
 
 class ChildService:
@@ -106,6 +109,8 @@ class ChildService:
 
     def start(self) -> None:
         """Start the command."""
+        if self._child.before is not None:
+            self._child.before()
         self._process = GuardedProcess(
             self._child.argv, log=self._log, env=self._child.env, grace=self._child.grace
         )

@@ -167,7 +167,8 @@ def test_the_same_key_and_request_give_the_same_answer_once_recorded(api: Api) -
     assert again.headers["etag"] == first.headers["etag"]
     assert again.headers["idempotent-replayed"] == "true"
     assert "idempotent-replayed" not in first.headers
-    assert api.services.head() == head + 1
+    # Not the next position: changes that were refused at the same time, by a test before, have burnt some.
+    assert len(api.services.crm.recorder.select_notifications(head + 1, limit=10)) == 1
 
 
 def test_the_same_key_with_another_request_is_refused(api: Api) -> None:
@@ -194,7 +195,7 @@ def test_ten_requests_with_one_key_at_once_record_once(api: Api) -> None:
         answers = list(threads.map(lambda _: keyed(api, key, pipeline="sales"), range(10)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.text for answer in answers}) == 1
-    assert api.services.head() == head + 1
+    assert len(api.services.crm.recorder.select_notifications(head + 1, limit=10)) == 1
 
 
 def test_a_repeated_refusal_is_the_same_refusal(api: Api) -> None:

@@ -1,9 +1,10 @@
 """What can be done: commands, and one handler each that loads, decides and records.
 
-`bus.py` executes a command; `context.py` is who commands and when; one module per aggregate holds its
+`bus.py` executes a command; `context.py` is who commands and when. One module per aggregate holds its
 commands and handlers (`opportunity.py`, `customer.py`, `contact.py`, `lead.py`, `case.py`, `interaction.py`,
-`principal.py`, `product.py`; `conversion.py` for a lead's, which touches four records), with what they share
-in `decision.py`, `lookups.py` and `identifiers.py` (what is derived by a key: ids of interactions, digests,
-the blind index). `bulk.py` and `bulk_world.py` record imported histories through the same handlers. `store/` is
-the event store, `privacy/` keys and ciphers, `imports/` the imports of files, `access.py` the API keys.
+`principal.py`, `product.py`; `conversion.py` for a lead's, which touches four records), with what they
+share in `decision.py`, `lookups.py` and `identifiers.py` (what is derived by a key: ids of interactions,
+digests, the blind index). `bulk.py` and `bulk_world.py` record imported histories through the same handlers.
+`store/` is the event store, `privacy/` keys and ciphers, `imports/` the imports of files, `access.py` the API
+keys.
 """

@@ -57,8 +57,14 @@ class CaseMachine(CrmMachine):
 
     @initialize(target=cases)
     def some_cases(self) -> Any:
-        made = [self.act(s.OpenCase(kind="incident"), True) for _ in range(2)]
-        self.tickets |= {id: Ticket("new") for id in made if id is not None}
+        """One in each open state, so that short runs try the moves of all."""
+        made = []
+        for state in WAYS:
+            command = s.OpenCase(kind="incident", state=state, imported=True)  # type: ignore[arg-type]
+            id = self.act(command, True)
+            assert id is not None
+            self.tickets[id] = Ticket(state)
+            made.append(id)
         return multiple(*made)
 
     @rule(

@@ -118,10 +118,16 @@ VIEWS = {
     "channel actor_id actor_kind cause changes has_text",
     "customer_summary": "customer_id interactions purchases purchase_value returns return_value "
     "last_contact_at csat_answers csat_satisfied",
+    "case": "id version party kind state open priority escalation channel customer_id queue owner_id "
+    "category product cause opened_at state_entered_at responded_at first_resolved_at resolved_at closed_at "
+    "held_since held reopened resolution_code close_code reported_sla duplicate_of imported changes time "
+    "recorded updated_at position",
+    "backlog": "queue priority cases oldest_opened_at mean_age",
     "person": "id kind party customer_id name email phone points erased position",
 }
 CLOSED = {"person"}
 VIEWS["opportunity_version"] = VIEWS["opportunity"]
+VIEWS["case_version"] = VIEWS["case"]
 
 
 def test_the_public_views_have_these_columns_in_this_order(reading: Connection) -> None:

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 UP_ARGS ?=
 BENCH_ARGS ?=
-TEST_ARGS ?=
+TEST_ARGS ?= -n 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ up: .venv ## start everything on this machine, without data, and stay up until C
 	@exec $(BIN)/rapport up $(UP_ARGS)
 
 test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest --dist loadfile $(TEST_ARGS)
 
 check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`rapport demo` as a newcomer runs it: every figure right, twice, and nothing left behind after Ctrl-C."""
+"""`rapport demo` as a newcomer runs it: every figure right, the README's tour, Ctrl-C, and once more."""
 
 from __future__ import annotations
 
@@ -8,77 +8,106 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from deploy.demo.show import expected
 from deploy.local.ports import free_port
+from tests.support.tour import fits, steps
 
+CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 280.0
+MARK = "--- end of step"
+COMMAND = [sys.executable, "-m", "deploy.cli", "demo"]
+RECORDS = ("8,933", "93,229", "1,651")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def environment(services_folder: Path) -> Iterator[dict[str, str]]:
-    """A home of its own and a port that nobody has; nothing else is set."""
-    home = services_folder / "demo"
-    yield {
-        "PATH": os.environ["PATH"],
-        "RAPPORT_HOME": str(home),
-        "RAPPORT_API_PORT": str(free_port()),
-    }
-    if (home / "lock").exists():  # a failed test must leave no service behind
-        holder = (home / "lock").read_text().strip()
-        if holder.isdigit() and psutil.pid_exists(int(holder)) and int(holder) != os.getpid():
-            psutil.Process(int(holder)).send_signal(signal.SIGTERM)
+@dataclass
+class Demo:
+    """A running demo in a home of its own, on a port that nobody else has."""
+
+    home: Path
+    port: int
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def told(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_demo_shows_every_figure_right_and_again_when_it_is_run_a_second_time(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    """First with `--exit`; then it stays up, answers, and Ctrl-C leaves no process."""
-    command = [sys.executable, "-m", "deploy.cli", "demo"]
-    first = subprocess.run(
-        [*command, "--exit"], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert first.returncode == 0, first.stderr
-    for records in ("8,933", "93,229", "1,651"):
-        assert f"{records} records created, 0 unchanged; every row was taken." in first.stderr
-    figures = table(first.stdout)
+@pytest.fixture(scope="module")
+def demo(services_folder: Path) -> Iterator[Demo]:
+    """The demo from nothing, up and imported. The tests of this file come one after the other."""
+    home, port = services_folder / "demo", free_port()
+    environment = {"PATH": os.environ["PATH"], "RAPPORT_HOME": str(home), "RAPPORT_API_PORT": str(port)}
+    log = services_folder / "demo.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(COMMAND, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    running = Demo(home, port, environment, process, log)
+    try:
+        until_it_says(running, "Everything runs.")
+        yield running
+    finally:
+        if process.poll() is None:  # a failed test must leave no service behind
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def test_every_figure_of_the_demo_is_what_the_second_readers_expect(demo: Demo) -> None:
+    for records in RECORDS:
+        assert f"{records} records created, 0 unchanged; every row was taken." in demo.told
+    figures = table(demo.told)
     for name, value in expected().items():
         asked = [found for figure, found in figures if figure.startswith(name)]
         assert asked, f"{name} is not in the table"
         assert value in asked
 
-    log = tmp_path / "second.log"
-    with log.open("w") as out:
-        second = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        until_it_says(second, log, "Everything runs.")
-        told = log.read_text()
-        for records in ("8,933", "93,229", "1,651"):
-            assert f"Everything is unchanged: all {records} records were there already." in told
-        assert table(told) == figures
-        key = told.split("API key")[1].split()[0]
-        answer = httpx.get(
-            f"http://127.0.0.1:{environment['RAPPORT_API_PORT']}/v1/opportunities?page_size=1",
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        assert answer.status_code == 200
-        children = psutil.Process(second.pid).children(recursive=True)
-        assert len(children) >= 6
-        second.send_signal(signal.SIGINT)
-        assert second.wait(timeout=60) == 0, log.read_text()
-        assert not [child for child in children if child.is_running()]
-    finally:
-        if second.poll() is None:
-            second.terminate()
-            second.wait(timeout=60)
+
+def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Demo) -> None:
+    """In one shell, as a reader would: variables of one step are used in later ones."""
+    tour = steps(CHECKOUT / "README.md")
+    assert len(tour) >= 12
+    script = "exec 2>&1\n" + "".join(f"{step.command}\necho; echo '{MARK}'\n" for step in tour)
+    # The demo of this test has its own home and port; all else is as the README has it.
+    script = script.replace(".rapport/", f"{demo.home}/").replace(":8700", f":{demo.port}")
+    done = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True, cwd=CHECKOUT,
+        env={**demo.environment, "LC_ALL": "C.UTF-8"}, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    printed = done.stdout.split(MARK)
+    assert len(printed) == len(tour) + 1, done.stdout
+    for step, output in zip(tour, printed, strict=False):
+        wanted = step.expected.replace(":8700", f":{demo.port}")
+        assert fits(wanted, output), f"$ {step.command}\nexpected:\n{wanted}\nprinted:\n{output}"
+
+
+def test_ctrl_c_leaves_no_process_and_a_second_run_finds_the_same(demo: Demo) -> None:
+    """The tour changed things of its own in between; the figures of the files stay as they are."""
+    children = psutil.Process(demo.process.pid).children(recursive=True)
+    assert len(children) >= 8
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(timeout=60) == 0, demo.told
+    assert not [child for child in children if child.is_running()]
+
+    again = subprocess.run(
+        [*COMMAND, "--exit"], env=demo.environment, capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stdout + again.stderr
+    for records in RECORDS:
+        assert f"Everything is unchanged: all {records} records were there already." in again.stderr
+    ours = ("events in the store", "end of the last seal")
+    before = [each for each in table(demo.told) if not each[0].startswith(ours)]
+    assert [each for each in table(again.stdout) if not each[0].startswith(ours)] == before
 
 
 def table(text: str) -> list[tuple[str, Decimal]]:
@@ -95,10 +124,10 @@ def table(text: str) -> list[tuple[str, Decimal]]:
     raise AssertionError(f"the table has no end: {text}")
 
 
-def until_it_says(process: subprocess.Popen[bytes], log: Path, text: str) -> None:
+def until_it_says(demo: Demo, text: str) -> None:
     """Waits for a line of its output."""
     deadline = time.monotonic() + PATIENCE
-    while text not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
+    while text not in demo.told:
+        assert demo.process.poll() is None, demo.told
+        assert time.monotonic() < deadline, demo.told
         time.sleep(0.2)

@@ -75,7 +75,7 @@ def test_lag_is_measured_against_the_stores_head_and_its_oldest_event(reading: C
 
     status = pipeline(reading, recorded_behind=recorded, now=lambda: NOW)
     assert (status.state, status.position, status.lag_events) == ("catching_up", 60, 40)
-    assert (status.lag_seconds, asked[-1]) == (90.0, 60)
+    assert (status.lag_seconds, 60 in asked) == (90.0, True)
 
 
 def test_a_mark_that_nobody_moves_shows(reading: Connection) -> None:

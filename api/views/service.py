@@ -97,16 +97,17 @@ class ReopenReport(Period):
 
 
 class TimesRow(BaseModel):
-    """Seconds, by priority; `responded` and `resolved` say over how many cases."""
+    """Seconds, by priority; `responded`, `first_resolved` and `resolved` say over how many cases."""
 
     priority: int
     cases: int
     responded: int
     response_mean: float | None
     response_median: float | None
-    resolved: int
+    first_resolved: int
     first_resolution_mean: float | None
     first_resolution_median: float | None
+    resolved: int
     resolution_mean: float | None = Field(description="Less the time spent waiting on the customer.")
     resolution_median: float | None
 

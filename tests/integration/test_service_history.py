@@ -123,9 +123,13 @@ def test_times_are_means_and_medians_by_priority_less_the_hold(reading: Connecti
         put(reading, number, **closed(number, hours=taken, held=held))
     put(reading, 3)
     put(reading, 4, priority=1)
-    urgent, usual = Cases(reading).times()
+    came_back = {"resolved_at": None, "closed_at": None, "state": "in_progress", "open": True}
+    put(reading, 5, priority=2, **(closed(5, hours=8, reopened=1) | came_back))
+    urgent, back, usual = Cases(reading).times()
+    assert (back.first_resolved, back.first_resolution_mean) == (1, 8 * 3600.0)
+    assert (back.resolved, back.resolution_mean) == (0, None)
     assert (urgent.priority, urgent.cases, urgent.responded, urgent.response_mean) == (1, 1, 0, None)
-    assert (usual.cases, usual.responded, usual.resolved) == (4, 3, 3)
+    assert (usual.cases, usual.responded, usual.first_resolved, usual.resolved) == (4, 3, 3, 3)
     gross = [3600.0 * t for t, _ in hours.values()]
     net = [3600.0 * (t - h) for t, h in hours.values()]
     assert usual.response_median == pytest.approx(median(t / 2 for t in gross))

@@ -98,9 +98,10 @@ class Times:
     responded: int
     response_mean: float | None
     response_median: float | None
-    resolved: int
+    first_resolved: int
     first_resolution_mean: float | None
     first_resolution_median: float | None
+    resolved: int
     resolution_mean: float | None
     resolution_median: float | None
 

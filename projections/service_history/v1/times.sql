@@ -10,9 +10,9 @@ WITH measured AS (
 )
 SELECT priority, count(*), count(response), avg(response),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY response),
-       count(resolution), avg(first_resolution),
+       count(first_resolution), avg(first_resolution),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY first_resolution),
-       avg(resolution), percentile_cont(0.5) WITHIN GROUP (ORDER BY resolution)
+       count(resolution), avg(resolution), percentile_cont(0.5) WITHIN GROUP (ORDER BY resolution)
 FROM measured
 GROUP BY priority
 ORDER BY priority

@@ -1,8 +1,8 @@
 -- SKIP LOCKED: a share whose owner is just committing is not free, and waiting for it would hold up the rest.
 -- A worker whose session broke takes its own shares back at once, under a new epoch.
-UPDATE control.share AS s
-SET epoch = s.epoch + 1, worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s::interval
-FROM (
+-- MATERIALIZED: as a plain subquery it may be run once per row of the join, and each run takes others: more
+-- shares than were asked for would be claimed.
+WITH free AS MATERIALIZED (
     SELECT partition FROM control.share
     WHERE projection = %(projection)s AND version = %(version)s AND state = ANY (%(states)s)
       AND (worker IS NULL OR worker = %(worker)s OR lease_until < clock_timestamp())
@@ -10,6 +10,9 @@ FROM (
     ORDER BY worker = %(worker)s DESC NULLS LAST, partition
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
-) AS free
+)
+UPDATE control.share AS s
+SET epoch = s.epoch + 1, worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s::interval
+FROM free
 WHERE s.projection = %(projection)s AND s.version = %(version)s AND s.partition = free.partition
 RETURNING s.partition, s.epoch, s.position, s.seal_sequence, s.seal_hash, s.offsets, s.state

@@ -17,11 +17,16 @@ def connect(url: str, name: str, lease: float) -> Connection:
     """A session of the read side that shows as `name`; `lease` in seconds.
 
     A worker that is stopped in the middle of a transaction must not keep its locks for ever, since its
-    successor would wait for them: the server ends the session after the lease.
+    successor would wait for them: the server ends the session after the lease. A server that vanished
+    without a word is noticed in half a minute.
     """
     return psycopg2.connect(
         url,
         connect_timeout=5,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=4,
+        tcp_user_timeout=30_000,
         application_name=name,
         options=f"-c idle_in_transaction_session_timeout={int(lease * 1000)}",
     )

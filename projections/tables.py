@@ -130,7 +130,8 @@ def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
         values = values_of(row)
         for number in documents:
             if values[number] is not None:
-                return "\t".join(map(_escaped, values))
+                values = _with_documents(values, documents)
+                break
         text = template % values
         # Escaping each value costs more than all the rest, and hardly any needs it. Whether one does shows:
         # it holds a mark of COPY's own, or the word that stands for an absent value.
@@ -151,15 +152,17 @@ def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
     return lines
 
 
+def _with_documents(values: Sequence[Any], documents: Sequence[int]) -> tuple[Any, ...]:
+    """The values with their JSON documents as text."""
+    return tuple(
+        orjson.dumps(value).decode() if number in documents and value is not None else value
+        for number, value in enumerate(values)
+    )
+
+
 def _escaped(value: Any) -> str:
     if value is None:
         return NULL
-    if not isinstance(value, str):
-        return (
-            orjson.dumps(value).decode().replace("\\", "\\\\")
-            if isinstance(value, (list, dict))
-            else str(value)
-        )
     # A text that is the word for an absent value is told from it by an escaped first letter.
-    text = value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    text = str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return text if text != NULL else "\\" + text

@@ -1,16 +1,18 @@
-"""One live worker of `pipeline`, from the topics to committed rows: against a plain consumer that parses."""
+"""One live worker of a read model, from the topics to committed rows: against a consumer that parses."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaConsumer, TopicPartition
 
+from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.pool import connect
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topics import topic
@@ -18,54 +20,82 @@ from consumers.worker import Worker
 from deploy.bench import relay
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.measure import Measurement, interleaved
+from deploy.bench.samples import people_events, stored_events
 from deploy.bench.services import Databases, Services
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 
 EVENTS: Final = 100_000
 """Events where none are named: five to ten seconds a round."""
-NAME: Final = "pipeline"
 TIMEOUT_SECONDS: Final = 600.0
 SEED: Final = 5_000_000
+KEK: Final = "6b" * 32
+"""Wraps the keys of persons that exist in the bench alone."""
 
 
 def measure(
     *, services: Services, store: Databases, events: int, rounds: int, say: Callable[[str], None]
+) -> Iterator[Measurement]:
+    """`pipeline` over opportunities; then, with as many events of persons, `customer_360` over all of them
+    and `service_history` over their cases. What is missing in `store` is appended and published first."""
+    missing = events - _standing(store.relay, ("opportunity",))[0]
+    if missing > 0:
+        say(f"projection: {missing:,} events are appended and published first")
+        relay.fill(store.app, stored_events(missing, SEED))
+        _publish(services, store, missing)
+    yield _measured("pipeline", services, store, rounds, say)
+    say(f"projection: {events:,} events of persons are appended and published")
+    relay.fill(store.app, people_events(events, SEED + 1, _cipher(store.app)))
+    _publish(services, store, events)
+    for name in ("customer_360", "service_history"):
+        yield _measured(name, services, store, rounds, say)
+
+
+def _measured(
+    name: str, services: Services, store: Databases, rounds: int, say: Callable[[str], None]
 ) -> Measurement:
-    """Over all that `store` holds and the topics too; it is filled up to `events` first."""
-    count, head = _standing(store.relay)
-    if count < events:
-        say(f"projection: {events - count:,} events are appended and published first")
-        relay.fill(store.app, events - count, SEED)
-        alone(
-            relay.relay_rate,
-            store.relay,
-            services.kafka,
-            services.seal_key.private_bytes_raw(),
-            events - count,
-        )
-        count, head = _standing(store.relay)
+    model = named(name)
+    count, head = _standing(store.relay, model.families)
     public = services.seal_key.public_key().public_bytes_raw()
+    private = ", private values opened" if model.private else ""
     return interleaved(
-        "projection",
+        "projection" if name == "pipeline" else f"projection {name}",
         unit="events/s",
-        what=f"live projection {NAME}, one worker, {count:,} events from the topics to committed rows",
+        what=f"live projection {name}, one worker, {count:,} events from topics to committed rows{private}",
         reference="kafka-python consumer and orjson.loads of the same records, one process, nothing kept",
-        ours=lambda: count / alone(worker_seconds, services.read_side().worker, services.kafka, public, head),
-        theirs=lambda: count / alone(raw_seconds, services.kafka, count),
+        ours=lambda: (
+            count
+            / alone(
+                worker_seconds, name, services.read_side().worker, store.app, services.kafka, public, head
+            )
+        ),
+        theirs=lambda: count / alone(raw_seconds, name, services.kafka, count),
         rounds=rounds,
         say=say,
     )
 
 
-def worker_seconds(worker_url: str, kafka: KafkaAddress, public: bytes, head: int) -> float:
+def _publish(services: Services, store: Databases, events: int) -> None:
+    key = services.seal_key.private_bytes_raw()
+    alone(relay.relay_rate, store.relay, services.kafka, key, events)
+
+
+def _cipher(keys_url: str) -> AesGcmCipher:
+    return AesGcmCipher(PostgresKeyStore(keys_url, FileKek(bytes.fromhex(KEK))))
+
+
+def worker_seconds(
+    name: str, worker_url: str, keys_url: str, kafka: KafkaAddress, public: bytes, head: int
+) -> float:
     """Seconds from the worker's start until its read model stands at `head`."""
+    model = named(name)
     worker = Worker(
-        named(NAME),
+        model,
         read_url=worker_url,
         address=kafka,
         registry=CATALOGUE,
         public_key=Ed25519PublicKey.from_public_bytes(public),
+        cipher=_cipher(keys_url) if model.private else None,
     )
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,), daemon=True)
@@ -73,20 +103,22 @@ def worker_seconds(worker_url: str, kafka: KafkaAddress, public: bytes, head: in
     begun = time.monotonic()
     thread.start()
     try:
-        while _position(watching) < head:
+        while _position(watching, name) < head:
             if not thread.is_alive():
                 raise BenchFailed("The worker ended by itself.")
             if time.monotonic() - begun > TIMEOUT_SECONDS:
                 raise BenchFailed(f"The worker did not reach {head} in {TIMEOUT_SECONDS:.0f} seconds.")
             time.sleep(0.02)
-        return time.monotonic() - begun
+        took = time.monotonic() - begun
+        _none_held(watching, name)
+        return took
     finally:
         stop.set()
         thread.join(timeout=15)
         watching.close()
 
 
-def raw_seconds(kafka: KafkaAddress, count: int) -> float:
+def raw_seconds(name: str, kafka: KafkaAddress, count: int) -> float:
     """Seconds from the consumer's start until it has parsed `count` records of the same topics."""
     begun = time.monotonic()
     consumer: Any = KafkaConsumer(
@@ -99,9 +131,9 @@ def raw_seconds(kafka: KafkaAddress, count: int) -> float:
         fetch_max_bytes=64 * 1024 * 1024,
     )
     places = [
-        TopicPartition(name, number)
-        for name in map(topic, named(NAME).families)
-        for number in sorted(consumer.partitions_for_topic(name) or ())
+        TopicPartition(each, number)
+        for each in map(topic, named(name).families)
+        for number in sorted(consumer.partitions_for_topic(each) or ())
     ]
     consumer.assign(places)
     seen = 0
@@ -117,19 +149,32 @@ def raw_seconds(kafka: KafkaAddress, count: int) -> float:
     return took
 
 
-def _standing(relay_url: str) -> tuple[int, int]:
-    """How many events the store holds, and the highest position."""
+def _standing(relay_url: str, families: tuple[str, ...]) -> tuple[int, int]:
+    """How many events of these families the store holds, and the highest position of all."""
     connection = connect(relay_url)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*), coalesce(max(position), 0) FROM store.event")
+            cursor.execute(
+                "SELECT count(*) FILTER (WHERE split_part(type, '.', 2) = ANY (%s)), "
+                "coalesce(max(position), 0) FROM store.event",
+                (list(families),),
+            )
             count, head = cursor.fetchall()[0]
             return int(count), int(head)
     finally:
         connection.close()
 
 
-def _position(connection: Any) -> int:
+def _position(connection: Any, name: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT min(position) FROM control.share WHERE projection = %s", (NAME,))
+        cursor.execute("SELECT min(position) FROM control.share WHERE projection = %s", (name,))
         return int(cursor.fetchall()[0][0] or 0)
+
+
+def _none_held(connection: Any, name: str) -> None:
+    """Events that are held cost nothing, so a rate over them would say nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), min(error) FROM control.held WHERE projection = %s", (name,))
+        held, error = cursor.fetchall()[0]
+    if held:
+        raise BenchFailed(f"{held} events are held: {error}")

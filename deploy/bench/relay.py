@@ -13,6 +13,7 @@ from kafka.admin import KafkaAdminClient
 
 from commands.store.bulk import LIMIT
 from commands.store.follower import Follower
+from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.seals import Seals
@@ -47,7 +48,7 @@ def measure(
     seeds = iter(range(2_000_000, 3_000_000))
 
     def ours() -> float:
-        fill(store.app, events, next(seeds))
+        fill(store.app, stored_events(events, next(seeds)))
         return alone(relay_rate, store.relay, kafka, key.private_bytes_raw(), events)
 
     return interleaved(
@@ -62,11 +63,11 @@ def measure(
     )
 
 
-def fill(app_url: str, events: int, seed: int) -> None:
-    """Appends that many events."""
+def fill(app_url: str, events: Sequence[StoredCrmEvent]) -> None:
+    """Appends the events."""
     pool = Pool(app_url, 1)
     recorder = PostgresApplicationRecorder(pool)
-    for part in parts(stored_events(events, seed), LIMIT):
+    for part in parts(events, LIMIT):
         recorder.insert_bulk(part)
     pool.close()
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.mapper import EventMapper, StoredCrmEvent
+from domain import case, customer, interaction
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
-from domain.events.private import PrivateParts
+from domain.events.private import PrivateCipher, PrivateParts
 from domain.money import Money
 from domain.opportunity import Opened, StageChanged, Won
 from domain.values import Reference
@@ -41,6 +42,64 @@ def stored_events(count: int, seed: int) -> list[StoredCrmEvent]:
     return [mapper.to_stored_event(event) for event in islice(_events(seed), count)]
 
 
+def people_events(count: int, seed: int, cipher: PrivateCipher) -> list[StoredCrmEvent]:
+    """`count` encoded events of persons with private names, their purchases and mails with private texts, and
+    their cases; eleven for each person, about 900 bytes each."""
+    mapper = EventMapper(CATALOGUE, cipher)
+    return [mapper.to_stored_event(event) for event in islice(_people(seed), count)]
+
+
+def _people(seed: int) -> Iterator[Event]:
+    chance = random.Random(seed)  # noqa: S311 - the same ids in every run are what is wanted
+    moment = BEGIN
+    while True:
+        person = _uuid(chance)
+        moment += timedelta(minutes=7)
+        born = customer.Registered(
+            kind="person", name=f"Person {person.hex[:12]}", attributes={}, original={}
+        )
+        yield _event(person, 1, person, moment, born)
+        for number in range(6):
+            moment += timedelta(minutes=1)
+            yield _event(_uuid(chance), 1, person, moment, _contact(chance, person, number))
+        complaint = _uuid(chance)
+        story: tuple[Any, ...] = (
+            case.Opened(
+                kind="complaint", state="new", priority=1 + number % 4, customer_id=person, queue="shop",
+                product="GTX Pro", subject="Arrived broken", imported=False, attributes={},
+            ),
+            case.Assigned(queue="desk", previous_queue="shop", from_state="new", to_state="assigned"),
+            case.Resolved(from_state="assigned", code="replaced", cause="transport"),
+            case.CaseClosed(from_state="resolved", code="done"),
+        )  # fmt: skip
+        for version, payload in enumerate(story, start=1):
+            moment += timedelta(minutes=1)
+            yield _event(complaint, version, person, moment, payload)
+
+
+def _contact(chance: random.Random, person: UUID, number: int) -> interaction.Recorded:
+    """A purchase, or a mail with a private subject."""
+    mail = number % 3 == 2
+    return interaction.Recorded(
+        kind="email" if mail else "purchase",
+        direction="inbound",
+        channel="email" if mail else "shop",
+        customer_id=person,
+        amount=None if mail else Money(amount=Decimal(chance.randrange(5, 300)), currency="USD"),
+        subject="Where is my order?" if mail else None,
+        reference=Reference(source="bench", external_id=f"{chance.getrandbits(64):016x}"),
+        source_digest=f"{chance.getrandbits(256):064x}",
+        imported=False,
+    )
+
+
+def _event(id: UUID, version: int, party: UUID, moment: datetime, payload: Any) -> Event:
+    return Event(
+        originator_id=id, originator_version=version, party=party, time=moment, recorded=moment,
+        correlation=id, cause=None, actor=SYSTEM, payload=payload,
+    )  # fmt: skip
+
+
 def _events(seed: int) -> Iterator[Event]:
     chance = random.Random(seed)  # noqa: S311 - the same ids in every run are what is wanted
     customers = [_uuid(chance) for _ in range(CUSTOMERS)]
@@ -48,14 +107,14 @@ def _events(seed: int) -> Iterator[Event]:
     opened = BEGIN
     while True:
         opened += timedelta(minutes=5)
-        customer = chance.choice(customers)
+        buyer = chance.choice(customers)
         amount = Money(amount=Decimal(chance.randrange(50, 30_000)), currency="USD")
         payloads = (
             Opened(
                 pipeline="sales",
                 stage="prospecting",
                 probability=10,
-                customer_id=customer,
+                customer_id=buyer,
                 owner_id=chance.choice(owners),
                 product_id=chance.choice(owners),
                 amount=amount,
@@ -74,19 +133,9 @@ def _events(seed: int) -> Iterator[Event]:
             ),
             Won(from_stage="proposal", to_stage="won", amount=amount, skipped=("negotiation",)),
         )
-        id, correlation = _uuid(chance), _uuid(chance)
+        id = _uuid(chance)
         for version, payload in enumerate(payloads, start=1):
-            yield Event(
-                originator_id=id,
-                originator_version=version,
-                party=customer,
-                time=opened + timedelta(days=version),
-                recorded=opened + timedelta(days=version),
-                correlation=correlation,
-                cause=None,
-                actor=SYSTEM,
-                payload=payload,
-            )
+            yield _event(id, version, buyer, opened + timedelta(days=version), payload)
 
 
 def _uuid(chance: random.Random) -> UUID:

@@ -15,6 +15,7 @@ from deploy.settings import load
 if TYPE_CHECKING:
     from deploy.bench.measure import Measurement
     from deploy.bench.services import Services
+    from deploy.bench.timeline import Pages
 
 
 class What(enum.StrEnum):
@@ -23,6 +24,7 @@ class What(enum.StrEnum):
     APPEND = "append"
     RELAY = "relay"
     PROJECTION = "projection"
+    TIMELINE = "timeline"
 
 
 def register(app: typer.Typer) -> None:
@@ -53,10 +55,12 @@ def bench(
     try:
         with services(settings.home, settings.kafka_jars, say) as running:
             found = list(_measured(running, wanted, events, rounds))
+            pages = _pages(running, wanted)
     except KeyboardInterrupt:
         say("Interrupted; what was started for it is stopped and removed.")
         raise typer.Exit(Exit.INTERRUPTED) from None
-    finish(as_json=as_json, data=[each.as_json() for each in found], text=lines(found))
+    data = [*(each.as_json() for each in found), *(each.as_json() for each in pages)]
+    finish(as_json=as_json, data=data, text=[*(lines(found) if found else ()), *page_lines(pages)])
 
 
 def _measured(
@@ -83,9 +87,15 @@ def _measured(
             say=say,
         )
     if What.PROJECTION in wanted:
-        yield projection.measure(
+        yield from projection.measure(
             services=running, store=store, events=events or projection.EVENTS, rounds=rounds, say=say
         )
+
+
+def _pages(running: Services, wanted: Sequence[What]) -> list[Pages]:
+    from deploy.bench import timeline
+
+    return timeline.measure(services=running, say=say) if What.TIMELINE in wanted else []
 
 
 def lines(found: list[Measurement]) -> list[str]:
@@ -106,3 +116,9 @@ def lines(found: list[Measurement]) -> list[str]:
         f"Medians of {rounds} rounds; a ratio above 1 is faster than the reference.",
         *(f"{each.name}: {each.what}; reference: {each.reference}." for each in found),
     ]
+
+
+def page_lines(pages: Sequence[Pages]) -> list[str]:
+    """Times of timeline pages, in the database."""
+    rows = [("timeline", "ms", each.what, f"{each.p50:.2f}", f"{each.p95:.2f}") for each in pages]
+    return columns(("measured", "unit", "page", "p50", "p95"), rows, right=3) if rows else []

@@ -1,0 +1,97 @@
+"""A page of the timeline of a customer with 100,000 entries and five merged members: time in the database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, Final
+from uuid import UUID
+
+from commands.store.pool import connect
+from deploy.bench.services import Services
+from projections.identity.v1.queries import Identity
+from projections.statements import statement
+
+ENTRIES: Final = 100_000
+PAGES: Final = 200
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+CUSTOMER: Final = UUID(int=16)
+MEMBERS: Final = 6
+FILL: Final = Path(__file__).parent / "timeline_fill.sql"
+PAGE: Final = Path(__file__).parents[2] / "projections" / "customer_360" / "v1" / "sql" / "timeline.sql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Milliseconds that the database took for each of some pages, planning included."""
+
+    what: str
+    milliseconds: tuple[float, ...]
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        return quantiles(self.milliseconds, n=100)[49]
+
+    @property
+    def p95(self) -> float:
+        """What 95 of 100 pages stay below."""
+        return quantiles(self.milliseconds, n=100)[94]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures."""
+        return {
+            "name": "timeline",
+            "unit": "ms",
+            "what": self.what,
+            "pages": len(self.milliseconds),
+            "p50": round(self.p50, 2),
+            "p95": round(self.p95, 2),
+        }
+
+
+def measure(*, services: Services, say: Callable[[str], None]) -> list[Pages]:
+    """Newest page, a page anywhere, a rare kind, and as of an earlier time, each 200 times."""
+    connection = connect(services.read_side().admin)
+    try:
+        with connection.cursor() as cursor:
+            say(f"timeline: {ENTRIES:,} entries of a customer with {MEMBERS - 1} merged members")
+            cursor.execute(FILL.read_text(), {"entries": ENTRIES, "members": MEMBERS})
+        cluster = Identity(connection).cluster(CUSTOMER).parameters()
+        chance = random.Random(1)  # noqa: S311 - the same pages in every run are what is wanted
+
+        def anywhere() -> dict[str, Any]:
+            number = chance.randrange(1, ENTRIES)
+            return {"after_time": _instant(number), "after_position": 1_000_000 + number}
+
+        cuts: dict[str, Callable[[], dict[str, Any]]] = {
+            "newest page": dict,
+            "a page anywhere": anywhere,
+            "a rare kind (1 in 5,000)": lambda: {"kind": "visit"},
+            "as of an earlier time": lambda: {"as_of": _instant(chance.randrange(1, ENTRIES))},
+        }
+        return [
+            Pages(what=what, milliseconds=tuple(_page(connection, cluster | cut()) for _ in range(PAGES)))
+            for what, cut in cuts.items()
+        ]
+    finally:
+        connection.close()
+
+
+def _instant(number: int) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+def _page(connection: Any, asked: dict[str, Any]) -> float:
+    names = ("kind", "channel", "start", "end", "as_of", "known_at", "after_time", "after_position")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement(PAGE),
+            {**dict.fromkeys(names), "limit": 51, **asked},
+        )
+        ((plan,),) = cursor.fetchall()[0]
+    return float(plan["Planning Time"]) + float(plan["Execution Time"])

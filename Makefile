@@ -39,7 +39,7 @@ lock: .venv ## write requirements.lock, with hashes, from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras --no-header \
 		pyproject.toml -o requirements.lock
 
-bench: .venv ## measure append, relay and live projection beside their references
+bench: .venv ## measure append, relay, live projections beside their references, and timeline pages
 	@exec $(BIN)/rapport bench $(BENCH_ARGS)
 
 clean: .venv ## remove data, logs and secrets in .rapport; refused while Rapport or its tests run

@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
 from typing import Final
@@ -30,6 +30,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
 from consumers.kafka.topics import partition_of, topic
 from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
+from consumers.worker_patience import Patience
 from consumers.worker_standstill import Standstill
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
@@ -38,6 +39,8 @@ from projections.control.shares import MISMATCH, RUNNING, WAITING, Share, Shares
 from projections.decode import Decoder, OpeningCipher, is_data_fault
 from projections.folding import Folded
 from projections.projection import Projection
+
+__all__ = ["Patience", "Worker", "WorkerStopped"]
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +52,6 @@ BATCH: Final = 10_000
 
 class WorkerStopped(Exception):
     """The worker met what does not pass by itself. Its text says what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a worker waits, in seconds: a share's lease; before a share that does not fit its seals is
-    tried again; before records that do not come are a mismatch; between looks whether a broker lives."""
-
-    lease: float = 8.0
-    mismatch: float = 60.0
-    standstill: float = 30.0
-    broker: float = 5.0
 
 
 class Worker:
@@ -338,7 +330,7 @@ class Worker:
         """Reads the topics concerned once more from their first record; what that does not heal is parked."""
         self._gatherer = None
         seals = error.place == SEAL_PLACE
-        concerned = set(self._active) if seals else {error.place[1]} & set(self._active)
+        concerned = set(self._active) & (set(self._active) if seals else {error.place[1]})
         again = concerned if seals and self._seals_again else concerned & self._again
         log.warning("What was read is not what was sealed: %s.", error)
         self._seals_again = self._seals_again or seals

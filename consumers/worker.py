@@ -29,8 +29,8 @@ from psycopg2.extensions import cursor as Cursor
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
 from consumers.kafka.topics import partition_of, topic
-from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
 from consumers.worker_patience import Patience
+from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry

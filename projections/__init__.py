@@ -2,9 +2,9 @@
 
 `projection.py` says what a read model is, `registry.py` lists them all, `<name>/v<n>/` holds one version of
 one model: its tables (`schema.sql`), its public views (`views.sql`), its fold (`fold.py`, pure) and its
-queries (`queries.py`). `decode.py`, `apply.py` and `tables.py` are the runtime around a fold, `replay.py` the
-fold alone, in memory. `control/` has the shares, held events and the status. Nothing here speaks to Kafka:
-that is `consumers/worker.py`.
+queries (`queries.py`). `decode.py`, `folding.py`, `apply.py` and `tables.py` are the runtime around a fold,
+`replay.py` the fold alone, in memory. `control/` has the shares, held events and the status. Nothing here
+speaks to Kafka: that is `consumers/worker.py`.
 
 To add a read model: add its folder and one line in `registry.py`.
 """

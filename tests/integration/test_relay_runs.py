@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg2
 
 from consumers.kafka.address import KafkaAddress
+from consumers.kafka.topics import topic
 from consumers.relay import Relay, RelayStopped
 from consumers.relay_status import relay_status
 from deploy.local.postgres import LocalPostgres
@@ -89,7 +90,7 @@ def test_one_event_is_published_soon(relays: Relays) -> None:
         head = relays.head()
         until(
             lambda: any(
-                record.position == head for record in read_committed(relays.bootstrap, ["crm.customer.v1"])
+                record.position == head for record in read_committed(relays.bootstrap, [topic(FAMILIES[0])])
             ),
             "the event is visible",
         )

@@ -109,7 +109,7 @@ class Up:
 
     def pid_of(self, *words: str) -> int:
         """The process whose command line holds all these words; the oldest of them."""
-        found = [p for p in self.processes()[1:] if all(word in p.cmdline() for word in words)]
+        found = [p for p in self.processes()[1:] if _runs(p, words)]
         assert found, f"no process runs {words}"
         return min(found, key=lambda p: p.create_time()).pid
 
@@ -175,3 +175,12 @@ def visible_after_a_command(up: Up, seconds: float = 60) -> str:
                 assert read.json()["opportunity"]["id"] == body["id"]
                 return str(body["id"])
             assert time.monotonic() < deadline, read.text
+
+
+def _runs(process: psutil.Process, words: tuple[str, ...]) -> bool:
+    """Whether its command line holds all these words; not that of one that ended in between."""
+    try:
+        line = process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    return all(word in line for word in words)

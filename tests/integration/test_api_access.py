@@ -23,6 +23,7 @@ from commands.access import SCOPES
 from deploy.local.postgres import LocalPostgres
 from domain.errors import Invalid, NotFound
 from tests.support.http import PRINCIPAL, Api, database, problem, running
+from tests.support.relaying import until
 
 OPEN = {"/livez", "/readyz"}
 PAGES = {"/docs", "/docs/assets", "/openapi.json"}
@@ -221,6 +222,10 @@ def test_revoking_a_key_that_is_not_there_says_so(api: Api) -> None:
         api.services.api_keys.revoke(uuid4())
 
 
+def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name.startswith(name)]
+
+
 def test_refusals_and_accesses_are_logged_without_secrets_or_personal_data(
     api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -235,8 +240,9 @@ def test_refusals_and_accesses_are_logged_without_secrets_or_personal_data(
             json={"kind": "agent", "name": "ann@example.org"},
             headers=bearer(key),
         )
-    ours = [record for record in caplog.records if record.name.startswith("rapport")]
-    text = "\n".join(record.getMessage() for record in ours)
+        # An access is logged once its answer is on its way: the client may have it before the log does.
+        until(lambda: len(logged(caplog, "rapport.api.access")) == 4, "all four accesses logged")
+    text = "\n".join(logged(caplog, "rapport"))
     assert "unauthenticated GET /v1/pipelines key refused" in text
     assert f"scope-missing POST /v1/principals key={id} needs=crm:write" in text
     assert answer.headers["correlation-id"] in text

@@ -19,6 +19,10 @@ class Disagreement(Exception):
     """Topics and store contradict each other. Its text says which side is behind and what to do."""
 
 
+class StoreBehind(Disagreement):
+    """The topics hold what the store does not: it was restored from an older state."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSide:
     """What the store knows: its id, its last seal, the seal with the sequence that the topics end with (None
@@ -83,10 +87,10 @@ def _same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
         )
     if store.last is None or store.last.sequence < last.sequence:
         found = f"ends with the seal {store.last.sequence}" if store.last else "has no seal"
-        raise Disagreement(
+        raise StoreBehind(
             f"The store is behind: it {found}, and the topics go up to the seal {last.sequence} at position "
             f"{last.last}. It was restored from an older state, and would use positions twice. Stop what "
-            "writes to it and restore a state that is at least as new as the topics."
+            "writes to it, then run `rapport store recover`: it puts back what the topics still have."
         )
     if store.same is None or store.same.record != last.record:
         raise Disagreement(

@@ -102,23 +102,27 @@ class SealingProducer:
     def publish(
         self,
         rows: Sequence[Row],
-        seal_record: bytes,
+        seal_record: bytes | None,
         checkpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Publishes the rows and the seal's record in one transaction; all or nothing becomes visible.
+
+        Without a record the rows alone: lost topics are restored so, whose seals are still there. Without
+        rows the seal alone.
 
         `checkpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
         `BrokerFailure`; then nothing is known, and the last committed seal tells.
         """
         producer = self._producer
-        sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
         with self._failures():
             producer.begin_transaction()
             self._gathering.begin()
             sent = self._send(rows[: len(rows) // 2])
             checkpoint("in the transaction")
             sent += self._send(rows[len(rows) // 2 :])
-            sent.append(self._gathering.put(SEALS, 0, SEAL_KEY, seal_record, [], sealed))
+            if seal_record is not None:
+                sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
+                sent.append(self._gathering.put(SEALS, 0, SEAL_KEY, seal_record, [], sealed))
             self._flush(rows, sent)
             checkpoint("before the commit")
             self._commit()

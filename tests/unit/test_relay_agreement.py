@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.follower import StoredRow
 from consumers.kafka.tail import Tail
-from consumers.relay_agreement import Disagreement, StoreSide, TopicSide, agree
+from consumers.relay_agreement import Disagreement, StoreBehind, StoreSide, TopicSide, agree
 from consumers.sealing import seal_range
 from domain.events.seal import Seal
 
@@ -93,6 +93,12 @@ def test_the_relay_goes_on(store_side: StoreSide, topic_side: TopicSide) -> None
 def test_the_relay_refuses(store_side: StoreSide, topic_side: TopicSide, sentence: str) -> None:
     with pytest.raises(Disagreement, match=sentence):
         agree(store_side, topic_side, KEY.public_key())
+
+
+@pytest.mark.parametrize("last", [None, FIRST])
+def test_a_store_restored_from_an_older_state_is_named_apart(last: Seal | None) -> None:
+    with pytest.raises(StoreBehind, match="run `rapport store recover`"):
+        agree(store(last), topics(SECOND, 20), KEY.public_key())
 
 
 def test_a_seal_whose_signature_was_cut_off_is_refused() -> None:

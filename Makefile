@@ -7,14 +7,16 @@ DEMO_ARGS ?=
 UP_ARGS ?=
 BENCH_ARGS ?=
 TEST_ARGS ?= -n 2
+FAULTS ?= 200
+FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format lock bench clean
+.PHONY: help demo up test test-faults check format lock bench clean
 .SUFFIXES:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: .venv ## import real data into a Rapport started here, compare the figures, stay up until Ctrl-C
 	@exec $(BIN)/rapport demo $(DEMO_ARGS)
@@ -24,6 +26,9 @@ up: .venv ## start everything on this machine, without data, and stay up until C
 
 test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 	$(BIN)/python -m pytest --dist loadfile $(TEST_ARGS)
+
+test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
+	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_TESTS)
 
 check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/ruff check .

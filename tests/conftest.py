@@ -6,6 +6,7 @@ service fails where the service cannot be had; it is never skipped and never mee
 
 import itertools
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -27,6 +28,36 @@ CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
 JARS = STATE / "kafka-jars"
 database_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests with random faults are, and which faults a failed one met."""
+    parser.addoption(
+        "--faults",
+        type=int,
+        metavar="N",
+        help="at least N random faults in each fault test",
+    )
+    parser.addoption(
+        "--fault-seed",
+        type=int,
+        metavar="SEED",
+        help="the seed that a failed run printed",
+    )
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest) -> int | None:
+    """How many random faults are asked for by `--faults`; None: the test's short form."""
+    asked: int | None = request.config.getoption("faults")
+    return asked
+
+
+@pytest.fixture
+def fault_seed(request: pytest.FixtureRequest) -> int:
+    """What the random faults are drawn from: the seed of `--fault-seed`, else a new one. Print it."""
+    asked: int | None = request.config.getoption("fault_seed")
+    return secrets.randbelow(1 << 32) if asked is None else asked
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""What operators do to a read model's shares: pause and resume them. The worker notices by the raised epoch."""
+"""What operators do to a read model's shares: pause and resume. The worker notices by the raised epoch."""
 
 from __future__ import annotations
 

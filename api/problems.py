@@ -42,6 +42,9 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.MoveRefused: Kind(409, "Move refused", ("state", "move", "allowed")),
     errors.TimeRefused: Kind(422, "Time refused", ("named", "bound")),
     errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
+    errors.ChangedAgain: Kind(
+        409, "Changed again and again", ("expected", "found", "attempts"), retry_after=2
+    ),
     errors.AlreadyClaimed: Kind(409, "External id taken", ("id",)),
     errors.ChangedSinceImport: Kind(409, "Changed since import", ("id",)),
     errors.AlreadyRecorded: Kind(409, "Recorded before", ("id",)),

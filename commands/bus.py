@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from commands import case, contact, conversion, customer, interaction, lead, opportunity, principal, product
 from commands.context import Context
@@ -16,13 +16,14 @@ from commands.identifiers import Identifiers
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
 from domain.aggregate import Aggregate, Evolve
-from domain.errors import AlreadyClaimed, ConcurrentChange, Invalid, RequestInProgress
+from domain.errors import ChangedAgain, ConcurrentChange, DomainError, Invalid, KeyReused
 from domain.pipelines import Pipelines
 
 A = TypeVar("A", bound=Aggregate)
 
-ATTEMPTS: Final = 6
-"""How often a command is decided when others keep changing the record in between."""
+ATTEMPTS: Final = 20
+"""How often a command is decided when others keep changing the record in between. An attempt fails only
+because somebody else's did not, so with fewer than this many at once each of them is done."""
 
 KEY_LIMIT: Final = 255
 CREATED: Final = 201
@@ -127,10 +128,14 @@ class Commands:
     ) -> Outcome:
         """Executes one command.
 
-        With `expected_version`, a record at another version raises `ConcurrentChange`; without, what others
-        did in between is read again and decided upon, a few times. With `key`, the same `request` of the same
-        actor gets the same outcome, however often it comes; refusals are not kept, they are decided again.
-        Raises the domain's errors.
+        With `expected_version`, the record at another version raises `ConcurrentChange`; what others did to
+        records beside it, or to any record where none is expected, is read again and decided upon, at most
+        `ATTEMPTS` times, then it raises `ChangedAgain`.
+
+        With `key`, the same `request` of the same actor gets the same outcome, however often and by however
+        many at once it is sent. A refusal is not kept: it changed nothing, its cause may be put right, and
+        then the same request is to succeed. So it is decided again each time, but never told to one of two
+        equal requests while the other is done. Raises the domain's errors.
         """
         if key is not None and not 0 < len(key.strip()) <= KEY_LIMIT:
             raise Invalid(f"The idempotency key is empty or longer than {KEY_LIMIT} characters. Use a UUID.")
@@ -148,14 +153,22 @@ class Commands:
             )
             return self._record(self.decide(command, world, context), context, key, request)
 
-        # Only a stale read is worth deciding afresh. A new record has nothing to read again, but for an
-        # interaction, whose id is the same however often it is sent.
-        known = command.target is not None or type(command) is interaction.RecordInteraction
-        again = known and expected_version is None
+        def stale(error: BaseException) -> bool:
+            # Only a stale read is worth deciding afresh. A new record has nothing to read again, but for an
+            # interaction, whose id is the same however often it is sent.
+            if not isinstance(error, ConcurrentChange):
+                return False
+            if command.target is None:
+                return type(command) is interaction.RecordInteraction
+            return expected_version is None or error.id != command.target
+
         try:
-            return self._retrying(attempt) if again else attempt()
-        except (ConcurrentChange, AlreadyClaimed, RequestInProgress):
-            # The same request at the same time may have been first: then its answer is ours.
+            return _retrying(stale)(attempt)
+        except KeyReused:
+            raise
+        except DomainError:
+            # The same request at the same time may have been first, and what it did may be just what refuses
+            # this one: then its answer is ours.
             answered = self._answered(context, key, request)
             if answered is None:
                 raise
@@ -164,15 +177,6 @@ class Commands:
     def decide(self, command: Command, world: World, context: Context) -> Decision:
         """What the command leads to in `world`; nothing is recorded. Raises the domain's errors."""
         return self._handlers[type(command)](command, world, context)
-
-    def _retrying(self, attempt: Callable[[], Outcome]) -> Outcome:
-        retrying = Retrying(
-            retry=retry_if_exception_type(ConcurrentChange),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.01, max=0.3),
-            reraise=True,
-        )
-        return retrying(attempt)
 
     def _answered(self, context: Context, key: str | None, request: bytes) -> Outcome | None:
         if key is None:
@@ -207,3 +211,18 @@ class Commands:
                 events, claims=decision.claims, idempotency=row, contact_points=decision.contact_points
             )
         return Outcome(id=first.id, version=first.version, position=max(positions, default=0), ids=ids)
+
+
+def _retrying(stale: Callable[[BaseException], bool]) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(stale),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.01, max=0.1),
+        retry_error_callback=_give_up,
+    )
+
+
+def _give_up(state: RetryCallState) -> Outcome:
+    last = state.outcome.exception() if state.outcome else None
+    assert isinstance(last, ConcurrentChange), "only those are tried again"
+    raise ChangedAgain(last, attempts=state.attempt_number) from last

@@ -66,7 +66,22 @@ class ConcurrentChange(DomainError):
             f"The record {id} is at version {found}, not {expected}: somebody changed it in between. "
             "Read it again and decide afresh."
         )
-        self.expected, self.found = expected, found
+        self.id, self.expected, self.found = id, expected, found
+
+
+class ChangedAgain(ConcurrentChange):
+    """Others changed the record each time the command was decided; `attempts`: how often that was."""
+
+    code = "changed-again"
+
+    def __init__(self, last: ConcurrentChange, *, attempts: int) -> None:
+        super().__init__(id=last.id, expected=last.expected, found=last.found)
+        self.attempts = attempts
+        self.args = (
+            f"The record {last.id} was changed by others each of the {attempts} times that this was decided; "
+            f"the last time it was at version {last.found}, not {last.expected}. Nothing was changed. "
+            "Send it again in a few seconds.",
+        )
 
 
 class AlreadyClaimed(DomainError):

@@ -13,6 +13,7 @@ import pytest
 from commands import case, contact, customer, interaction, lead, principal, product
 from commands import opportunity as opportunity_commands
 from commands.bus import ATTEMPTS, HANDLERS, Outcome
+from commands.customer import RegisterCustomer
 from commands.opportunity import (
     ChangeAmount,
     MoveStage,
@@ -23,6 +24,7 @@ from commands.product import RegisterProduct
 from domain import opportunity
 from domain.errors import (
     AlreadyClaimed,
+    ChangedAgain,
     ConcurrentChange,
     Invalid,
     KeyReused,
@@ -119,9 +121,21 @@ def test_it_gives_up_when_others_never_stop() -> None:
         desk.do(ChangeAmount(opportunity_id=id, amount=usd(next(amounts))))
 
     before_recording(desk, another, 99)
-    with pytest.raises(ConcurrentChange):
+    with pytest.raises(ChangedAgain, match=f"each of the {ATTEMPTS} times") as refusal:
         desk.do(MoveStage(opportunity_id=id, stage="proposal"))
     assert len(desk.crm.stored) == 1 + ATTEMPTS
+    assert (refusal.value.expected, refusal.value.found) == (ATTEMPTS, ATTEMPTS + 1)
+    assert f"at version {ATTEMPTS + 1}, not {ATTEMPTS}" in str(refusal.value)
+
+
+def test_who_expects_a_version_of_one_record_is_not_told_of_another_ones() -> None:
+    desk = Desk()
+    loser, survivor = (desk.do(RegisterCustomer(kind="organisation", name=name)).id for name in "AB")
+    tagged = customer.ChangeCustomer(customer_id=survivor, add_tags=("key account",))
+    before_recording(desk, lambda: desk.do(tagged), 1)
+    merge = customer.MergeCustomers(loser_id=loser, survivor_id=survivor)
+    assert desk.do(merge, expected_version=1).ids == (loser, survivor)
+    assert [event.originator_version for event in desk.crm.events(survivor)] == [1, 2, 3]
 
 
 def test_the_same_key_and_request_give_the_same_outcome_and_record_nothing() -> None:
@@ -187,6 +201,23 @@ def test_of_two_equal_requests_at_once_the_second_gets_the_firsts_outcome(met: E
     desk.crm.record = second  # type: ignore[method-assign]
     outcome = desk.do(command, expected_version=1, key="k", request=b"win")
     assert (outcome.version, outcome.replayed) == (2, True)
+
+
+def test_what_the_same_request_did_first_refuses_no_second_one() -> None:
+    """The second one looks for an answer before there is one, and decides when the first one is done."""
+    desk = Desk()
+    id = desk.do(OPEN).id
+    command = WinOpportunity(opportunity_id=id)
+    load = desk.crm.load
+
+    def late(*words: Any) -> Any:
+        desk.crm.load = load  # type: ignore[method-assign]
+        desk.do(command, key="k", request=b"win")
+        return load(*words)
+
+    desk.crm.load = late  # type: ignore[method-assign]
+    outcome = desk.do(command, key="k", request=b"win")
+    assert (outcome.version, outcome.replayed, len(desk.crm.stored)) == (2, True, 2)
 
 
 def test_a_request_that_is_still_running_is_told_so() -> None:

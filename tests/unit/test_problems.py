@@ -21,6 +21,7 @@ CODES = {
     "move-refused": 409,
     "time-refused": 422,
     "concurrent-change": 412,
+    "changed-again": 409,
     "already-claimed": 409,
     "already-recorded": 409,
     "changed-since-import": 409,

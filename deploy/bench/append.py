@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from commands.store.mapper import StoredCrmEvent
 from deploy.bench.alone import BenchFailed
+from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import NoSecrets
 from deploy.bench.writers import WRITERS, Append, append_rate
@@ -21,15 +22,16 @@ from domain.money import Money
 
 EVENTS: Final = 16_000
 """Events a round where none are named: two to six seconds each."""
+GOAL: Final = 4.5
 
 
-def measure(
-    *, app_url: str, reference_url: str, events: int, rounds: int, say: Callable[[str], None]
-) -> tuple[Measurement, Measurement]:
-    """The recorder, and apart from it whole commands, over the same rounds of the reference.
-
-    `app_url`: the migrated store as rapport_app; `reference_url`: an empty database of its owner.
-    """
+def measure(bench: Bench) -> Iterator[Measurement]:
+    """The recorder, and apart from it whole commands, over the same rounds of the reference."""
+    app_url, reference_url, events = (
+        bench.services.store().app,
+        bench.services.empty(),
+        bench.events or EVENTS,
+    )
     _create_reference(reference_url)
     seeds = iter(range(1, 1_000_000, WRITERS))
     commands: list[float] = []
@@ -46,17 +48,19 @@ def measure(
         reference="eventsourcing.postgres 9.5.6 with its defaults on psycopg 3, the same StoredEvents",
         ours=ours,
         theirs=lambda: append_rate(library, reference_url, events, next(seeds)),
-        rounds=rounds,
-        say=say,
+        rounds=bench.rounds,
+        say=bench.say,
+        goal=GOAL,
     )
-    whole = replace(
+    yield measured
+    yield replace(
         measured,
         name="commands",
         what=f"opportunities opened through the command handlers, {WRITERS} writer processes",
         reference="the same appends of ready events by the library, which decides and encodes nothing",
         ours=tuple(commands),
+        goal=None,
     )
-    return measured, whole
 
 
 def recorder(url: str) -> tuple[Append, Callable[[], None]]:
@@ -116,7 +120,8 @@ def _factory(url: str, *, create: str):  # type: ignore[no-untyped-def]
         from eventsourcing.postgres import PostgresFactory
     except ImportError as error:
         raise BenchFailed(
-            f"The reference needs psycopg 3, and it is not installed ({error}). Run `make .venv`."
+            f"The reference, the library's own PostgreSQL module, needs psycopg 3, and that is not installed "
+            f"({error}). It comes with the extra `bench`: run `make .venv`, or `pip install -e '.[bench]'`."
         ) from error
     from eventsourcing.utils import Environment
 

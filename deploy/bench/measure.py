@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from deploy.bench.findings import hundredths
+
 Take = Callable[[], float]
 """One round: runs it and returns its rate, in units a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What was measured: rates of each round in `unit`, ours and the reference's, in the order they ran."""
+    """What was measured: rates of each round in `unit`, ours and the reference's, in the order they ran.
+
+    `goal` is the least ratio that is to hold (DESIGN.md's bounds), None where it is only reported.
+    """
 
     name: str
     unit: str
@@ -21,14 +26,42 @@ class Measurement:
     reference: str
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
+    goal: float | None = None
 
     @property
     def ratio(self) -> float:
         """Median of ours over median of the reference's; above 1 is faster than the reference."""
         return median(self.ours) / median(self.theirs)
 
+    @property
+    def passed(self) -> bool | None:
+        """Whether the ratio reaches the goal; None without one."""
+        return None if self.goal is None else self.ratio >= self.goal
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Columns."""
+        return ("measured", "unit", "ours", "reference", "ratio")
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Medians and their ratio."""
+        rates = (median(self.ours), median(self.theirs))
+        return (self.name, self.unit, *(f"{rate:,.0f}" for rate in rates), hundredths(self.ratio))
+
+    @property
+    def bound(self) -> str:
+        """As `1.10`."""
+        return "-" if self.goal is None else f"{self.goal:.2f}"
+
+    @property
+    def note(self) -> str:
+        """What was measured against what."""
+        rounds = len(self.ours)
+        return f"{self.what}; reference: {self.reference}; medians of {rounds} round{'s' * (rounds > 1)}."
+
     def as_json(self) -> dict[str, Any]:
-        """All rounds, the medians and the ratio."""
+        """All rounds, the medians, the ratio, the goal."""
         return {
             "name": self.name,
             "unit": self.unit,
@@ -39,6 +72,8 @@ class Measurement:
             "ours_median": round(median(self.ours), 1),
             "theirs_median": round(median(self.theirs), 1),
             "ratio": round(self.ratio, 3),
+            "goal": self.goal,
+            "passed": self.passed,
         }
 
 
@@ -52,6 +87,7 @@ def interleaved(
     theirs: Take,
     rounds: int,
     say: Callable[[str], None],
+    goal: float | None = None,
 ) -> Measurement:
     """`rounds` rounds of each, in turns and with the first one alternating.
 
@@ -65,5 +101,11 @@ def interleaved(
             rates.append(take())
         say(f"{name}: round {number} of {rounds}: {mine[-1]:,.0f} {unit}, reference {other[-1]:,.0f}")
     return Measurement(
-        name=name, unit=unit, what=what, reference=reference, ours=tuple(mine), theirs=tuple(other)
+        name=name,
+        unit=unit,
+        what=what,
+        reference=reference,
+        ours=tuple(mine),
+        theirs=tuple(other),
+        goal=goal,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -19,6 +19,7 @@ from consumers.kafka.topics import topic
 from consumers.worker import Worker
 from deploy.bench import relay
 from deploy.bench.alone import BenchFailed, alone
+from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import people_events, stored_events
 from deploy.bench.services import Databases, Services
@@ -27,34 +28,32 @@ from projections.registry import named
 
 EVENTS: Final = 100_000
 """Events where none are named: five to ten seconds a round."""
+GOALS: Final[Mapping[str, float]] = {"pipeline": 0.4, "customer_360": 0.25}
 TIMEOUT_SECONDS: Final = 600.0
 SEED: Final = 5_000_000
 KEK: Final = "6b" * 32
 """Wraps the keys of persons that exist in the bench alone."""
 
 
-def measure(
-    *, services: Services, store: Databases, events: int, rounds: int, say: Callable[[str], None]
-) -> Iterator[Measurement]:
+def measure(bench: Bench) -> Iterator[Measurement]:
     """`pipeline` over opportunities; then, with as many events of persons, `customer_360` over all of them
-    and `service_history` over their cases. What is missing in `store` is appended and published first."""
+    and `service_history` over their cases. What is missing in the published store is appended first."""
+    services, store, events = bench.services, bench.services.published, bench.events or EVENTS
     missing = events - _standing(store.relay, ("opportunity",))[0]
     if missing > 0:
-        say(f"projection: {missing:,} events are appended and published first")
+        bench.say(f"projection: {missing:,} events are appended and published first")
         relay.fill(store.app, stored_events(missing, SEED))
         _publish(services, store, missing)
-    yield _measured("pipeline", services, store, rounds, say)
-    say(f"projection: {events:,} events of persons are appended and published")
+    yield _measured("pipeline", bench)
+    bench.say(f"projection: {events:,} events of persons are appended and published")
     relay.fill(store.app, people_events(events, SEED + 1, _cipher(store.app)))
     _publish(services, store, events)
     for name in ("customer_360", "service_history"):
-        yield _measured(name, services, store, rounds, say)
+        yield _measured(name, bench)
 
 
-def _measured(
-    name: str, services: Services, store: Databases, rounds: int, say: Callable[[str], None]
-) -> Measurement:
-    model = named(name)
+def _measured(name: str, bench: Bench) -> Measurement:
+    services, store, model = bench.services, bench.services.published, named(name)
     count, head = _standing(store.relay, model.families)
     public = services.seal_key.public_key().public_bytes_raw()
     private = ", private values opened" if model.private else ""
@@ -70,8 +69,9 @@ def _measured(
             )
         ),
         theirs=lambda: count / alone(raw_seconds, name, services.kafka, count),
-        rounds=rounds,
-        say=say,
+        rounds=bench.rounds,
+        say=bench.say,
+        goal=GOALS.get(name),
     )
 
 

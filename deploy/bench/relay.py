@@ -23,27 +23,23 @@ from consumers.kafka.topics import SETTINGS
 from consumers.relay import Relay
 from consumers.sealing import MOST_EVENTS
 from deploy.bench.alone import BenchFailed, alone
+from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import stored_events
-from deploy.bench.services import PARTITIONS, Databases
+from deploy.bench.services import PARTITIONS
 from domain.events.catalogue import CATALOGUE
 
 EVENTS: Final = 50_000
 """Events a round where none are named: two or three seconds each."""
+GOAL: Final = 1.1
 RAW_TOPIC: Final = "bench.raw"
 TIMEOUT_SECONDS: Final = 300.0
 
 
-def measure(
-    *,
-    store: Databases,
-    kafka: KafkaAddress,
-    key: Ed25519PrivateKey,
-    events: int,
-    rounds: int,
-    say: Callable[[str], None],
-) -> Measurement:
-    """`store` and `kafka` hold what earlier rounds published, and nothing that is not published."""
+def measure(bench: Bench) -> Iterator[Measurement]:
+    """Further events of the published store, as many in each round."""
+    store, kafka, key = bench.services.published, bench.services.kafka, bench.services.seal_key
+    events = bench.events or EVENTS
     _raw_topic(kafka)
     seeds = iter(range(2_000_000, 3_000_000))
 
@@ -51,15 +47,16 @@ def measure(
         fill(store.app, stored_events(events, next(seeds)))
         return alone(relay_rate, store.relay, kafka, key.private_bytes_raw(), events)
 
-    return interleaved(
+    yield interleaved(
         "relay",
         unit="events/s",
         what="store to committed seal: read, sealed, published, with explicit partitions",
         reference=f"kafka-python: keyed sends of the same records from memory, {MOST_EVENTS:,} a transaction",
         ours=ours,
         theirs=lambda: alone(raw_rate, kafka, events, next(seeds)),
-        rounds=rounds,
-        say=say,
+        rounds=bench.rounds,
+        say=bench.say,
+        goal=GOAL,
     )
 
 

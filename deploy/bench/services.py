@@ -48,6 +48,7 @@ class Services:
         self._passwords = {role: secrets.token_urlsafe(16) for role in ROLES}
         self._numbers = count(1)
         self._kafka: KafkaAddress | None = None
+        self._published: Databases | None = None
         self.seal_key = Ed25519PrivateKey.generate()
         self._postgres = LocalPostgres(folder / "postgres")
         self._postgres.start()
@@ -64,6 +65,14 @@ class Services:
             self._kafka = KafkaAddress(bootstrap=broker.bootstrap)
             ensure_topics(self._kafka, CATALOGUE.families, PARTITIONS)
         return self._kafka
+
+    @property
+    def published(self) -> Databases:
+        """The one store whose events go to `kafka`: topics belong to one store, so whoever publishes adds to
+        this one, and leaves nothing in it that is not published."""
+        if self._published is None:
+            self._published = self.store()
+        return self._published
 
     def empty(self) -> str:
         """The superuser's URL of a new, empty database."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import quantiles
 from typing import Any, Final
 from uuid import UUID
 
 from commands.store.pool import connect
-from deploy.bench.services import Services
+from deploy.bench.benchmarks import Bench
+from deploy.bench.findings import Times
 from projections.identity.v1.queries import Identity
 from projections.statements import statement
 
 ENTRIES: Final = 100_000
 PAGES: Final = 200
+GOAL: Final = 10.0
+"""Milliseconds, for 95 of 100 pages."""
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 CUSTOMER: Final = UUID(int=16)
 MEMBERS: Final = 6
@@ -25,37 +26,10 @@ FILL: Final = Path(__file__).parent / "timeline_fill.sql"
 PAGE: Final = Path(__file__).parents[2] / "projections" / "customer_360" / "v1" / "sql" / "timeline.sql"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
-    """Milliseconds that the database took for each of some pages, planning included."""
-
-    what: str
-    milliseconds: tuple[float, ...]
-
-    @property
-    def p50(self) -> float:
-        """The median."""
-        return quantiles(self.milliseconds, n=100)[49]
-
-    @property
-    def p95(self) -> float:
-        """What 95 of 100 pages stay below."""
-        return quantiles(self.milliseconds, n=100)[94]
-
-    def as_json(self) -> dict[str, Any]:
-        """The figures."""
-        return {
-            "name": "timeline",
-            "unit": "ms",
-            "what": self.what,
-            "pages": len(self.milliseconds),
-            "p50": round(self.p50, 2),
-            "p95": round(self.p95, 2),
-        }
-
-
-def measure(*, services: Services, say: Callable[[str], None]) -> list[Pages]:
-    """Newest page, a page anywhere, a rare kind, and as of an earlier time, each 200 times."""
+def measure(bench: Bench) -> Iterator[Times]:
+    """Newest page, a page anywhere, a rare kind, and as of an earlier time, each 200 times; what the database
+    takes, planning included."""
+    services, say = bench.services, bench.say
     connection = connect(services.read_side().admin)
     try:
         with connection.cursor() as cursor:
@@ -74,10 +48,9 @@ def measure(*, services: Services, say: Callable[[str], None]) -> list[Pages]:
             "a rare kind (1 in 5,000)": lambda: {"kind": "visit"},
             "as of an earlier time": lambda: {"as_of": _instant(chance.randrange(1, ENTRIES))},
         }
-        return [
-            Pages(what=what, milliseconds=tuple(_page(connection, cluster | cut()) for _ in range(PAGES)))
-            for what, cut in cuts.items()
-        ]
+        for what, cut in cuts.items():
+            taken = tuple(_page(connection, cluster | cut()) for _ in range(PAGES))
+            yield Times(name="timeline", what=what, milliseconds=taken, goal=GOAL)
     finally:
         connection.close()
 

@@ -1,0 +1,41 @@
+"""The table of benchmarks, and what each of them is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from deploy.bench.findings import Finding
+    from deploy.bench.services import Services
+
+BENCHMARKS: Final[Mapping[str, str]] = {
+    "append": "deploy.bench.append",
+    "relay": "deploy.bench.relay",
+    "projection": "deploy.bench.projection",
+    "timeline": "deploy.bench.timeline",
+}
+"""Name -> module, in the order they run. Each module has `measure(bench) -> Iterator[Finding]`, and `EVENTS`:
+how many events a round has where none are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a benchmark is given: the services to run on, and how long to measure.
+
+    `events` a round, None for the benchmark's own number; `say` tells people how it goes.
+    """
+
+    services: Services
+    events: int | None
+    rounds: int
+    say: Callable[[str], None]
+
+
+def measured(names: Sequence[str], bench: Bench) -> Iterator[Finding]:
+    """What these benchmarks found, in the order of the table. Raises `BenchFailed`."""
+    for name, module in BENCHMARKS.items():
+        if name in names:
+            yield from import_module(module).measure(bench)

@@ -4,7 +4,6 @@ Their data lies in `.rapport/test-<pid>` of the checkout and is removed at the e
 service fails where the service cannot be had; it is never skipped and never meets a stand-in.
 """
 
-import itertools
 import os
 import secrets
 import shutil
@@ -13,21 +12,21 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-import psycopg2
 import pytest
 
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.schema import install
-from tests.support.database import PARTITIONS, migrated
+from tests.support.database import PARTITIONS, migrated, new_database
 from tests.support.kafka import delete_topics, make_topics
+from tests.support.postgres15 import Postgres15, installed
 from tests.support.relaying import Relays
 from tests.support.working import Workers
 
 CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
 JARS = STATE / "kafka-jars"
-database_numbers = itertools.count(1)
+POSTGRES_15 = STATE / "postgres-15"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -97,10 +96,25 @@ def postgres(services_folder: Path) -> Iterator[LocalPostgres]:
 @pytest.fixture
 def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
     """The superuser's URL of a new, empty database, dropped after the test with its sessions."""
-    name = f"test_{next(database_numbers)}"
-    run_sql(postgres, f'create database "{name}"')
-    yield postgres.url(name)
-    run_sql(postgres, f'drop database "{name}" with (force)')
+    with new_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_15(services_folder: Path) -> Iterator[LocalPostgres]:
+    """The same of PostgreSQL 15, the oldest that is supported."""
+    server = Postgres15(services_folder / "postgres-15", installed(POSTGRES_15))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["postgresql-15", "postgresql-18"])
+def each_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """As `fresh_database`, once on each: the test runs twice."""
+    named = {"postgresql-15": "postgres_15", "postgresql-18": "postgres"}
+    with new_database(request.getfixturevalue(named[request.param])) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -135,14 +149,3 @@ def workers(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[
     processes = Workers(urls, clean_topics, tmp_path)
     yield processes
     processes.close()
-
-
-def run_sql(server: LocalPostgres, statement: str) -> None:
-    """Run one statement as superuser, outside a transaction."""
-    connection = psycopg2.connect(server.url("postgres"))
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()

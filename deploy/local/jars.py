@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: fetched once from Maven Central, checked against hashes at each start."""
+"""Programs that come as jars: fetched once from Maven Central, checked against hashes at each start."""
 
 import fcntl
 import hashlib
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import LocalServiceError
@@ -24,6 +25,19 @@ HASHES = Path(__file__).with_name("kafka.sha256")
 RESOLVE = Path(__file__).with_name("resolve.py")
 ATTEMPTS = 3
 FETCH_SECONDS = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What is fetched: `jars` are the file names with their SHA-256 in hex, `listed_in` the file that has
+    them, `size` says how much it is; `otherwise` is what else to do where it can't be fetched."""
+
+    name: str
+    coordinates: str
+    jars: Mapping[str, str]
+    listed_in: str
+    size: str
+    otherwise: str
 
 
 class JarsUnavailable(LocalServiceError):
@@ -53,33 +67,45 @@ def wrong_jars(folder: Path, listed: Mapping[str, str]) -> tuple[list[str], list
 
 
 def ensure_jars(folder: Path, say: Callable[[str], None] | None = None, hashes: Path = HASHES) -> list[Path]:
-    """The jars in the folder, fetched when they are not there; each one's hash matches the list.
+    """Apache Kafka's jars in the folder, as `ensure` gives them; `hashes`: lines of digest and file name."""
+    kafka = Program(
+        name=f"Apache Kafka {KAFKA_VERSION}",
+        coordinates=COORDINATES,
+        jars=listed_hashes(hashes),
+        listed_in=HASHES.name,
+        size="55 MB",
+        otherwise="give the address of a Kafka of your own",
+    )
+    return ensure(folder, kafka, say)
+
+
+def ensure(folder: Path, program: Program, say: Callable[[str], None] | None = None) -> list[Path]:
+    """The program's jars in the folder, fetched when they are not there; each one's hash matches the list.
 
     Args:
         folder: where they are kept, without sub folders.
-        say: told in a sentence when they have to be fetched, which takes about half a minute.
-        hashes: the list, lines of digest and file name.
+        program: which.
+        say: told in a sentence when they have to be fetched, which takes up to half a minute.
 
     Raises:
         JarsUnavailable: they could not be fetched.
         LocalServiceError: a hash differs.
     """
-    listed = listed_hashes(hashes)
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder / "lock"):
-        missing, changed = wrong_jars(folder, listed)
+        missing, changed = wrong_jars(folder, program.jars)
         if missing and not changed:
             if say is not None:
-                say(f"Fetching Apache Kafka {KAFKA_VERSION} ({len(listed)} jars, 55 MB; only this once) ...")
-            fetch(folder, listed)
-            missing, changed = wrong_jars(folder, listed)
+                say(f"Fetching {program.name} ({len(program.jars)} jars, {program.size}; only this once) ...")
+            fetch(folder, program)
+            missing, changed = wrong_jars(folder, program.jars)
         if changed or missing:
             raise LocalServiceError(
-                f"Apache Kafka's jars in {folder} are not those that this version of Rapport was built with: "
-                f"{describe(changed, missing)}. They were changed, or damaged on the way. "
+                f"The jars of {program.name} in {folder} are not those that this version of Rapport was "
+                f"built with: {describe(changed, missing)}. They were changed, or damaged on the way. "
                 f"Remove {folder} to have them fetched again; if that does not help, do not run them."
             )
-    return [folder / name for name in sorted(listed)]
+    return [folder / name for name in sorted(program.jars)]
 
 
 def describe(changed: list[str], missing: list[str]) -> str:
@@ -92,7 +118,7 @@ def describe(changed: list[str], missing: list[str]) -> str:
     return "; ".join(parts)
 
 
-def fetch(folder: Path, listed: Mapping[str, str]) -> None:
+def fetch(folder: Path, program: Program) -> None:
     """Fetch the jars beside their place and move those that are listed into it."""
     work = folder.with_name(folder.name + ".fetch")
     work.mkdir(parents=True, exist_ok=True)
@@ -101,7 +127,7 @@ def fetch(folder: Path, listed: Mapping[str, str]) -> None:
         try:
             # -P: the modules beside the script must not stand in for packages of the same name.
             done = subprocess.run(
-                [sys.executable, "-P", str(RESOLVE), COORDINATES, str(work)],
+                [sys.executable, "-P", str(RESOLVE), program.coordinates, str(work)],
                 capture_output=True,
                 text=True,
                 timeout=FETCH_SECONDS,
@@ -115,13 +141,13 @@ def fetch(folder: Path, listed: Mapping[str, str]) -> None:
         said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason")
     else:
         raise JarsUnavailable(
-            f"Apache Kafka {KAFKA_VERSION} could not be fetched from Maven Central, in {ATTEMPTS} attempts: "
-            f"{said.strip()[:500]}. Try again with access to it, or copy the jars listed in {HASHES.name} to "
-            f"{folder}, or give the address of a Kafka of your own.",
+            f"{program.name} could not be fetched from Maven Central, in {ATTEMPTS} attempts: "
+            f"{said.strip()[:500]}. Try again with access to it, or copy the jars listed in "
+            f"{program.listed_in} to {folder}, or {program.otherwise}.",
             cause=said.strip()[:80],
         )
     for jar in work.rglob("*.jar"):
-        if jar.name in listed and "cache" in jar.relative_to(work).parts:
+        if jar.name in program.jars and "cache" in jar.relative_to(work).parts:
             os.replace(jar, folder / jar.name)
     shutil.rmtree(work)
 

@@ -51,6 +51,9 @@ class LocalPostgres:
     """
 
     name = "postgres"
+    major = MAJOR
+    # Sorts and folds case alike on every machine, whatever locales it has.
+    locale: tuple[str, ...] = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
     def __init__(
         self,
@@ -117,6 +120,10 @@ class LocalPostgres:
         """The file it logs to."""
         return self._log
 
+    def programs(self) -> Path:
+        """The folder with PostgreSQL's programs."""
+        return programs()
+
     def start(self) -> None:
         """Start the server and wait until it answers; the data folder is made when there is none.
 
@@ -169,13 +176,13 @@ class LocalPostgres:
                 "Run as that user, or remove the folder."
             )
         version_file = self.data / "PG_VERSION"
-        version = version_file.read_text().strip() if version_file.exists() else MAJOR
-        if version != MAJOR:
+        version = version_file.read_text().strip() if version_file.exists() else self.major
+        if version != self.major:
             raise LocalServiceError(
                 f"The data in {self.data} is of PostgreSQL {version}, and the programs here are "
-                f"{MAJOR}. Move it with pg_upgrade, or remove {self.folder} to begin anew."
+                f"{self.major}. Move it with pg_upgrade, or remove {self.folder} to begin anew."
             )
-        return run_as(programs() / "postgres", self.folder)
+        return run_as(self.programs() / "postgres", self.folder)
 
     def _end_leftover(self) -> None:
         """Wait for a server whose starter was killed, and clear a pid file that names a stranger.
@@ -214,16 +221,13 @@ class LocalPostgres:
         done = subprocess.run(
             [
                 *run.prefix,
-                str(programs() / "initdb"),
+                str(self.programs() / "initdb"),
                 f"--pgdata={fresh}",
                 "--username=postgres",
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
-                "--locale=C",
-                # Sorts and folds case alike on every machine, whatever locales it has.
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
+                *self.locale,
                 "--data-checksums",
                 *([] if self._durable else ["--no-sync"]),
             ],
@@ -258,7 +262,7 @@ class LocalPostgres:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = GuardedProcess(
-            [*run.prefix, str(programs() / "postgres"), "-D", str(self.data), *options],
+            [*run.prefix, str(self.programs() / "postgres"), "-D", str(self.data), *options],
             log=self._log,
             user=run.user,
             stop_signal=signal.SIGINT,  # "fast": sessions are ended, data is flushed

@@ -1,4 +1,4 @@
-"""Fetches Apache Kafka's jars with jgo: `resolve.py COORDINATES FOLDER`, run as a script of its own.
+"""Fetches jars with jgo: `resolve.py COORDINATES FOLDER`, run as a script of its own.
 
 jgo takes its places from the environment, and setting that in a process of its own keeps it out of ours.
 """

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from commands.store.migrate import migrate
+from commands.store.pool import connect
 from commands.store.roles import OWNER, ROLES, role_url
+from deploy.local.postgres import LocalPostgres
 
 PARTITIONS = 6
+_numbers = itertools.count(1)
 PASSWORDS = {role: f"test {role}" for role in ROLES}
 
 
@@ -48,3 +53,21 @@ def migrated(
     """Migrates the database at the superuser's `url` (fixture `fresh_database`)."""
     migrate(url, passwords=PASSWORDS, partitions=partitions, read_side=read_side)
     return urls(url)
+
+
+@contextmanager
+def new_database(server: LocalPostgres) -> Iterator[str]:
+    """The superuser's URL of a new, empty database, dropped at the end with its sessions."""
+    name = f"test_{next(_numbers)}"
+    _run(server, f'CREATE DATABASE "{name}"')
+    yield server.url(name)
+    _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _run(server: LocalPostgres, statement: str) -> None:
+    opened = connect(server.url("postgres"))
+    try:
+        with opened.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        opened.close()

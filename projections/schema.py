@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from projections import views
+from projections.control import versions
+from projections.control.migrating import migrate
+from projections.control.shares import RUNNING
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
 
-CONTROL = Path(__file__).parent / "control" / "schema.sql"
 LOCK = 0x52504A31  # any number that nothing else locks: two installs at once would both create a schema
 WORKER, READER, APP = "rapport_worker", "rapport_reader", "rapport_app"
 
@@ -25,8 +27,11 @@ class WrongShares(Exception):
 def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> None:
     """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
 
-    One transaction: all of it or nothing. Roles that do not exist get no grants. Raises `WrongShares` where
-    the shares were made for another number of partitions, since no share would see the same parties again.
+    A read model that is new here is live at once, its newest version active. A further version of one that
+    is here is a candidate: its tables are made, and nothing else happens until it is rebuilt. One
+    transaction: all of it or nothing. Roles that do not exist get no grants. Raises `WrongShares` where the
+    shares were made for another number of partitions, since no share would see the same parties again, and
+    `NewerReadSide`.
     """
     connection = psycopg2.connect(url)
     try:
@@ -34,15 +39,20 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
             c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             # Quiet: everything here may be there already.
             c.execute("SET LOCAL client_min_messages = warning")
-            c.execute(CONTROL.read_text())
+            migrate(c)
+            active = versions.active(c)
             for projection in projections:
-                _install_one(c, projection, partitions)
-            _grant(c, projections)
+                _install_one(c, projection, partitions, candidate=projection.name in active)
+            for projection in projections:
+                if projection.version == versions.of(active, projection.name, projections):
+                    versions.activate(c, projection.name, projection.version)
+                    views.show(c, projection, of=projections)
+            grant(c, projections)
     finally:
         connection.close()
 
 
-def _install_one(c: Cursor, projection: Projection, partitions: int) -> None:
+def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidate: bool) -> None:
     c.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (projection.schema,))
     if c.fetchone() is None:
         c.execute((projection.folder / "schema.sql").read_text())
@@ -58,21 +68,14 @@ def _install_one(c: Cursor, projection: Projection, partitions: int) -> None:
             "into a new version."
         )
     c.execute(
-        "INSERT INTO control.share (projection, version, partition) "
-        "SELECT %s, %s, generate_series(0, %s) ON CONFLICT DO NOTHING",
-        (projection.name, projection.version, partitions - 1),
+        "INSERT INTO control.share (projection, version, partition, state) "
+        "SELECT %s, %s, generate_series(0, %s), %s ON CONFLICT DO NOTHING",
+        (projection.name, projection.version, partitions - 1, versions.CANDIDATE if candidate else RUNNING),
     )
-    c.execute(
-        "INSERT INTO control.active (projection, version) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (projection.name, projection.version),
-    )
-    c.execute("SELECT version FROM control.active WHERE projection = %s", (projection.name,))
-    row = c.fetchone()
-    if row and row[0] == projection.version:
-        c.execute((projection.folder / "views.sql").read_text())
 
 
-def _grant(c: Cursor, projections: Sequence[Projection]) -> None:
+def grant(c: Cursor, projections: Sequence[Projection]) -> None:
+    """Gives the roles that exist what they may do with these versions' schemas and the views."""
     schemas = sql.SQL(", ").join(map(sql.Identifier, ["control", *(p.schema for p in projections)]))
     read = sql.Identifier("read")
     if _exists(c, WORKER):
@@ -84,7 +87,12 @@ def _grant(c: Cursor, projections: Sequence[Projection]) -> None:
         c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
         # Rows of read models are never deleted; a worker that ends and a held event that is applied are.
         c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
-        c.execute(sql.SQL("REVOKE INSERT, UPDATE ON control.active FROM {}").format(role))
+        c.execute(
+            sql.SQL(
+                "REVOKE INSERT, UPDATE ON control.active, control.migration, control.rebuild, control.slice, "
+                "control.operation FROM {}"
+            ).format(role)
+        )
     if _exists(c, APP):
         role = sql.Identifier(APP)
         c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(schemas, read, role))

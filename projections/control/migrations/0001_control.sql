@@ -1,4 +1,4 @@
--- The control tables of the read side. Every statement may run again.
+-- The control tables of the read side. Read sides older than the numbering have them already.
 CREATE SCHEMA IF NOT EXISTS control;
 CREATE SCHEMA IF NOT EXISTS read;
 

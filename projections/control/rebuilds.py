@@ -1,0 +1,122 @@
+"""Rebuilds of candidates: what was begun, how far it is, and how it ended. One row each, kept for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+FILLING, CATCHING_UP, READY = "filling", "catching_up", "ready"
+VERIFYING, VERIFIED, FAILED = "verifying", "verified", "failed"
+SWAPPED, PAUSED, ABORTED, DROPPED = "swapped", "paused", "aborted", "dropped"
+
+_COLUMNS: Final = (
+    "id", "projection", "version", "state", "paused", "reason", "source", "filled_to", "seal_sequence",
+    "seal_hash", "offsets", "ddl", "events", "verification", "by_whom", "why", "started_at", "filled_at",
+    "caught_up_at", "verified_at", "swapped_at", "ended_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """One rebuild, as `control.rebuild` has it; see there for the columns."""
+
+    id: UUID
+    projection: str
+    version: int
+    state: str
+    paused: str | None
+    reason: str | None
+    source: str
+    filled_to: int
+    seal_sequence: int
+    seal_hash: bytes
+    offsets: Mapping[str, Mapping[str, int]]
+    ddl: list[Mapping[str, str]]
+    events: int
+    verification: Mapping[str, Any] | None
+    by_whom: str
+    why: str | None
+    started_at: datetime
+    filled_at: datetime | None
+    caught_up_at: datetime | None
+    verified_at: datetime | None
+    swapped_at: datetime | None
+    ended_at: datetime | None
+
+
+def open_one(c: Cursor, projection: str, version: int, *, lock: bool = False) -> Rebuild | None:
+    """The rebuild of this version that has not ended; `lock` keeps others from changing it meanwhile."""
+    c.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM control.rebuild "  # noqa: S608 - the names above
+        "WHERE projection = %s AND version = %s AND ended_at IS NULL" + (" FOR UPDATE" if lock else ""),
+        (projection, version),
+    )
+    row = c.fetchone()
+    if row is None:
+        return None
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["id"] = UUID(str(values["id"]))
+    values["seal_hash"] = bytes(values["seal_hash"])
+    return Rebuild(**values)
+
+
+def abort_past(c: Cursor, position: int) -> list[str]:
+    """Aborts every candidate with a share past `position`; answers their names, as "pipeline v2".
+
+    For a store that was restored to an older state: a candidate that stands past what the store still has
+    shows what never was. In the caller's transaction. A candidate whose fill goes past it counts too.
+    """
+    c.execute(
+        "SELECT r.projection, r.version FROM control.rebuild r "
+        "WHERE r.ended_at IS NULL AND r.state <> 'swapped' AND (r.filled_to > %(position)s OR EXISTS ("
+        "  SELECT FROM control.share s WHERE s.projection = r.projection AND s.version = r.version "
+        "  AND s.position > %(position)s)) "
+        "AND NOT EXISTS (SELECT FROM control.active a "
+        "                WHERE a.projection = r.projection AND a.version = r.version) "
+        "ORDER BY r.projection, r.version FOR UPDATE OF r",
+        {"position": position},
+    )
+    found: list[tuple[str, int]] = c.fetchall()
+    for projection, version in found:
+        abort(
+            c, projection, version,
+            f"It stood past position {position}, the last that the restored store has. Rebuild it.",
+        )  # fmt: skip
+    return [f"{projection} v{version}" for projection, version in found]
+
+
+def abort(c: Cursor, projection: str, version: int, reason: str) -> None:
+    """Ends the rebuild of a candidate; no share of it is worked on. Its rows stay until it is rebuilt."""
+    c.execute(
+        "UPDATE control.rebuild SET state = 'aborted', reason = %s, ended_at = clock_timestamp() "
+        "WHERE projection = %s AND version = %s AND ended_at IS NULL",
+        (reason, projection, version),
+    )
+    set_shares(c, projection, version, "aborted", reason)
+
+
+def set_shares(c: Cursor, projection: str, version: int, state: str, reason: str | None) -> None:
+    """Puts all shares of a version into a state, taking them from whoever works on them."""
+    c.execute(
+        "UPDATE control.share SET state = %s, reason = %s, epoch = epoch + 1, worker = NULL, "
+        "lease_until = '-infinity' WHERE projection = %s AND version = %s",
+        (state, reason, projection, version),
+    )
+
+
+def change(c: Cursor, id: UUID, state: str, reason: str | None = None) -> None:
+    """Moves a rebuild to a state, noting when it came there first."""
+    stamps = {CATCHING_UP: "filled_at", READY: "caught_up_at", VERIFIED: "verified_at", SWAPPED: "swapped_at"}
+    ended = state in (ABORTED, DROPPED)
+    stamp = "ended_at" if ended else stamps.get(state)
+    also = f", {stamp} = clock_timestamp()" if stamp else ""
+    c.execute(
+        f"UPDATE control.rebuild SET state = %s, paused = NULL, reason = %s{also} "  # noqa: S608
+        "WHERE id = %s",
+        (state, reason, str(id)),
+    )

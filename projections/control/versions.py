@@ -1,0 +1,43 @@
+"""Which version of each read model is active, and which one was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+
+from projections.projection import Projection
+
+CANDIDATE: Final = "candidate"
+"""The state of shares whose version waits to be rebuilt: no worker claims them."""
+
+
+def active(c: Cursor) -> dict[str, int]:
+    """The active version of every read model that is here."""
+    c.execute("SELECT projection, version FROM control.active")
+    return dict(c.fetchall())
+
+
+def previous(c: Cursor, name: str) -> int | None:
+    """The version that was active before the one that is now."""
+    c.execute("SELECT previous FROM control.active WHERE projection = %s", (name,))
+    row = c.fetchone()
+    return row[0] if row else None
+
+
+def of(active: Mapping[str, int], name: str, projections: Iterable[Projection]) -> int:
+    """The active version of `name`; of a read model that has none yet, the newest."""
+    if name in active:
+        return active[name]
+    return max(projection.version for projection in projections if projection.name == name)
+
+
+def activate(c: Cursor, name: str, version: int) -> None:
+    """Makes the version the active one; what was active before is remembered."""
+    c.execute(
+        "INSERT INTO control.active (projection, version) VALUES (%(name)s, %(version)s) "
+        "ON CONFLICT (projection) DO UPDATE SET previous = control.active.version, version = %(version)s "
+        "WHERE control.active.version <> %(version)s",
+        {"name": name, "version": version},
+    )

@@ -29,14 +29,15 @@ from psycopg2.extensions import cursor as Cursor
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
 from consumers.kafka.topics import partition_of, topic
-from consumers.worker_patience import Patience
+from consumers.worker_patience import Backoff, Patience
 from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill
+from consumers.worker_telling import Telling
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
 from projections.apply import Applier
-from projections.control.shares import MISMATCH, RUNNING, WAITING, Share, Shares, SharesLost
-from projections.decode import Decoder, OpeningCipher, is_data_fault
+from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Share, Shares, SharesLost
+from projections.decode import Decoder, KeyStoreAway, OpeningCipher, is_data_fault
 from projections.folding import Folded
 from projections.projection import Projection
 
@@ -92,6 +93,8 @@ class Worker:
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
         self._reader: CommittedReader | None = None
+        self._telling = Telling(self._shares)
+        self._backoff = Backoff()
         self._forget_everything()
         self._meter = Meter()
 
@@ -110,7 +113,7 @@ class Worker:
                     self._session(stop)
                 except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                     log.warning("The read side's database is away (%s); trying again.", _first_line(error))
-                    stop.wait(1.0)
+                    stop.wait(self._backoff.pause())
                 except psycopg2.ProgrammingError as error:
                     raise WorkerStopped(
                         f"The read side is not ready for {self._projection.schema} ({_first_line(error)}). "
@@ -147,7 +150,7 @@ class Worker:
         self._tended = -1e9
         self._careful_until = 0
         self._spoken = time.monotonic()
-        self._told_waiting = False
+        self._telling.clear()
         self._standstill = Standstill(self._patience.standstill)
 
     def _turn(self, connection: Connection, loading: Connection, stop: Flag) -> None:
@@ -182,8 +185,15 @@ class Worker:
         except BrokerAway as error:
             self._close_reader()
             self._settle()
-            self._tell_waiting(connection, str(error))
-            stop.wait(min(1.0, self._patience.lease / 8))
+            self._wait(connection, stop, WAITING, error)
+        except KeyStoreAway as error:
+            self._gatherer = None  # what was gathered is read again
+            self._settle()
+            self._wait(connection, stop, KEYS, error)
+
+    def _wait(self, connection: Connection, stop: Flag, state: str, error: Exception) -> None:
+        self._telling.waiting(connection, self._working(), state, str(error))
+        stop.wait(min(self._backoff.pause(), self._patience.lease / 8))
 
     def _work(self, connection: Connection, loading: Connection, reader: CommittedReader) -> None:
         gatherer = self._gatherer
@@ -260,6 +270,8 @@ class Worker:
             self._active[partition] = replace(self._active[partition], standing=standing, state=RUNNING)
         self._again.difference_update(batch.moved)
         self._seals_again = False
+        self._telling.clear()
+        self._backoff.clear()
         self._meter.add(len(batch.events))
         return True
 
@@ -285,6 +297,7 @@ class Worker:
             self._active[share.partition] = share
             if share.state == MISMATCH:
                 self._again.add(share.partition)
+        self._backoff.clear()
         if lost or surplus or claimed:
             self._gatherer = None
             log.info("Holds the shares %s of %s.", sorted(self._held()), self._projection.schema)
@@ -363,20 +376,11 @@ class Worker:
         shares = [*self._active.values(), *(share for share, _, _ in self._parked.values())]
         return {share.partition: share.epoch for share in shares}
 
-    def _tell_waiting(self, connection: Connection, reason: str) -> None:
-        if not self._told_waiting:
-            log.warning("%s", reason)
-        with connection, connection.cursor() as c:
-            self._shares.report(c, self._working(), WAITING, reason)
-        self._told_waiting = True
-
     def _tell_running(self, connection: Connection) -> None:
-        if self._told_waiting or any(share.state == WAITING for share in self._active.values()):
+        if self._telling.broker or any(share.state == WAITING for share in self._active.values()):
             self._settle()
-            with connection, connection.cursor() as c:
-                self._shares.report(c, self._working(), RUNNING, None)
+            self._telling.running(connection, self._working())
             self._active = {p: replace(s, state=RUNNING) for p, s in self._active.items()}
-            self._told_waiting = False
 
     def _working(self) -> Mapping[int, int]:
         """Partition to epoch of the shares at work whose state is not a mismatch still to be healed."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +18,19 @@ class Patience:
     mismatch: float = 60.0
     standstill: float = 30.0
     broker: float = 5.0
+
+
+class Backoff:
+    """Pauses between tries that fail one after the other: each twice the one before, up to five seconds."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE
+
+    def pause(self) -> float:
+        """Seconds to wait before the next try."""
+        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
+        return pause
+
+    def clear(self) -> None:
+        """The last try went well."""
+        self._next = FIRST_PAUSE

@@ -8,6 +8,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from projections.control import held as holding
+from projections.control.held import Held
 from projections.decode import Category, Decoder, Received, is_data_fault
 from projections.folding import Folded, Folder
 from projections.projection import Projection
@@ -93,11 +94,20 @@ class Applier:
         applied = 0
         for aggregate_id in holding.of_category(c, self.projection, category):
             held = holding.of_aggregate(c, self.projection, aggregate_id)
-            if not held or not mine(held[0].party):
-                continue
-            # Out of the way first: what fails again is held again, with its error of now.
-            holding.release(c, self.projection, [one.position for one in held])
-            self.forget(c)
-            again = self.apply_each(c, [Received(one.position, one.party, one.event) for one in held])
-            applied += len(held) - len(again)
+            if held and mine(held[0].party):
+                applied += self._again(c, held)[0]
         return applied
+
+    def drain(self, c: Cursor, aggregate_id: str | None, party: str) -> tuple[int, int]:
+        """Tries again everything held of an aggregate, or where that is None of a party, in order; answers
+        how many events were applied, and how many are held again."""
+        if aggregate_id is None:
+            return self._again(c, holding.of_party(c, self.projection, party))
+        return self._again(c, holding.of_aggregate(c, self.projection, aggregate_id))
+
+    def _again(self, c: Cursor, held: Sequence[Held]) -> tuple[int, int]:
+        # Out of the way first: what fails again is held again, with its error of now.
+        holding.release(c, self.projection, [one.position for one in held])
+        self.forget(c)
+        again = self.apply_each(c, [Received(one.position, one.party, one.event) for one in held])
+        return len(held) - len(again), len(again)

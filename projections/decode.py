@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
@@ -13,10 +15,10 @@ from domain.errors import Undecodable, UnknownEventType
 from domain.events.envelope import parse
 from domain.events.private import Closed
 from domain.events.registry import SCHEMA, Registry
+from projections.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
-"""Why an event is held. What heals it: for `apply` a corrected fold, for `decode` the right bytes, for
-`unknown_type` the version of the program that wrote it, for `key_missing` the key store's return."""
+"""Why an event is held; `projections.control.failures.ACTS` says what heals each."""
 
 
 class Received(NamedTuple):
@@ -43,6 +45,18 @@ class KeyMissing(Exception):
     """A private value whose key is not to be had, though it was never destroyed."""
 
 
+class KeyStoreAway(Exception):
+    """The key store does not answer, or its keys do not unwrap: no event's fault, it is waited out. Its text
+    is a sentence for an operator."""
+
+    def __init__(self, error: BaseException) -> None:
+        said = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        super().__init__(
+            f"The key store does not give the persons' keys ({said or type(error).__name__}). It is tried "
+            "again until it does; check that it runs, and RAPPORT_KEYS_URL."
+        )
+
+
 def category_of(error: Exception) -> Category | None:
     """The category under which an event that failed with `error` is held; None for a fault of the database,
     the broker or the machine, which no event is to blame for and which is retried."""
@@ -54,9 +68,22 @@ def category_of(error: Exception) -> Category | None:
         return "key_missing"
     if isinstance(error, psycopg2.Error):
         return "apply" if is_data_fault(error) else None
-    if isinstance(error, (OSError, MemoryError)):
+    if isinstance(error, (OSError, MemoryError, KeyStoreAway)):
         return None
     return "apply"
+
+
+def told(error: Exception, *, private: bool) -> str:
+    """What is kept and shown of an error. With `private`, where values in clear were at hand, nothing that
+    could quote one: the database's and a fold's own texts do."""
+    name = type(error).__name__
+    if not private or isinstance(error, (UnknownEventType, Undecodable, KeyMissing, OutOfOrder)):
+        return f"{name}: {error}".strip()
+    if isinstance(error, psycopg2.Error):
+        at = [error.diag.table_name, error.diag.column_name, error.diag.constraint_name]
+        return " ".join([f"{name}: SQLSTATE {error.pgcode}", *(part for part in at if part)])
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{name} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else name
 
 
 # SQLSTATE classes that speak of the values written: data exception, integrity constraint violation, program
@@ -106,7 +133,7 @@ class Decoder:
         """Gives each event its `private`: person to field to value, None where the key was destroyed.
 
         Free text stays closed. Answers, by position, the events that do not open, with the reason:
-        `Undecodable` or `KeyMissing`. What the key store raises is no event's fault and goes through.
+        `Undecodable` or `KeyMissing`. Raises `KeyStoreAway` for what the key store raises.
         """
         assert self._cipher is not None
         failed: dict[int, Exception] = {}
@@ -124,7 +151,10 @@ class Decoder:
                 failed[event["position"]] = Undecodable(
                     f"The private part of the event {event['id']} is malformed."
                 )
-        self._cipher.load({"persons": persons} for _, persons in closed)
+        try:
+            self._cipher.load({"persons": persons} for _, persons in closed)
+        except Exception as error:
+            raise KeyStoreAway(error) from error
         for event, persons in closed:
             try:
                 event["private"] = {
@@ -136,7 +166,12 @@ class Decoder:
 
     def _open(self, id: str, person: str, fields: Any) -> dict[str, Any]:
         assert self._cipher is not None
-        opened = self._cipher.open(id, {"persons": {person: fields}})
+        try:
+            opened = self._cipher.open(id, {"persons": {person: fields}})
+        except Undecodable:
+            raise
+        except Exception as error:
+            raise KeyStoreAway(error) from error
         absent = [name for name, value in opened.items() if value == Closed("absent")]
         if absent:
             raise KeyMissing(f"The key of {', '.join(absent)} in the event {id} is not in the key store.")

@@ -13,7 +13,7 @@ from domain.errors import Undecodable
 from domain.events.envelope import parse
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
-from projections.decode import Category, Decoder, Received, category_of
+from projections.decode import Category, Decoder, Received, category_of, told
 from projections.projection import Key, Projection, Row
 from projections.tables import TableStore
 
@@ -120,7 +120,7 @@ class Folder:
             error = Undecodable("The event's subject is no id.")
         category = category_of(error)
         assert category is not None
-        text = f"{type(error).__name__}: {error}".strip()
+        text = told(error, private=self._projection.private)
         held = Held(event.position, aggregate_id, event.party, category, text, event.value)
         self.waiting.add(held)
         return held

@@ -14,6 +14,10 @@ from projections.decode import Category
 from projections.projection import Projection
 
 NOBODY: Final = UUID(int=0)
+_EVENTS: Final = (
+    "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
+    "WHERE projection = %s AND version = %s "
+)
 
 
 class Held(NamedTuple):
@@ -100,9 +104,16 @@ def of_category(c: Cursor, projection: Projection, category: Category) -> list[s
 def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[Held]:
     """An aggregate's held events in order."""
     c.execute(
-        "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
-        "WHERE projection = %s AND version = %s AND aggregate_id = %s ORDER BY position",
+        _EVENTS + "AND aggregate_id = %s ORDER BY position",
         (projection.name, projection.version, aggregate_id),
+    )
+    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
+
+
+def of_party(c: Cursor, projection: Projection, party: str) -> list[Held]:
+    """A party's held events in order, of whichever aggregate."""
+    c.execute(
+        _EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
     )
     return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 

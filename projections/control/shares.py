@@ -21,9 +21,11 @@ from projections.statements import statement
 FOLDER: Final = Path(__file__).parent
 
 RUNNING, PAUSED = "running", "paused"
-WAITING, MISMATCH = "waiting_for_broker", "seal_mismatch"
-WORKED_ON: Final = (RUNNING, WAITING, MISMATCH)
-"""States in which a share is worked on; others are an operator's, and no worker claims them."""
+WAITING, KEYS, MISMATCH = "waiting_for_broker", "waiting_for_keys", "seal_mismatch"
+RETRYING: Final = "retrying"
+WORKED_ON: Final = (RUNNING, WAITING, KEYS, MISMATCH, RETRYING)
+"""States in which a share is worked on; others are an operator's, and no worker claims them. A share that is
+being retried has the retry as its owner: it is free when that lets it go, or its lease runs out."""
 
 
 class SharesLost(Exception):

@@ -12,7 +12,10 @@ WITH free AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE control.share AS s
-SET epoch = s.epoch + 1, worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s::interval
+SET epoch = s.epoch + 1, worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s::interval,
+    -- Claimed while it says so, the retry was killed.
+    state = CASE WHEN s.state = 'retrying' THEN 'running' ELSE s.state END,
+    reason = CASE WHEN s.state = 'retrying' THEN NULL ELSE s.reason END
 FROM free
 WHERE s.projection = %(projection)s AND s.version = %(version)s AND s.partition = free.partition
 RETURNING s.partition, s.epoch, s.position, s.seal_sequence, s.seal_hash, s.offsets, s.state

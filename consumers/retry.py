@@ -1,0 +1,104 @@
+"""Applies held events again, after what held them was healed: an operator's act, beside the workers.
+
+It takes the shares of the parties concerned from their workers, drains each aggregate in order in a
+transaction of its own, which also takes it off the list, and gives the shares back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from consumers.kafka.topics import partition_of
+from consumers.worker_writer import connect
+from domain.events.registry import Registry
+from projections.apply import Applier
+from projections.control.failures import Failure, failures
+from projections.control.operating import Taken
+from projections.decode import Decoder, OpeningCipher
+from projections.projection import Projection
+
+LEASE: Final = 60.0
+"""Seconds after which the shares of a retry that was killed are free again."""
+AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+class RetryFailed(Exception):
+    """The retry could not be done, or not to its end. Its text says how far it came and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What came of it: events applied, aggregates (or parties) freed, and who still waits, with why."""
+
+    applied: int
+    freed: int
+    failures: tuple[Failure, ...]
+
+
+def retry(
+    projection: Projection,
+    *,
+    read_url: str,
+    registry: Registry,
+    cipher: OpeningCipher | None = None,
+    aggregate: UUID | None = None,
+    lease: float = LEASE,
+) -> Retried:
+    """Applies what is held again: all, or of one `aggregate`.
+
+    `read_url` is of a role that may write the read model, `cipher` opens private values where the read model
+    needs them. What fails again stays held, with its error of now. A worker goes on with the shares a few
+    seconds afterwards. Raises `RetryFailed` where an operator or another retry has the shares meanwhile, and
+    what database and key store raise; each aggregate drained until then stays drained.
+    """
+    applier = Applier(projection, Decoder(registry, cipher))
+    with closing(connect(read_url, f"rapport retry {projection.name}", lease)) as connection:
+        with connection, connection.cursor() as c:
+            waiting = failures(c, projection.name, projection.version, aggregate=aggregate)
+        if not waiting:
+            return Retried(applied=0, freed=0, failures=())
+        with connection, connection.cursor() as c:
+            applier.prepare(c)
+        applied = 0
+        with _shares(connection, projection, {failure.party for failure in waiting}, lease) as taken:
+            for failure in waiting:
+                with connection, connection.cursor() as c:
+                    if not taken.keep(c):
+                        raise RetryFailed(
+                            f"The shares of {projection.schema} were taken over in the middle: {applied} "
+                            "events were applied. Run it again."
+                        )
+                    applied += applier.drain(c, failure.aggregate_id, failure.party)[0]
+        with connection, connection.cursor() as c:
+            left = failures(c, projection.name, projection.version, aggregate=aggregate)
+    return Retried(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
+
+
+@contextmanager
+def _shares(
+    connection: Connection, projection: Projection, parties: set[str], lease: float
+) -> Iterator[Taken]:
+    """The parties' shares, taken from their workers and given back whatever happens."""
+    taken = Taken(projection, uuid4(), lease)
+    with connection, connection.cursor() as c:
+        every = taken.partitions(c)
+        wanted: Mapping[int, str] = {partition_of(party, every): party for party in parties}
+        if not taken.take(c, list(wanted)):
+            raise RetryFailed(
+                f"{projection.schema} can't be retried now: it is being built or verified. See "
+                "`rapport projection status`, and run it again when that has ended."
+            )
+    try:
+        yield taken
+    finally:
+        # A session that broke gives nothing back: the lease runs out by itself.
+        if not connection.closed:
+            with suppress(*AWAY), connection, connection.cursor() as c:
+                taken.give_back(c)

@@ -1,0 +1,75 @@
+"""What is held, by aggregate, and the one act that heals each category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+from projections.decode import Category
+from projections.statements import statement
+
+FOLDER: Final = Path(__file__).parent
+
+ACTS: Final[Mapping[Category, str]] = {
+    "apply": "Correct the read model's fold, start its workers with it, then run "
+    "`rapport projection retry {name}`.",
+    "decode": "See with `rapport store verify` whether the stored event was changed; correct what reads it, "
+    "then run `rapport projection retry {name}`.",
+    "unknown_type": "Upgrade this program to the version that writes this type; the new workers apply it by "
+    "themselves.",
+    "key_missing": "Restore the key store from its backup, then run `rapport projection retry {name}`.",
+}
+"""Category to the one act that heals it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An aggregate that waits: its first held event, why, and `waiting`, how many more are held behind it.
+
+    `aggregate_id` is None where not even the envelope can be read: then the whole party waits. `error` holds
+    no private text.
+    """
+
+    position: int
+    aggregate_id: str | None
+    party: str
+    category: Category
+    error: str
+    held_at: datetime
+    waiting: int
+    act: str
+
+
+def failures(
+    c: Cursor, projection: str, version: int, *, aggregate: UUID | None = None, most: int | None = None
+) -> list[Failure]:
+    """Who waits in a read model's version, in order of position; of one `aggregate` (and the unreadable
+    event of its party that it may wait behind), or at most so many."""
+    c.execute(
+        statement(FOLDER / "sql" / "failures.sql"),
+        {
+            "projection": projection,
+            "version": version,
+            "aggregate": str(aggregate) if aggregate else None,
+            "most": most,
+        },
+    )
+    return [
+        Failure(
+            position=position,
+            aggregate_id=aggregate_id,
+            party=party,
+            category=category,
+            error=error,
+            held_at=held_at,
+            waiting=waiting,
+            act=ACTS[category].format(name=projection),
+        )
+        for position, aggregate_id, party, category, error, held_at, waiting in c.fetchall()
+    ]

@@ -1,7 +1,8 @@
 """A relay as a process of its own: `python -m tests.support.relay_runner '<JSON>'`.
 
-JSON: store (URL), bootstrap, key (hex of the signing key), name, and, to die: die_at (a checkpoint), die_time
-(at which passing of it, from 1); silence (seconds).
+JSON: store (URL), bootstrap, key (hex of the signing key), name, silence (seconds), and trap, a `Trap` or
+null. Each line on standard input is a trap as well, and takes the place of the one before. When standard
+input ends, its starter is gone, and the process goes too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 import signal
 import sys
 import threading
-from collections import Counter
+import time
+from typing import TypedDict
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -22,18 +24,55 @@ from consumers.relay_leader import SILENCE
 from tests.support.kafka import FAMILIES
 
 
+class Trap(TypedDict):
+    """What befalls the relay: at its `time`-th passing of the checkpoint `at`, from 1, this one thread pauses
+    so many seconds while the others go on; then the process gives itself `signal`, "SIGKILL" or "SIGSTOP".
+    """
+
+    at: str
+    time: int
+    pause: float
+    signal: str
+
+
+class Traps:
+    """The trap that is set, and how often its checkpoint was passed."""
+
+    def __init__(self, trap: Trap | None) -> None:
+        self._trap, self._passed = trap, 0
+
+    def checkpoint(self, name: str) -> None:
+        """The relay is there."""
+        trap = self._trap
+        if trap is None or trap["at"] != name:
+            return
+        self._passed += 1
+        if self._passed != trap["time"]:
+            return
+        time.sleep(trap["pause"])
+        if self._trap is trap:
+            self._trap = None
+            # To this thread: another may take a signal to the process, while this one goes on a little.
+            signal.pthread_kill(threading.get_ident(), signal.Signals[trap["signal"]])
+
+    def listen(self) -> None:
+        """Takes traps from standard input."""
+        text = b""
+        while said := os.read(sys.stdin.fileno(), 1 << 16):
+            *lines, text = (text + said).split(b"\n")
+            for line in lines:
+                self._trap, self._passed = None, 0
+                self._trap = json.loads(line)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main() -> int:
     """Relays until SIGTERM; 1 when the relay stopped by itself, saying why on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.WARNING)
     told = json.loads(sys.argv[1])
-    passed: Counter[str] = Counter()
-
-    def checkpoint(name: str) -> None:
-        passed[name] += 1
-        if name == told.get("die_at") and passed[name] == told.get("die_time", 1):
-            os.kill(os.getpid(), signal.SIGKILL)
-
+    traps = Traps(told.get("trap"))
+    threading.Thread(target=traps.listen, daemon=True).start()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     relay = Relay(
@@ -43,7 +82,7 @@ def main() -> int:
         families=FAMILIES,
         name=told.get("name"),
         silence=told.get("silence", SILENCE),
-        checkpoint=checkpoint,
+        checkpoint=traps.checkpoint,
     )
     try:
         relay.run(stop)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg2.extras import execute_values
 
 from tests.support.database import Urls
-from tests.support.kafka import FAMILIES, read_committed
+from tests.support.kafka import FAMILIES, SEALS, read_committed
+from tests.support.relay_runner import Trap
 from tests.support.seals import Stored, check_topics
 
 CHECKOUT = Path(__file__).parents[2]
@@ -117,27 +118,43 @@ class Relays:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
-        self, name: str = "relay", *, die_at: str | None = None, die_time: int = 1, silence: int = 10
+        self,
+        name: str = "relay",
+        *,
+        die_at: str | None = None,
+        die_time: int = 1,
+        silence: int = 10,
+        store: str | None = None,
+        bootstrap: str | None = None,
     ) -> subprocess.Popen[bytes]:
-        """A relay process; its log is `<name>.log`. After `silence` seconds the server ends its session."""
+        """A relay process; its log is `<name>.log`. After `silence` seconds the server ends its session.
+        `store` and `bootstrap` are for one that has ways of its own to its services."""
+        trap = Trap(at=die_at, time=die_time, pause=0.0, signal="SIGKILL") if die_at else None
         told = {
-            "store": self.urls.relay,
-            "bootstrap": self.bootstrap,
+            "store": store or self.urls.relay,
+            "bootstrap": bootstrap or self.bootstrap,
             "key": self.key.private_bytes_raw().hex(),
             "name": name,
-            "die_at": die_at,
-            "die_time": die_time,
+            "trap": trap,
             "silence": silence,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "tests.support.relay_runner", json.dumps(told)],
                 cwd=CHECKOUT,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
         self.started.append(process)
         return process
+
+    def set_trap(self, process: subprocess.Popen[bytes], trap: Trap | None) -> None:
+        """This trap is set for the relay, or none; one that is dead has no use for it."""
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(trap).encode() + b"\n")
+            process.stdin.flush()
 
     def log(self, name: str = "relay") -> str:
         """What that relay said."""
@@ -161,6 +178,12 @@ class Relays:
         """How many seals the store has."""
         return int(query(self.urls.admin, "SELECT count(*) FROM store.seal")[0][0])
 
+    def seal_records(self) -> list[bytes]:
+        """The store's seals, byte for byte."""
+        return [
+            bytes(r) for (r,) in query(self.urls.admin, "SELECT record FROM store.seal ORDER BY sequence")
+        ]
+
     def sealed(self) -> int:
         """The last position that is sealed."""
         return int(query(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
@@ -174,8 +197,10 @@ class Relays:
         """The topics hold the store's events once, in order, sealed; the number of seals in the topics."""
 
         def seen() -> int:
-            sealed = check_topics(read_committed(self.bootstrap), self.stored(), self.key.public_key())
-            assert sealed == self.seals()
+            records = read_committed(self.bootstrap)
+            sealed = check_topics(records, self.stored(), self.key.public_key())
+            published = [record.value for record in records if record.topic == SEALS]
+            assert published == self.seal_records(), "the topics have other seals than the store"
             return sealed
 
         return settled(seen)
@@ -200,6 +225,8 @@ class Relays:
         """Kills what is left."""
         for process in self.started:
             if process.poll() is None:
-                os.kill(process.pid, signal.SIGCONT)
                 process.kill()
             process.wait(10)
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):
+                    process.stdin.close()

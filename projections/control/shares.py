@@ -78,6 +78,7 @@ class Shares:
             c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
             row = c.fetchone()
         fair = row[0] if row else len(held)
+        c.execute(_sql("mark"), self._whose)
         c.execute(_sql("renew"), self._whose | {"held": _epochs(held)})
         return {partition for (partition,) in c.fetchall()}, fair
 

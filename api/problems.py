@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from commands.privacy import cipher
+from commands.store.incarnation import RecoveryNeeded
 from domain import errors
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -55,6 +56,7 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.Undecodable: Kind(500, "Undecodable event"),
     cipher.Erased: Kind(409, "Personal data erased"),
     cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
+    RecoveryNeeded: Kind(503, "Recovery needed", retry_after=30),
 }
 """Every domain error there is; a class that is missing here fails a test."""
 

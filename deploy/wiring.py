@@ -23,6 +23,7 @@ from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.follower import Follower
 from commands.store.idempotency import Idempotency
+from commands.store.incarnation import Incarnation
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from api.services import Services
     from consumers.relay import Relay
+    from consumers.relay_republish import Republisher
     from consumers.worker import Worker
     from projections.projection import Projection
 
@@ -101,8 +103,16 @@ class Wiring:
     @cached_property
     def crm(self) -> Crm:
         """The event-sourced application over the store."""
-        recorder = PostgresApplicationRecorder(self.store_pool)
-        return Crm(recorder=recorder, mapper=EventMapper(CATALOGUE, self.cipher))
+        return Crm(
+            recorder=PostgresApplicationRecorder(self.store_pool),
+            mapper=EventMapper(CATALOGUE, self.cipher),
+            incarnation=self.incarnation,
+        )
+
+    @cached_property
+    def incarnation(self) -> Incarnation:
+        """Whether the store is the one it was, and not behind its topics."""
+        return Incarnation(self.store_pool)
 
     @cached_property
     def commands(self) -> Commands:
@@ -177,6 +187,20 @@ class Wiring:
             families=CATALOGUE.families,
         )
 
+    def republisher(self) -> Republisher:
+        """What restores lost topics; closed with the rest."""
+        from consumers.relay_republish import Republisher
+
+        self._refuse_other_schema("relay_url")
+        return self._closing.enter_context(
+            Republisher(
+                store_url=self.settings.need("relay_url"),
+                address=self.kafka,
+                key=self.secrets.seal_public(),
+                families=CATALOGUE.families,
+            )
+        )
+
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
@@ -234,6 +258,9 @@ def not_ready(wired: Wiring) -> Sequence[str]:
             found = refuse_newer(connection, STORE)
         if found is None or found < STORE.newest:
             raise OlderSchema(STORE, found)
+        needed = wired.incarnation.found()
+        if needed is not None:
+            reasons.append(needed)
     except SchemaProblem as problem:
         reasons.append(str(problem))
     except (psycopg2.Error, PoolBusy):

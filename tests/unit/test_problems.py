@@ -32,6 +32,7 @@ CODES = {
     "undecodable": 500,
     "erased": 409,
     "key-missing": 503,
+    "recovery-needed": 503,
     "malformed": 400,
     "page-token": 400,
     "unauthenticated": 401,

@@ -139,6 +139,8 @@ class Commands:
         """
         if key is not None and not 0 < len(key.strip()) <= KEY_LIMIT:
             raise Invalid(f"The idempotency key is empty or longer than {KEY_LIMIT} characters. Use a UUID.")
+        # Before anything is read: of what was lost in a restore a command would hear that it never was.
+        self.crm.require_recovered()
 
         def attempt() -> Outcome:
             answered = self._answered(context, key, request)

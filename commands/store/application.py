@@ -14,6 +14,7 @@ from eventsourcing.utils import Environment, EnvType
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import IdempotencyRow
+from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
 from commands.store.mapper import EventMapper
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.refusals import refusal
@@ -34,7 +35,15 @@ class Crm(Application[UUID]):
 
     name = "rapport"
 
-    def __init__(self, *, recorder: PostgresApplicationRecorder, mapper: EventMapper) -> None:
+    def __init__(
+        self,
+        *,
+        recorder: PostgresApplicationRecorder,
+        mapper: EventMapper,
+        incarnation: Incarnation | None = None,
+    ) -> None:
+        """With `incarnation`, nothing is recorded while that says so."""
+        self._incarnation = incarnation
         self._given_recorder = recorder
         self._given_mapper = mapper
         super().__init__()
@@ -62,6 +71,12 @@ class Crm(Application[UUID]):
         """The aggregate, or None where it has no event."""
         return self._replay(evolve, id, None)
 
+    def require_recovered(self) -> None:
+        """Raises `RecoveryNeeded` while the store may lack events that the topics have: what it says of any
+        record is then not to be decided upon."""
+        if self._incarnation is not None:
+            self._incarnation.require()
+
     def record(
         self,
         events: Sequence[Event],
@@ -74,7 +89,7 @@ class Crm(Application[UUID]):
 
         Raises `ConcurrentChange` when somebody appended to one of the aggregates first, `AlreadyClaimed`,
         `KeyReused`, `EventTooLarge`, and `RequestInProgress` when a request with the same key and content
-        is running or has just ended: then `Idempotency.find` has its answer, or will soon.
+        is running or has just ended: then `Idempotency.find` has its answer, or will soon; `RecoveryNeeded`.
         """
         return self._refused(
             lambda: [
@@ -127,9 +142,12 @@ class Crm(Application[UUID]):
         claims: Sequence[Claim],
         idempotency: IdempotencyRow | None,
     ) -> T:
+        self.require_recovered()
         try:
             return append()
         except (IntegrityError, OperationalError) as error:
+            if refused_by(error.__cause__):
+                raise RecoveryNeeded from error
             told = refusal(
                 error,
                 self._given_recorder.pool,

@@ -84,6 +84,9 @@ class MemoryCrm:
         self._idempotency = idempotency
         self._claims = claims
 
+    def require_recovered(self) -> None:
+        """What is in memory is never restored."""
+
     def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None) -> A:
         """The aggregate, decoded and folded from its bytes."""
         self.loads += 1

@@ -98,7 +98,7 @@ class Crm(Application[UUID]):
             ],
             events,
             claims,
-            idempotency,
+            () if idempotency is None else (idempotency,),
         )
 
     def record_bulk(
@@ -106,16 +106,24 @@ class Crm(Application[UUID]):
         events: Sequence[Event],
         claims: Sequence[Claim] = (),
         contact_points: Sequence[ContactPoint] = (),
+        idempotency: Sequence[IdempotencyRow] = (),
     ) -> list[int]:
-        """Appends at most 10,000 events with their claims and contact points through COPY, all or nothing;
-        their positions.
+        """Appends at most 10,000 events with their claims, contact points and idempotency rows through COPY,
+        all or nothing; their positions.
 
         Raises as `record` does.
         """
         stored = self._given_mapper.to_stored_events(events)
         return self._refused(
-            lambda: self._given_recorder.insert_bulk(stored, claims, contact_points), events, claims, None
+            lambda: self._given_recorder.insert_bulk(stored, claims, contact_points, idempotency),
+            events,
+            claims,
+            idempotency,
         )
+
+    def refuse_unwritable(self, events: Sequence[Event]) -> None:
+        """Raises the domain error by which these events cannot be encoded, such as `EventTooLarge`."""
+        self._given_mapper.to_stored_events(events)
 
     def digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` with which those interactions were recorded, of the ones that are there."""
@@ -140,7 +148,7 @@ class Crm(Application[UUID]):
         append: Callable[[], T],
         events: Sequence[Event],
         claims: Sequence[Claim],
-        idempotency: IdempotencyRow | None,
+        idempotency: Sequence[IdempotencyRow],
     ) -> T:
         self.require_recovered()
         try:

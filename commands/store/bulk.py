@@ -1,13 +1,20 @@
-"""Many events in one transaction through COPY, and where they came to stand."""
+"""Many events in one transaction through COPY, and where they came to stand.
+
+Where the connection is lost while the transaction commits, nobody was told whether it did. Then that is found
+out, on another connection, before anything is written again: nothing goes in twice.
+"""
 
 from __future__ import annotations
 
 import io
 import struct
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+import psycopg2
 from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
@@ -17,61 +24,155 @@ from commands.store.claims import Claim
 from commands.store.contact_index import AGAIN, ContactPoint
 from commands.store.contact_index import INSERT as INSERT_CONTACT_POINTS
 from commands.store.faults import deadlocks_retried
+from commands.store.idempotency import IdempotencyRow, insert_many
+from commands.store.pool import Pool, PoolBusy
 
 LIMIT: Final = 10_000
 """Most events of one transaction."""
+TRIES: Final = 3
+"""How often a bulk is written whose connection is lost before anything came of it."""
+PATIENCE: Final = 30.0
+"""Seconds in which it is found out what became of a transaction whose connection was lost."""
 
 _COPY: Final = "COPY store.event (aggregate_id, version, type, party, event) FROM STDIN (FORMAT binary)"
 _LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM store.event_position_seq"
 # COPY returns no positions. What this transaction wrote carries its number in xmin and stands behind the
 # sequence's value of before; positions ascend in the order of the rows, since one statement drew them.
 _POSITIONS: Final = """
-    SELECT array_agg(position ORDER BY position) FROM store.event
-     WHERE position > %s AND xmin = pg_current_xact_id()::xid
+    SELECT pg_current_xact_id()::text,
+           ARRAY(SELECT position FROM store.event
+                  WHERE position > %s AND xmin = pg_current_xact_id()::xid ORDER BY position)
 """
+_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
+_IS_THERE: Final = "SELECT 1 FROM store.event WHERE aggregate_id = %s AND version = %s AND event = %s"
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _IDS: Final = struct.Struct(">hi16siii")
 _REST: Final = struct.Struct(">i16si")
 
 
+class _Lost(Exception):
+    """The connection is lost. `xid` and `positions` are those of a transaction that may have committed, `xid`
+    None where it cannot have."""
+
+    def __init__(self, error: psycopg2.Error, xid: str | None, positions: list[int]) -> None:
+        super().__init__(str(error))
+        self.error, self.xid, self.positions = error, xid, positions
+
+
 @deadlocks_retried
 def append(
-    open_connection: connection,
+    pool: Pool,
     stored: Sequence[StoredEvent],
-    claims: Sequence[Claim],
+    claims: Sequence[Claim] = (),
     contact_points: Sequence[ContactPoint] = (),
+    answered: Sequence[IdempotencyRow] = (),
 ) -> list[int]:
     """Appends all or nothing in one transaction; positions in the order of `stored`.
 
-    Rows go in sorted by aggregate and claims by external id, so that two at once meet in the same order;
-    a deadlock that is left (with single appends) is retried. Raises the driver's errors.
+    Rows go in sorted by aggregate, claims by external id and keys by their hash, so that two at once meet in
+    the same order; a deadlock that is left (with single appends) is retried. A lost connection is survived
+    where the database can be reached again within `PATIENCE`. Raises the driver's errors.
     """
     if len(stored) > LIMIT:
         raise ValueError(f"{len(stored)} events in one transaction; at most {LIMIT:,} are allowed")
-    if not stored:
+    if not stored and not answered:
         return []
     order = sorted(
         range(len(stored)), key=lambda i: (_uuid(stored[i].originator_id).bytes, stored[i].originator_version)
     )
-    with open_connection, open_connection.cursor() as cursor:
-        if claims:
-            rows = sorted((claim.row() for claim in claims), key=lambda row: row[:2])
-            execute_values(cursor, INSERT_CLAIMS + "%s", rows, page_size=1000)
-        if contact_points:
-            points = sorted(set(contact_points))
-            execute_values(cursor, INSERT_CONTACT_POINTS + "%s" + AGAIN, points, page_size=1000)
-        cursor.execute(_LAST)
-        before = cursor.fetchall()[0][0]
-        cursor.copy_expert(_COPY, io.BytesIO(_encoded([stored[i] for i in order])))
-        cursor.execute(_POSITIONS, (before,))
-        found: list[int] = cursor.fetchall()[0][0]
+    ordered = [stored[i] for i in order]
+    found = _surely_written(pool, ordered, claims, contact_points, answered)
     if len(found) != len(stored):
         raise RuntimeError(f"{len(stored)} events were appended, but {len(found)} positions were found")
     positions = [0] * len(stored)
     for index, position in zip(order, found, strict=True):
         positions[index] = position
     return positions
+
+
+def _surely_written(
+    pool: Pool,
+    ordered: Sequence[StoredEvent],
+    claims: Sequence[Claim],
+    contact_points: Sequence[ContactPoint],
+    answered: Sequence[IdempotencyRow],
+) -> list[int]:
+    """Writes, and where the connection was lost finds out whether that was done, until it surely is."""
+    for left in reversed(range(TRIES)):
+        try:
+            with pool.connection() as opened:
+                return _write(opened, ordered, claims, contact_points, answered)
+        except _Lost as lost:
+            if lost.xid is not None and _committed(pool, lost, ordered):
+                return lost.positions
+            if not left:
+                raise lost.error from lost
+    raise AssertionError("the last try returns or raises")
+
+
+def _write(
+    opened: connection,
+    ordered: Sequence[StoredEvent],
+    claims: Sequence[Claim],
+    contact_points: Sequence[ContactPoint],
+    answered: Sequence[IdempotencyRow],
+) -> list[int]:
+    xid: str | None = None
+    positions: list[int] = []
+    try:
+        with opened, opened.cursor() as cursor:
+            insert_many(cursor, answered)
+            if claims:
+                rows = sorted((claim.row() for claim in claims), key=lambda row: row[:2])
+                execute_values(cursor, INSERT_CLAIMS + "%s", rows, page_size=1000)
+            if contact_points:
+                points = sorted(set(contact_points))
+                execute_values(cursor, INSERT_CONTACT_POINTS + "%s" + AGAIN, points, page_size=1000)
+            cursor.execute(_LAST)
+            before = cursor.fetchall()[0][0]
+            if ordered:
+                cursor.copy_expert(_COPY, io.BytesIO(_encoded(ordered)))
+            cursor.execute(_POSITIONS, (before,))
+            xid, positions = cursor.fetchall()[0]
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if not opened.closed:
+            raise
+        raise _Lost(error, xid, positions) from error
+    return positions
+
+
+def _committed(pool: Pool, lost: _Lost, ordered: Sequence[StoredEvent]) -> bool:
+    """Whether the transaction took effect, once it has ended. Raises what broke it where that cannot be said
+    within `PATIENCE`: a second run then finds what is there."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        # Away still, it is asked again.
+        with (
+            suppress(psycopg2.OperationalError, psycopg2.InterfaceError, PoolBusy),
+            pool.connection() as opened,
+        ):
+            if _ended(opened, lost.xid):
+                return bool(ordered) and _is_there(opened, ordered[0])
+        time.sleep(0.2)
+    raise lost.error from lost
+
+
+def _ended(opened: connection, xid: str | None) -> bool:
+    with opened.cursor() as cursor:
+        try:
+            cursor.execute(_STATUS, (xid,))
+        except psycopg2.errors.InvalidParameterValue:
+            return True  # a server that crashed has never heard of it
+        return bool(cursor.fetchall()[0][0] != "in progress")
+
+
+def _is_there(opened: connection, event: StoredEvent) -> bool:
+    """By the event's bytes: after a crash the transaction's number may be another one's."""
+    with opened.cursor() as cursor:
+        key = (_uuid(event.originator_id), event.originator_version)
+        cursor.execute(_IS_THERE, (*key, psycopg2.Binary(event.state)))
+        return bool(cursor.fetchall())
 
 
 def party_of(event: StoredEvent) -> UUID:

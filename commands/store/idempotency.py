@@ -2,18 +2,24 @@
 
 Rows hold HMACs of key and request and what the answer is rendered from: status, ids, versions, the problem's
 code. Positions never change once given, so they are looked up instead of stored.
+
+What the bus refuses is not kept, although a row could hold it (see `Commands.execute`). Rows live for a day;
+an expired one counts for nothing, and `Idempotency.purge` removes it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
 
 from commands.store.pool import Pool
 from domain.errors import KeyReused
@@ -32,14 +38,25 @@ INSERT: Final = f"""
     SET LOCAL lock_timeout TO DEFAULT;
 """  # noqa: S608  # a number of ours
 _FIND: Final = """
-    SELECT i.request_hmac, i.status, i.answer,
+    SELECT i.key_hmac, i.request_hmac, i.status, i.answer,
            (SELECT coalesce(array_agg(e.position ORDER BY named.number), '{}')
               FROM ROWS FROM (jsonb_array_elements_text(i.answer -> 'ids'),
                               jsonb_array_elements_text(i.answer -> 'versions'))
                    WITH ORDINALITY AS named (id, version, number)
               JOIN store.event e ON e.aggregate_id = named.id::uuid AND e.version = named.version::int)
       FROM store.idempotency i
-     WHERE i.principal = %s AND i.key_hmac = %s AND i.expires > now()
+     WHERE i.principal = %s AND i.key_hmac = ANY (%s) AND i.expires > now()
+"""
+_MAKE_ROOM: Final = """
+    DELETE FROM store.idempotency AS i USING (VALUES %s) AS new (principal, key_hmac)
+     WHERE i.principal = new.principal AND i.key_hmac = new.key_hmac AND i.expires <= now()
+"""
+_INSERT_MANY: Final = """
+    INSERT INTO store.idempotency (principal, key_hmac, request_hmac, status, answer, expires) VALUES %s
+"""
+_PURGE: Final = """
+    DELETE FROM store.idempotency WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM store.idempotency WHERE expires <= now() LIMIT %s))
 """
 
 
@@ -76,6 +93,28 @@ class IdempotencyRow:
         return (*key, *key, self.request_hmac, self.status, self.answer, self.expiry)
 
 
+def insert_many(cursor: Cursor, rows: Sequence[IdempotencyRow]) -> None:
+    """Writes many rows in the transaction of `cursor`, before anything else: as with one, a second request
+    with a key waits here, two seconds at most. Sorted, so that two at once meet in the same order."""
+    if not rows:
+        return
+    ordered = sorted(rows, key=lambda row: (row.principal.bytes, row.key_hmac))
+    cursor.execute("SET LOCAL lock_timeout = %s", (WAIT_MILLISECONDS,))
+    keys = [(row.principal, row.key_hmac) for row in ordered]
+    execute_values(cursor, _MAKE_ROOM, keys, page_size=1000)
+    execute_values(
+        cursor,
+        _INSERT_MANY,
+        [
+            (*key, row.request_hmac, row.status, row.answer, row.expiry)
+            for key, row in zip(keys, ordered, strict=True)
+        ],
+        template="(%s, %s, %s, %s, %s, now() + %s)",
+        page_size=1000,
+    )
+    cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+
+
 class Idempotency:
     """Finds earlier answers. `hmac_key` (32 bytes or more) hides keys and requests."""
 
@@ -88,22 +127,33 @@ class Idempotency:
 
     def find(self, principal: UUID, key: str, request: bytes) -> Answer | None:
         """The answer given to this key and request, or None. Raises `KeyReused` for another request."""
+        found = self.find_many(principal, {key: request}).get(key)
+        if isinstance(found, KeyReused):
+            raise found
+        return found
+
+    def find_many(self, principal: UUID, requests: Mapping[str, bytes]) -> dict[str, Answer | KeyReused]:
+        """The answers given to those of the keys that are taken; `KeyReused` in place of one where the
+        request was another."""
+        keys = {self._key(key): key for key in requests}
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(_FIND, (principal, self._key(key)))
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        request_hmac, status, answer, positions = row
-        if not hmac.compare_digest(bytes(request_hmac), self._request(request)):
-            raise KeyReused
-        return Answer(
-            status=status,
-            ids=tuple(UUID(id) for id in answer["ids"]),
-            versions=tuple(answer["versions"]),
-            positions=tuple(positions) if answer["recorded"] else (),
-            problem=answer["problem"],
-            recorded=answer["recorded"],
-        )
+            cursor.execute(_FIND, (principal, list(keys)))
+            rows = cursor.fetchall()
+        found: dict[str, Answer | KeyReused] = {}
+        for key_hmac, request_hmac, status, answer, positions in rows:
+            key = keys[bytes(key_hmac)]
+            if not hmac.compare_digest(bytes(request_hmac), self._request(requests[key])):
+                found[key] = KeyReused()
+                continue
+            found[key] = Answer(
+                status=status,
+                ids=tuple(UUID(id) for id in answer["ids"]),
+                versions=tuple(answer["versions"]),
+                positions=tuple(positions) if answer["recorded"] else (),
+                problem=answer["problem"],
+                recorded=answer["recorded"],
+            )
+        return found
 
     def row(self, principal: UUID, key: str, request: bytes, answer: Answer) -> IdempotencyRow:
         """The row to write with the events of `answer`; positions are not known yet and not needed."""
@@ -128,11 +178,7 @@ class Idempotency:
     def purge(self, limit: int = 10_000) -> int:
         """Removes at most `limit` expired rows; how many it removed."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM store.idempotency WHERE ctid = ANY (ARRAY("
-                "SELECT ctid FROM store.idempotency WHERE expires <= now() LIMIT %s))",
-                (limit,),
-            )
+            cursor.execute(_PURGE, (limit,))
             return cursor.rowcount
 
     def _key(self, key: str) -> bytes:

@@ -82,7 +82,7 @@ class _Recorder(AggregateRecorder):
         answered: IdempotencyRow | None,
         points: Sequence[ContactPoint],
     ) -> list[int]:
-        if not stored and not taken and answered is None:
+        if not stored and not taken and answered is None and not points:
             return []
         with translated(), self.pool.connection() as opened:
             return _append(opened, stored, taken, answered, points)
@@ -126,13 +126,15 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         stored: Sequence[StoredEvent],
         claims: Sequence[Claim] = (),
         contact_points: Sequence[ContactPoint] = (),
+        idempotency: Sequence[IdempotencyRow] = (),
     ) -> list[int]:
-        """Appends at most 10,000 events with their claims and contact points through COPY, all or nothing.
+        """Appends at most 10,000 events with their claims, contact points and idempotency rows through COPY,
+        all or nothing.
 
-        Answers the positions in the order of `stored`. Raises `IntegrityError` when a version or a claim is
-        taken."""
-        with translated(), self.pool.connection() as opened:
-            return bulk.append(opened, stored, claims, contact_points)
+        Answers the positions in the order of `stored`. Raises `IntegrityError` when a version, a claim or a
+        key is taken, `OperationalError` after 2 s of waiting for another request with one of the keys."""
+        with translated():
+            return bulk.append(self.pool, stored, claims, contact_points, idempotency)
 
     def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` of the first events of those aggregates, by id, where there is one."""

@@ -22,7 +22,10 @@ _CLAIMED: Final = """
     SELECT c.source, c.external_id, c.id FROM store.claim c
       JOIN unnest(%s, %s) AS wanted (source, external_id) USING (source, external_id) LIMIT 1
 """
-_REQUEST: Final = "SELECT request_hmac FROM store.idempotency WHERE principal = %s AND key_hmac = %s"
+_REQUEST: Final = """
+    SELECT principal, key_hmac, request_hmac FROM store.idempotency
+     WHERE principal = ANY (%s) AND key_hmac = ANY (%s)
+"""
 
 
 def refusal(
@@ -31,19 +34,19 @@ def refusal(
     *,
     versions: Sequence[tuple[UUID, int]],
     claims: Sequence[Claim],
-    idempotency: IdempotencyRow | None,
+    idempotency: Sequence[IdempotencyRow],
 ) -> DomainError | None:
     """The domain error that tells a user what `error` means; None where it is no refusal but a fault.
 
     `versions` are the `(aggregate, version)` pairs that were to be appended.
     """
     cause = error.__cause__
-    if isinstance(cause, psycopg2.errors.LockNotAvailable) and idempotency is not None:
+    if isinstance(cause, psycopg2.errors.LockNotAvailable) and idempotency:
         return RequestInProgress()
     if not isinstance(cause, psycopg2.errors.UniqueViolation):
         return None
     match cause.diag.constraint_name:
-        case "idempotency_pkey" if idempotency is not None:
+        case "idempotency_pkey" if idempotency:
             return _key_taken(pool, idempotency)
         case "claim_pkey":
             return _claimed(pool, claims)
@@ -53,13 +56,15 @@ def refusal(
             return None
 
 
-def _key_taken(pool: Pool, row: IdempotencyRow) -> DomainError:
+def _key_taken(pool: Pool, rows: Sequence[IdempotencyRow]) -> DomainError:
     """`KeyReused`, or `RequestInProgress` for the same request, whose answer is there by now."""
+    asked = {(row.principal, row.key_hmac): row.request_hmac for row in rows}
     with pool.connection() as opened, opened.cursor() as cursor:
-        cursor.execute(_REQUEST, (row.principal, psycopg2.Binary(row.key_hmac)))
-        found = cursor.fetchone()
-    if found is not None and not hmac.compare_digest(bytes(found[0]), row.request_hmac):
-        return KeyReused()
+        cursor.execute(_REQUEST, ([row.principal for row in rows], [row.key_hmac for row in rows]))
+        for principal, key, request in cursor.fetchall():
+            wanted = asked.get((principal, bytes(key)))
+            if wanted is not None and not hmac.compare_digest(bytes(request), wanted):
+                return KeyReused()
     return RequestInProgress()
 
 

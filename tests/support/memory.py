@@ -23,7 +23,7 @@ from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, Idempotency
 from domain.aggregate import Aggregate, Evolve, replay
-from domain.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound
+from domain.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound, RequestInProgress
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, encode
 from domain.events.event import Actor, Event
@@ -143,10 +143,21 @@ class MemoryCrm:
         events: Sequence[Event],
         claims: Sequence[Claim] = (),
         contact_points: Sequence[ContactPoint] = (),
+        idempotency: Sequence[tuple[tuple[UUID, str], bytes, Answer]] = (),
     ) -> list[int]:
         """All or nothing, at most 10,000 events."""
         assert len(events) <= 10_000
-        return self.record(events, claims=claims, contact_points=contact_points)
+        if any(key in self._idempotency.rows for key, _, _ in idempotency):
+            raise RequestInProgress
+        positions = self.record(events, claims=claims, contact_points=contact_points)
+        for row in idempotency:
+            self._idempotency.keep(*row, self._position)
+        return positions
+
+    def refuse_unwritable(self, events: Sequence[Event]) -> None:
+        """Raises what encoding raises."""
+        for event in events:
+            encode(event, CATALOGUE, self.cipher)
 
     def find(self, evolve: Evolve[A], id: UUID) -> A | None:
         """The aggregate, None where it has no event."""
@@ -178,6 +189,19 @@ class MemoryIdempotency:
         if found[0] != request:
             raise KeyReused
         return found[1]
+
+    def find_many(self, principal: UUID, requests: Mapping[str, bytes]) -> dict[str, Answer | KeyReused]:
+        """The answers given before, `KeyReused` where the request was another."""
+        found: dict[str, Answer | KeyReused] = {}
+        for key, request in requests.items():
+            try:
+                answer = self.find(principal, key, request)
+            except KeyReused as reused:
+                found[key] = reused
+            else:
+                if answer is not None:
+                    found[key] = answer
+        return found
 
     def row(
         self, principal: UUID, key: str, request: bytes, answer: Answer

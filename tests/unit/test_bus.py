@@ -215,7 +215,7 @@ def test_what_the_same_request_did_first_refuses_no_second_one() -> None:
         desk.do(command, key="k", request=b"win")
         return load(*words)
 
-    desk.crm.load = late  # type: ignore[method-assign]
+    desk.crm.load = late  # type: ignore[assignment, method-assign]
     outcome = desk.do(command, key="k", request=b"win")
     assert (outcome.version, outcome.replayed, len(desk.crm.stored)) == (2, True, 2)
 

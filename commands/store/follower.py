@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2.extensions import connection, cursor
 
 from commands.store.pool import connect
-from commands.store.settled import APPEND_LOCK, NotSettled, last_drawn, settle
+from commands.store.settled import APPEND_LOCK, NotSettled, Settling, last_drawn
 
 __all__ = ["APPEND_LOCK", "Follower", "NotSettled", "StoredRow"]
 
@@ -74,18 +74,35 @@ class Follower:
         self._connection: connection | None = None
         self._ids: dict[bytes, UUID] = {}
         self._settled: tuple[int, int] | None = None
+        self._settling: Settling | None = None
 
     def settled(self, timeout: float | None = None) -> int:
         """The highest event at or below which nothing can appear any more; 0 for an empty store.
 
-        Waits for appends that are under way; with `timeout` (seconds) raises `NotSettled` after that.
+        Waits for appends that are under way; with `timeout` (seconds) raises `NotSettled` after that. The
+        next call with a time-out then goes on with the same wait and answers as soon as that is over, so
+        however long each writer holds on, the answers grow.
         """
         with self._cursor() as reader:
+            resumed, self._settling = self._settling, None
+            if resumed is not None:
+                found = self._finish(reader, resumed, timeout)
+                if timeout is not None:
+                    return found
             last = last_drawn(reader)
             # Nothing was drawn since the last look: an idle poll costs one small query.
-            if self._settled is None or self._settled[0] != last:
-                self._settled = (last, settle(reader, last, timeout))
-        return self._settled[1]
+            if self._settled is not None and self._settled[0] == last:
+                return self._settled[1]
+            return self._finish(reader, Settling(reader, last), timeout)
+
+    def _finish(self, reader: cursor, settling: Settling, timeout: float | None) -> int:
+        try:
+            found = settling.finish(reader, timeout)
+        except NotSettled:
+            self._settling = settling
+            raise
+        self._settled = (settling.last, found)
+        return found
 
     def head(self) -> int:
         """The highest visible position, 0 if there is none. Positions below it may still appear."""
@@ -118,7 +135,7 @@ class Follower:
 
     def close(self) -> None:
         """Closes the connection; the next call opens one again."""
-        self._settled = None  # a server that crashed may draw positions again
+        self._settled = self._settling = None  # a server that crashed may draw positions again
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -142,7 +159,7 @@ class Follower:
 
     def _opened(self) -> connection:
         if self._connection is None or self._connection.closed:
-            self._settled = None
+            self._settled = self._settling = None
             self._connection = connect(self._url)
             with self._connection.cursor() as opened:
                 opened.execute(_BY_INDEX)

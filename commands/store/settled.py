@@ -14,6 +14,7 @@ keeps its process while its transactions come and go. Transactions elsewhere hol
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Final
 
@@ -40,8 +41,8 @@ class NotSettled(TimeoutError):
 
     def __init__(self, upto: int, holders: int, seconds: float) -> None:
         super().__init__(
-            f"{holders} transaction(s) that append events have been open for more than {seconds:g} seconds, "
-            f"so what stands up to position {upto} is not settled. An idle one is ended after 30 seconds; "
+            f"{holders} transaction(s) that append events have been open for more than {seconds:.1f} "
+            f"seconds, so what stands up to position {upto} is not settled. An idle one is ended after 30 seconds; "
             "otherwise look for the advisory lock in pg_locks."
         )
 
@@ -52,24 +53,51 @@ def last_drawn(reader: cursor) -> int:
     return int(reader.fetchall()[0][0])
 
 
-def settle(reader: cursor, last: int, timeout: float | None = None) -> int:
+def settle(
+    reader: cursor, last: int, timeout: float | None = None, given_up: threading.Event | None = None
+) -> int:
     """The highest event up to `last` (from `last_drawn`), once all of them are settled; 0 if there is none.
 
     An event's position and not `last` itself: positions that were drawn by aborted transactions alone may be
     drawn again after a crash, since nothing made the sequence's value durable.
-    `reader` is in autocommit mode: each look needs a snapshot of its own. Raises `NotSettled`.
+    `reader` is in autocommit mode: each look needs a snapshot of its own. Raises `NotSettled` after `timeout`
+    seconds, or when somebody sets `given_up`.
     """
-    started = time.monotonic()
-    pause = _FIRST_PAUSE
-    waited = _holders(reader)
-    while waited:
-        if timeout is not None and time.monotonic() - started > timeout:
-            raise NotSettled(last, len(waited), timeout)
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
-        waited &= _holders(reader)
-    reader.execute(_HIGHEST, (last,))
-    return int(reader.fetchall()[0][0])
+    return Settling(reader, last).finish(reader, timeout, given_up)
+
+
+class Settling:
+    """The wait for the transactions that held the lock at one look.
+
+    Can be gone on with after `NotSettled`, over the same connection: who looked anew each time would never
+    come to an end beside writers that each hold on for longer than the time-out, one after the other.
+    """
+
+    def __init__(self, reader: cursor, last: int) -> None:
+        self._last = last
+        self._waited = _holders(reader)
+
+    @property
+    def last(self) -> int:
+        """Up to which position it settles."""
+        return self._last
+
+    def finish(
+        self, reader: cursor, timeout: float | None = None, given_up: threading.Event | None = None
+    ) -> int:
+        """See `settle`."""
+        started = time.monotonic()
+        pause = _FIRST_PAUSE
+        stopped = given_up or threading.Event()
+        while self._waited:
+            waiting = time.monotonic() - started
+            if stopped.is_set() or (timeout is not None and waiting > timeout):
+                raise NotSettled(self._last, len(self._waited), waiting)
+            stopped.wait(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            self._waited &= _holders(reader)
+        reader.execute(_HIGHEST, (self._last,))
+        return int(reader.fetchall()[0][0])
 
 
 def _holders(reader: cursor) -> set[str]:

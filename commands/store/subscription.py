@@ -11,7 +11,7 @@ from eventsourcing.persistence import ApplicationRecorder, Notification, Subscri
 
 from commands.store.faults import translated
 from commands.store.pool import Pool
-from commands.store.settled import last_drawn, settle
+from commands.store.settled import NotSettled, last_drawn, settle
 
 _POLL_SECONDS: Final = 0.05
 _PAGE: Final = 1000
@@ -47,7 +47,10 @@ class SettledSubscription(Subscription[ApplicationRecorder]):
         """Gets the next page; whether there was one."""
         if self._position >= self._upto:
             with translated(), self._pool.connection() as opened, opened.cursor() as reader:
-                self._upto = settle(reader, last_drawn(reader))
+                try:
+                    self._upto = settle(reader, last_drawn(reader), given_up=self._ended)
+                except NotSettled:  # it was stopped, while a writer held on
+                    return False
         page = self._recorder.select_notifications(
             self._position, _PAGE, self._upto, self._topics, inclusive_of_start=False
         )

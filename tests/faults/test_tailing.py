@@ -5,125 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Event
 
 import pytest
 
-from commands.store.follower import Follower, NotSettled, StoredRow
+from commands.store.follower import Follower, StoredRow
 from tests.support.database import Urls, migrated
-from tests.support.store import execute, run, session, stored_event
+from tests.support.store import execute
 
 WRITERS = 12
 SECONDS = 5.0
-REMOVE_TRIGGER = "DROP TRIGGER hold_append_lock ON store.event"
 
 
 @pytest.fixture
 def urls(fresh_database: str) -> Urls:
     return migrated(fresh_database)
-
-
-@contextmanager
-def settling(url: str) -> Iterator[Future[int]]:
-    """A follower that finds out, on a thread, up to where the store is settled."""
-
-    def settle() -> int:
-        with Follower(url) as follower:
-            return follower.settled(timeout=20)
-
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(settle)
-
-
-def lost_by_a_follower(urls: Urls) -> set[int]:
-    """Positions a follower never sees when a lower one commits after a higher one: drawn in A, held; drawn in
-    B, committed; the follower goes on; A commits; the follower goes on."""
-    with session(urls.app) as a, session(urls.app) as b, Follower(urls.relay) as follower:
-        low = run(a, stored_event())
-        high = run(b, stored_event())
-        b.commit()
-        try:
-            first = follower.settled(timeout=0.3)
-        except NotSettled:
-            first = 0
-        seen = follower.read(0, first)
-        a.commit()
-        seen += follower.read(seen[-1].position if seen else 0, follower.settled(timeout=5))
-    assert low < high
-    return {low, high} - {row.position for row in seen}
-
-
-def test_a_lower_position_that_commits_late_is_not_lost(urls: Urls) -> None:
-    """Given a held append, when a later one commits first, then the follower waits and sees both."""
-    assert lost_by_a_follower(urls) == set()
-
-
-def test_without_the_trigger_a_lower_position_that_commits_late_is_lost(urls: Urls) -> None:
-    """Given the same without the trigger, then the held event is lost: it is the trigger that keeps it."""
-    execute(urls.owner, REMOVE_TRIGGER)
-    assert lost_by_a_follower(urls) == {1}
-
-
-def test_the_follower_waits_for_who_drew_positions_and_no_longer(urls: Urls) -> None:
-    """Given an append held open, when a follower asks, then it gets no answer until that one has ended, and
-    then at once, although the same session already appends in its next transaction."""
-    with session(urls.app) as a:
-        first = run(a, stored_event())
-        with settling(urls.relay) as settled:
-            with pytest.raises(TimeoutError):
-                settled.result(0.3)
-            a.commit()
-            run(a, stored_event())  # the same process, another transaction
-            assert settled.result(5) == first
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["append-before", "nothing-before"])
-def test_a_savepoint_rolled_back_gives_no_way_past_the_lock(urls: Urls, before: bool) -> None:
-    """Given an append rolled back to a savepoint and another after it, held open, when a later one commits,
-    then the follower waits for the one that is held."""
-    with session(urls.app) as a, a.cursor() as cursor, Follower(urls.relay) as follower:
-        kept = [run(a, stored_event())] if before else []
-        cursor.execute("SAVEPOINT here")
-        run(a, stored_event())
-        cursor.execute("ROLLBACK TO SAVEPOINT here")
-        kept.append(run(a, stored_event()))
-        with session(urls.app) as b:
-            kept.append(run(b, stored_event()))
-            b.commit()
-        with pytest.raises(NotSettled):
-            follower.settled(timeout=0.2)
-        a.commit()
-        assert [row.position for row in follower.read(0, follower.settled(timeout=5))] == kept
-
-
-def test_long_transactions_elsewhere_hold_nobody_up(urls: Urls, postgres_url_elsewhere: str) -> None:
-    """Given long transactions with snapshots and numbers of their own, here and in another database, when an
-    event is appended, then it settles at once."""
-    with session(urls.admin) as here, session(postgres_url_elsewhere) as there:
-        for opened in (here, there):
-            opened.set_session("REPEATABLE READ")
-            with opened.cursor() as cursor:
-                cursor.execute("SELECT pg_current_xact_id()")
-                # The same lock in another database, and another lock in this one.
-                cursor.execute(
-                    "SELECT pg_advisory_xact_lock_shared(1380012112, %s)", (1 if opened is there else 9,)
-                )
-        with session(urls.app) as writer:
-            position = run(writer, stored_event())
-            writer.commit()
-        with Follower(urls.relay) as follower:
-            started = time.monotonic()
-            assert follower.settled(timeout=5) == position
-            assert time.monotonic() - started < 1
-
-
-@pytest.fixture
-def postgres_url_elsewhere(urls: Urls) -> str:
-    return urls.admin.rpartition("/")[0] + "/postgres"
 
 
 def start_writer(url: str, seed: int) -> subprocess.Popen[str]:

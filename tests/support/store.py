@@ -13,6 +13,7 @@ from psycopg2.extensions import connection
 from commands.store.mapper import StoredCrmEvent
 
 INSERT = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES (%s, %s, %s, %s, %s)"
+REMOVE_TRIGGER = "DROP TRIGGER hold_append_lock ON store.event"
 
 
 def stored_event(

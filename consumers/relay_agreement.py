@@ -93,9 +93,11 @@ def _same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
             "writes to it, then run `rapport store recover`: it puts back what the topics still have."
         )
     if store.same is None or store.same.record != last.record:
-        raise Disagreement(
+        raise StoreBehind(
             f"The store and the topics have different seals number {last.sequence}: their histories parted "
-            "before it. Stop what writes to the store and restore the one that the topics were written from."
+            "before it. The store was restored from an older state and has gone on since. Stop what writes to "
+            "it, then run `rapport store recover`: the topics' events come back, and it lists what is in "
+            "their way."
         )
 
 

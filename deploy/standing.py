@@ -22,7 +22,8 @@ from projections.control.status import Status, projection_status
 TIMEOUT: Final = 4
 """Seconds that a database is given to answer."""
 STANDSTILL_SECONDS: Final = 30.0
-WELL: Final = frozenset({"live", "catching_up"})
+BUILDING: Final = frozenset({"candidate", "filling", "ready", "verifying", "verified", "dropped"})
+WELL: Final = frozenset({"live", "catching_up", "retrying"}) | BUILDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,8 @@ def judged(row: Status) -> list[Diagnostic]:
         found.append(
             Diagnostic(
                 fact=f"The read model {name} holds {row.held:,} events that it could not apply.",
-                cause="The reasons stand in the table control.held.",
-                act="Remove the cause; the rest of the read model goes on meanwhile.",
+                cause="The rest of it goes on; what these events changed is missing in its answers.",
+                act=f"See `rapport projection failures {row.projection} --version {row.version}`.",
             )
         )
     return found

@@ -27,15 +27,22 @@ class ProjectionStatus(BaseModel):
     version: int
     active: bool = Field(description="Whether answers and `read` views come from this version.")
     state: str = Field(
-        description="never_started, no_worker, catching_up, live, or what stops it, such as seal_mismatch."
+        description="never_started, no_worker, catching_up, live, or what stops it, such as seal_mismatch; "
+        "of a version that is being built, how far that is."
     )
     reason: str | None = Field(description="Why, and what to do.")
     position: int
     head: int | None = Field(description="The store's newest position; null while the store is away.")
     lag_events: int | None
     lag_seconds: float | None = Field(description="Age of the oldest event not applied.")
+    lag_trend: float | None = Field(
+        description="Events a second by which the lag grows, against about a minute ago; below 0 it shrinks."
+    )
+    time_left: float | None = Field(
+        description="Seconds until it has caught up at this pace; null when unknown, or never."
+    )
     rate: float = Field(description="Events a second.")
-    rows: int
+    rows: int = Field(description="Rows of its tables, as the database estimates them.")
     workers: int
     heartbeat_age: float | None = Field(description="Seconds since a worker was heard of.")
     held: int = Field(description="Events that could not be applied and wait for an operator.")

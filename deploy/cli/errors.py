@@ -15,6 +15,8 @@ from domain.errors import DomainError
 SENTENCES: Final = {
     "consumers.relay.RelayStopped": Exit.FOUND,
     "consumers.worker.WorkerStopped": Exit.ENVIRONMENT,
+    "consumers.retry.RetryFailed": Exit.FOUND,
+    "projections.decode.KeyStoreAway": Exit.ENVIRONMENT,
     "consumers.kafka.topics.WrongTopics": Exit.ENVIRONMENT,
     "consumers.kafka.failures.BrokerFailure": Exit.ENVIRONMENT,
     "consumers.kafka.reader.BrokerAway": Exit.ENVIRONMENT,

@@ -1,17 +1,31 @@
-"""`rapport projection list|run|status`: the read models and the processes that keep them."""
+"""`rapport projection list|run|status|failures|retry`: the read models and the processes that keep them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
+from uuid import UUID
 
 import typer
 
 from deploy import logs
 from deploy.cli.output import JsonOption, columns, finish, number
 from deploy.cli.process import stop_event
-from deploy.settings import load
+from deploy.findings import Diagnostic
+from deploy.settings import Settings, load
 from projections.registry import PROJECTIONS, named
+
+if TYPE_CHECKING:
+    from projections.control.failures import Failure
+    from projections.projection import Projection
+
+MOST: Final = 1_000
+"""Aggregates that `failures` lists at most."""
+
+NameArgument = Annotated[str, typer.Argument(help="The read model, from `rapport projection list`.")]
+VersionOption = Annotated[int | None, typer.Option(help="Its version; the active one where unset.")]
 
 projection = typer.Typer(no_args_is_help=True, help="The read models and the processes that keep them.")
 
@@ -68,15 +82,15 @@ def status(as_json: JsonOption = False) -> None:
 
     seen = look(load())
     titles = (
-        "projection", "state", "position", "head", "lag events", "lag s", "events/s", "rows", "held",
-        "heartbeat s",
+        "projection", "state", "position", "head", "lag events", "lag s", "lag trend/s", "left s", "events/s",
+        "rows (estimate)", "held", "heartbeat s",
     )  # fmt: skip
     rows = []
     for row in seen.rows:
         name = f"{row.projection} v{row.version}" + ("" if row.active else " (not active)")
         figures = (
-            row.position, row.head, row.lag_events, row.lag_seconds, row.rate, row.rows, row.held,
-            row.heartbeat_age,
+            row.position, row.head, row.lag_events, row.lag_seconds, row.lag_trend, row.time_left, row.rate,
+            row.rows, row.held, row.heartbeat_age,
         )  # fmt: skip
         rows.append((name, row.state, *map(number, figures)))
     finish(
@@ -86,3 +100,102 @@ def status(as_json: JsonOption = False) -> None:
         diagnostics=seen.findings,
         failed=not seen.ok,
     )
+
+
+@projection.command("failures")
+def list_failures(
+    name: NameArgument,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a read model holds because it could not be applied: by aggregate, with the act that heals it."""
+    from commands.store.pool import connect
+    from projections.control.failures import failures
+
+    settings = load()
+    wanted = _wanted(settings, name, version)
+    with closing(connect(settings.need("read_url"))) as connection, connection.cursor() as c:
+        found = failures(c, wanted.name, wanted.version, most=MOST + 1)
+    more = len(found) > MOST
+    found = found[:MOST]
+    text = _lines(found) or [f"{wanted.name} version {wanted.version} holds nothing."]
+    if more:
+        text.append(f"There are more than these {MOST:,}.")
+    finish(as_json=as_json, data=[asdict(each) for each in found], text=text)
+
+
+@projection.command("retry")
+def retry_held(
+    name: NameArgument,
+    aggregate: Annotated[
+        UUID | None, typer.Option(help="Only what is held of this aggregate, from `failures`.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is held.")] = False,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Applies held events again, in order, once what held them was healed; what still fails stays held."""
+    from consumers.retry import retry
+    from deploy import wiring
+    from domain.events.catalogue import CATALOGUE
+
+    if everything == (aggregate is not None):
+        raise typer.BadParameter("say either --all or which --aggregate", param_hint="--all/--aggregate")
+    settings = load()
+    logs.configure("WARNING")
+    wanted = _wanted(settings, name, version)
+    with wiring.Wiring(settings) as wired:
+        done = retry(
+            wanted,
+            read_url=settings.need("worker_url"),
+            registry=CATALOGUE,
+            cipher=wired.cipher if wanted.private else None,
+            aggregate=aggregate,
+        )
+    said = f"Applied {done.applied:,} held events; {done.freed:,} aggregates wait no more."
+    finish(
+        as_json=as_json,
+        data=asdict(done),
+        text=[said, *_lines(done.failures)],
+        diagnostics=[
+            Diagnostic(
+                fact=f"{len(done.failures):,} aggregates are still held in {wanted.name}.",
+                cause=f"The first one fails at position {done.failures[0].position}.",
+                act=done.failures[0].act,
+            )
+        ]
+        if done.failures
+        else [],
+        failed=bool(done.failures),
+    )
+
+
+def _wanted(settings: Settings, name: str, version: int | None) -> Projection:
+    """The read model that was named, in the version that is active unless another was asked for."""
+    from commands.store.pool import connect
+    from projections.control.versions import active
+
+    try:
+        newest = named(name, version)
+        if version is not None:
+            return newest
+        with closing(connect(settings.need("read_url"))) as connection, connection.cursor() as c:
+            return named(name, active(c).get(name, newest.version))
+    except KeyError as error:
+        raise typer.BadParameter(str(error.args[0])) from None
+
+
+def _lines(found: Sequence[Failure]) -> list[str]:
+    """Who waits, as a table, and each category's act once."""
+    if not found:
+        return []
+    rows = [
+        (
+            each.aggregate_id or f"party {each.party}", each.category, number(each.position),
+            number(each.waiting), each.error,
+        )
+        for each in found
+    ]  # fmt: skip
+    acts = {each.category: each.act for each in found}
+    table = columns(("aggregate", "category", "position", "waiting", "error"), rows, right=9)
+    return [*table, "", *(f"{category}: {act}" for category, act in acts.items())]

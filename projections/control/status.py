@@ -11,6 +11,7 @@ from typing import Final
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from projections.control.shares import PAUSED, RETRYING, RUNNING, WORKED_ON
 from projections.statements import statement
 
 FOLDER: Final = Path(__file__).parent
@@ -23,10 +24,13 @@ class Status:
     """One projection version.
 
     `state`: never_started, no_worker, catching_up, live, or what its shares say (waiting_for_broker,
-    seal_mismatch, paused); `reason` says why and what to do. `position` is the least of its shares, `head`
-    the store's (None while the store is away, and then lag is not known). `lag_events` counts positions,
-    `lag_seconds` is the age of the oldest event not applied. `rate` is events a second. `heartbeat_age` is in
-    seconds, None without workers. `received` counts events taken in, `held` those put aside.
+    waiting_for_keys, seal_mismatch, retrying, paused), or for a candidate its rebuild; `reason` says why and
+    what to do. `position` is the least of its shares, `head` the store's (None while the store is away, and
+    then lag is not known). `lag_events` counts positions, `lag_seconds` is the age of the oldest event not
+    applied; `lag_trend` is by how many events a second the lag grows (below 0: it shrinks), against about a
+    minute ago, None where nothing worked then; `time_left` is seconds until it has caught up at this pace,
+    None where it never would. `rate` is events a second. `rows` is PostgreSQL's estimate. `heartbeat_age` is
+    in seconds, None without workers. `received` counts events taken in, `held` those put aside.
     """
 
     projection: str
@@ -38,6 +42,8 @@ class Status:
     head: int | None
     lag_events: int | None
     lag_seconds: float | None
+    lag_trend: float | None
+    time_left: float | None
     rate: float
     rows: int
     workers: int
@@ -70,6 +76,15 @@ def projection_status(
         elif lag and recorded_behind is not None:
             first = recorded_behind(row["position"])
             seconds = None if first is None else max(0.0, (now() - first).total_seconds())
+        trend = None
+        if (
+            lag is not None
+            and head is not None
+            and row["mark_at"] is not None
+            and recorded_behind is not None
+        ):
+            before = max(0, head_at(row["mark_at"], head, recorded_behind) - row["mark_position"])
+            trend = (lag - before) / row["mark_age"]
         state, reason = _state(row, lag)
         statuses.append(
             Status(
@@ -82,6 +97,8 @@ def projection_status(
                 head=head,
                 lag_events=lag,
                 lag_seconds=seconds,
+                lag_trend=trend,
+                time_left=time_left(lag, trend, row["rate"]),
                 rate=row["rate"],
                 rows=row["rows"],
                 workers=row["workers"],
@@ -93,22 +110,64 @@ def projection_status(
     return statuses
 
 
+def head_at(when: datetime, head: int, recorded_behind: Callable[[int], datetime | None]) -> int:
+    """The position at which the store ended at `when`, found from how late its events were recorded.
+
+    Goes back from `head` in steps that double, then halves the last one: few questions where little was
+    recorded since.
+    """
+
+    def then(position: int) -> bool:
+        """Whether the store ended no later than here."""
+        recorded = recorded_behind(position)
+        return recorded is None or recorded > when
+
+    late, step = head, 1
+    while late > 0 and then(max(0, head - step)):
+        late, step = max(0, head - step), step * 2
+    early = max(0, head - step)
+    while late - early > 1:
+        middle = (early + late) // 2
+        early, late = (early, middle) if then(middle) else (middle, late)
+    return late
+
+
+def time_left(lag: int | None, trend: float | None, rate: float) -> float | None:
+    """Seconds until `lag` events are caught up; None where that is not known, or never at this pace."""
+    if not lag:
+        return None if lag is None else 0.0
+    if trend is not None and trend < 0:
+        return lag / -trend
+    # Without a past to compare with, or with no more than a moment's work, the rate alone says it.
+    if rate and (trend is None or lag <= rate):
+        return lag / rate
+    return None
+
+
 def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
     name = row["projection"]
+    state, reason = str(row["state"]), str(row["reason"]) if row["reason"] else None
+    if state not in WORKED_ON:
+        if row["rebuild"]:
+            return str(row["rebuild"]), reason or (
+                str(row["rebuild_reason"]) if row["rebuild_reason"] else None
+            )
+        return state, reason or ("An operator paused it." if state == PAUSED else None)
     if row["never_claimed"] and not row["heartbeat_age"]:
         return "never_started", f"No worker has ever run. Start one: `rapport projection run {name}`."
-    state, reason = row["state"], row["reason"]
-    if state == "paused":
-        return "paused", str(reason) if reason else "An operator paused it."
+    if state == RETRYING:
+        return state, reason
     age = row["heartbeat_age"]
     if not isinstance(age, float) or age > STALE_SECONDS:
         heard = f"for {age:.0f} seconds" if isinstance(age, float) else "since the last one ended"
         return "no_worker", f"No worker was heard of {heard}. Start one: `rapport projection run {name}`."
-    if state != "running":
-        return str(state), str(reason) if reason else None
+    if state != RUNNING:
+        return state, reason
     if row["unowned"]:
         return "catching_up", f"{row['unowned']} of {row['shares']} shares wait for a worker to claim them."
-    return ("catching_up", None) if lag else ("live", None)
+    if lag:
+        return "catching_up", None
+    return (str(row["rebuild"]) if row["rebuild"] else "live"), None
 
 
 def positions(connection: Connection, projection: str) -> int:

@@ -32,6 +32,8 @@ LIVE = Status(
     rows=7,
     workers=1,
     heartbeat_age=0.5,
+    lag_trend=None,
+    time_left=0.0,
     held=0,
     received=90,
 )

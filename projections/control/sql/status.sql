@@ -21,13 +21,24 @@ WITH shares AS (
     SELECT projection, version, count(*)::bigint AS held FROM control.held GROUP BY projection, version
 )
 SELECT s.projection, s.version, (a.version IS NOT NULL) AS active, s.shares, s.position, s.never_claimed,
-       s.received, s.unowned, s.state, s.reason,
+       s.received, s.unowned, s.state, s.reason, r.state AS rebuild, r.reason AS rebuild_reason,
+       m.at AS mark_at, m.position AS mark_position,
+       extract(epoch FROM clock_timestamp() - m.at)::float8 AS mark_age,
        coalesce(w.workers, 0) AS workers, coalesce(w.rate, 0)::float8 AS rate, w.heartbeat_age,
        coalesce(h.held, 0) AS held,
        coalesce((SELECT sum(n_live_tup) FROM pg_stat_user_tables t
                  WHERE t.schemaname = s.projection || '_v' || s.version), 0)::bigint AS rows
 FROM shares s
 LEFT JOIN control.active a ON a.projection = s.projection AND a.version = s.version
+LEFT JOIN control.rebuild r
+       ON r.projection = s.projection AND r.version = s.version AND r.ended_at IS NULL AND a.version IS NULL
+LEFT JOIN LATERAL (
+    -- Where it stood about a minute ago.
+    SELECT at, position FROM control.mark
+    WHERE projection = s.projection AND version = s.version
+      AND at BETWEEN clock_timestamp() - interval '10 minutes' AND clock_timestamp() - interval '10 seconds'
+    ORDER BY abs(extract(epoch FROM clock_timestamp() - at) - 60) LIMIT 1
+) m ON true
 LEFT JOIN workers w ON w.projection = s.projection AND w.version = s.version
 LEFT JOIN held h ON h.projection = s.projection AND h.version = s.version
 ORDER BY s.projection, s.version

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.tail import Tail
 from domain.events.seal import Seal, key_id, signed_by
+
+RESTORE: Final = (
+    "Run `rapport relay republish`: it restores lost topics from the store. Or use the broker that has them."
+)
 
 
 class Disagreement(Exception):
@@ -48,32 +53,34 @@ def agree(store: StoreSide, topics: TopicSide, key: Ed25519PublicKey) -> None:
     """Returns when the relay can go on behind the topics' last seal. Raises `Disagreement`."""
     last = topics.last
     if last is not None:
-        _same_history(store, last, key)
+        same_history(store, last, key)
     published = last.last if last else 0
     if store.noted > published:
         raise Disagreement(
             f"The topics are behind: crm.seal.v1 ends at position {published}, and {store.noted} was "
             "published already. The topics were deleted, or this broker is not the one they are on, or it "
-            "lost its data. Bring the topics back, or use the broker that has them."
+            f"lost its data. {RESTORE}"
         )
     for tail in topics.tails:
         if tail.position is not None and tail.position > published:
             raise Disagreement(
                 f"The seals are behind: {tail.topic}, partition {tail.partition}, holds the event at "
                 f"position {tail.position}, and crm.seal.v1 ends at {published}. Seals were lost, or another "
-                "program wrote into the topic. Bring crm.seal.v1 back, or remove what is not ours."
+                "program wrote into the topic. Run `rapport relay republish`: it tells which, and restores "
+                "what was lost."
             )
     if topics.emptied:
         raise Disagreement(
             f"The topics are behind: {', '.join(sorted(topics.emptied))} holds no event, and some were "
-            f"published already, up to position {published}. Bring the topics back, or use the broker that "
-            "has them."
+            f"published already, up to position {published}. {RESTORE}"
         )
     if last is not None:
         _holds_the_last_range(last, topics.tails)
 
 
-def _same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
+def same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
+    """Returns when the topics' last seal is this store's own, and one that the store has. Raises
+    `Disagreement`."""
     if last.store != store.id:
         raise Disagreement(
             f"The topics hold the events of another store ({last.store}; this one is {store.id}). "
@@ -112,5 +119,5 @@ def _holds_the_last_range(last: Seal, tails: Sequence[Tail]) -> None:
                 raise Disagreement(
                     f"The topics are behind: {topic}, partition {number}, ends at position {end}, and the "
                     f"seal {last.sequence} says that it has events behind {last.first - 1}. Its records were "
-                    "deleted or lost. Bring the topic back."
+                    "deleted or lost. Delete the topic, then run `rapport relay republish`."
                 )

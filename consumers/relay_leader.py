@@ -41,6 +41,8 @@ _REPORT: Final = """
 """
 
 
+_LEADER: Final = "SELECT leader FROM store.relay WHERE heartbeat > now() - interval '1 minute'"
+
 _FORGET: Final = "UPDATE store.relay SET position = 0"
 
 
@@ -65,6 +67,12 @@ class StoreFacts:
     partitions: int
     noted: int
 
+    @property
+    def transactional_id(self) -> str:
+        """What this store's relays, and all else that publishes for it, call themselves at the broker: the
+        later one fences the earlier."""
+        return f"rapport-relay-{self.id}"
+
 
 def relay_name() -> str:
     """What tells this process from other relays: host and process id."""
@@ -85,7 +93,7 @@ class Leadership:
     def acquire(self) -> bool:
         """Whether this process leads from now on. A session that waits to lead is kept for the next try."""
         if self._connection is None or self._connection.closed:
-            self._open()
+            self.open()
         return bool(self._one(_TRY, LEADER_LOCK)[0])
 
     def check(self) -> None:
@@ -104,6 +112,13 @@ class Leadership:
             raise LookupError("The store has no id yet: it was never migrated. Run `rapport migrate` first.")
         return StoreFacts(UUID(store), partitions, noted)
 
+    def leader(self) -> str | None:
+        """Who said last that it leads; None where nobody has for a minute."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(_LEADER)
+            row = cursor.fetchone()
+            return str(row[0]) if row else None
+
     def report(self, state: str, reason: str | None, position: int, rate: float) -> None:
         """Writes the one row that `relay status` shows; also a sign of life. Raises `LeadershipLost`."""
         said = {"state": state, "reason": reason, "leader": self._name, "position": position, "rate": rate}
@@ -119,7 +134,8 @@ class Leadership:
             self._connection.close()
             self._connection = None
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Opens the session, without the lock."""
         self._connection = connect(self._url, connect_timeout=5)
         milliseconds = str(self._silence * 1000)
         self._backend = self._one(_CONFIGURE, (milliseconds, milliseconds))[2]

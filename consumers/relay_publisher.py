@@ -119,7 +119,7 @@ class Publisher:
         self._leadership.check()
         self._producer = SealingProducer(
             self._address,
-            f"rapport-relay-{self._facts.id}",
+            self._facts.transactional_id,
             partitions=self._facts.partitions,
             timeout=self._patience,
         )

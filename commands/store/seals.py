@@ -53,6 +53,23 @@ class Seals:
         """The seal of that number."""
         return self._one("SELECT record FROM store.seal WHERE sequence = %s", (sequence,))
 
+    def covering(self, position: int) -> Seal | None:
+        """The seal whose range `position` is in; None behind the last seal."""
+        return self._one("SELECT record FROM store.seal WHERE last >= %s ORDER BY last LIMIT 1", (position,))
+
+    def names(self, topic: str, upto: int) -> bool:
+        """Whether a seal up to the position `upto` has events of that topic.
+
+        Reads the seals up to the first that has: a row for some thousand events, where the events themselves
+        have no index by family.
+        """
+        member = f'"{topic}":{{'.encode()
+        found = self._execute(
+            "SELECT EXISTS (SELECT FROM store.seal WHERE last <= %s AND position(%s IN record) > 0)",
+            (upto, psycopg2.Binary(member)),
+        )
+        return bool(found[0][0])
+
     def since(self, sequence: int, limit: int = 1000) -> list[Seal]:
         """The first `limit` seals behind number `sequence`, in order."""
         found = self._execute(

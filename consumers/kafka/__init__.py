@@ -5,5 +5,6 @@
 - `gathering`: records into the client's batches, fast
 - `producer`: one seal's events and its record in one transaction
 - `tail`: the last committed records, searched backwards
+- `whole`, `counting`: all committed records of topics, and how many they are
 - `reader`: committed records from given offsets on
 """

@@ -121,10 +121,20 @@ class SealingProducer:
             checkpoint("in the transaction")
             sent += self._send(rows[len(rows) // 2 :])
             if seal_record is not None:
-                sealed = (datetime.fromisoformat(parse(seal_record).sealed) - EPOCH) // MILLISECOND
-                sent.append(self._gathering.put(SEALS, 0, SEAL_KEY, seal_record, [], sealed))
+                sent.append(self._send_seal(seal_record))
             self._flush(rows, sent)
             checkpoint("before the commit")
+            self._commit()
+
+    def publish_seals(self, records: Sequence[bytes]) -> None:
+        """Publishes seals' records alone, in order, in one transaction: a lost topic of seals is restored so.
+
+        Raises `BrokerFailure`.
+        """
+        with self._failures():
+            self._producer.begin_transaction()
+            self._gathering.begin()
+            self._flush((), [self._send_seal(record) for record in records])
             self._commit()
 
     def close(self) -> None:
@@ -134,6 +144,10 @@ class SealingProducer:
         self._producer._sender.force_close()
         with suppress(KafkaError):
             self._producer.close(timeout=1.0)
+
+    def _send_seal(self, record: bytes) -> Any:
+        sealed = (datetime.fromisoformat(parse(record).sealed) - EPOCH) // MILLISECOND
+        return self._gathering.put(SEALS, 0, SEAL_KEY, record, [], sealed)
 
     def _send(self, rows: Sequence[Row]) -> list[Any]:
         put, partitions = self._gathering.put, self._partitions

@@ -88,17 +88,28 @@ def ensure_topics(
     Answers the names of those it made; several at once may call it. Raises `WrongPartitions`, `WrongTopics`
     for a topic that would forget events, and Kafka's own errors while the broker is away.
     """
-    wanted = {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
+    return ensure_named(address, wanted(families, partitions), timeout=timeout)
+
+
+def wanted(families: Iterable[str], partitions: int) -> dict[str, int]:
+    """All topics of an installation, the seals' too, and the partitions that each must have."""
+    return {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
+
+
+def ensure_named(
+    address: KafkaAddress, topics: Mapping[str, int], *, timeout: float = 10.0
+) -> tuple[str, ...]:
+    """As `ensure_topics`, for these names and their partitions alone."""
     admin = KafkaAdminClient(**address.options(timeout=timeout))
     try:
-        found = _partition_counts(admin, wanted)
-        missing = {name: count for name, count in wanted.items() if name not in found}
+        found = _partition_counts(admin, topics)
+        missing = {name: count for name, count in topics.items() if name not in found}
         made = tuple(name for name in missing if _create(admin, name, missing[name], timeout))
         if made:
             admin.wait_for_topics(list(made), timeout_ms=int(timeout * 1000))
         if set(missing) - set(made):  # another made them in the meantime
-            found = _partition_counts(admin, wanted)
-        _check(admin, found, wanted)
+            found = _partition_counts(admin, topics)
+        _check(admin, found, topics)
         return made
     finally:
         admin.close()
@@ -108,12 +119,12 @@ def missing_topics(
     address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
 ) -> tuple[str, ...]:
     """The topics that are not there; nothing is made. Those that are there are checked as above."""
-    wanted = {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
+    topics = wanted(families, partitions)
     admin = KafkaAdminClient(**address.options(timeout=timeout))
     try:
-        found = _partition_counts(admin, wanted)
-        _check(admin, found, wanted)
-        return tuple(name for name in wanted if name not in found)
+        found = _partition_counts(admin, topics)
+        _check(admin, found, topics)
+        return tuple(name for name in topics if name not in found)
     finally:
         admin.close()
 

@@ -1,16 +1,21 @@
-"""`rapport relay run|status`: the process that seals and publishes."""
+"""`rapport relay run|status|republish`: the process that seals and publishes; lost topics restored."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy import logs
-from deploy.cli.output import JsonOption, finish, number
+from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, number, say
 from deploy.cli.process import stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import load
+
+if TYPE_CHECKING:
+    from consumers.relay_republish import Restored
 
 relay = typer.Typer(no_args_is_help=True, help="The relay: seals the store's events and publishes them.")
 
@@ -55,3 +60,85 @@ def status(as_json: JsonOption = False) -> None:
         diagnostics=[Diagnostic(fact=finding) for finding in seen.findings],
         failed=not seen.ok,
     )
+
+
+@relay.command()
+def republish(
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="A topic to restore, such as crm.lead.v1. May be given several times."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All topics; those that are whole are read and left alone.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Says what would be done, changes nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Restores lost topics from the store; without names, those that have lost events.
+
+    No relay may lead meanwhile. Killed, it goes on behind the last range when it is run again.
+    """
+    from deploy.cli.progress import showing
+    from deploy.wiring import Wiring
+
+    if topic and every:
+        raise typer.BadParameter("give either --topic or --all")
+    settings = load()
+    logs.configure(settings.log_level)
+    at = (0, 0)
+    with Wiring(settings) as wired:
+        republisher = wired.republisher()
+        names = republisher.all_topics if every else tuple(topic or ())
+        if dry_run:
+            _tell(republisher.plan(names), dry_run=True, as_json=as_json)
+            return
+        with showing("Republish", "records") as report:
+
+            def progress(done: int, total: int) -> None:
+                nonlocal at
+                at = done, total
+                report(done, total)
+
+            try:
+                restored = republisher.run(names, progress)
+            except KeyboardInterrupt:
+                _interrupted(*at, as_json=as_json)
+                raise typer.Exit(Exit.INTERRUPTED) from None
+    _tell(restored, dry_run=False, as_json=as_json)
+
+
+def _tell(restored: Restored, *, dry_run: bool, as_json: bool) -> None:
+    topics = [
+        {"topic": one.name, "found": one.state, "upto": one.upto, "records": one.due}
+        for one in restored.topics
+    ]
+    rows = [(one.name, one.state, number(one.upto), number(one.due)) for one in restored.topics]
+    if restored.records:
+        did = "to put back" if dry_run else "put back"
+        text = columns(("topic", "found", "up to position", did), rows, right=2)
+        which = f"{number(restored.records)} records, up to position {number(restored.position)}"
+        end = "are to be put back." if dry_run else "were put back. Start the relay: `rapport relay run`."
+        text.append(f"{which}, where what was published ends, {end}")
+    else:
+        text = [f"Nothing is lost: the topics hold what was published, up to {number(restored.position)}."]
+    data = {
+        "dry_run": dry_run,
+        "topics": topics,
+        "position": restored.position,
+        "records": restored.records,
+    }
+    finish(as_json=as_json, data=data, text=text)
+
+
+def _interrupted(done: int, total: int, *, as_json: bool) -> None:
+    sentence = (
+        f"Interrupted. {number(done)} of {number(total)} records were put back. Run the same command again: "
+        "it goes on behind the last range that was committed."
+    )
+    if as_json:
+        sys.stdout.buffer.write(envelope("failed", {}, [Diagnostic(fact=sentence)]))
+        sys.stdout.buffer.flush()
+    else:
+        say(sentence)

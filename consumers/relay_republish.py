@@ -1,0 +1,235 @@
+"""`rapport relay republish`: lost topics restored from the store, each into an empty topic.
+
+    each seal of the store -> the lost topics' events of its range, in one transaction -> the seals, last
+
+The lock that a leading relay holds keeps relays away, and the relays' transactional id fences what one left
+behind. Nothing is remembered: where a run was killed, the topics themselves show which range was the last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from commands.store.follower import Follower
+from commands.store.seals import Seals
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import Verdict, describe, verdict
+from consumers.kafka.producer import SealingProducer
+from consumers.kafka.topics import ensure_named, wanted
+from consumers.relay_leader import Leadership, LeadershipLost, StoreFacts, relay_name
+from consumers.relay_lost import RepublishRefused, Survey, TopicState, chosen, survey
+from consumers.relay_restoring import Restoring, check_first_parts
+
+__all__ = ["RepublishRefused", "Republisher", "Restored"]
+
+log = logging.getLogger(__name__)
+
+LIFE_SECONDS: Final = 1.0
+"""How often `relay status` is told; a leader's session that says nothing for long is ended."""
+STATE: Final = "republishing"
+DONE: Final = "`rapport relay republish` has restored what was lost."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What was done, or with a dry run what is to do.
+
+    `topics` are those concerned as they were found, `position` is where what was published ends, `records`
+    how many events and seals were put back (or are to be).
+    """
+
+    topics: Sequence[TopicState]
+    position: int
+    records: int
+
+
+Report = Callable[[int, int], None]
+"""Called with the records put back and how many there are in all."""
+
+
+class Republisher:
+    """Restores topics of one store.
+
+    Args:
+        store_url: PostgreSQL of the store, as role `rapport_relay`, directly and not through a pooler.
+        address: the Kafka cluster.
+        key: what seals are checked with.
+        families: the event families, each of which has a topic.
+        name: what `relay status` calls this process.
+        wait: seconds to wait for the leader's lock.
+        patience: seconds without any progress before a broker that does not answer is given up.
+        checkpoint: told where it is, for tests, as the relay's.
+    """
+
+    def __init__(
+        self,
+        *,
+        store_url: str,
+        address: KafkaAddress,
+        key: Ed25519PublicKey,
+        families: tuple[str, ...],
+        name: str | None = None,
+        wait: float = 12.0,
+        patience: float = 60.0,
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._url, self._address, self._key, self._families = store_url, address, key, families
+        self._name, self._wait, self._patience = name or relay_name(), wait, patience
+        self._checkpoint = checkpoint
+        self._seals, self._follower = Seals(store_url), Follower(store_url)
+        self._done = self._total = 0
+        self._first: Restored | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seals.close()
+        self._follower.close()
+
+    @property
+    def all_topics(self) -> tuple[str, ...]:
+        """The names of all topics, the seals' too."""
+        return tuple(wanted(self._families, 1))
+
+    def plan(self, names: Sequence[str] = ()) -> Restored:
+        """What `run` would do; nothing is changed, and a relay may lead meanwhile."""
+        leadership = Leadership(self._url, self._name)
+        try:
+            leadership.open()
+            facts = leadership.facts()
+        finally:
+            leadership.close()
+        seen, topics = self._survey(facts, names)
+        check_first_parts(self._address, self._seals, topics, self._key)
+        return _restored(seen, topics)
+
+    def run(self, names: Sequence[str] = (), report: Report = lambda _done, _total: None) -> Restored:
+        """Restores the topics of these names, or without names all that have lost records.
+
+        A broker that goes away is waited for. Raises `RepublishRefused`, `Disagreement` (also where the store
+        is behind the topics), `WrongTopics`, `BrokerFailure`, `BrokenSeals`, `ChangedAfterSealing`, and what
+        the store raises.
+        """
+        leadership = Leadership(self._url, self._name)
+        try:
+            facts = self._lead(leadership)
+            with self._telling(leadership):
+                found = self._persist(leadership, facts, names, report)
+            leadership.report("stopped", DONE, found.position, 0.0)
+            return found
+        except LeadershipLost as error:
+            raise RepublishRefused(
+                f"The store ended this session, and with it the lock that keeps relays away: {error}. "
+                "Run this again; it goes on behind the last range that was committed."
+            ) from error
+        finally:
+            leadership.close()
+
+    def _lead(self, leadership: Leadership) -> StoreFacts:
+        deadline = time.monotonic() + self._wait
+        while not leadership.acquire():
+            if time.monotonic() > deadline:
+                raise RepublishRefused(
+                    f"A relay leads ({leadership.leader() or 'it does not say which'}), and would publish at "
+                    "the same time. Stop all relays, then run this again."
+                )
+            time.sleep(0.2)
+        return leadership.facts()
+
+    @contextmanager
+    def _telling(self, leadership: Leadership) -> Iterator[None]:
+        """Meanwhile `relay status` shows how far it is, and the session stays alive."""
+        ended, began = threading.Event(), time.monotonic()
+
+        def tell() -> None:
+            while not ended.is_set():
+                rate = self._done / max(time.monotonic() - began, 0.1)
+                said = f"Lost topics are restored: {self._done:,} of {self._total:,} records are back."
+                try:
+                    leadership.report(STATE, said, 0, rate)
+                except LeadershipLost as error:
+                    log.warning("The store ended the session: %s", error)
+                    return  # who publishes finds out before the next range
+                ended.wait(LIFE_SECONDS)
+
+        thread = threading.Thread(target=tell, name="republish-telling", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(5.0)
+
+    def _persist(
+        self, leadership: Leadership, facts: StoreFacts, names: Sequence[str], report: Report
+    ) -> Restored:
+        """Tries until it is done; each try finds out anew how far the topics are."""
+        self._done = self._total = 0
+        self._first = None
+        moved, at = time.monotonic(), 0
+        while True:
+            try:
+                return self._attempt(leadership, facts, names, report)
+            except Exception as error:
+                asked = verdict(error)
+                if asked is Verdict.FENCED:
+                    raise RepublishRefused(
+                        "A relay has taken over at the broker. Stop all relays, then run this again; it goes "
+                        "on behind the last range that was committed."
+                    ) from error
+                if self._done > at:
+                    moved, at = time.monotonic(), self._done
+                if asked is Verdict.STOP or time.monotonic() - moved > self._patience:
+                    raise
+                log.warning("Kafka does not take events: %s. It is tried again.", describe(error))
+            leadership.check()
+            time.sleep(1.0)
+
+    def _attempt(
+        self, leadership: Leadership, facts: StoreFacts, names: Sequence[str], report: Report
+    ) -> Restored:
+        producer = SealingProducer(
+            self._address, facts.transactional_id, partitions=facts.partitions, timeout=30.0
+        )
+        try:
+            producer.init()
+            seen, topics = self._survey(facts, names)
+            if self._first is None:
+                # Once is enough: after that nobody else writes.
+                check_first_parts(self._address, self._seals, topics, self._key)
+                self._first = _restored(seen, topics)
+                self._total = self._first.records
+            sizes = wanted(self._families, facts.partitions)
+            ensure_named(self._address, {topic.name: sizes[topic.name] for topic in topics if topic.lost})
+            self._tell(report, self._total - sum(topic.due for topic in topics))
+            restoring = Restoring(producer, self._seals, self._follower, self._key, leadership.check)
+            for count in restoring.run(seen, topics, self._checkpoint):
+                self._tell(report, self._done + count)
+            return self._first
+        finally:
+            producer.close()
+
+    def _tell(self, report: Report, done: int) -> None:
+        self._done = done
+        report(done, self._total)
+
+    def _survey(self, facts: StoreFacts, names: Sequence[str]) -> tuple[Survey, list[TopicState]]:
+        seen = survey(self._address, self._seals, self._follower, facts, self._families, self._key)
+        return seen, chosen(seen, names)
+
+
+def _restored(seen: Survey, topics: Sequence[TopicState]) -> Restored:
+    return Restored(
+        topics=topics,
+        position=seen.published.last if seen.published else 0,
+        records=sum(topic.due for topic in topics),
+    )

@@ -1,0 +1,104 @@
+"""Lost topics restored in tests: in this process, or in one of its own that dies at a checkpoint.
+
+`python -m tests.support.republishing '<JSON>'`: store (URL), bootstrap, key (hex of the seals' public key),
+die_at (a checkpoint), die_time (at which passing of it, from 1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from kafka.admin import KafkaAdminClient
+
+from consumers.kafka.address import KafkaAddress
+from consumers.relay_republish import Republisher, Restored
+from tests.support.kafka import FAMILIES, Record, read_committed
+from tests.support.relaying import CHECKOUT, Relays, until
+
+Content = tuple[str, int, bytes, bytes, int, dict[str, bytes]]
+"""A record without its offset: topic, partition, key, value, timestamp, headers."""
+
+
+def contents(records: Iterable[Record]) -> list[Content]:
+    """What of the records must be the same again."""
+    return [(r.topic, r.partition, r.key, r.value, r.timestamp, r.headers) for r in records]
+
+
+def contents_now(relays: Relays) -> list[Content]:
+    """What committed readers of all topics see."""
+    return contents(read_committed(relays.bootstrap))
+
+
+def lose(bootstrap: str, topics: Iterable[str]) -> None:
+    """Deletes topics, and returns when the broker no longer knows them."""
+    names = set(topics)
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.delete_topics(sorted(names))
+        until(lambda: not names & set(admin.list_topics()), "the topics are gone")
+    finally:
+        admin.close()
+
+
+def republisher(relays: Relays, *, wait: float = 12.0) -> Republisher:
+    """What restores, in this process."""
+    return Republisher(
+        store_url=relays.urls.relay,
+        address=KafkaAddress(bootstrap=relays.bootstrap),
+        key=relays.key.public_key(),
+        families=FAMILIES,
+        name="republisher",
+        wait=wait,
+    )
+
+
+def republish(relays: Relays, names: Sequence[str] = (), *, wait: float = 12.0) -> Restored:
+    """One run, to its end."""
+    with republisher(relays, wait=wait) as it:
+        return it.run(names)
+
+
+def republish_killed(relays: Relays, die_at: str, die_time: int) -> None:
+    """A run in a process of its own, which kills itself -9 there."""
+    told = {
+        "store": relays.urls.relay,
+        "bootstrap": relays.bootstrap,
+        "key": relays.key.public_key().public_bytes_raw().hex(),
+        "die_at": die_at,
+        "die_time": die_time,
+    }
+    words = [sys.executable, "-W", "ignore", "-m", "tests.support.republishing", json.dumps(told)]
+    done = subprocess.run(words, cwd=CHECKOUT, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, "it was to die"
+
+
+def main() -> None:
+    """Restores what is lost, unless it dies before."""
+    told = json.loads(sys.argv[1])
+    passed: Counter[str] = Counter()
+
+    def checkpoint(name: str) -> None:
+        passed[name] += 1
+        if name == told["die_at"] and passed[name] == told["die_time"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"]))
+    with Republisher(
+        store_url=told["store"],
+        address=KafkaAddress(bootstrap=told["bootstrap"]),
+        key=key,
+        families=FAMILIES,
+        checkpoint=checkpoint,
+    ) as it:
+        it.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ import pytest
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.schema import install
-from tests.support.database import PARTITIONS, migrated, new_database
+from tests.support.database import PARTITIONS, Urls, migrated, new_database, new_store
 from tests.support.kafka import delete_topics, make_topics
 from tests.support.postgres15 import Postgres15, installed
 from tests.support.relaying import Relays
@@ -110,11 +110,11 @@ def postgres_15(services_folder: Path) -> Iterator[LocalPostgres]:
 
 
 @pytest.fixture(params=["postgresql-15", "postgresql-18"])
-def each_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """As `fresh_database`, once on each: the test runs twice."""
-    named = {"postgresql-15": "postgres_15", "postgresql-18": "postgres"}
-    with new_database(request.getfixturevalue(named[request.param])) as url:
-        yield url
+def each_store(request: pytest.FixtureRequest) -> Iterator[Urls]:
+    """An empty store, dropped after the test; the test runs once on each version that is named."""
+    server = {"postgresql-15": "postgres_15", "postgresql-18": "postgres"}[request.param]
+    with new_store(request.getfixturevalue(server)) as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from eventsourcing.tests import persistence as library
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresAggregateRecorder, PostgresApplicationRecorder
 from deploy.local.postgres import LocalPostgres
-from tests.support.database import migrated, new_database
+from tests.support.database import new_store
 from tests.support.store import execute
 
 THREADS = 12
@@ -30,9 +30,9 @@ class _OnPostgres:
     @pytest.fixture(autouse=True)
     def database(self, request: pytest.FixtureRequest) -> Iterator[None]:
         server: LocalPostgres = request.getfixturevalue(self.server)
-        with new_database(server) as url:
-            assert execute(url, "SHOW server_version")[0][0].startswith(self.major + ".")
-            self.pool = Pool(migrated(url).app, THREADS)
+        with new_store(server) as urls:
+            assert execute(urls.app, "SHOW server_version")[0][0].startswith(self.major + ".")
+            self.pool = Pool(urls.app, THREADS)
             yield
             self.pool.close()
 

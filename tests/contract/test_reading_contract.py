@@ -18,13 +18,13 @@ from commands.store.follower import Follower, NotSettled
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.subscription import SettledSubscription
-from tests.support.database import Urls, migrated
+from tests.support.database import Urls
 from tests.support.store import REMOVE_TRIGGER, execute, run, session, stored_event
 
 
 @pytest.fixture
-def urls(each_database: str) -> Urls:
-    return migrated(each_database)
+def urls(each_store: Urls) -> Urls:
+    return each_store
 
 
 @pytest.fixture

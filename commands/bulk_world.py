@@ -17,7 +17,8 @@ from domain.pipelines import Pipelines
 A = TypeVar("A", bound=Aggregate)
 
 CACHED: Final = 50_000
-"""Most records that are remembered: imports name the same customers and products again and again."""
+"""Most records that are remembered from one call of the recorder to the next: imports name the same customers
+and products again and again."""
 
 
 class _Life:
@@ -38,6 +39,12 @@ class _Life:
         self.state, self.evolve = state, evolve
         self.events.clear()
         return state
+
+    def copy(self) -> _Life:
+        """The same, to be gone on with apart."""
+        other = _Life()
+        other.state, other.evolve, other.events = self.state, self.evolve, list(self.events)
+        return other
 
 
 class BulkWorld:
@@ -83,23 +90,32 @@ class BulkWorld:
         self._absent = set(ids)
 
     def stage(self, id: UUID, events: Iterable[Event]) -> None:
-        """Adds what is decided of a record."""
+        """Adds what is decided of a record, on top of what is known of it."""
         life = self._staged.get(id)
         if life is None:
-            life = self._staged[id] = _Life()
+            known = self._known.get(id)
+            life = self._staged[id] = _Life() if known is None else known.copy()
         life.events += events
+
+    def staged(self, id: UUID) -> bool:
+        """Whether something is decided of the record that is not recorded yet."""
+        return id in self._staged
 
     def keep(self, id: UUID) -> None:
         """The record's events are recorded. Nobody names an interaction again: they would fill the memory."""
-        life = self._staged.pop(id)
-        if not (life.events and isinstance(life.events[0].payload, Recorded)):
+        life = self._staged.pop(id, None)
+        if life is not None and not (life.events and isinstance(life.events[0].payload, Recorded)):
             self._remember(id, life)
 
     def drop(self, id: UUID) -> None:
-        """The record's events are not recorded."""
+        """The record's events are not recorded; what they were decided upon may be stale."""
         self._staged.pop(id, None)
+        self._known.pop(id, None)
 
-    def _remember(self, id: UUID, life: _Life) -> None:
+    def trim(self) -> None:
+        """Keeps the memory bounded; not between deciding and recording, which leans on what is known."""
         if len(self._known) >= CACHED:
             self._known.clear()
+
+    def _remember(self, id: UUID, life: _Life) -> None:
         self._known[id] = life

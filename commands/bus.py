@@ -114,7 +114,7 @@ class Commands:
         self.crm = crm
         self.pipelines = pipelines
         self.identifiers = identifiers
-        self._idempotency = idempotency
+        self.idempotency = idempotency
         self._handlers = handlers
 
     def execute(
@@ -183,7 +183,7 @@ class Commands:
     def _answered(self, context: Context, key: str | None, request: bytes) -> Outcome | None:
         if key is None:
             return None
-        answer = self._idempotency.find(context.actor.id, key, request)
+        answer = self.idempotency.find(context.actor.id, key, request)
         if answer is None:
             return None
         return Outcome(
@@ -206,7 +206,7 @@ class Commands:
                 versions=tuple(change.version for change in decision.changes),
                 recorded=bool(events),
             )
-            row = self._idempotency.row(context.actor.id, key, request, answer)
+            row = self.idempotency.row(context.actor.id, key, request, answer)
         positions: list[int] = []
         if events or row is not None:
             positions = self.crm.record(

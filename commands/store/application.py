@@ -129,6 +129,10 @@ class Crm(Application[UUID]):
         """The `source_digest` with which those interactions were recorded, of the ones that are there."""
         return self._given_recorder.select_digests(ids)
 
+    def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The version at which each of those records is, of the ones that are there."""
+        return self._given_recorder.select_versions(ids)
+
     def _save(
         self,
         events: Sequence[Event],

@@ -40,6 +40,9 @@ _DIGESTS: Final = """
     SELECT aggregate_id, convert_from(event, 'UTF8')::json #>> '{data,source_digest}'
       FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) AND version = 1
 """
+_VERSIONS: Final = """
+    SELECT aggregate_id, max(version) FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) GROUP BY 1
+"""
 _NOTIFICATIONS: Final = "SELECT aggregate_id, version, type, event, position FROM store.event WHERE true"
 
 
@@ -140,6 +143,12 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         """The `source_digest` of the first events of those aggregates, by id, where there is one."""
         with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
             cursor.execute(_DIGESTS, (list(ids),))
+            return dict(cursor.fetchall())
+
+    def select_versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The highest version of each of those aggregates, by id, where there is one."""
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(_VERSIONS, (list(ids),))
             return dict(cursor.fetchall())
 
     def select_notifications(

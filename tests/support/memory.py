@@ -171,6 +171,10 @@ class MemoryCrm:
             if version == 1 and owner in ids
         }
 
+    def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
+        """The versions of those records that are there."""
+        return {id: self._versions[id] for id in ids if id in self._versions}
+
     def _position(self, id: UUID, version: int) -> int:
         return next(n for n, row in enumerate(self.stored, 1) if row[:2] == (id, version))
 

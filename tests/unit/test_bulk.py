@@ -66,7 +66,7 @@ def test_a_history_is_recorded_as_its_commands_would_be_one_by_one() -> None:
     importing = Importing()
     move = MoveStage(opportunity_id=SOME, stage="negotiation", at=PAST + timedelta(days=1))
     history = importing.deal("A", move, WON)
-    assert importing.run(history) == [BulkOutcome(state="created", id=id_of(history))]
+    assert importing.run(history) == [BulkOutcome(state="created", id=id_of(history), version=3, position=3)]
 
     single = Desk()
     for command in history.commands:
@@ -192,11 +192,12 @@ def test_another_run_at_the_same_time_may_have_been_first(digest: bytes, state: 
         events: Sequence[Event],
         claims: Sequence[Claim] = (),
         contact_points: Sequence[ContactPoint] = (),
+        idempotency: Sequence[Any] = (),
     ) -> list[int]:
         if not done:
             done.append(True)
             importing.run(others)
-        return record(events, claims, contact_points)
+        return record(events, claims, contact_points, idempotency)
 
     importing.desk.crm.record_bulk = slow  # type: ignore[method-assign]
     outcomes = importing.run(importing.deal("A"), importing.deal("B"), importing.deal("C"))

@@ -16,14 +16,17 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from commands.store.incarnation import BEHIND, RecoveryNeeded, check, found_behind
 from commands.store.seals import SealConflict
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure
+from consumers.relay_agreement import StoreBehind
 from consumers.relay_leader import SILENCE, Leadership, LeadershipLost, relay_name
 from consumers.relay_publisher import Publisher
 from consumers.relay_sealer import Sealer
@@ -35,6 +38,7 @@ STANDBY_PAUSE: Final = 0.5
 REPORT_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 2.0
 STORE_PAUSE: Final = 1.0
+RECOVERY_PAUSE: Final = 2.0
 STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
@@ -78,10 +82,11 @@ class Relay:
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; one that does not lead tries to twice a second.
 
-        While PostgreSQL or Kafka is away it waits and goes on by itself. Raises `RelayStopped` for what does
-        not pass; `relay status` then shows the same text.
+        While PostgreSQL or Kafka is away it waits and goes on by itself, and so it does while the store needs
+        a recovery: neither seals then nor publishes. Raises `RelayStopped` for what does not pass;
+        `relay status` then shows the same text.
         """
-        told = ""
+        told = needed = ""
         while not stop.is_set():
             leadership = Leadership(self._url, self._name, silence=self._silence)
             try:
@@ -89,11 +94,18 @@ class Relay:
                 told = ""
                 if not stop.is_set():
                     self._lead(leadership, stop)
+                needed = ""
             except LeadershipLost as error:
                 log.warning("This relay leads no longer: %s", error)
                 stop.wait(STANDBY_PAUSE)
             except SealConflict as error:
                 log.warning("%s", error)
+            except RecoveryNeeded as error:
+                if str(error) != needed:
+                    log.error("%s", error)
+                needed = str(error)
+                leadership.close()  # the recovery needs the lock
+                stop.wait(RECOVERY_PAUSE)
             except STORE_AWAY as error:
                 cause = str(error).strip()
                 if cause != told:  # once an outage, not once a second
@@ -115,6 +127,11 @@ class Relay:
             stop.wait(STANDBY_PAUSE)
 
     def _lead(self, leadership: Leadership, stop: threading.Event) -> None:
+        try:
+            check(self._url)
+        except RecoveryNeeded as needed:
+            leadership.report(BEHIND, str(needed), 0, 0.0)
+            raise
         term = _Term(self, leadership)
         log.info("This relay, %s, leads.", self._name)
         try:
@@ -126,6 +143,9 @@ class Relay:
         error = term.error
         if error is None:
             term.report("stopped", "The relay was told to stop.")
+        elif isinstance(error, StoreBehind):
+            term.report(BEHIND, str(error))
+            raise RecoveryNeeded(str(error)) from error
         elif isinstance(error, (LeadershipLost, SealConflict, *STORE_AWAY)):
             raise error
         else:
@@ -143,6 +163,8 @@ class _Term:
         self.error: BaseException | None = None
         facts = leadership.facts()
         self._noted = facts.noted
+        # Commands are refused on what is reported here: that stands until store and topics were compared.
+        self._behind = found_behind(relay._url)
         self._shelf = Shelf()
         self._publisher = Publisher(
             url=relay._url,
@@ -168,11 +190,21 @@ class _Term:
         )
         # Daemons: one that waits for a broker that is gone must not keep the process from ending.
         self._threads = [
-            threading.Thread(target=self._watched, args=(part.run,), name=name, daemon=True)
-            for name, part in (("relay-sealer", sealer), ("relay-publisher", self._publisher))
+            threading.Thread(target=self._watched, args=(run,), name=name, daemon=True)
+            for name, run in (
+                ("relay-sealer", partial(self._seal, sealer)),
+                ("relay-publisher", self._publisher.run),
+            )
         ]
         for thread in self._threads:
             thread.start()
+
+    def _seal(self, sealer: Sealer, ended: threading.Event) -> None:
+        """Seals once store and topics agree, or the broker is away: seals of a store that was restored from
+        an older state would stand beside those that the topics have."""
+        while not (self._shelf.connected or self._publisher.trouble or ended.wait(0.01)):
+            pass
+        sealer.run(ended)
 
     def _watched(self, run: Callable[[threading.Event], None]) -> None:
         try:
@@ -195,6 +227,8 @@ class _Term:
         trouble = self._publisher.trouble
         if state is None:
             state, reason = ("waiting_for_broker", trouble) if trouble else ("leading", None)
+            if self._behind is not None and not self._shelf.connected:
+                state, reason = BEHIND, self._behind
         rate = 0.0 if state == "stopped" else self._shelf.rate()
         self._leadership.report(state, reason, self._shelf.position, rate)
 

@@ -84,6 +84,11 @@ class Shelf:
             self._changed.wait(seconds)
 
     @property
+    def connected(self) -> bool:
+        """Whether the topics' end is known, and store and topics agreed on it."""
+        return self._connected
+
+    @property
     def sealed_up_to(self) -> int:
         """The number of the store's last seal; 0 where there is none or it is not known yet."""
         return self._highest

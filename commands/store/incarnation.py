@@ -65,6 +65,14 @@ def check_with(asking: cursor) -> None:
         raise RecoveryNeeded
 
 
+def found_behind(url: str) -> str | None:
+    """What the last relay said of a store behind its topics; None where it said no such thing."""
+    with closing(connect(url)) as opened, opened.cursor() as asking:
+        asking.execute("SELECT coalesce(reason, %s) FROM store.relay WHERE state = %s", (OLDER, BEHIND))
+        row = asking.fetchone()
+    return None if row is None else str(row[0])
+
+
 class Incarnation:
     """Whether commands may be recorded, asked of the store at most once a second.
 

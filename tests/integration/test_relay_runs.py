@@ -16,7 +16,7 @@ from consumers.relay import Relay, RelayStopped
 from consumers.relay_status import relay_status
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import PARTITIONS, urls
-from tests.support.kafka import FAMILIES, SEALS, delete_topics, make_topics, read_committed
+from tests.support.kafka import FAMILIES, delete_topics, make_topics, read_committed
 from tests.support.relaying import Relays, append_events, query, until
 
 
@@ -138,14 +138,47 @@ def test_lost_topics_stop_the_relay(relays: Relays) -> None:
     assert read_committed(relays.bootstrap) == []
 
 
-def test_a_store_from_an_older_backup_stops_the_relay(relays: Relays) -> None:
+def test_a_store_from_an_older_backup_holds_up_the_relay_until_it_has_its_events_back(relays: Relays) -> None:
+    """It neither seals nor publishes meanwhile, also when it is started anew, and it says so all the time."""
     append_events(relays.urls.app, 20)
     with running(relays):
         relays.until_published()
-    query(relays.urls.admin, "DELETE FROM store.seal; DELETE FROM store.event; DELETE FROM store.relay")
-    append_events(relays.urls.app, 5)
-    assert "The store is behind: " in Running(relays).why()
-    assert len(read_committed(relays.bootstrap, [SEALS])) == 1
+    query(
+        relays.urls.admin,
+        "CREATE TABLE kept_event AS TABLE store.event; CREATE TABLE kept_seal AS TABLE store.seal;"
+        "DELETE FROM store.seal; DELETE FROM store.event WHERE position > 5; DELETE FROM store.relay",
+    )
+    for _ in range(2):
+        with running(relays) as relay:
+            until(lambda: relays.row().get("state") == "recovery_needed", "it says that", 60)
+            assert "The store is behind: it has no seal" in relays.row()["reason"]
+            assert "run `rapport store recover`" in relays.row()["reason"]
+            assert relays.seals() == 0
+            states = {relays.row()["state"] for _ in range(100)}
+            assert states <= {"recovery_needed"}, "commands would be taken in between"
+        assert relay.stopped is None
+    with running(relays):
+        query(
+            relays.urls.admin,
+            "INSERT INTO store.event OVERRIDING SYSTEM VALUE SELECT * FROM kept_event WHERE position > 5;"
+            "INSERT INTO store.seal TABLE kept_seal",
+        )
+        until(lambda: relays.row().get("state") == "leading", "it goes on", 60)
+        append_events(relays.urls.app, 5)
+        relays.until_published(60)
+    relays.check()
+
+
+def test_a_server_that_the_store_does_not_know_holds_up_the_relay(relays: Relays) -> None:
+    append_events(relays.urls.app, 20)
+    query(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline + 1")
+    with running(relays):
+        until(lambda: relays.row().get("state") == "recovery_needed", "it says that", 60)
+        assert "run `rapport store recover`" in relays.row()["reason"]
+        assert (relays.seals(), read_committed(relays.bootstrap)) == (0, [])
+        query(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline - 1")
+        relays.until_published(60)
+    relays.check()
 
 
 def test_an_event_changed_between_seal_and_publication_is_not_published(relays: Relays) -> None:

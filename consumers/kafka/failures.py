@@ -38,6 +38,7 @@ PASSES_WITH_THE_PRODUCER: Final = (
     errors.KafkaProtocolError,
 )
 FENCED: Final = (errors.ProducerFencedError, errors.InvalidProducerEpochError)
+NAME: Final = re.compile(r"\b[A-Z]\w+")
 
 
 class BrokerFailure(Exception):
@@ -57,6 +58,8 @@ def verdict(error: BaseException) -> Verdict:
         return error.verdict
     if isinstance(error, FENCED):
         return Verdict.FENCED
+    if type(error) is errors.KafkaError:
+        return _verdict_of_wrapped(str(error))
     if isinstance(error, errors.KafkaError):
         passes = error.retriable or isinstance(error, PASSES_WITH_THE_PRODUCER)
         return Verdict.RETRY if passes else Verdict.STOP
@@ -64,6 +67,20 @@ def verdict(error: BaseException) -> Verdict:
         return Verdict.STOP
     if isinstance(error, OSError):
         return Verdict.RETRY
+    return Verdict.STOP
+
+
+def _verdict_of_wrapped(text: str) -> Verdict:
+    """That of a general error, which names its cause, if at all, in its text alone: so the client tells of a
+    transaction's request that got no answer."""
+    for name in NAME.findall(text):
+        cause = getattr(errors, name, None)
+        if (
+            isinstance(cause, type)
+            and issubclass(cause, errors.KafkaError)
+            and cause is not errors.KafkaError
+        ):
+            return verdict(cause())
     return Verdict.STOP
 
 

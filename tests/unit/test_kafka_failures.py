@@ -13,6 +13,11 @@ from domain.errors import Undecodable
 RETRY, FENCED, STOP = Verdict.RETRY, Verdict.FENCED, Verdict.STOP
 
 
+def unanswered(cause: Exception) -> errors.KafkaError:
+    """What the client makes of a transaction's request that has no answer (a fault test met it)."""
+    return errors.KafkaError(f"Could not execute transactional request for unknown reasons: {cause}")
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -36,6 +41,13 @@ RETRY, FENCED, STOP = Verdict.RETRY, Verdict.FENCED, Verdict.STOP
         (errors.UnsupportedVersionError(), STOP),
         (errors.InvalidTopicError(), STOP),
         (errors.KafkaError("never seen before"), STOP),
+        (unanswered(errors.RequestTimedOutError("Request timed out after 2999 ms")), RETRY),
+        (unanswered(errors.Cancelled("the connection closed")), RETRY),
+        (unanswered(TypeError("the answer cannot be read")), STOP),
+        (errors.KafkaError(f"Unhandled error in EndTxnResponse: {errors.RequestTimedOutError()}"), RETRY),
+        (errors.KafkaError(f"Unhandled error in EndTxnResponse: {errors.UnknownError()}"), STOP),
+        (errors.KafkaError(f"Unexpected error: {errors.InvalidProducerEpochError()}"), FENCED),
+        (errors.KafkaError("[Error 99] MadeUpError"), STOP),
         (ssl.SSLError("certificate"), STOP),
         (FileNotFoundError("ca.pem"), STOP),
         (Undecodable("no seal"), STOP),

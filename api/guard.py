@@ -70,7 +70,7 @@ class Guard:
             return self._body_too_large()
         if announced not in ("", "0") or "transfer-encoding" in headers:
             media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-            batch = scope["path"].endswith(":batch")
+            batch = scope["path"].endswith((":batch", ":batchUpsert"))
             if media_type != "application/json" and not (batch and media_type == "application/x-ndjson"):
                 return Problem(
                     "media-type",

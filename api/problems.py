@@ -73,6 +73,7 @@ API: Final[Mapping[str, Kind]] = {
     "media-type": Kind(415, "Unsupported media type"),
     "validation": Kind(422, "Not valid"),
     "unknown-parameter": Kind(422, "Unknown parameter"),
+    "item-failed": Kind(422, "An item failed"),
     "precondition-required": Kind(428, "Precondition required"),
     "rate-limited": Kind(429, "Too many requests", retry_after=1),
     "headers-too-large": Kind(431, "Headers too large"),

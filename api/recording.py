@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
-from uuid import UUID
+from typing import Literal
 
 from fastapi import Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.batches import Item, Sent, items
+from api.batch_outcomes import BatchOutcome, Mode, record_all
+from api.batches import Sent, items
 from api.bodies.interaction import RecordInteraction
-from api.context import correlation_of
-from api.problems import Problem, domain_body
-from api.sending import Recorded, answered, execute, position_of
+from api.sending import Recorded, answered, execute
+from commands.bulk import History
 from commands.bus import Outcome
-from domain.errors import DomainError
 
 State = Literal["created", "unchanged"]
 
@@ -24,26 +21,6 @@ class Taken(Recorded):
     """What became of an interaction."""
 
     state: State = Field(description="created, or unchanged: it had been taken in before.")
-
-
-class ItemOutcome(BaseModel):
-    """What became of one item."""
-
-    index: int = Field(description="Its place among the items, from 0.")
-    line: int | None = Field(description="Its line, from 1, where NDJSON was sent.")
-    state: Literal["created", "unchanged", "failed"]
-    id: UUID | None
-    problem: dict[str, Any] | None = Field(description="Why it failed, as a problem (RFC 9457).")
-
-
-class BatchOutcome(BaseModel):
-    """What became of all items, in the order in which they were sent."""
-
-    created: int
-    unchanged: int
-    failed: int
-    results: list[ItemOutcome]
-    consistency_token: str = Field(examples=["1042"])
 
 
 def take(request: Request, response: Response, body: RecordInteraction, key: str | None) -> Taken:
@@ -55,51 +32,10 @@ def take(request: Request, response: Response, body: RecordInteraction, key: str
     return Taken(state=state, **answered(request, response, outcome))
 
 
-def take_all(request: Request, response: Response, sent: Sent, key: str | None) -> BatchOutcome:
-    """Records each item by itself: a failed one holds up no other."""
-    taken = [
-        _taken(request, item, None if key is None else f"{key}/{item.index}")
-        for item in items(sent, RecordInteraction)
-    ]
-    results = [result for result, _ in taken]
-    # One look for all that were there before: the newest of what was recorded is behind each of them.
-    behind = [outcome for _, outcome in taken if outcome is not None]
-    token = max((position_of(request, outcome) for outcome in _telling(behind)), default=0)
-    response.headers["Consistency-Token"] = str(token)
-    states = [result.state for result in results]
-    return BatchOutcome(
-        created=states.count("created"),
-        unchanged=states.count("unchanged"),
-        failed=states.count("failed"),
-        results=results,
-        consistency_token=str(token),
-    )
-
-
-def _telling(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcome of the highest position, and one of those that recorded nothing."""
-    unchanged = [outcome for outcome in outcomes if not outcome.position]
-    return [*unchanged[:1], *sorted(outcomes, key=lambda outcome: outcome.position)[-1:]]
-
-
-def _taken(
-    request: Request, item: Item[RecordInteraction], key: str | None
-) -> tuple[ItemOutcome, Outcome | None]:
-    correlation = str(correlation_of(request.scope))
-    try:
-        if isinstance(item.body, Problem):
-            raise item.body
-        outcome = execute(request, item.body.command(), item.body, key=key)
-    except Problem as problem:
-        return _failed(item, problem.body(correlation)), None
-    except DomainError as error:
-        return _failed(item, domain_body(error, correlation)), None
-    state = _state(outcome)
-    return ItemOutcome(index=item.index, line=item.line, state=state, id=outcome.id, problem=None), outcome
-
-
-def _failed(item: Item[RecordInteraction], problem: dict[str, Any]) -> ItemOutcome:
-    return ItemOutcome(index=item.index, line=item.line, state="failed", id=None, problem=problem)
+def take_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:
+    """Records the items, each by itself or all together. Raises domain errors, and `Problem`."""
+    made = items(sent, RecordInteraction)
+    return record_all(request, response, made, lambda body: History(commands=(body.command(),)), key, mode)
 
 
 def _state(outcome: Outcome) -> State:

@@ -127,7 +127,7 @@ def execute(
         context_of(request),
         expected_version=precondition.version if precondition else None,
         key=key,
-        request=_canonical(request, precondition, body),
+        request=canonical(request, precondition, body),
     )
 
 
@@ -165,9 +165,10 @@ def answered(request: Request, response: Response, outcome: Outcome) -> dict[str
     }
 
 
-def _canonical(request: Request, precondition: Precondition | None, body: Body | None) -> bytes:
-    """What makes two requests the same: method, path, precondition, and the body's values as they were read,
-    so that spaces and the order of members do not matter."""
+def canonical(request: Request, precondition: Precondition | None, body: Body | None, *more: str) -> bytes:
+    """What makes two requests the same: method, path, precondition, the body's values as they were read, so
+    that spaces and the order of members do not matter, and what `more` counts."""
     expected = None if precondition is None else [precondition.version]
     values = None if body is None else body.model_dump(mode="json", exclude_unset=True)
-    return orjson.dumps([request.method, request.url.path, expected, values], option=orjson.OPT_SORT_KEYS)
+    parts = [request.method, request.url.path, expected, values, *more]
+    return orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)

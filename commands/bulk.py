@@ -22,6 +22,7 @@ from commands.interaction import RecordInteraction, identified
 from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, IdempotencyRow
+from commands.store.incarnation import RecoveryNeeded
 from domain.errors import (
     AlreadyClaimed,
     AlreadyRecorded,
@@ -61,8 +62,8 @@ class BulkRecorder:
         no other; with `whole` it makes all fail: then nothing was recorded, and it raises `HistoryFailed` for
         the first one.
 
-        Raises `RequestInProgress` where another request with one of the keys runs for longer than 2 s, and
-        the store's errors: then what is recorded so far stays, and a second run goes on.
+        Raises `RequestInProgress` where another request with one of the keys runs for longer than 2 s,
+        `RecoveryNeeded`, and the store's errors: then what is recorded so far stays; a second run goes on.
         """
         self._world.trim()
         outcomes: dict[int, BulkOutcome] = {}
@@ -257,6 +258,8 @@ class BulkRecorder:
         at again, as any earlier one. Decided again they are in any case, since a history of the second half
         may lean on a failed one of the first."""
         items = [decided.item for decided in pending]
+        if isinstance(error, RecoveryNeeded):
+            raise error
         if isinstance(error, RequestInProgress) and (looks == 1 or not self._answers(items)):
             raise error
         met = isinstance(error, AlreadyClaimed | ConcurrentChange | KeyReused | RequestInProgress)

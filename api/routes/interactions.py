@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
+from api.batch_outcomes import BatchOutcome, Mode
 from api.batches import SentBatch, request_body
 from api.bodies import interaction as bodies
 from api.changing import command_router
-from api.recording import BatchOutcome, Taken, take, take_all
+from api.recording import Taken, take, take_all
 from api.sending import IdempotencyKey
 
 router = command_router(
@@ -39,9 +40,9 @@ def record_interaction(
     openapi_extra=request_body("RecordInteraction", bodies.EXAMPLE),
 )
 def record_interactions(
-    request: Request, response: Response, sent: SentBatch, key: IdempotencyKey
+    request: Request, response: Response, sent: SentBatch, key: IdempotencyKey, mode: Mode = "each"
 ) -> BatchOutcome:
-    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each is recorded by itself and
-    has its outcome, in the order sent: created, unchanged, or failed with a problem. Sent again, what is
-    there already is unchanged."""
-    return take_all(request, response, sent, key)
+    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has its outcome, in the
+    order sent: created, unchanged, or failed with a problem. Sent again, what is there already is
+    unchanged."""
+    return take_all(request, response, sent, key, mode)

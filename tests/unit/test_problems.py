@@ -45,6 +45,7 @@ CODES = {
     "media-type": 415,
     "validation": 422,
     "unknown-parameter": 422,
+    "item-failed": 422,
     "precondition-required": 428,
     "rate-limited": 429,
     "headers-too-large": 431,

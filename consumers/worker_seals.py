@@ -25,6 +25,9 @@ Place = tuple[str, int]
 """Topic and partition."""
 
 SEAL_PLACE: Final[Place] = (SEALS, 0)
+HANDED_OVER: Final = "handed_over"
+"""Among a share's offsets: a rebuild noted them before its fill, so records up to the share's position may
+still follow there. They are dropped; later on such a record is a stranger's."""
 _MODULUS: Final = 1 << 256
 
 
@@ -98,10 +101,7 @@ class Gatherer:
         self._entries = {
             partition: Entry(
                 standing,
-                {
-                    t: Lane(0) if partition in again else Lane(standing.offsets.get(t, 0), standing.position)
-                    for t in topics
-                },
+                {t: Lane(0) if partition in again else _lane(standing, t) for t in topics},
             )
             for partition, standing in sorted(shares.items())
         }
@@ -272,6 +272,11 @@ class Gatherer:
             total += int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
         if total % _MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
+
+
+def _lane(standing: Standing, topic: str) -> Lane:
+    """Where reading goes on."""
+    return Lane(standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position)
 
 
 def _hand_out(count: int, lane: Lane, events: list[Received]) -> int:

@@ -67,6 +67,11 @@ class Projection:
         return f"{self.name}_v{self.version}"
 
     @property
+    def title(self) -> str:
+        """The version as sentences name it."""
+        return f"{self.name} version {self.version}"
+
+    @property
     def group(self) -> str:
         """The Kafka group under which offsets are shown to lag tools."""
         return f"rapport.{self.name}.v{self.version}"

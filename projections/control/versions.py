@@ -41,3 +41,8 @@ def activate(c: Cursor, name: str, version: int) -> None:
         "WHERE control.active.version <> %(version)s",
         {"name": name, "version": version},
     )
+
+
+def forget_previous(c: Cursor, name: str) -> None:
+    """There is no version to go back to."""
+    c.execute("UPDATE control.active SET previous = NULL WHERE projection = %s", (name,))

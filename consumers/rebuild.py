@@ -1,0 +1,333 @@
+"""Rebuilds a candidate: begin, pause, resume, abort, and how far it is. What fills it: `rebuild_run.py`.
+
+    note E, the end of every partition -> then S, the newest seal -> fill to S -> go on at S, reading from E
+
+The order makes the hand-over exact. What is behind S is published after S was written, so it lies behind E;
+what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is settled: an
+event whose transaction is still open then is behind S, however long it stays open.
+
+Every step is recorded with what it did. Whoever is killed, the next call goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json, execute_values
+
+from commands.store.pool import connect
+from commands.store.seals import Seals
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.reader import CommittedReader
+from consumers.kafka.topics import topic
+from consumers.rebuild_fill import MakeCipher, connect_owner
+from consumers.rebuild_source import stretches
+from domain.events.registry import Registry
+from domain.events.seal import TOPIC as SEALS
+from domain.events.seal import Seal
+from projections import bare
+from projections.control import operations, rebuilds, versions
+from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
+from projections.control.shares import RUNNING
+from projections.projection import Projection
+from projections.schema import LOCK
+
+EVENTS_PER_STRETCH: Final = 20_000
+MOST_STRETCHES: Final = 4_096
+LOOK: Final = 0.2
+"""Seconds between two looks at how far it is."""
+
+
+class RebuildRefused(Exception):
+    """What was asked for can't be done now. The text says why, and what to do."""
+
+
+class RebuildStopped(Exception):
+    """It stopped before its end; what is done is kept. The text says how to go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far it is: the state of the rebuild; `done` of `whole` in `unit` (events where the whole is known,
+    estimated from the stretches filled); for the catching up, `lag` in positions."""
+
+    state: str
+    done: int
+    whole: int
+    unit: str = "events"
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are. `owner_url`: the read side as its owner; `store_url`: the store, to be read;
+    `cipher`: makes, in any process, what opens private values, for a model that needs them."""
+
+    owner_url: str
+    store_url: str
+    address: KafkaAddress
+    registry: Registry
+    cipher: MakeCipher | None = None
+
+
+def begin(
+    projection: Projection, places: Places, *, by: str, why: str | None = None, source: str = "store"
+) -> Rebuild:
+    """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody.
+
+    Raises `RebuildRefused` for the active version, and where a rebuild is under way.
+    """
+    if source == "kafka":
+        ends, seal, sealed = {}, None, 0
+    else:
+        # E before S, see above.
+        ends = _ends(projection, places)
+        seal, sealed = newest_seal(places.store_url)
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        _refuse(c, projection)
+        rebuild = uuid4()
+        # Waits for stretches of an aborted rebuild that are still under way somewhere.
+        c.execute(
+            "DELETE FROM control.slice WHERE rebuild IN "
+            "(SELECT id FROM control.rebuild WHERE projection = %s AND version = %s)",
+            (projection.name, projection.version),
+        )
+        bare.empty(c, projection)
+        _bring_all_back(c, projection)
+        c.execute(
+            "DELETE FROM control.held WHERE projection = %s AND version = %s",
+            (projection.name, projection.version),
+        )
+        ddl = [] if seal is None else bare.strip(c, projection)
+        c.execute(
+            "INSERT INTO control.rebuild (id, projection, version, state, source, filled_to, seal_sequence, "
+            "seal_hash, offsets, ddl, by_whom, why) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                str(rebuild), projection.name, projection.version, FILLING, source, seal.last if seal else 0,
+                seal.sequence if seal else 0, seal.hash if seal else bytes(32), Json(ends), Json(list(ddl)),
+                by, why,
+            ),
+        )  # fmt: skip
+        if seal is not None:
+            number = max(1, min(MOST_STRETCHES, -(-sealed // EVENTS_PER_STRETCH)))
+            execute_values(
+                c,
+                "INSERT INTO control.slice (rebuild, number, low, high) VALUES %s",
+                [
+                    (str(rebuild), n, str(low), high and str(high))
+                    for n, (low, high) in enumerate(stretches(number))
+                ],
+            )
+        c.execute(
+            "UPDATE control.share SET position = 0, seal_sequence = 0, offsets = '{}', received = 0, "
+            "seal_hash = decode(repeat('00', 32), 'hex') WHERE projection = %s AND version = %s",
+            (projection.name, projection.version),
+        )
+        rebuilds.set_shares(c, projection.name, projection.version, FILLING, "It is being filled.")
+        operations.note(
+            c, "rebuild_started", projection.name, projection.version, by=by, reason=why,
+            details={"source": source, "filled_to": seal.last if seal else 0},
+        )  # fmt: skip
+        begun = rebuilds.open_one(c, projection.name, projection.version)
+    assert begun is not None
+    return begun
+
+
+def wait_ready(
+    projection: Projection,
+    places: Places,
+    *,
+    seconds: float | None = None,
+    tell: Tell = lambda _: None,
+) -> Rebuild:
+    """Waits until the candidate's workers have come to the newest seal of when it asked; the rebuild then.
+
+    Raises `RebuildStopped` after `seconds`, with what is missing, and where it was paused or aborted.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    target, _ = newest_seal(places.store_url)
+    goal = target.last if target else 0
+    with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
+        owner.autocommit = True
+        with owner.cursor() as c:
+            while True:
+                rebuild = rebuilds.open_one(c, projection.name, projection.version)
+                if rebuild is None or rebuild.state in (PAUSED, FILLING):
+                    raise RebuildStopped(gone(rebuild, projection))
+                at = position(c, projection)
+                tell(Progress(state=rebuild.state, done=min(at, goal), whole=goal, unit="positions"))
+                if at >= goal:
+                    if rebuild.state == CATCHING_UP:
+                        rebuilds.change(c, rebuild.id, READY)
+                    found = rebuilds.open_one(c, projection.name, projection.version)
+                    assert found is not None
+                    return found
+                if deadline is not None and time.monotonic() > deadline:
+                    raise RebuildStopped(
+                        f"{projection.title} is filled and stands at {at:,}; {goal - at:,} positions are "
+                        f"still to come. Its workers bring them: `rapport projection run {projection.name} "
+                        f"--version {projection.version}`."
+                    )
+                time.sleep(LOOK)
+
+
+def pause(projection: Projection, places: Places, *, by: str, why: str | None = None) -> Rebuild:
+    """Stops the rebuild until `resume`: a stretch under way is finished, no other begun."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        rebuild = _open(c, projection)
+        if rebuild.state not in (FILLING, CATCHING_UP, READY):
+            raise RebuildRefused(f"The rebuild of {projection.title} is {rebuild.state}: it can't be paused.")
+        reason = f"{by} paused it" + (f": {why.rstrip('.')}." if why else ".")
+        rebuilds.change(c, rebuild.id, PAUSED, reason)
+        c.execute("UPDATE control.rebuild SET paused = %s WHERE id = %s", (rebuild.state, str(rebuild.id)))
+        rebuilds.set_shares(c, projection.name, projection.version, PAUSED, reason)
+        operations.note(c, "paused", projection.name, projection.version, by=by, reason=why)
+        return _open(c, projection)
+
+
+def resume(projection: Projection, places: Places, *, by: str, why: str | None = None) -> Rebuild:
+    """Lets a paused rebuild go on; one that was being filled waits for `carry_on`."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        rebuild = _open(c, projection)
+        if rebuild.state != PAUSED or rebuild.paused is None:
+            raise RebuildRefused(f"The rebuild of {projection.title} is not paused but {rebuild.state}.")
+        c.execute(
+            "UPDATE control.rebuild SET state = paused, paused = NULL, reason = NULL WHERE id = %s",
+            (str(rebuild.id),),
+        )
+        filling = rebuild.paused == FILLING
+        rebuilds.set_shares(
+            c, projection.name, projection.version, FILLING if filling else RUNNING,
+            "It is being filled." if filling else None,
+        )  # fmt: skip
+        operations.note(c, "resumed", projection.name, projection.version, by=by, reason=why)
+        return _open(c, projection)
+
+
+def abort(projection: Projection, places: Places, *, by: str, why: str | None = None) -> None:
+    """Ends the rebuild for good. What was filled stays, unused, until the version is rebuilt or dropped."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        rebuild = _open(c, projection)
+        if versions.active(c).get(projection.name) == projection.version:
+            raise RebuildRefused(
+                f"{projection.title} is the active one: its rebuild has done its work. Go back with `rapport "
+                f"projection rollback {projection.name}`."
+            )
+        reason = f"{by} aborted it while it was {rebuild.state.replace('_', ' ')}" + (
+            f": {why.rstrip('.')}." if why else "."
+        )
+        rebuilds.abort(c, projection.name, projection.version, reason)
+        operations.note(c, "aborted", projection.name, projection.version, by=by, reason=why)
+
+
+def _open(c: Cursor, projection: Projection) -> Rebuild:
+    rebuild = rebuilds.open_one(c, projection.name, projection.version, lock=True)
+    if rebuild is None:
+        raise RebuildRefused(NONE.format(projection=projection))
+    return rebuild
+
+
+def position(c: Cursor, projection: Projection) -> int:
+    """The least position of the version's shares."""
+    c.execute(
+        "SELECT coalesce(min(position), 0) FROM control.share WHERE projection = %s AND version = %s",
+        (projection.name, projection.version),
+    )
+    row = c.fetchone()
+    return int(row[0]) if row else 0
+
+
+def partitions_of(c: Cursor, projection: Projection) -> int:
+    """How many partitions, and so shares, there are."""
+    c.execute(
+        "SELECT count(*) FROM control.share WHERE projection = %s AND version = %s",
+        (projection.name, projection.version),
+    )
+    row = c.fetchone()
+    return int(row[0]) if row else 0
+
+
+NONE: Final = (
+    "No rebuild of {projection.name} version {projection.version} is under way. Begin one with "
+    "`rapport projection rebuild {projection.name} --version {projection.version}`."
+)
+
+
+def gone(rebuild: Rebuild | None, projection: Projection) -> str:
+    """What to say of a rebuild that is not going on any more."""
+    if rebuild is None:
+        return f"The rebuild of {projection.title} was aborted. Begin it again when it is wanted."
+    return (
+        f"The rebuild of {projection.title} was paused; what is filled is kept. Go on with "
+        f"`rapport projection resume {projection.name} --version {projection.version}`."
+    )
+
+
+def _refuse(c: Cursor, projection: Projection) -> None:
+    if versions.active(c).get(projection.name) == projection.version:
+        raise RebuildRefused(
+            f"{projection.title} is the active one: it is read from while it would be built. Give what has "
+            "changed a new version, and rebuild that."
+        )
+    c.execute("SELECT to_regnamespace(%s) IS NOT NULL", (projection.schema,))
+    row = c.fetchone()
+    if not (row and row[0]):
+        raise RebuildRefused(f"{projection.title} has no tables yet. Run `rapport migrate`, then try again.")
+    found = rebuilds.open_one(c, projection.name, projection.version, lock=True)
+    if found is not None and found.state != rebuilds.SWAPPED:
+        raise RebuildRefused(
+            f"A rebuild of {projection.title} is there already ({found.state.replace('_', ' ')}, begun by "
+            f"{found.by_whom} at {found.started_at:%Y-%m-%d %H:%M} UTC). Abort it first: `rapport projection "
+            f"abort {projection.name} --version {projection.version}`."
+        )
+    if found is not None:  # it was active once, and rolled back: what it was is of no use any more
+        rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
+
+
+def _ends(projection: Projection, places: Places) -> dict[str, dict[str, int]]:
+    """E: by topic and partition, the offset behind the last committed record."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        partitions = partitions_of(c, projection)
+    reader = CommittedReader(places.address, projection.group, timeout=10.0)
+    try:
+        lanes = [(topic(family), number) for family in projection.families for number in range(partitions)]
+        found = reader.ends([*lanes, (SEALS, 0)])
+    finally:
+        reader.close()
+    ends: dict[str, dict[str, int]] = {}
+    for (name, number), offset in found.items():
+        ends.setdefault(name, {})[str(number)] = offset
+    return ends
+
+
+def newest_seal(store_url: str) -> tuple[Seal | None, int]:
+    """S, and how many events all seals up to it cover."""
+    with closing(Seals(store_url)) as seals:
+        seal = seals.last()
+    if seal is None:
+        return None, 0
+    with closing(connect(store_url)) as connection, connection.cursor() as c:
+        c.execute("SELECT coalesce(sum(count), 0) FROM store.seal WHERE sequence <= %s", (seal.sequence,))
+        row = c.fetchone()
+    return seal, int(row[0]) if row else 0
+
+
+def _bring_all_back(c: Cursor, projection: Projection) -> None:
+    """Keys and indexes that a rebuild before took away, and was aborted before it brought them back."""
+    c.execute(
+        "SELECT ddl FROM control.rebuild WHERE projection = %s AND version = %s "
+        "ORDER BY started_at DESC LIMIT 1",
+        (projection.name, projection.version),
+    )
+    row = c.fetchone()
+    for part in row[0] if row else ():
+        bare.bring_back(c, part)

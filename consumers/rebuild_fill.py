@@ -1,0 +1,146 @@
+"""One process of a fill: takes stretches of parties that nobody fills yet, each in one transaction.
+
+Killed at any moment, a stretch is either filled and marked so, or as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from consumers.kafka.topics import partition_of
+from consumers.rebuild_source import PartySource
+from domain.events.registry import Registry
+from projections.decode import Decoder, OpeningCipher, Received, is_data_fault
+from projections.filling import Filling, refused_one_by_one
+from projections.projection import Projection
+
+log = logging.getLogger(__name__)
+
+MakeCipher = Callable[[], OpeningCipher]
+"""Makes, in the process that needs it, what opens private values; it travels to other processes."""
+
+# A stretch under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
+# the stretches of the rebuild before are deleted, which waits for those under way: no late row comes in.
+_CLAIM: Final = """
+    SELECT s.number, s.low, s.high, r.filled_to
+      FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
+     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
+     ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+"""
+_DONE: Final = """
+    UPDATE control.slice SET done = true, events = %s, received = %s WHERE rebuild = %s AND number = %s
+"""
+_LEFT: Final = """
+    SELECT count(*) FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
+     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
+"""
+
+
+def fill(
+    rebuild: UUID,
+    projection: Projection,
+    registry: Registry,
+    *,
+    store_url: str,
+    read_url: str,
+    partitions: int,
+    cipher: MakeCipher | None,
+    checkpoint: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Fills stretches until none is free; `read_url` as the owner. Ends early when the process that started
+    this one is gone.
+
+    `checkpoint` is told "rows written" in each stretch's transaction.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    parent = multiprocessing.parent_process()
+    decoder = Decoder(registry, cipher() if cipher is not None and projection.private else None)
+    with (
+        closing(PartySource(store_url, projection.families)) as source,
+        closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
+    ):
+        while parent is None or parent.is_alive():
+            with connection, connection.cursor() as c:
+                c.execute(_CLAIM, (str(rebuild),))
+                claimed = c.fetchone()
+                if claimed is None:
+                    return
+                number, low, high, upto = claimed
+                parties: dict[str, int] = {}
+                held = _fill_one(
+                    c, projection, decoder, source, (UUID(low), high and UUID(high)), upto, parties
+                )
+                checkpoint("rows written")
+                received: dict[int, int] = {}
+                for party, events in parties.items():
+                    partition = partition_of(party, partitions)
+                    received[partition] = received.get(partition, 0) + events
+                c.execute(_DONE, (sum(received.values()), Json(received), str(rebuild), number))
+            if held:
+                log.warning("%d events of stretch %d could not be applied and are held.", held, number)
+
+
+def left(c: Cursor, rebuild: UUID) -> int:
+    """Stretches that are not filled yet, while the rebuild is being filled."""
+    c.execute(_LEFT, (str(rebuild),))
+    row = c.fetchone()
+    return int(row[0]) if row else 0
+
+
+def connect_owner(url: str, name: str) -> Connection:
+    """A session of the read side's owner that shows as `name`."""
+    return psycopg2.connect(
+        url, connect_timeout=10, application_name=name, keepalives_idle=30, keepalives_interval=5,
+        keepalives_count=3,
+    )  # fmt: skip
+
+
+def _fill_one(
+    c: Cursor,
+    projection: Projection,
+    decoder: Decoder,
+    source: PartySource,
+    between: tuple[UUID, UUID | None],
+    upto: int,
+    parties: dict[str, int],
+) -> int:
+    """Fills one stretch; counts the events of each party. Answers how many are held."""
+    c.execute("SAVEPOINT stretch")
+    filling = Filling(projection, decoder, c)
+
+    def take(events: Sequence[Received], ended: bool) -> None:
+        for event in events:
+            parties[event.party] = parties.get(event.party, 0) + 1
+        filling.add(events, ended=ended)
+
+    try:
+        source.read(*between, upto, take)
+        filling.finish()
+    except psycopg2.Error as error:
+        if not is_data_fault(error):
+            raise
+        # Some value is one that the database refuses: find the events that bring it, spare the others.
+        log.warning("The database refused a value (%s); looking for its event.", str(error).splitlines()[0])
+        c.execute("ROLLBACK TO SAVEPOINT stretch")
+        events: list[Received] = []
+        source.read(*between, upto, lambda portion, _: events.extend(portion))
+        return refused_one_by_one(projection, decoder, c, _by_party(events))
+    return filling.held
+
+
+def _by_party(events: Iterable[Received]) -> Iterable[Any]:
+    for _, party in groupby(events, key=lambda event: event.party):
+        yield list(party)

@@ -1,0 +1,226 @@
+"""Fills a candidate with several processes, brings keys and indexes back, hands it over to its workers."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from multiprocessing.process import BaseProcess
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from consumers.rebuild import (
+    LOOK,
+    NONE,
+    Places,
+    Progress,
+    RebuildRefused,
+    RebuildStopped,
+    Tell,
+    gone,
+    partitions_of,
+)
+from consumers.rebuild_fill import connect_owner, fill, left
+from consumers.worker_seals import HANDED_OVER
+from domain.events.seal import TOPIC as SEALS
+from projections import bare
+from projections.control import rebuilds
+from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
+from projections.control.shares import RUNNING
+from projections.projection import Projection
+from projections.schema import LOCK
+
+log = logging.getLogger(__name__)
+
+_MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"
+
+
+def carry_on(
+    projection: Projection, places: Places, *, workers: int = 2, tell: Tell = lambda _: None
+) -> Rebuild:
+    """Fills what is not filled yet, with so many processes, brings keys and indexes back, and hands over.
+
+    Answers the rebuild as it then is. Raises `RebuildRefused` where none is under way, where it is paused and
+    where another process is at it; `RebuildStopped` where it was paused or aborted meanwhile, or a process of
+    it ended.
+    """
+    with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
+        owner.autocommit = True
+        with owner.cursor() as c:
+            _alone(c, projection)
+            rebuild = rebuilds.open_one(c, projection.name, projection.version)
+            if rebuild is None:
+                raise RebuildRefused(NONE.format(projection=projection))
+            if rebuild.state == PAUSED:
+                raise RebuildRefused(
+                    f"The rebuild of {projection.title} is paused. Go on with `rapport projection resume "
+                    f"{projection.name} --version {projection.version}`."
+                )
+            if rebuild.state == FILLING:
+                _fill(c, rebuild, projection, places, workers, tell)
+                _index(places.owner_url, rebuild, workers, tell)
+                _hand_over(owner, rebuild, projection)
+                rebuild = rebuilds.open_one(c, projection.name, projection.version)
+                assert rebuild is not None
+    return rebuild
+
+
+def _alone(c: Cursor, projection: Projection) -> None:
+    """Holds, for the session, the right to fill this version."""
+    c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, projection.schema))
+    row = c.fetchone()
+    if not (row and row[0]):
+        raise RebuildRefused(
+            f"Another process is filling {projection.title}. Watch it with `rapport projection status`."
+        )
+
+
+def _fill(
+    c: Cursor,
+    rebuild: Rebuild,
+    projection: Projection,
+    places: Places,
+    workers: int,
+    tell: Tell,
+) -> None:
+    arguments = {
+        "store_url": places.store_url, "read_url": places.owner_url, "cipher": places.cipher,
+        "partitions": partitions_of(c, projection),
+    }  # fmt: skip
+    workers = min(workers, left(c, rebuild.id))
+    processes = _processes(workers, (rebuild.id, projection, places.registry), arguments)
+    try:
+        while any(process.is_alive() for process in processes):
+            _tell_filling(c, rebuild.id, tell)
+            for process in processes:
+                process.join(LOOK / workers)
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process in processes:
+            process.join()
+    # Stretches that a process of a killed rebuild still had under way: it ends them by itself.
+    while left(c, rebuild.id) and not any(process.exitcode for process in processes):
+        time.sleep(LOOK)
+        _tell_filling(c, rebuild.id, tell)
+        if not _under_way(c, rebuild.id):
+            break
+    now = rebuilds.open_one(c, projection.name, projection.version)
+    if now is None or now.state != FILLING:
+        raise RebuildStopped(gone(now, projection))
+    if left(c, rebuild.id):
+        codes = ", ".join(str(process.exitcode) for process in processes)
+        raise RebuildStopped(
+            f"The filling of {projection.title} ended early (exit codes {codes}); what is filled is kept. "
+            f"Its log says why. Go on with `rapport projection rebuild {projection.name} --version "
+            f"{projection.version}`."
+        )
+    _tell_filling(c, rebuild.id, tell)
+
+
+def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    processes: list[BaseProcess] = []
+    for number in range(1, workers + 1):
+        process = context.Process(
+            target=fill, args=tuple(arguments), kwargs=dict(named), name=f"fill-{number}", daemon=True
+        )
+        process.start()
+        processes.append(process)
+    return processes
+
+
+def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
+    c.execute(
+        "SELECT count(*) FILTER (WHERE done), count(*), coalesce(sum(events), 0) FROM control.slice "
+        "WHERE rebuild = %s",
+        (str(rebuild),),
+    )
+    done, stretches, events = c.fetchone() or (0, 0, 0)
+    # How many events there are is known when all stretches are read; until then, as many as it looks.
+    whole = int(events) * stretches // done if done else 0
+    tell(Progress(state=FILLING, done=int(events), whole=whole))
+
+
+def _under_way(c: Cursor, rebuild: UUID) -> bool:
+    """Whether somebody has a stretch of this rebuild under way."""
+    c.execute("BEGIN")
+    c.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM control.slice WHERE rebuild = %s AND NOT done "
+        "FOR UPDATE SKIP LOCKED) AS free",
+        (str(rebuild),),
+    )
+    (free,) = c.fetchone() or (0,)
+    c.execute("ROLLBACK")
+    return left(c, rebuild) > int(free)
+
+
+def _index(owner_url: str, rebuild: Rebuild, workers: int, tell: Tell) -> None:
+    """Brings keys and indexes back, so many at once, keys first."""
+    keys = [part for part in rebuild.ddl if part["kind"] == "constraint"]
+    others = [part for part in rebuild.ddl if part["kind"] != "constraint"]
+    done = 0
+
+    def make(part: bare.Part) -> None:
+        with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+            c.execute(_MAKING)
+            bare.bring_back(c, part)
+
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
+        for group in (keys, others):
+            for _ in threads.map(make, group):
+                done += 1
+                tell(Progress(state="indexing", done=done, whole=len(rebuild.ddl), unit="keys and indexes"))
+    with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+        for table in sorted({part["table"] for part in rebuild.ddl}):
+            c.execute(f"ANALYZE {table}")  # quoted by the catalogue
+
+
+def _hand_over(owner: Connection, rebuild: Rebuild, projection: Projection) -> None:
+    """The shares stand at S and go on from E."""
+    with owner.cursor() as c:
+        c.execute("BEGIN")
+        now = rebuilds.open_one(c, projection.name, projection.version, lock=True)
+        if now is None or now.state != FILLING:
+            c.execute("ROLLBACK")
+            raise RebuildStopped(gone(now, projection))
+        received: dict[int, int] = {}
+        events = 0
+        c.execute("SELECT received, events FROM control.slice WHERE rebuild = %s", (str(rebuild.id),))
+        for counts, number in c.fetchall():
+            events += number
+            for partition, count in counts.items():
+                received[int(partition)] = received.get(int(partition), 0) + count
+        c.execute(
+            "SELECT partition FROM control.share WHERE projection = %s AND version = %s",
+            (projection.name, projection.version),
+        )
+        for (partition,) in c.fetchall():
+            offsets: dict[str, int] = {}
+            if rebuild.filled_to:
+                offsets = {
+                    name: ends.get("0" if name == SEALS else str(partition), 0)
+                    for name, ends in rebuild.offsets.items()
+                } | {HANDED_OVER: 1}
+            c.execute(
+                "UPDATE control.share SET position = %s, seal_sequence = %s, seal_hash = %s, offsets = %s, "
+                "received = %s WHERE projection = %s AND version = %s AND partition = %s",
+                (
+                    rebuild.filled_to, rebuild.seal_sequence, rebuild.seal_hash, Json(offsets),
+                    received.get(partition, 0), projection.name, projection.version, partition,
+                ),
+            )  # fmt: skip
+        rebuilds.set_shares(c, projection.name, projection.version, RUNNING, None)
+        rebuilds.change(c, rebuild.id, CATCHING_UP)
+        c.execute("UPDATE control.rebuild SET events = %s WHERE id = %s", (events, str(rebuild.id)))
+        c.execute("COMMIT")
+    log.info("%s is filled with %d events up to position %d.", projection.title, events, rebuild.filled_to)

@@ -1,0 +1,365 @@
+"""Verifies a candidate: takes its shares once each stands behind all that was settled, and compares its rows.
+
+Only the candidate stands still meanwhile. Ended in the middle, its shares go on with the next verification or
+with `resume`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
+
+from commands.store.follower import Follower
+from commands.store.pool import connect
+from consumers.rebuild import (
+    LOOK,
+    Places,
+    Progress,
+    RebuildRefused,
+    RebuildStopped,
+    Tell,
+    gone,
+    newest_seal,
+    position,
+)
+from consumers.rebuild_compare import Compared, Difference, Ground, compare, expected_rows
+from consumers.rebuild_fill import connect_owner
+from consumers.rebuild_source import stretches
+from projections.bare import tables
+from projections.control import operations, rebuilds
+from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
+from projections.control.shares import RUNNING, WORKED_ON
+from projections.projection import Projection
+
+PATIENCE: Final = 120.0
+"""Seconds for which relay and workers are waited for."""
+SETTLE_SECONDS: Final = 60.0
+_MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a verification saw. `settled`: the position up to which all was settled when it began, `position`:
+    where the least share stood; `sample`: parties drawn, None for all."""
+
+    passed: bool
+    settled: int
+    position: int
+    events: int
+    parties: int
+    rows: int
+    held: int
+    sample: int | None
+    differences: tuple[Difference, ...]
+    at: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines, and for the rebuild's row."""
+        return {
+            "passed": self.passed, "settled": self.settled, "position": self.position, "events": self.events,
+            "parties": self.parties, "rows": self.rows, "held": self.held, "sample": self.sample,
+            "differences": [str(each) for each in self.differences],
+        }  # fmt: skip
+
+
+def verify(
+    projection: Projection,
+    places: Places,
+    *,
+    by: str,
+    why: str | None = None,
+    sample: int | None = None,
+    workers: int = 1,
+    seconds: float = PATIENCE,
+    tell: Tell = lambda _: None,
+) -> Verification:
+    """Compares all parties, or `sample` drawn ones, and records what came of it.
+
+    Raises `RebuildRefused` where there is nothing to verify, and `RebuildStopped` where the candidate does
+    not come to what was settled within `seconds`.
+    """
+    settled = _settled(places, seconds)
+    with closing(connect_owner(places.owner_url, f"rapport verify {projection.schema}")) as owner:
+        owner.autocommit = True
+        with owner.cursor() as c:
+            rebuild = _begin(c, projection)
+            try:
+                _take_shares(c, projection, settled, seconds, tell)
+                seen, positions, held = _compare(c, projection, places, sample, workers, tell)
+                if sample is None and not seen.differences:
+                    seen.differences += _extra(c, projection, places, seen)
+                seen.differences += _held_here_alone(c, projection)
+                found = Verification(
+                    passed=not seen.differences,
+                    settled=settled,
+                    position=min(positions.values()),
+                    events=seen.events,
+                    parties=seen.parties,
+                    rows=sum(seen.rows.values()),
+                    held=held,
+                    sample=sample,
+                    differences=tuple(seen.differences),
+                )
+            except BaseException:
+                _let_go(c, projection)
+                c.execute(
+                    "UPDATE control.rebuild SET state = %s WHERE id = %s AND state = %s",
+                    (CATCHING_UP if rebuild.caught_up_at is None else READY, str(rebuild.id), VERIFYING),
+                )
+                raise
+            _record(c, projection, rebuild, found, by, why)
+    return found
+
+
+def _settled(places: Places, seconds: float) -> int:
+    """A settled position that a seal covers: what is verified goes at least so far."""
+    with closing(Follower(places.store_url)) as follower:
+        settled = follower.settled(SETTLE_SECONDS)
+    deadline = time.monotonic() + seconds
+    while (sealed := _sealed(places)) < settled:
+        if time.monotonic() > deadline:
+            raise RebuildStopped(
+                f"The relay has sealed up to position {sealed:,}, and the store is settled up to "
+                f"{settled:,}: nothing can be verified before that is sealed. See `rapport relay status`."
+            )
+        time.sleep(LOOK)
+    return settled
+
+
+def _sealed(places: Places) -> int:
+    seal, _ = newest_seal(places.store_url)
+    return seal.last if seal else 0
+
+
+def _begin(c: Cursor, projection: Projection) -> Rebuild:
+    c.execute("BEGIN")
+    rebuild = rebuilds.open_one(c, projection.name, projection.version, lock=True)
+    if rebuild is None or rebuild.state not in _MAY:
+        c.execute("ROLLBACK")
+        if rebuild is None:
+            raise RebuildRefused(
+                f"{projection.title} was not rebuilt, so there is nothing to verify. Begin with `rapport "
+                f"projection rebuild {projection.name} --version {projection.version}`."
+            )
+        raise RebuildRefused(
+            f"{projection.title} can't be verified while it is {rebuild.state.replace('_', ' ')}. See "
+            "`rapport projection status`."
+        )
+    rebuilds.change(c, rebuild.id, VERIFYING)
+    c.execute("COMMIT")
+    return rebuild
+
+
+def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float, tell: Tell) -> None:
+    """Takes each share as soon as it stands at or behind the position; it then is always a seal's end."""
+    deadline = time.monotonic() + seconds
+    whose = {"projection": projection.name, "version": projection.version, "settled": settled}
+    while True:
+        c.execute(
+            "UPDATE control.share SET state = 'verifying', reason = 'It is being verified.', "
+            "epoch = epoch + 1, worker = NULL, lease_until = '-infinity' "
+            "WHERE projection = %(projection)s AND version = %(version)s AND position >= %(settled)s "
+            "AND state = ANY (%(states)s)",
+            whose | {"states": list(WORKED_ON)},
+        )
+        c.execute(
+            "SELECT count(*) FILTER (WHERE state <> 'verifying' OR position < %(settled)s), "
+            "min(state) FILTER (WHERE state <> 'verifying') FROM control.share "
+            "WHERE projection = %(projection)s AND version = %(version)s",
+            whose,
+        )
+        missing, state = c.fetchone() or (0, None)
+        at = min(position(c, projection), settled)
+        tell(Progress(state="waiting for its shares", done=at, whole=settled, unit="positions"))
+        if not missing:
+            return
+        now = rebuilds.open_one(c, projection.name, projection.version)
+        if now is None or now.state != VERIFYING:
+            raise RebuildStopped(gone(now, projection))
+        if time.monotonic() > deadline:
+            raise RebuildStopped(
+                f"{missing} shares of {projection.title} ({state}) did not come to position {settled:,} in "
+                f"{seconds:.0f} seconds. Its workers bring them: `rapport projection run {projection.name} "
+                f"--version {projection.version}`; see `rapport projection status`."
+            )
+        # A share that a verification before has left standing too early goes on first.
+        c.execute(
+            "UPDATE control.share SET state = 'running', reason = NULL WHERE projection = %(projection)s "
+            "AND version = %(version)s AND state = 'verifying' AND position < %(settled)s",
+            whose,
+        )
+        time.sleep(LOOK)
+
+
+def _compare(
+    c: Cursor, projection: Projection, places: Places, sample: int | None, workers: int, tell: Tell
+) -> tuple[Compared, dict[int, int], int]:
+    ground = _ground(c, projection, places)
+    parts = stretches(64) if sample is None else _drawn(places, projection, sample)
+    seen = Compared()
+    if workers <= 1:
+        for number, part in enumerate(parts, start=1):
+            seen.add(compare(ground, [part]))
+            tell(Progress(state=VERIFYING, done=number, whole=len(parts), unit="stretches"))
+    else:
+        context = multiprocessing.get_context("spawn")
+        size = -(-len(parts) // (workers * 8))
+        groups = [parts[at : at + size] for at in range(0, len(parts), size)]
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for number, one in enumerate(pool.map(compare, [ground] * len(groups), groups), start=1):
+                seen.add(one)
+                tell(Progress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
+    return seen, dict(ground.positions), len(ground.held)
+
+
+def _ground(c: Cursor, projection: Projection, places: Places) -> Ground:
+    whose = (projection.name, projection.version)
+    c.execute("SELECT partition, position FROM control.share WHERE projection = %s AND version = %s", whose)
+    positions: dict[int, int] = dict(c.fetchall())
+    c.execute("SELECT position FROM control.held WHERE projection = %s AND version = %s", whose)
+    return Ground(
+        projection=projection,
+        registry=places.registry,
+        owner_url=places.owner_url,
+        store_url=places.store_url,
+        positions=positions,
+        held=frozenset(row[0] for row in c.fetchall()),
+        cipher=places.cipher,
+    )
+
+
+def _drawn(places: Places, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
+    """So many parties, drawn anew each time; fewer where there are not so many."""
+    chance = random.SystemRandom()
+    types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in projection.families)
+    drawn: set[UUID] = set()
+    with closing(connect(places.store_url)) as connection, connection.cursor() as c:
+        for _ in range(number):
+            c.execute(
+                f"SELECT party FROM store.event WHERE party >= %s AND ({types}) "  # noqa: S608 - our registry
+                "ORDER BY party LIMIT 1",
+                (UUID(int=chance.getrandbits(128)),),
+            )
+            row = c.fetchone()
+            if row is not None:
+                drawn.add(row[0])
+    return [(party, _next(party)) for party in sorted(drawn)]
+
+
+def _next(party: UUID) -> UUID | None:
+    return UUID(int=party.int + 1) if party.int + 1 < 1 << 128 else None
+
+
+def _extra(c: Cursor, projection: Projection, places: Places, seen: Compared) -> list[Difference]:
+    """Rows that no event asks for: every expected row was found, so they are there when the counts differ."""
+    found: list[Difference] = []
+    for name in tables(projection):
+        c.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(projection.schema, name)))
+        (count,) = c.fetchone() or (0,)
+        if count != seen.rows.get(name, 0):
+            found.extend(_named(c, projection, places, name))
+    return found
+
+
+def _named(c: Cursor, projection: Projection, places: Places, name: str) -> list[Difference]:
+    """The first rows of a table that are not among the expected ones."""
+    table = next(t for t in projection.tables if name in (t.name, t.history))
+    key = sql.Identifier(table.key)
+    c.execute(
+        sql.SQL("CREATE TEMPORARY TABLE expected AS SELECT {} FROM {} LIMIT 0").format(
+            key, sql.Identifier(projection.schema, name)
+        )
+    )
+    try:
+
+        def keep(rows: Any) -> None:
+            keys = sorted({str(row[table.key]) for row in rows.get(name, {}).values()})
+            c.execute(
+                sql.SQL("INSERT INTO expected SELECT unnest(%s::{}[])").format(
+                    sql.SQL(table.columns[table.key])
+                ),
+                (keys,),
+            )
+
+        expected_rows(_ground(c, projection, places), stretches(64), keep, Compared())
+        c.execute(
+            sql.SQL(
+                "SELECT {key}::text FROM {table} t WHERE NOT EXISTS "
+                "(SELECT FROM expected e WHERE e.{key} = t.{key}) ORDER BY 1 LIMIT 10"
+            ).format(key=key, table=sql.Identifier(projection.schema, name))
+        )
+        return [
+            Difference(
+                table=f"{projection.schema}.{name}",
+                key=f"{table.key} {row[0]}",
+                column=None,
+                found="a row",
+                expected=None,
+                party=None,
+            )
+            for row in c.fetchall()
+        ]
+    finally:
+        c.execute("DROP TABLE expected")
+
+
+def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
+    """Events that the candidate holds, and the active version has applied."""
+    c.execute(
+        "SELECT h.position, h.category, h.party::text FROM control.held h "
+        "JOIN control.active a ON a.projection = h.projection "
+        "WHERE h.projection = %s AND h.version = %s AND NOT EXISTS ("
+        "  SELECT FROM control.held o WHERE o.projection = h.projection AND o.version = a.version "
+        "  AND o.position = h.position) ORDER BY h.position LIMIT 10",
+        (projection.name, projection.version),
+    )
+    return [
+        Difference(
+            table="control.held",
+            key=f"position {at}",
+            column="category",
+            found=category,
+            expected="an event that is applied, as the active version did",
+            party=party,
+        )
+        for at, category, party in c.fetchall()
+    ]
+
+
+def _let_go(c: Cursor, projection: Projection) -> None:
+    c.execute(
+        "UPDATE control.share SET state = %s, reason = NULL WHERE projection = %s AND version = %s "
+        "AND state = 'verifying'",
+        (RUNNING, projection.name, projection.version),
+    )
+
+
+def _record(
+    c: Cursor, projection: Projection, rebuild: Rebuild, found: Verification, by: str, why: str | None
+) -> None:
+    reason = None if found.passed else f"The verification failed: {found.differences[0]}."
+    c.execute("BEGIN")
+    now = rebuilds.open_one(c, projection.name, projection.version, lock=True)
+    if now is None or now.state != VERIFYING:
+        c.execute("ROLLBACK")
+        raise RebuildStopped(gone(now, projection))
+    _let_go(c, projection)
+    rebuilds.change(c, rebuild.id, VERIFIED if found.passed else FAILED, reason)
+    c.execute("UPDATE control.rebuild SET verification = %s WHERE id = %s",
+              (Json(found.as_json()), str(rebuild.id)))  # fmt: skip
+    operations.note(
+        c, "verified" if found.passed else "verification_failed", projection.name, projection.version, by=by,
+        reason=why, details=found.as_json(),
+    )  # fmt: skip
+    c.execute("COMMIT")

@@ -1,0 +1,326 @@
+"""Which version is public: plan a change, swap, roll back, drop. Each is one transaction.
+
+A view is taken from its readers for the moment of the change, and nobody waits longer than `LOCK_TIMEOUT`:
+who reads in a long transaction makes the swap try again, not the other readers wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from projections import views
+from projections.control import operations, rebuilds, versions
+from projections.control.rebuilds import READY, SWAPPED, VERIFIED, Rebuild
+from projections.projection import Projection
+from projections.schema import LOCK, grant
+from projections.views import Change
+
+LOCK_TIMEOUT: Final = "300ms"
+PATIENCE: Final = 60.0
+"""Seconds for which a change is tried again while readers hold the views."""
+
+Result = TypeVar("Result")
+
+
+class SwapRefused(Exception):
+    """The change can't be made now. The text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a swap to `version` would do; `id` stands for all that is said here."""
+
+    id: str
+    projection: str
+    active: int
+    version: int
+    state: str
+    verified: bool
+    views: tuple[Change, ...]
+    back: tuple[Change, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for machines."""
+        return {
+            "id": self.id, "projection": self.projection, "active": self.active, "version": self.version,
+            "state": self.state, "verified": self.verified,
+            "views": [_told(change) for change in self.views], "rollback": [_told(c) for c in self.back],
+        }  # fmt: skip
+
+
+def plan(url: str, candidate: Projection, known: Sequence[Projection]) -> Plan:
+    """Tries the swap and the rollback in a transaction that is rolled back.
+
+    `url` of the owner; `known` are all versions of this program. Raises `ViewsDiffer` or `SwapRefused`.
+    """
+
+    def try_it(c: Cursor) -> Plan:
+        made = _plan(c, candidate, known)
+        c.execute("ROLLBACK")
+        return made
+
+    return _attempts(url, try_it)
+
+
+def swap(
+    url: str,
+    candidate: Projection,
+    known: Sequence[Projection],
+    *,
+    by: str,
+    why: str | None,
+    plan: str | None,
+) -> Plan:
+    """Makes a verified candidate the active version. With `plan`, only if it is still what that plan said.
+
+    Raises `SwapRefused` without a passed verification, where the candidate is behind, and where the world has
+    moved since the plan was made.
+    """
+    wait_level(url, candidate)
+
+    def do(c: Cursor) -> Plan:
+        made = _plan(c, candidate, known)
+        if plan is not None and plan != made.id:
+            raise SwapRefused(
+                f"The plan {plan} is not what a swap to {candidate.title} would do now: versions, "
+                "verification or views have changed since. Look at the new plan, "
+                f"{made.id}: `rapport projection plan {candidate.name}`."
+            )
+        if not made.verified:
+            raise SwapRefused(
+                f"{candidate.title} has not passed its verification (it is {made.state.replace('_', ' ')}). "
+                f"Run `rapport projection verify {candidate.name} --version {candidate.version}` first."
+            )
+        rebuild = _rebuild(c, candidate)
+        assert rebuild is not None
+        c.execute("ROLLBACK TO SAVEPOINT tried")
+        _show(c, candidate, known)
+        rebuilds.change(c, rebuild.id, SWAPPED)
+        operations.note(
+            c, "swapped", candidate.name, candidate.version, by=by, reason=why,
+            details={"from": made.active, "plan": made.id},
+        )  # fmt: skip
+        return made
+
+    return _attempts(url, do)
+
+
+def rollback(
+    url: str, name: str, known: Sequence[Projection], *, by: str, why: str | None
+) -> tuple[int, int]:
+    """Makes the version that was active before the swap active again; answers (from, to).
+
+    Raises `SwapRefused` where there is none, or its folder is gone.
+    """
+    back = _back(url, name, known)
+    wait_level(url, back)
+
+    def do(c: Cursor) -> tuple[int, int]:
+        now = versions.active(c)[name]
+        if versions.previous(c, name) != back.version:
+            raise SwapRefused(
+                f"The versions of {name} have been changed meanwhile. Look at its status again."
+            )
+        _show(c, back, known)
+        versions.forget_previous(c, name)
+        left = rebuilds.open_one(c, name, now, lock=True)
+        if left is not None:
+            rebuilds.change(c, left.id, READY, f"It was active until it was rolled back by {by}.")
+        operations.note(c, "rolled_back", name, now, by=by, reason=why, details={"to": back.version})
+        return now, back.version
+
+    return _attempts(url, do)
+
+
+def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None:
+    """Removes a version that is not active, with its rows and shares. Its folder may go afterwards.
+
+    Raises `SwapRefused` for the active version, and for one that a view still shows.
+    """
+
+    def do(c: Cursor) -> None:
+        active = versions.active(c)
+        if name not in active:
+            raise SwapRefused(f"There is no read model {name}. See `rapport projection list`.")
+        if active[name] == version:
+            raise SwapRefused(
+                f"{name} version {version} is the active one: it is what is read. Swap to another version, "
+                "or roll back, before it is dropped."
+            )
+        rebuild = rebuilds.open_one(c, name, version, lock=True)
+        if rebuild is not None and rebuild.state in (rebuilds.FILLING, rebuilds.VERIFYING):
+            raise SwapRefused(
+                f"{name} version {version} is {rebuild.state} at this moment. Abort that first: `rapport "
+                f"projection abort {name} --version {version}`."
+            )
+        schema = f"{name}_v{version}"
+        c.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", (schema,))
+        tables = [row[0] for row in c.fetchall()]
+        if not tables and not _has_shares(c, name, version):
+            raise SwapRefused(f"{name} version {version} has no tables here: there is nothing to drop.")
+        if tables:
+            try:
+                # RESTRICT: a view that shows it, whosoever, must not vanish with it.
+                c.execute(sql.SQL("DROP TABLE {} RESTRICT").format(
+                    sql.SQL(", ").join(sql.Identifier(schema, table) for table in tables)
+                ))  # fmt: skip
+            except psycopg2.errors.DependentObjectsStillExist as error:
+                raise SwapRefused(
+                    f"Something still reads {name} version {version}: {error.diag.message_detail}. Remove "
+                    "that first."
+                ) from error
+        c.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+        for table in ("share", "held", "worker"):
+            c.execute(
+                sql.SQL("DELETE FROM {} WHERE projection = %s AND version = %s").format(
+                    sql.Identifier("control", table)
+                ),
+                (name, version),
+            )
+        if versions.previous(c, name) == version:
+            versions.forget_previous(c, name)
+        if rebuild is not None:
+            rebuilds.change(c, rebuild.id, rebuilds.DROPPED)
+        operations.note(c, "dropped", name, version, by=by, reason=why)
+
+    _attempts(url, do)
+
+
+def wait_level(url: str, projection: Projection, seconds: float = PATIENCE) -> None:
+    """Returns when the version has come to where the active one stood at the call: what is read must not go
+    back in time. Raises `SwapRefused` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as c:
+            active = versions.active(c).get(projection.name)
+            goal = 0 if active is None else _position(c, projection.name, active)
+            while (at := _position(c, projection.name, projection.version)) < goal:
+                if time.monotonic() > deadline:
+                    raise SwapRefused(
+                        f"{projection.title} stands at {at:,}, and the active version at {goal:,}: what is "
+                        "read would go back in time. Its workers bring the rest: `rapport projection run "
+                        f"{projection.name} --version {projection.version}`."
+                    )
+                time.sleep(0.1)
+
+
+def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan:
+    """The plan, tried: behind it the transaction is to be rolled back, to the savepoint `tried` or wholly."""
+    active = versions.active(c).get(candidate.name)
+    if active is None:
+        raise SwapRefused(f"{candidate.name} is not installed. Run `rapport migrate`.")
+    if active == candidate.version:
+        raise SwapRefused(f"{candidate.title} is the active one already.")
+    rebuild = _rebuild(c, candidate)
+    before = next((p for p in known if (p.name, p.version) == (candidate.name, active)), None)
+    c.execute("SAVEPOINT tried")
+    views.lock(c, _names(candidate.name, known))
+    there = views.show(c, candidate, of=known)
+    gone = [change.view for change in there if change.view not in candidate.views and before
+            and change.view in before.views]  # fmt: skip
+    if gone:
+        raise views.ViewsDiffer(
+            f"{candidate.title} has no view {', '.join(f'read.{name}' for name in gone)}, which version "
+            f"{active} has: public views do not vanish. Give it the view."
+        )
+    back = views.show(c, before, of=known) if before is not None else []
+    state = rebuild.state if rebuild is not None else versions.CANDIDATE
+    content = {
+        "projection": candidate.name, "active": active, "version": candidate.version,
+        "rebuild": str(rebuild.id) if rebuild else None, "state": state,
+        "verified": str(rebuild.verified_at) if rebuild else None,
+        "views": [_told(change) for change in there],
+    }  # fmt: skip
+    return Plan(
+        id=hashlib.sha256(orjson.dumps(content)).hexdigest()[:12],
+        projection=candidate.name,
+        active=active,
+        version=candidate.version,
+        state=state,
+        verified=state == VERIFIED,
+        views=tuple(there),
+        back=tuple(back),
+    )
+
+
+def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> None:
+    views.lock(c, _names(projection.name, known))
+    views.show(c, projection, of=known)
+    versions.activate(c, projection.name, projection.version)
+    grant(c, [projection])
+
+
+def _attempts(url: str, do: Callable[[Cursor], Result]) -> Result:
+    """`do` in a transaction, tried again while readers hold what it needs."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
+                c.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+                c.execute("SET LOCAL client_min_messages = warning")
+                c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+                return do(c)
+        except psycopg2.Error as error:
+            if not views.refused(error):
+                raise
+            if time.monotonic() > deadline:
+                raise SwapRefused(
+                    f"Readers held the views for {PATIENCE:.0f} seconds in long transactions, so nothing was "
+                    "changed. Find them in pg_stat_activity, or try again later."
+                ) from error
+        time.sleep(0.1)
+
+
+def _back(url: str, name: str, known: Sequence[Projection]) -> Projection:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
+        version = versions.previous(c, name)
+    if version is None:
+        raise SwapRefused(f"No version of {name} was active before this one: there is nothing to go back to.")
+    for projection in known:
+        if (projection.name, projection.version) == (name, version):
+            return projection
+    raise SwapRefused(
+        f"This program has no folder of {name} version {version} any more. Run the release that has it."
+    )
+
+
+def _rebuild(c: Cursor, projection: Projection) -> Rebuild | None:
+    return rebuilds.open_one(c, projection.name, projection.version, lock=True)
+
+
+def _position(c: Cursor, name: str, version: int) -> int:
+    c.execute(
+        "SELECT coalesce(min(position), 0) FROM control.share WHERE projection = %s AND version = %s",
+        (name, version),
+    )
+    row = c.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _has_shares(c: Cursor, name: str, version: int) -> bool:
+    c.execute("SELECT 1 FROM control.share WHERE projection = %s AND version = %s LIMIT 1", (name, version))
+    return c.fetchone() is not None
+
+
+def _names(name: str, known: Sequence[Projection]) -> set[str]:
+    return {view for projection in known if projection.name == name for view in projection.views}
+
+
+def _told(change: Change) -> dict[str, Any]:
+    return {
+        "view": change.view,
+        "columns": [list(column) for column in change.after],
+        "added": list(change.added),
+        "empty": list(change.empty),
+    }

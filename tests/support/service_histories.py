@@ -98,6 +98,8 @@ def lead_step(history: History, number: int, what: int, value: int, spread: int)
     if stage == "disqualified":
         life.stage = "working"
         history.add(life, lead.Reopened(to_state="working"))
+    elif what % 10 == 5:
+        history.add(life, lead.OwnerAssigned(owner_id=UUID(int=900 + value)))
     elif stage == "converted" or what % 5 == 0:
         history.add(life, lead.Scored(score=value * 10, model="m1", reasons=("opened mail",)))
     elif what % 5 == 1:

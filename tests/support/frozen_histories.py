@@ -1,0 +1,104 @@
+"""Histories frozen as bytes, `tests/unit/frozen/histories/<number>.ndjson`: a stored event a line, in order.
+
+Together they hold every event type in every schema version ever written. They are what a read model's
+fingerprint is taken of, so a file is never changed: what is new goes into a new file, which
+
+    python -m tests.support.frozen_histories
+
+writes for the types and versions that no file has yet, out of their frozen examples.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from commands.store.follower import StoredRow
+from domain.events.catalogue import CATALOGUE
+from domain.events.registry import SCHEMA
+
+FROZEN: Final = Path(__file__).parents[1] / "unit" / "frozen"
+FOLDER: Final = FROZEN / "histories"
+
+TypeVersion = tuple[str, int]
+
+
+def names(families: Iterable[str] | None = None) -> list[str]:
+    """The histories, oldest first; only those with events of these families where some are named."""
+    found = sorted(file.stem for file in FOLDER.glob("*.ndjson"))
+    if families is None:
+        return found
+    wanted = set(families)
+    return [name for name in found if wanted & {row.type.split(".")[1] for row in history(name)}]
+
+
+@cache
+def history(name: str) -> list[StoredRow]:
+    """Its events as rows of a store; the line's number is the position."""
+    rows = []
+    for number, line in enumerate((FOLDER / f"{name}.ndjson").read_bytes().splitlines(), start=1):
+        event = orjson.loads(line)
+        party = UUID(event["partitionkey"])
+        rows.append(
+            StoredRow(number, UUID(event["subject"]), int(event["sequence"]), event["type"], party, line)
+        )
+    return rows
+
+
+def held_by(rows: Iterable[StoredRow]) -> set[TypeVersion]:
+    """The types and schema versions of these events."""
+    found = set()
+    for row in rows:
+        schema = orjson.loads(row.event)["dataschema"]
+        found.add((row.type, int(schema.rpartition(":")[2])))
+    return found
+
+
+def missing() -> list[TypeVersion]:
+    """What the catalogue has and no frozen history holds."""
+    known = {(kind.name, version) for kind in CATALOGUE.types for version in range(1, kind.version + 1)}
+    return sorted(known - {found for name in names() for found in held_by(history(name))})
+
+
+def example(kind: str, version: int, subject: UUID, sequence: int) -> bytes:
+    """The frozen example of that type and version, as the event of another aggregate."""
+    event = orjson.loads((FROZEN / "events" / f"{kind}.{version}.json").read_bytes())
+    assert event["dataschema"] == SCHEMA.format(type=kind, version=version)
+    return orjson.dumps(
+        event
+        | {
+            "id": f"{subject}:{sequence}",
+            "subject": str(subject),
+            "partitionkey": str(subject),
+            "sequence": f"{sequence:010d}",
+        }
+    )
+
+
+def add() -> Path | None:
+    """Writes a further history of what is missing: one aggregate per type and version. None where nothing
+    is. A type whose fold wants events before it needs a history written for it: see the test's sentence."""
+    wanted = missing()
+    if not wanted:
+        return None
+    file = FOLDER / f"{len(names()) + 1:02d}.ndjson"
+    lines = [
+        example(kind, version, UUID(int=(number << 32) + place), 1)
+        for number in [len(names()) + 1]
+        for place, (kind, version) in enumerate(wanted, start=1)
+    ]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    return file
+
+
+if __name__ == "__main__":
+    written = add()
+    sys.stdout.write(
+        f"Wrote {written}.\n" if written else "Every type and version is in a history already.\n"
+    )

@@ -8,17 +8,17 @@ digest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from commands.bulk_items import BulkOutcome, Decided, History, HistoryFailed, Item, Key, State, compare
+from commands.bulk_items import BulkOutcome, Decided, History, HistoryFailed, Item, Key, State, compare, named
 from commands.bulk_world import BulkWorld
 from commands.bus import CHANGED, CREATED, Commands
 from commands.context import Context
 from commands.decision import Command, events_of
-from commands.interaction import RecordInteraction, identified
+from commands.interaction import RecordInteraction, TakeInteraction, identified
 from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, IdempotencyRow
@@ -84,7 +84,8 @@ class BulkRecorder:
         if not isinstance(first, RecordInteraction):
             raise TypeError(f"a history that begins with {type(first)} needs a claim")
         new = identified(first, self._commands.identifiers)
-        return Item(index, history, new.id, new.payload.source_digest.encode())
+        taken = replace(history, commands=(TakeInteraction(command=first, new=new), *history.commands[1:]))
+        return Item(index, taken, new.id, new.payload.source_digest.encode())
 
     def _take(
         self, items: Sequence[Item], outcomes: dict[int, BulkOutcome], looks: int, *, whole: bool
@@ -93,6 +94,7 @@ class BulkRecorder:
         answers = self._answers(items)
         items = _unanswered(items, answers, outcomes, whole=whole)
         taken = self._taken(items)
+        self._preload(items, taken)
         pending: list[Decided] = []
         size = 0
         for item in items:
@@ -135,6 +137,17 @@ class BulkRecorder:
         recorded = self._commands.crm.digests(derived) if derived else {}
         self._world.absent(id for id in derived if id not in recorded)
         return taken | {id: (id, digest.encode()) for id, digest in recorded.items()}
+
+    def _preload(self, items: Iterable[Item], taken: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
+        """Reads what will be asked for, at once instead of one by one."""
+        wanted: list[UUID] = []
+        for item in items:
+            earlier = taken.get(item.key)
+            if earlier is None:
+                wanted += (id for id in named(item.history) if id != item.id)
+            elif item.history.change is not None:
+                wanted.append(earlier[0])
+        self._world.preload(wanted)
 
     def _answers(self, items: Iterable[Item]) -> dict[str, Answer | KeyReused]:
         """What was answered before to the keys that items bring."""

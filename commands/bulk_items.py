@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cache
 from hmac import compare_digest
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from commands.decision import Command, World
+from commands.interaction import TakeInteraction
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from domain.errors import AlreadyRecorded, ChangedSinceImport, DomainError
@@ -87,6 +89,22 @@ class Decided:
     events: tuple[Event, ...] = ()
     claims: tuple[Claim, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
+
+
+def named(history: History) -> Iterator[UUID]:
+    """The records that the history's commands name."""
+    for command in history.commands:
+        if isinstance(command, TakeInteraction):
+            command = command.command
+        for name in _fields(type(command)):
+            value = getattr(command, name)
+            if isinstance(value, UUID):
+                yield value
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def compare(item: Item, id: UUID, before: bytes | None) -> None:

@@ -51,6 +51,7 @@ class BulkWorld:
     """What handlers read in bulk. `stage` what is decided, `keep` what is recorded, `drop` what failed."""
 
     def __init__(self, commands: Commands) -> None:
+        self._streams = commands.crm.streams
         self._stored = StoredWorld(commands.crm, commands.pipelines, commands.identifiers)
         self._known: dict[UUID, _Life] = {}
         self._staged: dict[UUID, _Life] = {}
@@ -88,6 +89,13 @@ class BulkWorld:
     def absent(self, ids: Iterable[UUID]) -> None:
         """Says of records, looked up together, that they are not there: nobody looks each up again."""
         self._absent = set(ids)
+
+    def preload(self, ids: Iterable[UUID]) -> None:
+        """Reads those of the records that are not known yet, all at once."""
+        unknown = [id for id in dict.fromkeys(ids) if id not in self._known and id not in self._staged]
+        for id, events in self._streams(unknown).items() if unknown else ():
+            life = self._known[id] = _Life()
+            life.events += events
 
     def stage(self, id: UUID, events: Iterable[Event]) -> None:
         """Adds what is decided of a record, on top of what is known of it."""

@@ -143,8 +143,26 @@ def compared(found: str, digest: str, id: UUID) -> None:
         raise AlreadyRecorded(id=id)
 
 
-def _record(command: RecordInteraction, world: World, _: Context) -> Decision:
-    new = identified(command, world.identifiers)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeInteraction:
+    """The same as `command`, where it is known already what follows from it alone."""
+
+    command: RecordInteraction
+    new: Identified
+
+    @property
+    def target(self) -> UUID | None:
+        """None: it makes a record."""
+        return None
+
+
+def _record(command: RecordInteraction, world: World, context: Context) -> Decision:
+    taken = TakeInteraction(command=command, new=identified(command, world.identifiers))
+    return _take(taken, world, context)
+
+
+def _take(taking: TakeInteraction, world: World, _: Context) -> Decision:
+    command, new = taking.command, taking.new
     known = world.find(interaction.evolve, new.id)
     if known is not None:
         compared(known.source_digest, new.payload.source_digest, new.id)
@@ -197,6 +215,7 @@ def _link(command: LinkInteraction, world: World, _: Context) -> Decision:
 
 HANDLERS: Final[Handlers] = {
     RecordInteraction: _record,
+    TakeInteraction: _take,
     CorrectInteraction: _correct,
     LinkInteraction: _link,
 }

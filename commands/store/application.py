@@ -19,7 +19,7 @@ from commands.store.mapper import EventMapper
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.refusals import refusal
 from domain.aggregate import Aggregate, Evolve, replay
-from domain.errors import NotFound
+from domain.errors import DomainError, NotFound
 from domain.events.event import Event
 
 A = TypeVar("A", bound=Aggregate)
@@ -128,6 +128,18 @@ class Crm(Application[UUID]):
     def digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` with which those interactions were recorded, of the ones that are there."""
         return self._given_recorder.select_digests(ids)
+
+    def streams(self, ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+        """The events of those records that are there and can be read; loading another one says why not."""
+        streams: dict[UUID, list[Event]] = {}
+        unread: set[UUID] = set()
+        for stored in self._given_recorder.select_streams(ids):
+            id = UUID(str(stored.originator_id))
+            try:
+                streams.setdefault(id, []).append(self._given_mapper.to_domain_event(stored))
+            except DomainError:
+                unread.add(id)
+        return {id: events for id, events in streams.items() if id not in unread}
 
     def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The version at which each of those records is, of the ones that are there."""

@@ -36,6 +36,10 @@ __all__ = ["PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCr
 _INSERT: Final = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES "
 _ROW: Final = "(%s, %s, %s, %s, %s)"
 _SELECT: Final = "SELECT aggregate_id, version, type, event FROM store.event WHERE aggregate_id = %s"
+_STREAMS: Final = """
+    SELECT aggregate_id, version, type, event FROM store.event
+     WHERE aggregate_id = ANY (%s::uuid[]) ORDER BY aggregate_id, version
+"""
 _DIGESTS: Final = """
     SELECT aggregate_id, convert_from(event, 'UTF8')::json #>> '{data,source_digest}'
       FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) AND version = 1
@@ -138,6 +142,15 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         key is taken, `OperationalError` after 2 s of waiting for another request with one of the keys."""
         with translated():
             return bulk.append(self.pool, stored, claims, contact_points, idempotency)
+
+    def select_streams(self, ids: Sequence[UUID]) -> list[StoredEvent]:
+        """All events of those aggregates, those of one in the order of their versions."""
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(_STREAMS, (list(ids),))
+            return [
+                StoredEvent(originator_id=id, originator_version=version, topic=type, state=bytes(event))
+                for id, version, type, event in cursor.fetchall()
+            ]
 
     def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` of the first events of those aggregates, by id, where there is one."""

@@ -42,7 +42,7 @@ class StoreSide:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSide:
     """What the topics hold: the last committed seal, the last committed record of each partition, and the
-    family topics without any record although the store has published events of that family."""
+    family topics, missing or without any record, although the store has published events of that family."""
 
     last: Seal | None
     tails: Sequence[Tail]
@@ -71,8 +71,8 @@ def agree(store: StoreSide, topics: TopicSide, key: Ed25519PublicKey) -> None:
             )
     if topics.emptied:
         raise Disagreement(
-            f"The topics are behind: {', '.join(sorted(topics.emptied))} holds no event, and some were "
-            f"published already, up to position {published}. {RESTORE}"
+            f"The topics are behind: {', '.join(sorted(topics.emptied))} is missing or holds no event, and "
+            f"some were published already, up to position {published}. {RESTORE}"
         )
     if last is not None:
         _holds_the_last_range(last, topics.tails)
@@ -102,9 +102,9 @@ def same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
     if store.same is None or store.same.record != last.record:
         raise StoreBehind(
             f"The store and the topics have different seals number {last.sequence}: their histories parted "
-            "before it. The store was restored from an older state and has gone on since. Stop what writes to "
-            "it, then run `rapport store recover`: the topics' events come back, and it lists what is in "
-            "their way."
+            "before it. The store was restored from an older state and has gone on since. Stop what writes "
+            "to it, then run `rapport store recover`: the topics' events come back, and it lists what is "
+            "in their way."
         )
 
 

@@ -20,6 +20,9 @@ SILENCE: Final = 10
 """Seconds after which the server ends a leader's session that says nothing. A process that is stopped, or a
 machine that is gone, keeps its connection open; without this nobody could take over."""
 
+REPUBLISHING: Final = "republishing"
+"""The state of `store.relay` while lost topics are restored."""
+
 _CONFIGURE: Final = """
     SELECT set_config('idle_session_timeout', %s, false), set_config('statement_timeout', %s, false),
            pg_backend_pid()

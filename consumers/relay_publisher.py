@@ -32,9 +32,7 @@ LONGEST_PAUSE: Final = 3.0
 PATIENCE: Final = (6.0, 60.0)
 """Seconds for the acknowledgement of a range, at first and at most. Short at first: after its broker was
 restarted the client may never find it again, and a new one does at once. Doubled after each range that
-failed, so that a slow broker gets its ranges through."""
-RECENT: Final = 1000
-"""So many seals tell which topics are in use."""
+failed, so that a slow broker gets its ranges through, and short again once one did."""
 
 
 class Publisher:
@@ -115,7 +113,6 @@ class Publisher:
     def _begin(self) -> Seal | None:
         """The last committed seal, with every earlier producer fenced and topics and store in agreement."""
         self._busy_since = time.monotonic()
-        ensure_topics(self._address, self._families, self._facts.partitions)
         self._leadership.check()
         self._producer = SealingProducer(
             self._address,
@@ -126,6 +123,8 @@ class Publisher:
         self._producer.init()
         last = last_committed_seal(self._address)
         agree(self._store_side(last), self._topic_side(last), self._key)
+        # Not before: a lost topic that was made anew, empty, would let its readers believe that all is well.
+        ensure_topics(self._address, self._families, self._facts.partitions)
         self._shelf.stands_at(last)
         self._busy_since = self._trouble = None
         return last
@@ -144,11 +143,9 @@ class Publisher:
         return TopicSide(last=last, tails=found, emptied=self._published_once(empty, last))
 
     def _published_once(self, empty: set[str], last: Seal | None) -> set[str]:
-        """Those of the empty topics that one of the newest published seals names."""
-        if last is None or not empty:
-            return set()
-        recent = self._seals.since(max(0, last.sequence - RECENT), limit=RECENT)
-        return empty & {name for seal in recent if seal.sequence <= last.sequence for name in seal.partitions}
+        """Those of the empty or missing topics that events were published in."""
+        upto = max(self._facts.noted, self._shelf.position, last.last if last else 0)
+        return {name for name in empty if self._seals.names(name, upto)} if upto else set()
 
     def _publish_next(self, last: Seal | None) -> Seal | None:
         sealed = self._next(last)
@@ -163,6 +160,7 @@ class Publisher:
         except BrokerFailure:
             self._patience = min(2 * self._patience, PATIENCE[1])
             raise
+        self._patience = PATIENCE[0]
         self._checkpoint("after the commit")
         self._busy_since = self._trouble = None
         self._shelf.publish(sealed)

@@ -19,12 +19,13 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.store.follower import Follower
+from commands.store.incarnation import RecoveryNeeded, check, found_behind
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import ensure_named, wanted
-from consumers.relay_leader import Leadership, LeadershipLost, StoreFacts, relay_name
+from consumers.relay_leader import REPUBLISHING, Leadership, LeadershipLost, StoreFacts, relay_name
 from consumers.relay_lost import RepublishRefused, Survey, TopicState, chosen, survey
 from consumers.relay_restoring import Restoring, check_first_parts
 
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 LIFE_SECONDS: Final = 1.0
 """How often `relay status` is told; a leader's session that says nothing for long is ended."""
-STATE: Final = "republishing"
 DONE: Final = "`rapport relay republish` has restored what was lost."
 
 
@@ -115,9 +115,9 @@ class Republisher:
     def run(self, names: Sequence[str] = (), report: Report = lambda _done, _total: None) -> Restored:
         """Restores the topics of these names, or without names all that have lost records.
 
-        A broker that goes away is waited for. Raises `RepublishRefused`, `Disagreement` (also where the store
-        is behind the topics), `WrongTopics`, `BrokerFailure`, `BrokenSeals`, `ChangedAfterSealing`, and what
-        the store raises.
+        A broker that goes away is waited for. Raises `RepublishRefused` (`BrokenSeals` is one),
+        `Disagreement` (also where the store is behind the topics), `RecoveryNeeded`, `WrongTopics`,
+        `BrokerFailure`, `ChangedAfterSealing`, and what the store raises.
         """
         leadership = Leadership(self._url, self._name)
         try:
@@ -143,6 +143,10 @@ class Republisher:
                     "the same time. Stop all relays, then run this again."
                 )
             time.sleep(0.2)
+        behind = found_behind(self._url)
+        if behind is not None:  # what is reported from now on would take that back
+            raise RecoveryNeeded(behind)
+        check(self._url)
         return leadership.facts()
 
     @contextmanager
@@ -155,7 +159,7 @@ class Republisher:
                 rate = self._done / max(time.monotonic() - began, 0.1)
                 said = f"Lost topics are restored: {self._done:,} of {self._total:,} records are back."
                 try:
-                    leadership.report(STATE, said, 0, rate)
+                    leadership.report(REPUBLISHING, said, 0, rate)
                 except LeadershipLost as error:
                     log.warning("The store ended the session: %s", error)
                     return  # who publishes finds out before the next range

@@ -8,16 +8,25 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
+from commands.store.incarnation import BEHIND, OLDER
 from commands.store.pool import connect
+from commands.store.settled import NotSettled, last_drawn, settle
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import describe
 from consumers.kafka.producer import recorded_ms
 from consumers.kafka.tail import last_committed_seal
+from consumers.relay_agreement import RESTORE
+from consumers.relay_leader import REPUBLISHING
 from domain.errors import Undecodable
 from domain.events.seal import Seal, parse
 
 SILENT_SECONDS: Final = 5.0
 STUCK_SECONDS: Final = 10.0
+SETTLING_SECONDS: Final = 0.5
+"""How long appends that are under way are waited for."""
+
+SAID_LAST: Final = ("stopped", BEHIND)
+"""States that stand although nobody repeats them."""
 
 _REPORTED: Final = """
     SELECT state, reason, leader, position, rate, extract(epoch FROM now() - heartbeat)::float8
@@ -40,16 +49,20 @@ _OLDEST: Final = """
 class RelayStatus:
     """One look at the relay. What could not be asked is None.
 
-    `state` is "leading", "waiting_for_broker" or "stopped" as the leader says; "silent" when it said nothing
-    for 5 s, "none" when no relay ever ran, "unknown" while the store is away. `head`, `sealed`, `published`
-    are positions; `lag_seconds` is the age of the oldest event that is not published, 0 when all are; `rate`
-    is in events a second. `findings` are sentences about what is wrong, each with what to do; none: all well.
+    `state` is "leading", "waiting_for_broker", "recovery_needed" (the store is behind the topics, or on a
+    server it does not know), "republishing" (lost topics are being restored) or "stopped" as the leader says;
+    "silent" when it said nothing for 5 s, "none" when no relay ever ran, "unknown" while the store is away.
+    `head`, `settled`, `sealed`, `published` are positions: the highest event there is; the one up to which
+    none can appear any more; those of the last seal and of the last one published. `lag_seconds` is the age
+    of the oldest event that is not published, 0 when all are; `rate` is in events a second. `findings` are
+    sentences about what is wrong, each with what to do; none: all well.
     """
 
     state: str = "unknown"
     reason: str | None = None
     leader: str | None = None
     head: int | None = None
+    settled: int | None = None
     sealed: int | None = None
     published: int | None = None
     lag_events: int | None = None
@@ -121,6 +134,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     state, reason, leader, noted, rate, age = cursor.fetchone() or ("none", None, None, 0, None, None)
     cursor.execute(_HEAD)
     head = int(cursor.fetchone()[0])
+    settled = _settled(cursor)
     cursor.execute(_LAST_SEAL)
     row = cursor.fetchone()
     sealed = parse(bytes(row[0])).last if row else 0
@@ -135,13 +149,14 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     if not kafka_finding and noted > upto:
         findings.append(
             f"The topics are behind: they end at position {upto}, and {noted} was published already. They "
-            "were deleted, or this is another broker. Bring the topics back, or use the broker that has them."
+            f"were deleted, or this is another broker. {RESTORE}"
         )
     return RelayStatus(
-        state="silent" if age is not None and age > SILENT_SECONDS and state != "stopped" else state,
+        state="silent" if age is not None and age > SILENT_SECONDS and state not in SAID_LAST else state,
         reason=reason,
         leader=leader,
         head=head,
+        settled=settled,
         sealed=sealed,
         published=upto,
         lag_events=lag_events,
@@ -152,6 +167,14 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     )
 
 
+def _settled(cursor: Any) -> int | None:
+    """None while appends that are under way do not end: how far it is settled is not known then."""
+    try:
+        return settle(cursor, last_drawn(cursor), SETTLING_SECONDS)
+    except NotSettled:
+        return None
+
+
 def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
     """What the relay's own state asks for."""
     if status.state == "none":
@@ -159,6 +182,10 @@ def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
     if status.state == "silent":
         said = f"The relay {status.leader} has said nothing for {status.heartbeat_age:.0f} s"
         return [f"{said}: it was stopped, or it hangs. Start one with `rapport relay run`; it takes over."]
+    if status.state == BEHIND:
+        return [status.reason or OLDER]
+    if status.state == REPUBLISHING:
+        return [f"{status.reason} {status.leader} does that; events are not published meanwhile."]
     if status.state == "stopped":
         return [f"{status.reason or 'The relay stopped.'} Start it with `rapport relay run`."]
     if status.state == "waiting_for_broker" and not kafka_away:

@@ -82,7 +82,8 @@ class CommittedReader:
         if missing:
             raise BrokerAway(
                 f"Kafka at {self._address.bootstrap} has no topic {', '.join(missing)} yet. "
-                "It is looked for again until it is there; `rapport migrate` makes it."
+                "It is looked for again until it is there; `rapport migrate` makes it, and `rapport relay "
+                "republish` restores one that was lost."
             )
         self._consumer.assign([TopicPartition(*place) for place in offsets])
         for place, offset in offsets.items():

@@ -51,6 +51,7 @@ def tails(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=100,
+        allow_auto_create_topics=False,  # looking must not make what is missing
     )
     try:
         partitions = [

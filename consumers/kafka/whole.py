@@ -31,6 +31,7 @@ def read_whole(address: KafkaAddress, topics: Iterable[str]) -> Iterator[tuple[s
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_poll_records=10_000,
+        allow_auto_create_topics=False,
     )
     try:
         existing = consumer.topics()

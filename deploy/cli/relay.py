@@ -46,11 +46,13 @@ def status(as_json: JsonOption = False) -> None:
     settings = load()
     seen = relay_status(settings.need("relay_url"), kafka_address(settings))
     lines = [
-        f"state       {seen.state}" + (f" ({seen.leader})" if seen.leader else ""),
-        f"store       head {number(seen.head)}, sealed to {number(seen.sealed)}",
+        f"state       {seen.state}",
+        f"store       head {number(seen.head)}, settled to {number(seen.settled)}, "
+        f"sealed to {number(seen.sealed)}",
         f"topics      published to {number(seen.published)}",
         f"lag         {number(seen.lag_events)} events, {number(seen.lag_seconds)} s",
         f"rate        {number(seen.rate)} events/s",
+        f"leader      {seen.leader or '-'}",
         f"heartbeat   {number(seen.heartbeat_age)} s ago",
     ]
     finish(

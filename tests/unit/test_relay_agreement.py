@@ -81,7 +81,7 @@ def test_the_relay_goes_on(store_side: StoreSide, topic_side: TopicSide) -> None
         (store(SECOND, FIRST), topics(FIRST, 20), "The seals are behind: .* at position 20, .* ends at 10"),
         (store(SECOND, SECOND), topics(SECOND), "partition 0, ends at position 0, and the seal 2 says"),
         (store(SECOND, SECOND), topics(SECOND, 10), "partition 0, ends at position 10, and the seal 2 says"),
-        (store(SECOND, SECOND), topics(SECOND, 20, emptied=["crm.lead.v1"]), "crm.lead.v1 holds no event"),
+        (store(SECOND, SECOND), topics(SECOND, 20, emptied=["crm.lead.v1"]), "crm.lead.v1 is missing or"),
         (store(SECOND, SECOND), topics(seal(10, None, store=STRANGER), 10), "the events of another store"),
         (
             store(SECOND, SECOND),

@@ -151,7 +151,14 @@ class Follower:
     def _copy(self, statement: str) -> list[StoredRow]:
         rows: list[StoredRow] = []
         with self._cursor() as reader:
-            reader.copy_expert(statement, _RowSink(rows.append, self._ids))
+            try:
+                reader.copy_expert(statement, _RowSink(rows.append, self._ids))
+            except psycopg2.DatabaseError as error:
+                # A session that ends within a COPY leaves the driver without a message, and its callers with
+                # an error that they would not retry.
+                if type(error) is psycopg2.DatabaseError and error.pgcode is None:
+                    raise psycopg2.OperationalError(str(error)) from error
+                raise
         return rows
 
     def _cursor(self) -> _Cursor:

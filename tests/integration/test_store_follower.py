@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.follower import Follower, StoredRow, _RowSink
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls, migrated
@@ -189,3 +189,31 @@ def test_a_follower_heals(
         act(follower)
     assert follower.settled() == 2
     assert [row.position for row in follower.read(0, 2)] == [1, 2]
+
+
+def test_a_session_that_ends_within_a_page_is_the_same_error(
+    urls: Urls,
+    recorder: PostgresApplicationRecorder,
+    follower: Follower,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a page of many bytes, when the server ends the session while it is sent, then that is the
+    driver's error for a database that is away, which is waited out, and the next call has the page."""
+    recorder.insert_bulk([stored_event(event=b"x" * 20_000) for _ in range(1000)])
+    write, ended = _RowSink.write, False
+
+    def end_session_first(sink: _RowSink, data: bytes) -> None:
+        nonlocal ended
+        if not ended:
+            ended = True
+            execute(
+                urls.admin,
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE usename = 'rapport_relay' AND datname = current_database()",
+            )
+        write(sink, data)
+
+    monkeypatch.setattr(_RowSink, "write", end_session_first)
+    with pytest.raises(psycopg2.OperationalError):
+        follower.read(0, 1000)
+    assert len(follower.read(0, 1000)) == 1000

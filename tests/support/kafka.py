@@ -60,8 +60,8 @@ def read_committed(bootstrap: str, topics: Iterable[str] = (*TOPICS, SEALS)) -> 
     return read(bootstrap, topics, "read_committed")
 
 
-def read(bootstrap: str, topics: Iterable[str], isolation: str) -> list[Record]:
-    """Every record with that isolation level."""
+def read(bootstrap: str, topics: Iterable[str], isolation: str, seconds: float = 30.0) -> list[Record]:
+    """Every record with that isolation level; reading may take so many seconds."""
     consumer: Any = KafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level=isolation,
@@ -81,7 +81,7 @@ def read(bootstrap: str, topics: Iterable[str], isolation: str) -> list[Record]:
         consumer.seek_to_beginning(*parts)
         ends = consumer.end_offsets(parts)
         found: list[Record] = []
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while any(consumer.position(part) < ends[part] for part in parts):
             assert time.monotonic() < deadline, "the ends of the topics were not reached"
             for records in consumer.poll(timeout_ms=200, max_records=10_000).values():

@@ -1,0 +1,60 @@
+"""Relays under random faults, of every kind that a machine, a network and an operator have for them.
+
+The short form, one round of all kinds, runs with all tests; `make test-faults` runs at least 200 faults.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.conftest import JARS
+from tests.support.relay_faults import FAULTS
+from tests.support.relay_scene import Scene, scene
+
+
+@pytest.mark.slow
+def test_whatever_befalls_relays_store_and_broker_each_event_is_published_once(
+    services_folder: Path, tmp_path: Path, faults: int | None, fault_seed: int
+) -> None:
+    """Given clients that never stop appending and two relays, when leaders are killed and stopped at every
+    point of their work, when two lead at once, when broker and store are killed, when networks fail, then
+    after each fault everything catches up by itself, no relay gives up, and in the end a plain reader of
+    committed records finds in the topics exactly the store's events, once, in order per party, each under one
+    seal that an auditor can check."""
+    with scene(services_folder, JARS, tmp_path, fault_seed) as stage:
+        stage.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
+        try:
+            befall(stage, Random(fault_seed), faults or len(FAULTS))
+        except BaseException as error:
+            error.add_note(stage.report())
+            raise
+
+
+def befall(stage: Scene, chance: Random, wanted: int) -> None:
+    """Round after round of all kinds, each in another order, until at least so many faults were done."""
+    done: Counter[str] = Counter()
+    stage.fill()
+    stage.catch_up()
+    for number in count(1):
+        for kind in chance.sample(list(FAULTS), len(FAULTS)):
+            stage.say(f"{done.total() + 1}: {FAULTS[kind](stage, chance)}")
+            done[kind] += 1
+            stage.heal()
+            stage.fill()
+            stage.catch_up()
+        if done.total() >= wanted:
+            break
+        if number % 3 == 0:
+            stage.say(f"{stage.check(whole=False)} events are in the topics, once and in order")
+    stage.clients.stop()
+    stage.catch_up()
+    for seat in stage.seats:
+        assert seat.relay is not None
+        assert stage.relays.stop(seat.relay) == 0
+    events = stage.check(whole=True)
+    stage.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")

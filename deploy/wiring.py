@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from types import TracebackType
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from api.services import Services
+    from consumers.recovery import Recovering
     from consumers.relay import Relay
     from consumers.relay_republish import Republisher
     from consumers.worker import Worker
@@ -96,9 +97,14 @@ class Wiring:
     @cached_property
     def cipher(self) -> AesGcmCipher:
         """Closes and opens private fields."""
+        return AesGcmCipher(self.keys)
+
+    @cached_property
+    def keys(self) -> PostgresKeyStore:
+        """The keys of persons and of free texts."""
         keys = PostgresKeyStore(self.settings.need("keys_url"), FileKek(self.secrets.read("kek")))
         self._closing.callback(keys.close)
-        return AesGcmCipher(keys)
+        return keys
 
     @cached_property
     def crm(self) -> Crm:
@@ -199,6 +205,24 @@ class Wiring:
                 key=self.secrets.seal_public(),
                 families=CATALOGUE.families,
             )
+        )
+
+    def recovering(self, progress: Callable[[int, int], None]) -> Recovering:
+        """What brings a restored store together with its topics, as the administrator."""
+        from consumers.recovery import Recovering
+
+        admin = self.settings.need("admin_url")
+        check_version(admin)
+        return Recovering(
+            admin_url=admin,
+            read_url=self.settings.read_admin_url or admin,
+            address=self.kafka,
+            families=CATALOGUE.families,
+            key=self.secrets.seal_public(),
+            keys=self.keys,
+            cipher=self.cipher,
+            identifiers=Identifiers(self.secrets.read("id-key")),
+            progress=progress,
         )
 
     def services(self, draining: threading.Event) -> Services:

@@ -14,7 +14,21 @@ import typer
 from typer.exceptions import TyperException
 
 from deploy import logs
-from deploy.cli import api, bench, demo, doctor, import_, keys, migrate, projection, relay, settings, sql, up
+from deploy.cli import (
+    api,
+    bench,
+    demo,
+    doctor,
+    import_,
+    keys,
+    migrate,
+    projection,
+    relay,
+    settings,
+    sql,
+    store,
+    up,
+)
 from deploy.cli.errors import explain
 from deploy.cli.output import Exit, envelope
 from deploy.findings import Diagnostic
@@ -33,7 +47,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for noun in (up, demo, migrate, api, relay, projection, import_, keys, sql, doctor, bench, settings):
+for noun in (up, demo, migrate, api, relay, store, projection, import_, keys, sql, doctor, bench, settings):
     noun.register(app)
 
 

@@ -1,0 +1,261 @@
+"""`rapport store recover`: after a restore or a failover the store gets back what only the topics have.
+
+    take the relay's lock, fence what still publishes, let nothing append
+    -> seals and events behind the last seal that both have, proven by the seals
+    -> what the restored store has recorded since, in their way: refused, or set aside
+    -> events and seals written back with their bytes and positions, claims and contact index made of them
+    -> the sequence set past every position that was ever used
+    -> the server and timeline recorded as known
+
+All of it is one transaction of the store: killed at any moment, nothing of it was, but that the sequence may
+have been moved ahead. The parts: `recovery_stage`, `recovery_aside`, `recovery_derived`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from psycopg2.extensions import cursor
+from psycopg2.extras import Json
+
+from commands.identifiers import Identifiers
+from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.keys import KeyStore
+from commands.store.incarnation import BEHIND
+from commands.store.pool import connect
+from commands.store.settings import StoreSettings, store_settings
+from commands.store.settled import APPEND_LOCK
+from consumers import recovery_aside as aside
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.producer import SealingProducer
+from consumers.recovery_derived import Derived, Deriving
+from consumers.recovery_stage import Progress, RecoveryRefused, Stage
+from consumers.relay_leader import LEADER_LOCK
+from projections.control.rebuilds import abort_past
+
+LOCK_SECONDS: Final = 30
+
+_FACTS: Final = """
+    SELECT store.incarnation_known(), (SELECT coalesce(max(position), 0) FROM store.event),
+           coalesce((SELECT position FROM store.relay), 0),
+           (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM store.event_position_seq)
+"""
+_KNOWN: Final = """
+    INSERT INTO store.incarnation (system_identifier, timeline)
+    SELECT system_identifier, timeline FROM store.server()
+"""
+_NOTE: Final = """
+    UPDATE store.incarnation SET recovered = %s
+     WHERE number = (SELECT max(number) FROM store.incarnation)
+"""
+_DROP_SEALS: Final = "DELETE FROM store.seal WHERE sequence > %s"
+_SEALS: Final = """
+    INSERT INTO store.seal (sequence, first, last, count, record, hash, sealed)
+    SELECT sequence, first, last, (said ->> 'count')::int, record, sha256(record),
+           (said ->> 'sealed')::timestamptz
+      FROM (SELECT *, convert_from(record, 'UTF8')::jsonb AS said FROM lost_seal) parsed
+"""
+_EVENTS: Final = """
+    INSERT INTO store.event (position, aggregate_id, version, type, party, event) OVERRIDING SYSTEM VALUE
+    SELECT position, aggregate_id, version, type, party, event FROM missing ORDER BY position
+"""
+_SEQUENCE: Final = "SELECT setval('store.event_position_seq', %s, true)"
+# The next relay finds it agreed; until then nobody holds up commands any more.
+_RELAY: Final = """
+    UPDATE store.relay SET position = greatest(position, %s),
+           state = CASE state WHEN %s THEN 'stopped' ELSE state END,
+           reason = CASE state WHEN %s THEN 'The store was recovered.' ELSE reason END
+"""
+_LAST_SEAL: Final = "SELECT coalesce(max(last), 0) FROM store.seal"
+_SHARES: Final = """
+    SELECT projection || ' v' || version, max(position) FROM control.share
+     GROUP BY projection, version ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What a recovery found and did, or in a dry run would do.
+
+    `new_incarnation`: the server or timeline was not known. `head` is the store's last position before.
+    `common` is the last position that both sides have sealed, `upto` the topics' last sealed one. `events`
+    came back, `seals` too; `replaced` seals of the restored store's own gave way. `set_aside` events were
+    written to the file and removed. `sequence`: positions go on behind it. `aborted` are candidates of
+    rebuilds, `ahead` the read models in use that stand past what the store has.
+    """
+
+    new_incarnation: bool
+    head: int
+    common: int
+    upto: int
+    events: int
+    seals: int
+    replaced: int
+    set_aside: int
+    sequence: int
+    derived: Derived
+    aborted: list[str] = field(default_factory=list)
+    ahead: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+
+class Recovering:
+    """Recovers one store.
+
+    Args:
+        admin_url: the store's database as its owner or superuser.
+        read_url: the read side's database as the same.
+        address: the Kafka cluster that has the store's topics.
+        families: each has a topic.
+        key: checks the seals.
+        keys: the persons' keys.
+        cipher: opens private values with them.
+        identifiers: makes the blind index.
+        progress: told how many of how many records were read.
+        checkpoint: told "before the commit", for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        admin_url: str,
+        read_url: str,
+        address: KafkaAddress,
+        families: tuple[str, ...],
+        key: Ed25519PublicKey,
+        keys: KeyStore,
+        cipher: AesGcmCipher,
+        identifiers: Identifiers,
+        progress: Progress = lambda _done, _total: None,
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._url, self._read_url, self._address, self._families = admin_url, read_url, address, families
+        self._key, self._keys, self._cipher, self._identifiers = key, keys, cipher, identifiers
+        self._progress, self._checkpoint = progress, checkpoint
+
+    def run(self, *, set_aside: Path | None = None, dry_run: bool = False) -> Recovery:
+        """Recovers, or with `dry_run` tells what it would do and changes nothing.
+
+        Events in the way are written to the new file `set_aside` and removed. Raises `RecoveryRefused`, and
+        the drivers' errors while a service is away; then nothing was changed.
+        """
+        settings = store_settings(self._url)
+        with closing(connect(self._url, autocommit=False)) as opened, opened.cursor() as at:
+            at.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+            if not dry_run:
+                self._alone(at, settings)
+            done = self._recover(at, settings, set_aside, dry_run=dry_run)
+            if not dry_run:
+                self._checkpoint("before the commit")
+                opened.commit()
+            return done
+
+    def _alone(self, at: cursor, settings: StoreSettings) -> None:
+        """No relay leads, none that leads elsewhere can publish any more, and nothing is appended."""
+        at.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_SECONDS}s",))
+        try:
+            at.execute("SELECT pg_advisory_xact_lock(%s, %s)", LEADER_LOCK)
+        except psycopg2.errors.LockNotAvailable:
+            raise RecoveryRefused(
+                f"A relay has led for more than {LOCK_SECONDS} s, and nothing was changed. Stop it, or look "
+                "for the advisory lock in pg_locks, then repeat."
+            ) from None
+        producer = SealingProducer(
+            self._address, f"rapport-relay-{settings.store_id}", partitions=settings.partitions
+        )
+        try:
+            producer.init()
+        finally:
+            producer.close()
+        try:
+            at.execute("SELECT pg_advisory_xact_lock(%s, %s)", APPEND_LOCK)
+        except psycopg2.errors.LockNotAvailable:
+            raise RecoveryRefused(
+                f"A transaction that appends has been open for more than {LOCK_SECONDS} s, and nothing was "
+                "changed. End its session (see pg_locks and pg_prepared_xacts), then repeat."
+            ) from None
+
+    def _recover(self, at: cursor, settings: StoreSettings, file: Path | None, *, dry_run: bool) -> Recovery:
+        at.execute(_FACTS)
+        known, head, noted, drawn = at.fetchall()[0]
+        stage = Stage(at, store=settings.store_id, partitions=settings.partitions, key=self._key)
+        fork = stage.seals(self._address)
+        if noted > fork.upto:
+            raise RecoveryRefused(
+                f"The topics are behind: crm.seal.v1 ends at position {fork.upto}, and {noted} was published "
+                "already. Nothing was changed. Use the broker that has the topics; if they are lost, restore "
+                "them with `rapport relay republish` first."
+            )
+        stage.events(self._address, self._families, fork, self._progress)
+        derived = Derived()
+        deriving = Deriving(at, self._keys, self._cipher, self._identifiers)
+        aside.find_missing(at)
+        deriving.claims()
+        removed = aside.find_in_the_way(at, fork)
+        if removed and not dry_run:
+            if file is None:
+                aside.refuse(at, removed)
+            else:
+                aside.write(at, file)
+        aside.remove(at)
+        at.execute(_KNOWN)
+        replaced = 0
+        if fork.seals:
+            at.execute(_DROP_SEALS, (fork.common.sequence if fork.common else 0,))
+            replaced = at.rowcount
+            at.execute(_SEALS)
+        at.execute(_EVENTS)
+        back = at.rowcount
+        deriving.write(derived)
+        at.execute(_RELAY, (fork.upto, BEHIND, BEHIND))
+        at.execute(_LAST_SEAL)
+        sealed = int(at.fetchall()[0][0])
+        aborted, shares = self._read_side(sealed, dry_run=dry_run)
+        recovery = Recovery(
+            new_incarnation=not known,
+            head=head,
+            common=fork.after,
+            upto=fork.upto,
+            events=back,
+            seals=fork.seals,
+            replaced=replaced,
+            set_aside=removed,
+            sequence=max(head, noted, drawn, fork.upto, sealed, *shares.values()),
+            derived=derived,
+            aborted=aborted,
+            ahead=sorted(name for name, position in shares.items() if position > sealed),
+            dry_run=dry_run,
+        )
+        at.execute(_NOTE, (Json(_noted(recovery)),))
+        if recovery.sequence and not dry_run:
+            at.execute(_SEQUENCE, (recovery.sequence,))
+        return recovery
+
+    def _read_side(self, sealed: int, *, dry_run: bool) -> tuple[list[str], dict[str, int]]:
+        """Aborts the candidates that stand past the last seal: they show what never was, or was set aside.
+
+        Their names, and how far each of the others has come. Before the store's commit: work that is thrown
+        away needlessly is done again, and a candidate that stays would be taken for right.
+        """
+        with closing(connect(self._read_url, autocommit=False)) as opened, opened.cursor() as at:
+            at.execute("SELECT to_regclass('control.share') IS NOT NULL")
+            if not at.fetchall()[0][0]:
+                return [], {}
+            aborted = abort_past(at, sealed)
+            at.execute(_SHARES)
+            shares: dict[str, int] = dict(at.fetchall())
+            if not dry_run:
+                opened.commit()
+        return aborted, {name: position for name, position in shares.items() if name not in aborted}
+
+
+def _noted(recovery: Recovery) -> dict[str, Any]:
+    """What the incarnation keeps of its recovery."""
+    kept = ("head", "common", "upto", "events", "seals", "replaced", "set_aside", "sequence")
+    return {name: getattr(recovery, name) for name in kept}

@@ -1,0 +1,130 @@
+"""What a restored store has recorded since, and what stands in the way of what comes back: found, listed, set
+aside.
+
+A restored store goes on at positions that the topics have for other events already, and decides on records as
+they were. Both can't stand. What the topics have was published and may have been acted upon, so it wins; the
+other is listed, and removed only once it is in a file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from psycopg2.extensions import cursor
+
+from consumers.recovery_stage import Fork, RecoveryRefused
+
+SHOWN: Final = 10
+
+# In the way: at a position that the topics' seals cover, and not what the topics have there.
+_AT_TAKEN_POSITIONS: Final = """
+    CREATE TEMPORARY TABLE aside ON COMMIT DROP AS
+    SELECT e.position, e.aggregate_id, e.version FROM store.event e
+     WHERE e.position > %(after)s AND e.position <= %(upto)s
+       AND NOT EXISTS (SELECT FROM published p WHERE p.position = e.position AND p.event = e.event)
+"""
+_MISSING: Final = """
+    CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
+    SELECT p.* FROM published p
+     WHERE NOT EXISTS (SELECT FROM store.event e WHERE e.position = p.position AND e.event = p.event)
+"""
+# And what was decided upon records that come back with more events, or on ones that are set aside; and new
+# records under an external id that belongs to one that comes back.
+_FOLLOWING: Final = """
+    INSERT INTO aside
+    SELECT e.position, e.aggregate_id, e.version FROM store.event e
+     WHERE e.position > %(upto)s
+       AND (e.aggregate_id IN (SELECT aggregate_id FROM missing UNION SELECT aggregate_id FROM aside)
+            OR e.aggregate_id IN (SELECT c.id FROM store.claim c
+                                    JOIN back_claim b USING (source, external_id) WHERE c.id <> b.id))
+       AND NOT EXISTS (SELECT FROM aside a WHERE a.position = e.position)
+"""
+_ROWS: Final = """
+    SELECT e.position, e.aggregate_id, e.version, e.type, e.party, e.event
+      FROM store.event e JOIN aside a USING (position) ORDER BY position
+"""
+_REMOVE: Final = """
+    DELETE FROM store.idempotency i USING aside a
+     WHERE EXISTS (SELECT FROM ROWS FROM (jsonb_array_elements_text(i.answer -> 'ids'),
+                                          jsonb_array_elements_text(i.answer -> 'versions'))
+                          AS named (id, version)
+                    WHERE named.id::uuid = a.aggregate_id AND named.version::int = a.version);
+    DELETE FROM store.event e USING aside a WHERE e.position = a.position;
+    DELETE FROM store.claim c USING aside a
+     WHERE c.id = a.aggregate_id AND NOT EXISTS (SELECT FROM store.event e WHERE e.aggregate_id = c.id);
+    DELETE FROM store.contact_index i USING aside a
+     WHERE i.person = a.aggregate_id
+       AND NOT EXISTS (SELECT FROM store.event e WHERE e.aggregate_id = i.person)
+"""
+
+
+def find_missing(at: cursor) -> None:
+    """Fills `missing`: what the topics have and the store has not."""
+    at.execute(_MISSING)
+
+
+def find_in_the_way(at: cursor, fork: Fork) -> int:
+    """Fills `aside`: what the store has instead. How many events that are."""
+    bounds = {"after": fork.after, "upto": fork.upto}
+    at.execute(_AT_TAKEN_POSITIONS, bounds)
+    while True:
+        at.execute(_FOLLOWING, bounds)
+        if not at.rowcount:
+            break
+    at.execute("SELECT count(*) FROM aside")
+    return int(at.fetchall()[0][0])
+
+
+def refuse(at: cursor, count: int) -> None:
+    """Raises `RecoveryRefused` with the first of them."""
+    at.execute(_ROWS + f" LIMIT {SHOWN}")
+    listed = "; ".join(f"{row[0]}: {row[3]} of {row[1]}, version {row[2]}" for row in at.fetchall())
+    more = f"; and {count - SHOWN} more" if count > SHOWN else ""
+    raise RecoveryRefused(
+        f"The restored store has recorded {count} events since, where the topics have others "
+        f"({listed}{more}). Both can't stand, and nothing was changed. Run `rapport store recover "
+        "--set-aside FILE`: it writes them into the file and removes them, so that they can be entered anew."
+    )
+
+
+def remove(at: cursor) -> None:
+    """Removes the events of `aside`, and what was recorded with them and belongs to nothing else."""
+    at.execute(_REMOVE)
+
+
+def write(at: cursor, file: Path) -> None:
+    """Writes the events of `aside` into the new file (mode 0600), a JSON object a line.
+
+    Each line has position, aggregate_id, version, type, party and the event's bytes as a text. The file is
+    complete and durable before this returns. Raises `RecoveryRefused` for a file that is there.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise RecoveryRefused(
+            f"The file {file} is there already. Nothing was changed. Name another."
+        ) from None
+    with os.fdopen(descriptor, "wb") as written:
+        for line in _lines(at):
+            written.write(line)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _lines(at: cursor) -> Iterator[bytes]:
+    names = ("position", "aggregate_id", "version", "type", "party", "event")
+    at.execute("DECLARE aside_rows NO SCROLL CURSOR FOR " + _ROWS)
+    while True:
+        at.execute("FETCH 1000 FROM aside_rows")
+        page: list[tuple[Any, ...]] = at.fetchall()
+        if not page:
+            at.execute("CLOSE aside_rows")
+            return
+        for row in page:
+            said = dict(zip(names, row, strict=True))
+            said["event"] = bytes(said["event"]).decode("utf-8", "backslashreplace")
+            yield orjson.dumps(said, default=str, option=orjson.OPT_APPEND_NEWLINE)

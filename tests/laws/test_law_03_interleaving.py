@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -12,42 +11,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import StoredRow
 from domain.events.catalogue import CATALOGUE
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from projections.schema import install
 from tests.support.histories import STEPS, Step, history_of, opened
+from tests.support.laws import CHOICES, any_order, interleaved
 from tests.support.read_side import apply_rows, clear, table_rows
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)
 
 
-def interleaved(rows: list[StoredRow], choices: list[int]) -> list[StoredRow]:
-    """The same events in another order that keeps each aggregate's."""
-    streams: dict[object, deque[StoredRow]] = defaultdict(deque)
-    for row in rows:
-        streams[row.aggregate_id].append(row)
-    order = []
-    for number in range(len(rows)):
-        waiting = [stream for stream in streams.values() if stream]
-        order.append(waiting[choices[number % len(choices)] % len(waiting)].popleft())
-    return order
-
-
-choices = st.lists(st.integers(0, 40), min_size=1, max_size=80)
-
-
 @every_projection
-@given(steps=STEPS, choices=choices)
+@given(steps=STEPS, choices=CHOICES)
 @settings(max_examples=60, deadline=None)
 def test_the_fold_does_not_mind_the_order_between_aggregates(
     projection: Projection, steps: list[Step], choices: list[int]
 ) -> None:
-    rows = history_of(steps).rows
-    in_order = fold_all(projection, rows, CATALOGUE, opened)
-    assert fold_all(projection, interleaved(rows, choices), CATALOGUE, opened) == in_order
+    any_order(projection, history_of(steps).rows, choices)
 
 
 @pytest.fixture
@@ -59,7 +41,7 @@ def reading(fresh_database: str) -> Iterator[Connection]:
 
 
 @every_projection
-@given(steps=STEPS, choices=choices, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=9))
+@given(steps=STEPS, choices=CHOICES, sizes=st.lists(st.integers(1, 9), min_size=1, max_size=9))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_tables_mind_neither_that_order_nor_how_it_is_cut_into_batches(
     reading: Connection, projection: Projection, steps: list[Step], choices: list[int], sizes: list[int]

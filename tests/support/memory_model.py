@@ -41,16 +41,22 @@ class MemoryModel:
         """Folds a batch and takes over its standings."""
         for received in batch.events:
             self.positions.append(received.position)
-            self._apply(opened(self._decode(received.position, received.value)))
+            self._apply(opened(self._decode(received.position, received.value)), self.rows)
         self.standings |= {partition: standing for partition, (standing, _) in batch.moved.items()}
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def fold_and_lose(self, batch: Batch) -> None:
+        """Folds a batch and dies before the commit: nothing of it may show."""
+        lost = {name: dict(table) for name, table in self.rows.items()}
+        for received in batch.events:
+            self._apply(opened(self._decode(received.position, received.value)), lost)
+
+    def _apply(self, event: dict[str, Any], rows: Rows) -> None:
         for table in self.projection.tables:
             for key in table.touches(event):
-                row: Row = table.fold(self.rows[table.name].get(key), event)
-                self.rows[table.name][key] = row
+                row: Row = table.fold(rows[table.name].get(key), event)
+                rows[table.name][key] = row
                 if table.history:
-                    self.rows[table.history][f"{key}/{row['version']}"] = row
+                    rows[table.history][f"{key}/{row['version']}"] = row
 
     def catch_up(self, topics: MemoryTopics, gatherer: Gatherer | None = None, most: int = 10_000) -> None:
         """Reads to the end and commits what is whole."""

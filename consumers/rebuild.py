@@ -32,7 +32,7 @@ from domain.events.registry import Registry
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Seal
 from projections import bare
-from projections.control import operations, rebuilds, versions
+from projections.control import operating, operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
 from projections.control.shares import RUNNING
 from projections.projection import Projection
@@ -227,6 +227,51 @@ def abort(projection: Projection, places: Places, *, by: str, why: str | None = 
         )
         rebuilds.abort(c, projection.name, projection.version, reason)
         operations.note(c, "aborted", projection.name, projection.version, by=by, reason=why)
+
+
+def opened(projection: Projection, places: Places) -> Rebuild | None:
+    """The rebuild of this version that has not ended."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        return rebuilds.open_one(c, projection.name, projection.version)
+
+
+def standing_of(places: Places, name: str) -> tuple[int | None, int | None]:
+    """The active version of a read model, and the version that is being rebuilt; None where there is none."""
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        active = versions.active(c).get(name)
+        c.execute(
+            "SELECT max(version) FROM control.rebuild WHERE projection = %s AND ended_at IS NULL "
+            "AND version IS DISTINCT FROM %s",
+            (name, active),
+        )
+        row = c.fetchone()
+    return active, row[0] if row else None
+
+
+def pause_shares(projection: Projection, places: Places, *, by: str, why: str | None = None) -> int:
+    """Stops the workers of a version, of the active one too, until `resume_shares`; answers how many shares.
+
+    Raises `RebuildRefused` where none is worked on.
+    """
+    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
+        paused = operating.pause(c, projection.name, projection.version, why or "no reason given", by)
+        if not paused:
+            raise RebuildRefused(
+                f"No share of {projection.title} is worked on, so there is nothing to pause. See "
+                "`rapport projection status`."
+            )
+        operations.note(c, "paused", projection.name, projection.version, by=by, reason=why)
+        return paused
+
+
+def resume_shares(projection: Projection, places: Places, *, by: str, why: str | None = None) -> int:
+    """Lets the workers of a version go on; answers how many shares. Raises `RebuildRefused` for none."""
+    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
+        resumed = operating.resume(c, projection.name, projection.version)
+        if not resumed:
+            raise RebuildRefused(f"No share of {projection.title} is paused.")
+        operations.note(c, "resumed", projection.name, projection.version, by=by, reason=why)
+        return resumed
 
 
 def _open(c: Cursor, projection: Projection) -> Rebuild:

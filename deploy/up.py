@@ -34,7 +34,7 @@ from deploy.settings import PREFIX, Settings, write_env_file
 from deploy.stand_in import StandIn
 from deploy.standing import look
 from deploy.wiring import kafka_address
-from projections.registry import PROJECTIONS
+from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0
 LOOK: Final = 0.2
@@ -133,8 +133,14 @@ class Stack:
         self.supervisor.start(relay)
         for projection in PROJECTIONS:
             for number in range(1, self.settings.workers + 1):
-                name = f"worker-{projection.name}-{number}"
-                self.supervisor.start(self._child(name, "projection", "run", projection.name))
+                # Every version that has a folder: a candidate's wait until it is rebuilt, and after a swap
+                # the version before is kept up to date.
+                newest = named(projection.name).version == projection.version
+                name = f"worker-{projection.name if newest else projection.schema}-{number}"
+                version = str(projection.version)
+                self.supervisor.start(
+                    self._child(name, "projection", "run", projection.name, "--version", version)
+                )
         self.supervisor.start(self._child("api", "api"))
 
     def _end_relay(self) -> None:

@@ -6,7 +6,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -27,6 +27,7 @@ from commands.store.incarnation import Incarnation
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.roles import OWNER, role_url
 from commands.store.schema import STORE, OlderSchema, SchemaProblem, check_version, refuse_newer
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from api.services import Services
+    from consumers.rebuild import Places
     from consumers.recovery import Recovering
     from consumers.relay import Relay
     from consumers.relay_republish import Republisher
@@ -167,6 +169,19 @@ class Wiring:
             cipher=self.cipher if projection.private else None,
         )
 
+    def rebuild_places(self) -> Places:
+        """What rebuilding needs: the read side as its owner, the store, the topics."""
+        from consumers.rebuild import Places
+
+        admin = self.settings.read_admin_url or self.settings.need("admin_url")
+        return Places(
+            owner_url=role_url(admin, OWNER, self.secrets.text(f"password-{OWNER}")),
+            store_url=self.settings.need("store_url"),
+            address=self.kafka,
+            registry=CATALOGUE,
+            cipher=partial(opening_cipher, self.settings),
+        )
+
     # HTTP
 
     @cached_property
@@ -247,6 +262,11 @@ class Wiring:
         from api.app import create_app  # the web framework is loaded by the one process that needs it
 
         return create_app(self.services(draining))
+
+
+def opening_cipher(settings: Settings) -> AesGcmCipher:
+    """What opens private fields, in a process of its own that ends with it."""
+    return Wiring(settings).cipher
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:

@@ -13,6 +13,20 @@ from projections.service_history.v1.fold import SERVICE_HISTORY_V1
 PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1, CUSTOMER_360_V1, SERVICE_HISTORY_V1)
 
 
+def candidate_of(name: str, active: int | None, version: int | None = None) -> Projection:
+    """The version to be rebuilt: the one named, or the newest beyond the active one. Raises `KeyError`."""
+    if version is not None or active is None:
+        return named(name, version)
+    others = [p for p in PROJECTIONS if p.name == name and p.version > active]
+    if not others:
+        named(name)
+        raise KeyError(
+            f"{name} has no version beyond {active}, which is active: there is no candidate. Add the folder "
+            "of a new version and its line in projections/registry.py, then run `rapport migrate`."
+        )
+    return max(others, key=lambda p: p.version)
+
+
 def named(name: str, version: int | None = None) -> Projection:
     """The projection of that name: its version, or the newest. Raises `KeyError` with a sentence."""
     found = [p for p in PROJECTIONS if p.name == name and version in (None, p.version)]

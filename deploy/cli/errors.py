@@ -31,6 +31,11 @@ SENTENCES: Final = {
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,
     "projections.schema.WrongShares": Exit.ENVIRONMENT,
+    "projections.control.migrating.NewerReadSide": Exit.ENVIRONMENT,
+    "projections.views.ViewsDiffer": Exit.FOUND,
+    "projections.swapping.SwapRefused": Exit.FOUND,
+    "consumers.rebuild.RebuildRefused": Exit.FOUND,
+    "consumers.rebuild.RebuildStopped": Exit.FOUND,
     "deploy.serve.PortProblem": Exit.ENVIRONMENT,
     "deploy.up.NotVisible": Exit.FOUND,
 }

@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 
 from deploy import logs
+from deploy.cli import rebuild
 from deploy.cli.output import JsonOption, columns, finish, number
 from deploy.cli.process import stop_event
 from deploy.findings import Diagnostic
@@ -32,6 +33,7 @@ projection = typer.Typer(no_args_is_help=True, help="The read models and the pro
 
 def register(app: typer.Typer) -> None:
     """Adds the noun to the root."""
+    rebuild.register(projection)
     app.add_typer(projection, name="projection")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product
+from domain import case, contact, customer, interaction, lead, opportunity, principal, product, readmodel
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import product_registered_1_to_2
 
@@ -76,5 +76,15 @@ CATALOGUE: Final = Registry(
         EventType("crm.interaction.corrected", interaction.Corrected),
         EventType("crm.interaction.customer_linked", interaction.CustomerLinked),
         EventType("crm.interaction.linked", interaction.Linked),
+        EventType("crm.readmodel.rebuild_started", readmodel.RebuildStarted),
+        EventType("crm.readmodel.verified", readmodel.Verified),
+        EventType("crm.readmodel.verification_failed", readmodel.VerificationFailed),
+        EventType("crm.readmodel.swapped", readmodel.Swapped),
+        EventType("crm.readmodel.rolled_back", readmodel.RolledBack),
+        EventType("crm.readmodel.dropped", readmodel.Dropped),
+        EventType("crm.readmodel.aborted", readmodel.Aborted),
+        EventType("crm.readmodel.paused", readmodel.Paused),
+        EventType("crm.readmodel.resumed", readmodel.Resumed),
+        EventType("crm.readmodel.retried", readmodel.Retried),
     ]
 )

@@ -1,0 +1,117 @@
+"""Records what operators did to read models: from the acts that the read side has noted, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4, uuid5
+
+import psycopg2
+from eventsourcing.persistence import PersistenceError
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from commands.store.application import Crm
+from commands.store.pool import PoolBusy
+from domain import readmodel
+from domain.aggregate import stamps
+from domain.errors import ConcurrentChange, DomainError
+from domain.events.event import Actor, Event
+from domain.readmodel import Act, ReadModel
+
+_PRINCIPALS: Final = UUID("c1c4a1e8-0a37-4f0e-9a43-52a2c7a6d1b0")
+_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError, PersistenceError, PoolBusy)
+_UNRECORDED: Final = """
+    SELECT id, at, principal, act, projection, version, reason, details FROM control.operation
+     WHERE NOT recorded ORDER BY at, id LIMIT 100 FOR UPDATE
+"""
+
+# What an event takes from the details of a noted act.
+_KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], tuple[type[Act], dict[str, Any]]]]] = {
+    "rebuild_started": lambda d: (
+        readmodel.RebuildStarted, {"source": d["source"], "filled_to": d["filled_to"]},
+    ),
+    "verified": lambda d: (
+        readmodel.Verified,
+        {"settled": d["settled"], "events": d["events"], "rows": d["rows"], "sample": d["sample"]},
+    ),
+    "verification_failed": lambda d: (
+        readmodel.VerificationFailed, {"settled": d["settled"], "differences": len(d["differences"])},
+    ),
+    "swapped": lambda d: (readmodel.Swapped, {"from_version": d["from"], "plan": d["plan"]}),
+    "rolled_back": lambda d: (readmodel.RolledBack, {"to_version": d["to"]}),
+    "dropped": lambda _: (readmodel.Dropped, {}),
+    "aborted": lambda _: (readmodel.Aborted, {}),
+    "paused": lambda _: (readmodel.Paused, {}),
+    "resumed": lambda _: (readmodel.Resumed, {}),
+    "retried": lambda d: (readmodel.Retried, {"applied": d.get("applied", 0)}),
+}  # fmt: skip
+
+
+def record_operations(connection: Connection, store: Callable[[], Crm]) -> int:
+    """Records the noted acts as events, the oldest first; answers how many could not be: the store is away.
+
+    `connection`: the read side, as a role that may change `control.operation`. An act is recorded once,
+    however often this is called, and by however many at once: its id is in the event.
+    """
+    while True:
+        with connection, connection.cursor() as c:
+            c.execute(_UNRECORDED)
+            noted = c.fetchall()
+            if not noted:
+                return 0
+            try:
+                crm = store()
+                for row in noted:
+                    _record(crm, row)
+            except (*_AWAY, DomainError):
+                return _left(c)
+            c.execute(
+                "UPDATE control.operation SET recorded = true WHERE id = ANY (%s::uuid[])",
+                ([str(row[0]) for row in noted],),
+            )
+
+
+def principal_id(name: str) -> UUID:
+    """The opaque id of an operator's login name: events hold no names."""
+    return uuid5(_PRINCIPALS, name)
+
+
+def _record(crm: Crm, row: tuple[Any, ...]) -> None:
+    id, at, principal, act, projection, version, reason, details = row
+    operation = UUID(str(id))
+    kind, own = _KINDS[act](details)
+    payload = kind(projection=projection, version=version, operation=operation, note=reason, **own)
+    while True:
+        state = crm.find(readmodel.evolve, readmodel.id_of(projection, version))
+        if state is not None and operation in state.operations:
+            return
+        try:
+            crm.record([_event(state, payload, at, principal)])
+            return
+        except ConcurrentChange:
+            continue  # somebody else recorded another act of this version meanwhile
+
+
+def _event(state: ReadModel | None, payload: Act, at: datetime, principal: str) -> Event:
+    id = readmodel.id_of(payload.projection, payload.version)
+    named = at.astimezone(UTC) if state is None else max(at.astimezone(UTC), state.time)
+    time, recorded = stamps(named, now=max(datetime.now(UTC), named), last=state)
+    return Event(
+        originator_id=id,
+        originator_version=1 if state is None else state.version + 1,
+        party=id,
+        time=time,
+        recorded=recorded,
+        correlation=uuid4(),
+        cause=None,
+        actor=Actor(id=principal_id(principal), kind="user"),
+        payload=payload,
+    )
+
+
+def _left(c: Cursor) -> int:
+    c.execute("SELECT count(*) FROM control.operation WHERE NOT recorded")
+    row = c.fetchone()
+    return int(row[0]) if row else 0

@@ -225,13 +225,18 @@ def reading(urls: Urls, chance: Random) -> Iterator[list[Reader]]:
             reader.stop()
 
 
+def missed(reader: Reader, facts: Facts) -> set[UUID]:
+    """The events that were committed and that `reader` never saw."""
+    return facts.committed.keys() - {read.aggregate for read in reader.seen}
+
+
 def wrongs(reader: Reader, facts: Facts) -> list[str]:
     """What `reader` did wrong, given the facts; empty where it saw each committed event once, in order, not
     before its commit was asked for, at the position its writer was told, and no other event."""
     seen = {read.aggregate: read for read in reader.seen}
     found: dict[str, Sequence[object]] = {
         "failed": [] if reader.failed is None else [reader.failed],
-        "missed": list(facts.committed.keys() - seen.keys()),
+        "missed": list(missed(reader, facts)),
         "seen, but rolled back": list(facts.never & seen.keys()),
         "seen, but nobody's": list(seen.keys() - facts.planned.keys() - facts.never),
         "twice or out of order": [b for a, b in pairwise(reader.seen) if a.position >= b.position],

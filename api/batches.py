@@ -104,9 +104,10 @@ def _checked(content: Any, shape: type[B]) -> B | Problem:
         return validation_problem(RequestValidationError(error.errors(include_url=False)))
 
 
-def request_body(schema: str, example: Any) -> dict[str, Any]:
-    """What OpenAPI says of the body; `schema` names the model of an item."""
-    one = {"$ref": f"#/components/schemas/{schema}"}
+def request_body(shape: type[Body], example: Any) -> dict[str, Any]:
+    """What OpenAPI says of the body; `shape` is the model of an item, whose parts other bodies have too."""
+    one = shape.model_json_schema(ref_template="#/components/schemas/{model}")
+    one.pop("$defs", None)
     return {
         "requestBody": {
             "required": True,

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal, Protocol, Self, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
 from pydantic import Field
 
-from api.bodies.customer import Upsert
+from api import shapes
+from api.batch_outcomes import BatchOutcome, Mode, record_all
+from api.batches import Sent, items
+from api.bodies.customer import Upsert, UpsertItem
 from api.sending import Recorded, answered, execute
 from api.services import Services
+from commands.bulk import History
 from commands.bus import Outcome
-from domain.customer import Customer, evolve
+from commands.customer import ChangeCustomer
+from commands.decision import World
+from commands.store.claims import Claim
+from domain.aggregate import Aggregate, Evolve
+from domain.customer import evolve
 from domain.errors import AlreadyClaimed, Invalid, NotFound
-from domain.values import Reference
+from domain.values import Reference, references
+
+A = TypeVar("A", bound=Aggregate)
 
 State = Literal["created", "updated", "unchanged"]
 
@@ -54,14 +66,51 @@ def upsert_customer(
             id = found
         else:
             return Upserted.of(request, response, "created", outcome)
-    customer = _customer(services, reference, id)
+    outcome = execute(request, changing(body, reference, services.crm, id), body, key=key)
+    return Upserted.of(request, response, _state(outcome), outcome)
+
+
+def upsert_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:
+    """Makes each customer so, each by itself or all together. Raises domain errors, and `Problem`."""
+    services: Services = request.app.state.services
+
+    def history(body: UpsertItem) -> History:
+        (reference,) = references(shapes.reference(body.reference))
+        id = services.new_id()
+        return History(
+            commands=(replace(body.registering(reference), id=id),),
+            claim=Claim(reference.source, reference.external_id, id),
+            change=partial(_change, body, reference),
+        )
+
+    return record_all(request, response, items(sent, UpsertItem), history, key, mode)
+
+
+class Loading(Protocol):
+    """What records can be loaded from."""
+
+    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+        """The record as it is. Raises `NotFound`."""
+        ...
+
+
+def changing(body: Upsert, reference: Reference, records: Loading, id: UUID) -> ChangeCustomer:
+    """The command that makes the customer `id`, found by `reference`, so. Raises `AlreadyClaimed` where that
+    is another kind of record's, and `Invalid` where a person was to become an organisation."""
+    try:
+        customer = records.load("customer", evolve, id)
+    except NotFound:
+        raise AlreadyClaimed(source=reference.source, external_id=reference.external_id, id=id) from None
     if customer.kind != body.kind:
         raise Invalid(
             f"The customer {id} is registered as {_WHAT[customer.kind]} and cannot become "
             f"{_WHAT[body.kind]}. Send the kind that it has, or use another external id."
         )
-    outcome = execute(request, body.changing(customer), body, key=key)
-    return Upserted.of(request, response, _state(outcome), outcome)
+    return body.changing(customer)
+
+
+def _change(body: Upsert, reference: Reference, world: World, id: UUID) -> ChangeCustomer:
+    return changing(body, reference, world, id)
 
 
 def _state(outcome: Outcome) -> State:
@@ -69,14 +118,6 @@ def _state(outcome: Outcome) -> State:
     if outcome.replayed and outcome.version == 1 and outcome.position:
         return "created"
     return "updated" if outcome.position else "unchanged"
-
-
-def _customer(services: Services, reference: Reference, id: UUID) -> Customer:
-    try:
-        return services.crm.load("customer", evolve, id)
-    except NotFound:
-        # The external id is another kind of record's.
-        raise AlreadyClaimed(source=reference.source, external_id=reference.external_id, id=id) from None
 
 
 _WHAT = {"person": "a person", "organisation": "an organisation"}

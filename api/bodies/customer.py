@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
@@ -79,6 +80,22 @@ class Upsert(Body):
             remove_tags=tuple(sorted(customer.tags - kept)),
             remove=tuple(f"attributes.{name}" for name in customer.attributes if name not in named),
         )
+
+
+EXAMPLE: Final[JsonDict] = {
+    "reference": {"source": "erp", "external_id": "4711"},
+    "kind": "organisation",
+    "name": "Acme Corporation",
+    "attributes": {"sector": "retail"},
+}
+
+
+class UpsertItem(Upsert):
+    """A customer as it is to be, by its external id."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    reference: ReferenceIn
 
 
 class ChangeProfile(Change):

@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.auth import requires
-from api.bodies.customer import Upsert
+from api.batch_outcomes import BatchOutcome, Mode
+from api.batches import SentBatch, request_body
+from api.bodies.customer import EXAMPLE, Upsert, UpsertItem
 from api.query import declared_only
 from api.records import Record, read_record
 from api.sending import IdempotencyKey
-from api.upserting import Upserted, claimed, upsert_customer
+from api.upserting import Upserted, claimed, upsert_all, upsert_customer
 from api.validation import Word
 from api.views.customer_record import CustomerRecord
 from domain.customer import evolve
@@ -40,6 +42,22 @@ def get_customer_by_reference(
     if id is None:
         raise NotFound(f"customer of {source}", external_id)
     return read_record(request, response, "customer", evolve, CustomerRecord, id)
+
+
+@router.post(
+    "/v1/customers:batchUpsert",
+    tags=["customers"],
+    summary="Make many customers so, by their external ids",
+    dependencies=[requires("crm:write"), Depends(declared_only)],
+    openapi_extra=request_body(UpsertItem, EXAMPLE),
+)
+def batch_upsert_customers(
+    request: Request, response: Response, sent: SentBatch, key: IdempotencyKey, mode: Mode = "each"
+) -> BatchOutcome:
+    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has its outcome, in the
+    order sent: created, updated, unchanged, or failed with a problem. A later item sees what those before it
+    did, also to the same customer."""
+    return upsert_all(request, response, sent, key, mode)
 
 
 @router.put(

@@ -37,7 +37,7 @@ def record_interaction(
 @router.post(
     "/interactions:batch",
     summary="Record many interactions",
-    openapi_extra=request_body("RecordInteraction", bodies.EXAMPLE),
+    openapi_extra=request_body(bodies.RecordInteraction, bodies.EXAMPLE),
 )
 def record_interactions(
     request: Request, response: Response, sent: SentBatch, key: IdempotencyKey, mode: Mode = "each"

@@ -57,6 +57,7 @@ class Relay:
         name: what `relay status` calls this process.
         poll: seconds between two looks at the store when it is quiet.
         silence: seconds after which the server ends a leader's session that says nothing.
+        patience: seconds for the acknowledgement of a range, at first and at most (`relay_patience`).
         clock: the time of sealing, UTC.
         checkpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
             "in the transaction", "before the commit", "after the commit".
@@ -72,12 +73,13 @@ class Relay:
         name: str | None = None,
         poll: float = 0.02,
         silence: int = SILENCE,
+        patience: tuple[float, float] = (6.0, 60.0),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         checkpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url, self._address, self._key, self._families = store_url, address, signing_key, families
         self._poll, self._clock, self._checkpoint = poll, clock, checkpoint
-        self._name, self._silence = name or relay_name(), silence
+        self._name, self._silence, self._patience = name or relay_name(), silence, patience
 
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; one that does not lead tries to twice a second.
@@ -175,6 +177,7 @@ class _Term:
             leadership=leadership,
             shelf=self._shelf,
             poll=relay._poll,
+            patience=relay._patience,
             checkpoint=relay._checkpoint,
         )
         sealer = Sealer(

@@ -19,6 +19,7 @@ from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import ensure_topics, topic
 from consumers.relay_agreement import StoreSide, TopicSide, agree
 from consumers.relay_leader import Leadership, StoreFacts
+from consumers.relay_patience import Patience
 from consumers.relay_shelf import Sealed, Shelf
 from consumers.sealing import MOST_BYTES, check_range
 from domain.events.seal import Seal
@@ -29,10 +30,6 @@ SLOW: Final = 2.0
 """Seconds after which a range that is not acknowledged counts as waiting for the broker."""
 LONGEST_PAUSE: Final = 3.0
 """Seconds between two tries to reach the broker, at most."""
-PATIENCE: Final = (6.0, 60.0)
-"""Seconds for the acknowledgement of a range, at first and at most. Short at first: after its broker was
-restarted the client may never find it again, and a new one does at once. Doubled after each range that
-failed, so that a slow broker gets its ranges through, and short again once one did."""
 
 
 class Publisher:
@@ -51,6 +48,7 @@ class Publisher:
         leadership: checked before each range.
         shelf: has what was just sealed; is told what was published.
         poll: seconds between two looks for a new seal when nobody announces one.
+        patience: seconds for the acknowledgement of a range, at first and at most.
         checkpoint: told "in the transaction", "before the commit" and "after the commit".
     """
 
@@ -65,6 +63,7 @@ class Publisher:
         leadership: Leadership,
         shelf: Shelf,
         poll: float,
+        patience: tuple[float, float],
         checkpoint: Callable[[str], None],
     ) -> None:
         self._follower = Follower(url)
@@ -73,7 +72,7 @@ class Publisher:
         self._leadership, self._shelf = leadership, shelf
         self._poll, self._checkpoint = poll, checkpoint
         self._producer: SealingProducer | None = None
-        self._patience = PATIENCE[0]
+        self._patience = Patience(*patience)
         self._trouble: str | None = None
         self._busy_since: float | None = None
 
@@ -118,7 +117,7 @@ class Publisher:
             self._address,
             self._facts.transactional_id,
             partitions=self._facts.partitions,
-            timeout=self._patience,
+            timeout=self._patience.seconds,
         )
         self._producer.init()
         last = last_committed_seal(self._address)
@@ -158,9 +157,9 @@ class Publisher:
         try:
             self._producer.publish(sealed.rows, sealed.seal.record, self._checkpoint)
         except BrokerFailure:
-            self._patience = min(2 * self._patience, PATIENCE[1])
+            self._patience.failed()
             raise
-        self._patience = PATIENCE[0]
+        self._patience.acknowledged()
         self._checkpoint("after the commit")
         self._busy_since = self._trouble = None
         self._shelf.publish(sealed)

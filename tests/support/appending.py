@@ -109,7 +109,7 @@ def several(client: Appender, opened: connection) -> Sequence[StoredCrmEvent]:
 def many(client: Appender, opened: connection) -> Sequence[StoredCrmEvent]:
     """A bulk through COPY; now and then more than one seal takes."""
     chance = client.chance
-    events = client.events(chance.randint(2600, 3200) if chance.random() < 0.08 else chance.randint(50, 500))
+    events = client.events(chance.randint(2600, 3200) if chance.random() < 0.05 else chance.randint(20, 300))
     lines = "".join(
         f"{e.originator_id}\t{e.originator_version}\t{e.topic}\t{e.party}\t\\\\x{e.state.hex()}\n"
         for e in events

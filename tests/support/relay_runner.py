@@ -1,8 +1,8 @@
 """A relay as a process of its own: `python -m tests.support.relay_runner '<JSON>'`.
 
-JSON: store (URL), bootstrap, key (hex of the signing key), name, silence (seconds), and trap, a `Trap` or
-null. Each line on standard input is a trap as well, and takes the place of the one before. When standard
-input ends, its starter is gone, and the process goes too.
+JSON: store (URL), bootstrap, key (hex of the signing key), name, silence and patience (seconds), and trap, a
+`Trap` or null. Each line on standard input is a trap as well, and takes the place of the one before. When
+standard input ends, its starter is gone, and the process goes too.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main() -> int:
         families=FAMILIES,
         name=told.get("name"),
         silence=told.get("silence", SILENCE),
+        patience=tuple(told.get("patience", (6.0, 60.0))),
         checkpoint=traps.checkpoint,
     )
     try:

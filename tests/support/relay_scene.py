@@ -28,6 +28,7 @@ from tests.support.relaying import Relays, query, settled, until
 from tests.support.seals import check_topics
 
 SILENCE = 2
+PATIENCE = (3.0, 60.0)
 LONG = 90.0
 """Seconds that anything may take on a busy machine before it counts as never."""
 HOLDER = (
@@ -219,6 +220,7 @@ class Scene:
         seat.relay = self.relays.start(
             seat.name,
             silence=SILENCE,
+            patience=PATIENCE,
             store=at_port(self.relays.urls.relay, seat.store.port),
             bootstrap=f"{HOST}:{seat.broker.port}",
         )

@@ -124,6 +124,7 @@ class Relays:
         die_at: str | None = None,
         die_time: int = 1,
         silence: int = 10,
+        patience: tuple[float, float] = (6.0, 60.0),
         store: str | None = None,
         bootstrap: str | None = None,
     ) -> subprocess.Popen[bytes]:
@@ -137,6 +138,7 @@ class Relays:
             "name": name,
             "trap": trap,
             "silence": silence,
+            "patience": patience,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

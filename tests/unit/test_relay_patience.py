@@ -1,0 +1,32 @@
+"""How long a producer waits for its ranges, after what befell those before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from consumers.relay_patience import Patience
+
+
+@pytest.mark.parametrize(
+    ("ranges", "seconds"),
+    [
+        ("", 6.0),
+        ("-", 12.0),
+        ("- - - -", 60.0),
+        ("+ -", 6.0),
+        ("+ + - -", 12.0),
+        ("- - + -", 6.0),
+        ("- + - - -", 24.0),
+    ],
+)
+def test_a_slow_broker_gets_more_time_and_one_outage_after_the_other_gets_none(
+    ranges: str, seconds: float
+) -> None:
+    """+ is a range that got through, - one that did not."""
+    patience = Patience()
+    for outcome in ranges.split():
+        if outcome == "+":
+            patience.acknowledged()
+        else:
+            patience.failed()
+    assert patience.seconds == seconds

@@ -56,7 +56,7 @@ class Paging:
 
 def following_merges(found: list[Filter], look: Reading) -> list[Filter]:
     """Customer filters widened to all parties that are the same customer now."""
-    identity = Identity(look.connection)
+    identity = look.ask("identity", Identity)
     wide: list[Filter] = []
     for one in found:
         if one.field == "customer_id":

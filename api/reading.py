@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 from psycopg2.extensions import connection as Connection
 
+from api.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
+from projections import registry
+
+Q = TypeVar("Q")
 
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 _STANDING: Final = """
@@ -26,13 +30,36 @@ _STANDING: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A read transaction: everything asked of `connection` is as of one moment."""
+    """A read transaction: everything asked of `connection` is as of one moment.
+
+    `versions` are those that were active at that moment: a swap in the middle changes nothing for it.
+    """
 
     connection: Connection
     projection: str
     version: int
     position: int
     held: int
+    versions: Mapping[str, int]
+
+    def ask(self, name: str, questions: type[Q], **others: Any) -> Q:  # noqa: ARG002 - for the types
+        """The questions of a read model's active version; `questions` says which ones, `others` are the
+        questions of other read models that they need.
+
+        Raises `Problem` (`unavailable`) for a version that a newer release has made active.
+        """
+        version = self.versions.get(name, 1)
+        try:
+            found = registry.named(name, version).queries
+        except KeyError:
+            found = None
+        if found is None:
+            raise Problem(
+                "unavailable",
+                f"Version {version} of {name} is active, and this server does not have it: it runs an older "
+                "release. Try again at another server, or when this one is upgraded.",
+            )
+        return cast(Q, found(self.connection, **others))
 
 
 @contextmanager
@@ -53,6 +80,7 @@ def reading(services: Services, *projections: str) -> Iterator[Reading]:
                 version=main[1],
                 position=min((row[2] for row in rows.values()), default=0),
                 held=sum(row[3] for row in rows.values()),
+                versions={name: row[1] for name, row in rows.items()},
             )
         finally:
             if not connection.closed:

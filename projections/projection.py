@@ -50,7 +50,9 @@ class Projection:
     """One version of a read model. `families` are the aggregates whose events it reads (a topic each);
     `folder` holds `schema.sql` and `views.sql`; `views` are the names under `read`, `closed_views` those of
     them that show clear private values, which the read-only role may not read. With `private`, events come
-    with `event["private"]`: personal values in clear by person and field, None where a key was destroyed."""
+    with `event["private"]`: personal values in clear by person and field, None where a key was destroyed.
+    `queries` is the class of its questions, made over a connection; all versions of a read model answer the
+    same ones."""
 
     name: str
     version: int
@@ -60,6 +62,7 @@ class Projection:
     views: tuple[str, ...]
     closed_views: tuple[str, ...] = ()
     private: bool = False
+    queries: type[Any] | None = None
 
     @property
     def schema(self) -> str:

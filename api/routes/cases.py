@@ -84,7 +84,7 @@ def list_cases_of_customer(
     """The cases of all parties that are this customer now, newest first unless `order_by` says otherwise."""
     services: Services = request.app.state.services
     with reading(services, *_MODELS) as look:
-        customer = Identity(look.connection).customer_of(id)
+        customer = look.ask("identity", Identity).customer_of(id)
         if customer is None:
             raise NotFound("customer", id)
         paging = Paging(request, look, f"cases/{id}", page_token)
@@ -102,7 +102,7 @@ def _page(
     page_size: int,
 ) -> CasePage:
     orders = declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST)
-    page = Cases(look.connection).list(found, orders, page_size, paging.after)
+    page = look.ask("service_history", Cases).list(found, orders, page_size, paging.after)
     return CasePage(
         cases=[CaseRow.of(row) for row in page.rows],
         next_page_token=paging.next(page.after),

@@ -14,7 +14,7 @@ from api.listing import PageSize, PageToken, Paging
 from api.meta import meta_of
 from api.problems import Problem
 from api.query import declared_only
-from api.reading import reading
+from api.reading import Reading, reading
 from api.services import Services
 from api.views.customer import CustomerOverview, Entry, Hit, Hits, Timeline, TotalsOut
 from domain.errors import NotFound
@@ -27,6 +27,7 @@ from projections.customer_360.v1.queries import (
     TimelinePage,
     Totals,
 )
+from projections.identity.v1.queries import Identity
 
 router = APIRouter(
     prefix="/v1",
@@ -46,6 +47,11 @@ _CUTS: Final = {
 }  # fmt: skip
 
 _SEARCH: Final = {"text": declared.word("What to find: words of a name, or an external id.")}
+
+
+def _customers(look: Reading) -> Customers:
+    """The questions of the active version, over whose each party is by the active version of that."""
+    return look.ask("customer_360", Customers, identity=look.ask("identity", Identity))
 
 
 def _sections(text: str | None) -> list[Section]:
@@ -85,7 +91,7 @@ def get_overview(
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with reading(services, *_MODELS) as look:
-        found = Customers(look.connection).overview(id, wanted, first=first)
+        found = _customers(look).overview(id, wanted, first=first)
         if found is None:
             raise NotFound("customer", id)
         paging = Paging(request, look, _timeline_of(id), None, arguments={})
@@ -132,7 +138,7 @@ def get_timeline(
     with reading(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
         cuts = declared.values(paging.arguments, _CUTS)
-        customers = Customers(look.connection)
+        customers = _customers(look)
         after = None if paging.after is None else (paging.after[0], paging.after[1])
         found = customers.timeline(
             id,
@@ -174,7 +180,7 @@ def search_customers(
         if not text.strip():
             raise Problem("validation", "query.text: field required. Send text=... with what to find.")
         after = None if paging.after is None else (paging.after[0], paging.after[1], paging.after[2])
-        found = Customers(look.connection).search(text, limit=page_size, after=after)
+        found = _customers(look).search(text, limit=page_size, after=after)
     return Hits(
         hits=[Hit(**row) for row in found.rows],
         next_page_token=paging.next(found.after),

@@ -126,7 +126,7 @@ def list_opportunities(
     services: Services = request.app.state.services
     with reading(services, "pipeline", "identity") as look:
         paging = Paging(request, look, _LISTING, page_token)
-        found = Opportunities(look.connection).list(
+        found = look.ask("pipeline", Opportunities).list(
             following_merges(declared.filters(paging.arguments, FIELDS), look),
             declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST),
             page_size,
@@ -149,7 +149,7 @@ def get_opportunity(
     """The opportunity as it is now; its version is the `ETag`."""
     services: Services = request.app.state.services
     with reading(services, "pipeline") as look:
-        row = Opportunities(look.connection).get(id)
+        row = look.ask("pipeline", Opportunities).get(id)
     if row is None:
         raise NotFound("opportunity", id)
     response.headers["ETag"] = f'"{row["version"]}"'

@@ -110,7 +110,7 @@ def get_board(
     if pipeline is None:
         raise NotFound("pipeline", pipeline_id)
     with reading(services, "pipeline") as look:
-        rows = Opportunities(look.connection).board(pipeline_id, as_of, known_at, owner_id)
+        rows = look.ask("pipeline", Opportunities).board(pipeline_id, as_of, known_at, owner_id)
     columns = _columns(pipeline, rows)
     return Board(
         pipeline=pipeline_id,

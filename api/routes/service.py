@@ -65,7 +65,7 @@ def _asking(request: Request, consistency: Consistency) -> Iterator[tuple[Cases,
     """The queries, and the answer's `meta` of the same moment."""
     services: Services = request.app.state.services
     with reading(services, _MODEL) as look:
-        yield Cases(look.connection), {"meta": meta_of(services, look, consistency)}
+        yield look.ask(_MODEL, Cases), {"meta": meta_of(services, look, consistency)}
 
 
 @router.get("/backlog", summary="Get the backlog")

@@ -193,7 +193,7 @@ def verify(
     why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compares the candidate's rows with an independent fold over the store; only the candidate stands still."""
+    """Compares the candidate's rows with an independent fold over the store; it alone stands still."""
     from consumers.rebuild_verify import verify as compare
 
     with _acting(name, version) as act, _shown(act.projection) as tell:

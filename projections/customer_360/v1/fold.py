@@ -8,6 +8,7 @@ from typing import Final
 from projections.customer_360.v1.contacts import CONSENT, CONTACT, consent, contact, of_consent
 from projections.customer_360.v1.customers import CUSTOMER, PERSON, customer, has_person, person
 from projections.customer_360.v1.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.queries import Customers
 from projections.customer_360.v1.rows import subject_of
 from projections.customer_360.v1.work import CASE, INTERACTION, OPPORTUNITY, case, interaction, opportunity
 from projections.projection import Projection, Table
@@ -42,4 +43,5 @@ CUSTOMER_360_V1: Final = Projection(
     views=("customer", "contact", "consent", "timeline", "customer_summary", "person"),
     closed_views=("person",),
     private=True,
+    queries=Customers,
 )  # fmt: skip

@@ -85,9 +85,9 @@ class Customers:
     They start a transaction where none runs; who lends the connection ends it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, identity: Identity | None = None) -> None:
         self._connection = with_uuids(connection)
-        self._identity = Identity(connection)
+        self._identity = identity or Identity(connection)
 
     def get(self, customer_id: UUID) -> Row | None:
         """The row of exactly this customer, merged or not; None where it is not known."""

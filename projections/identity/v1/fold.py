@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from projections.identity.v1.queries import Identity
 from projections.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
 
 LINK: Final = {
@@ -107,4 +108,5 @@ IDENTITY_V1: Final = Projection(
     ),
     folder=Path(__file__).parent,
     views=("identity", "identity_moved"),
+    queries=Identity,
 )

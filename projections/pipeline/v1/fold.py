@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from projections.pipeline.v1.queries import Opportunities
 from projections.projection import EventMap, Projection, Row, Table, subject
 from projections.versioned import Change, Data, next_version
 
@@ -172,4 +173,5 @@ PIPELINE_V1: Final = Projection(
     ),
     folder=Path(__file__).parent,
     views=("opportunity", "opportunity_version"),
+    queries=Opportunities,
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from projections.projection import EventMap, Projection, Row, Table, subject
+from projections.service_history.v1.queries import Cases
 from projections.versioned import Change, Data, next_version
 
 COLUMNS: Final = {
@@ -195,4 +196,5 @@ SERVICE_HISTORY_V1: Final = Projection(
     ),
     folder=Path(__file__).parent,
     views=("case", "case_version", "backlog"),
+    queries=Cases,
 )

@@ -28,7 +28,15 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.roles import OWNER, role_url
-from commands.store.schema import STORE, OlderSchema, SchemaProblem, check_version, refuse_newer
+from commands.store.schema import (
+    KEYS,
+    STORE,
+    Component,
+    OlderSchema,
+    SchemaProblem,
+    check_version,
+    refuse_newer,
+)
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from deploy.secrets import Secrets
@@ -36,7 +44,7 @@ from deploy.settings import Settings, SettingsProblem
 from domain.errors import Invalid
 from domain.events.catalogue import CATALOGUE
 from domain.pipelines import Pipelines, parse
-from projections.schema import is_installed
+from projections.schema import check_step, is_installed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -73,10 +81,15 @@ class Wiring:
         self._closing.callback(pool.close)
         return pool
 
-    def _refuse_other_schema(self, url_setting: str) -> None:
-        """Raises `SchemaProblem`. A store that is away is no reason: what starts now waits for it."""
+    def refuse_other_schema(self, url_setting: str, component: Component = STORE) -> None:
+        """Raises `SchemaProblem`. A database that is away is no reason: what starts now waits for it."""
         with suppress(psycopg2.OperationalError):
-            check_version(self.settings.need(url_setting))
+            check_version(self.settings.need(url_setting), component)
+
+    def refuse_other_read_side(self, url_setting: str) -> None:
+        """Raises `ReadSideProblem`; as above."""
+        with suppress(psycopg2.OperationalError):
+            check_step(self.settings.need(url_setting))
 
     # Commands and the event store
 
@@ -93,7 +106,7 @@ class Wiring:
     @cached_property
     def store_pool(self) -> Pool:
         """Connections of commands to the event store. Raises `SchemaProblem` for one of another version."""
-        self._refuse_other_schema("store_url")
+        self.refuse_other_schema("store_url")
         return self._pool(self.settings.need("store_url"))
 
     @cached_property
@@ -103,7 +116,8 @@ class Wiring:
 
     @cached_property
     def keys(self) -> PostgresKeyStore:
-        """The keys of persons and of free texts."""
+        """The keys of persons and of free texts. Raises `SchemaProblem` for keys of another version."""
+        self.refuse_other_schema("keys_url", KEYS)
         keys = PostgresKeyStore(self.settings.need("keys_url"), FileKek(self.secrets.read("kek")))
         self._closing.callback(keys.close)
         return keys
@@ -160,6 +174,7 @@ class Wiring:
         clear private values."""
         from consumers.worker import Worker
 
+        self.refuse_other_read_side("worker_url")
         return Worker(
             projection,
             read_url=self.settings.need("worker_url"),
@@ -186,7 +201,8 @@ class Wiring:
 
     @cached_property
     def read_pool(self) -> Pool:
-        """Connections of queries to the read side."""
+        """Connections of queries to the read side. Raises `ReadSideProblem` for one of another version."""
+        self.refuse_other_read_side("read_url")
         return self._pool(self.settings.need("read_url"))
 
     # Processes
@@ -200,7 +216,7 @@ class Wiring:
         """The relay; only this process needs the key that signs."""
         from consumers.relay import Relay
 
-        self._refuse_other_schema("relay_url")
+        self.refuse_other_schema("relay_url")
         return Relay(
             store_url=self.settings.need("relay_url"),
             address=self.kafka,
@@ -212,7 +228,7 @@ class Wiring:
         """What restores lost topics; closed with the rest."""
         from consumers.relay_republish import Republisher
 
-        self._refuse_other_schema("relay_url")
+        self.refuse_other_schema("relay_url")
         return self._closing.enter_context(
             Republisher(
                 store_url=self.settings.need("relay_url"),

@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from projections import views
 from projections.control import versions
-from projections.control.migrating import migrate
+from projections.control.migrating import check, migrate
 from projections.control.shares import RUNNING
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
@@ -116,3 +116,13 @@ def is_installed(connection: Connection) -> bool:
         c.execute("SELECT to_regclass('control.share') IS NOT NULL")
         row = c.fetchone()
     return bool(row and row[0])
+
+
+def check_step(url: str) -> None:
+    """Raises `ReadSideProblem` unless the read side at `url` is at this program's step, or not there."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as c:
+            check(c)
+    finally:
+        connection.close()

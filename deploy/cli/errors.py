@@ -31,7 +31,7 @@ SENTENCES: Final = {
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,
     "projections.schema.WrongShares": Exit.ENVIRONMENT,
-    "projections.control.migrating.NewerReadSide": Exit.ENVIRONMENT,
+    "projections.control.migrating.ReadSideProblem": Exit.ENVIRONMENT,
     "projections.views.ViewsDiffer": Exit.FOUND,
     "projections.swapping.SwapRefused": Exit.FOUND,
     "consumers.rebuild.RebuildRefused": Exit.FOUND,

@@ -41,9 +41,11 @@ def run() -> None:
 def status(as_json: JsonOption = False) -> None:
     """Who leads, how far store and topics are, and what to do about what isn't right."""
     from consumers.relay_status import relay_status
-    from deploy.wiring import kafka_address
+    from deploy.wiring import Wiring, kafka_address
 
     settings = load()
+    with Wiring(settings) as wired:
+        wired.refuse_other_schema("relay_url")
     seen = relay_status(settings.need("relay_url"), kafka_address(settings))
     lines = [
         f"state       {seen.state}",

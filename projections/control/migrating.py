@@ -21,9 +21,28 @@ _MADE: Final = """
         run_at timestamptz NOT NULL DEFAULT clock_timestamp()
     )
 """
+# Not by to_regclass(), which a role without any right to the schema may not ask.
+_IS_MADE: Final = """
+    SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'control' AND c.relname = 'migration'
+"""
 
 
-class NewerReadSide(Exception):
+class ReadSideProblem(Exception):
+    """The read side is not this program's. The text says what to do."""
+
+
+class OlderReadSide(ReadSideProblem):
+    """It was not migrated to this program's step."""
+
+    def __init__(self, found: int, newest: int) -> None:
+        super().__init__(
+            f"The read side's control tables are at step {found}; this program needs step {newest}. "
+            "Run `rapport migrate`."
+        )
+
+
+class NewerReadSide(ReadSideProblem):
     """A newer program has changed the control tables."""
 
     def __init__(self, found: int, newest: int) -> None:
@@ -51,10 +70,30 @@ def migrate(c: Cursor) -> list[int]:
     c.execute("SELECT number FROM control.migration")
     run = {number for (number,) in c.fetchall()}
     newest = known[-1][0]
-    if run and max(run) > newest:
-        raise NewerReadSide(max(run), newest)
+    _refuse_newer(max(run, default=0), newest)
     missing = [step for step in known if step[0] not in run]
     for number, name, file in missing:
         c.execute(file.read_text())
         c.execute("INSERT INTO control.migration (number, name) VALUES (%s, %s)", (number, name))
     return [number for number, _, _ in missing]
+
+
+def check(c: Cursor) -> None:
+    """Raises `NewerReadSide`, or `OlderReadSide`, unless the control tables are at this program's step.
+
+    Says nothing where there are none at all: whoever needs them says that better.
+    """
+    c.execute(_IS_MADE)
+    if not c.fetchall():
+        return
+    c.execute("SELECT coalesce(max(number), 0) FROM control.migration")
+    found = int(c.fetchall()[0][0])
+    newest = steps()[-1][0]
+    _refuse_newer(found, newest)
+    if found < newest:
+        raise OlderReadSide(found, newest)
+
+
+def _refuse_newer(found: int, newest: int) -> None:
+    if found > newest:
+        raise NewerReadSide(found, newest)

@@ -137,7 +137,7 @@ class Recovering:
     ) -> None:
         self._url, self._read_url, self._address, self._families = admin_url, read_url, address, families
         self._key, self._keys, self._cipher, self._identifiers = key, keys, cipher, identifiers
-        self._progress, self._checkpoint = progress, checkpoint
+        self._progress, self.checkpoint = progress, checkpoint
 
     def run(self, *, set_aside: Path | None = None, dry_run: bool = False) -> Recovery:
         """Recovers, or with `dry_run` tells what it would do and changes nothing.
@@ -152,7 +152,7 @@ class Recovering:
                 self._alone(at, settings)
             done = self._recover(at, settings, set_aside, dry_run=dry_run)
             if not dry_run:
-                self._checkpoint("before the commit")
+                self.checkpoint("before the commit")
                 opened.commit()
             return done
 

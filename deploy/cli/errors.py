@@ -14,7 +14,6 @@ from domain.errors import DomainError
 
 SENTENCES: Final = {
     "consumers.relay.RelayStopped": Exit.FOUND,
-    "consumers.recovery_stage.RecoveryRefused": Exit.FOUND,
     "consumers.relay_agreement.Disagreement": Exit.FOUND,
     "consumers.sealing.ChangedAfterSealing": Exit.FOUND,
     "consumers.relay_lost.RepublishRefused": Exit.ENVIRONMENT,

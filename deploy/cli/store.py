@@ -38,10 +38,15 @@ def recover(
     as_json: JsonOption = False,
 ) -> None:
     """After a restore, a move or a failover: puts back what only the topics have, then lets work go on."""
+    from consumers.recovery_stage import RecoveryRefused
     from deploy import wiring
 
-    with wiring.Wiring(load()) as wired, showing("read", "records") as progress:
-        done = wired.recovering(progress).run(set_aside=set_aside, dry_run=dry_run)
+    try:
+        with wiring.Wiring(load()) as wired, showing("read", "records") as progress:
+            done = wired.recovering(progress).run(set_aside=set_aside, dry_run=dry_run)
+    except RecoveryRefused as refused:
+        finish(as_json=as_json, data={}, text=[], diagnostics=[Diagnostic(fact=str(refused))], failed=True)
+        return
     finish(
         as_json=as_json,
         data=asdict(done),

@@ -40,12 +40,6 @@ class _Life:
         self.events.clear()
         return state
 
-    def copy(self) -> _Life:
-        """The same, to be gone on with apart."""
-        other = _Life()
-        other.state, other.evolve, other.events = self.state, self.evolve, list(self.events)
-        return other
-
 
 class BulkWorld:
     """What handlers read in bulk. `stage` what is decided, `keep` what is recorded, `drop` what failed."""
@@ -101,8 +95,7 @@ class BulkWorld:
         """Adds what is decided of a record, on top of what is known of it."""
         life = self._staged.get(id)
         if life is None:
-            known = self._known.get(id)
-            life = self._staged[id] = _Life() if known is None else known.copy()
+            life = self._staged[id] = self._known.get(id) or _Life()
         life.events += events
 
     def staged(self, id: UUID) -> bool:

@@ -79,11 +79,18 @@ class Places:
 
 
 def begin(
-    projection: Projection, places: Places, *, by: str, why: str | None = None, source: str = "store"
+    projection: Projection,
+    places: Places,
+    *,
+    by: str,
+    why: str | None = None,
+    source: str = "store",
+    stretch: int = EVENTS_PER_STRETCH,
 ) -> Rebuild:
     """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody.
 
-    Raises `RebuildRefused` for the active version, and where a rebuild is under way.
+    `stretch`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
+    version, and where a rebuild is under way.
     """
     if source == "kafka":
         ends, seal, sealed = {}, None, 0
@@ -118,7 +125,7 @@ def begin(
             ),
         )  # fmt: skip
         if seal is not None:
-            number = max(1, min(MOST_STRETCHES, -(-sealed // EVENTS_PER_STRETCH)))
+            number = max(1, min(MOST_STRETCHES, -(-sealed // stretch)))
             execute_values(
                 c,
                 "INSERT INTO control.slice (rebuild, number, low, high) VALUES %s",

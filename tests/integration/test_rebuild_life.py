@@ -73,6 +73,7 @@ def columns(world: Rebuilding) -> list[str]:
     """The columns of the public view."""
     found = query(
         world.urls.admin,
-        "SELECT attname FROM pg_attribute WHERE attrelid = 'read.toy'::regclass AND attnum > 0 ORDER BY attnum",
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'read.toy'::regclass AND attnum > 0 "
+        "ORDER BY attnum",
     )
     return [name for (name,) in found]

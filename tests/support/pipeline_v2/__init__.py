@@ -12,6 +12,7 @@ from typing import Final
 from projections.pipeline.v1.fold import CHANGES, COLUMNS, PIPELINE_V1
 from projections.projection import EventMap, Projection, Row
 from projections.versioned import Change, Data, next_version
+from tests.support.pipeline_v2.queries import Opportunities
 
 
 def _opened(row: Data, event: EventMap, data: Data) -> None:
@@ -48,6 +49,7 @@ PIPELINE_V2: Final[Projection] = replace(
     version=2,
     tables=(replace(PIPELINE_V1.tables[0], columns={**COLUMNS, "reopened": "int"}, fold=fold),),
     folder=Path(__file__).parent,
+    queries=Opportunities,
 )
 
 CHANGED_V2: Final[Projection] = replace(

@@ -1,0 +1,158 @@
+"""A schema changes for real while commands and readers run: a column that needs the whole history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from consumers.rebuild import begin, wait_ready
+from consumers.rebuild_run import carry_on
+from consumers.rebuild_verify import verify
+from projections import registry, swapping
+from projections.identity.v1.fold import IDENTITY_V1
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.registry import PROJECTIONS
+from tests.support.histories import long_history
+from tests.support.http import Api, running
+from tests.support.pipeline_v2 import PIPELINE_V2
+from tests.support.rebuilding import Rebuilding, collector_left_alone
+from tests.support.relaying import Relays, query, until
+
+# Both views in one transaction, and both in one statement: neither may show two versions.
+SHAPES = "SELECT count(*) FILTER (WHERE to_jsonb(o) ->> 'reopened' IS NOT NULL), count(*) FROM read.{} o"
+TOGETHER = """
+    SELECT count(*) FROM read.opportunity o FULL JOIN read.opportunity_version v
+      ON v.id = o.id AND v.version = o.version
+     WHERE o.id IS NOT NULL AND (v.id IS NULL OR v.position <> o.position
+        OR (to_jsonb(o) ->> 'reopened') IS DISTINCT FROM (to_jsonb(v) ->> 'reopened'))
+"""
+
+
+@dataclass
+class Crowd:
+    """Threads that read and write until `stop`; `errors` is what they met that must not be."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    errors: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    turns: dict[str, int] = field(default_factory=dict)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, name: str, turn: Callable[[], None], pause: float) -> None:
+        """Calls `turn` again and again."""
+
+        def run() -> None:
+            while not self.stop.is_set():
+                try:
+                    turn()
+                except Exception as error:
+                    self.errors.append(f"{name}: {type(error).__name__}: {error}")
+                    return
+                self.turns[name] = self.turns.get(name, 0) + 1
+                self.stop.wait(pause)
+
+        self.threads.append(threading.Thread(target=run, name=name))
+        self.threads[-1].start()
+
+    def end(self) -> None:
+        """Waits for the turns under way."""
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+@pytest.fixture
+def api(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API of a release that has version 2 of `pipeline` too, before it was migrated."""
+    with running(fresh_database) as served:
+        monkeypatch.setattr(registry, "PROJECTIONS", (*PROJECTIONS, PIPELINE_V2))
+        yield served
+
+
+@pytest.fixture
+def world(api: Api, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
+    """The same store with a relay and workers of `pipeline` version 1."""
+    relays = Relays(api.urls, clean_topics, tmp_path)
+    relays.start()
+    with collector_left_alone():
+        made = Rebuilding(api.urls, clean_topics, relays)
+        made.work(PIPELINE_V1)
+        made.work(IDENTITY_V1)
+        yield made
+        made.close()
+
+
+def test_a_schema_is_changed_while_commands_and_readers_run(world: Rebuilding, api: Api) -> None:
+    world.append(long_history(500).rows)
+    world.until_at(PIPELINE_V1, world.until_sealed())
+    world.install(*PROJECTIONS, PIPELINE_V2)
+    world.work(PIPELINE_V2)
+    crowd = Crowd()
+    made: list[str] = []
+
+    def command() -> None:
+        id = api.open()["id"]
+        assert api.move(id, "lose", 1, reason="price").status_code == 200
+        assert api.move(id, "reopen", 2).status_code == 200
+        made.append(id)
+
+    def by_http() -> None:
+        answer = api.client.get("/v1/opportunities", params={"page_size": "200"})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        crowd.seen.append(f"http {body['meta']['version']}")
+        assert body["opportunities"]
+
+    def by_sql() -> None:
+        with closing(psycopg2.connect(world.urls.reader)) as connection:
+            with connection, connection.cursor() as c:
+                shapes = set()
+                for view in ("opportunity", "opportunity_version"):
+                    c.execute(SHAPES.format(view))
+                    filled, rows = c.fetchone() or (0, 0)
+                    assert filled in (0, rows), f"{filled} of {rows} rows of read.{view} have the new column"
+                    shapes.add(bool(filled))
+                assert len(shapes) == 1, "one transaction saw two versions"
+                crowd.seen.append(f"sql {2 if shapes.pop() else 1}")
+            with connection, connection.cursor() as c:
+                c.execute(TOGETHER)
+                assert c.fetchone() == (0,), "one statement saw two versions"
+
+    crowd.start("commands", command, 0.05)
+    crowd.start("http", by_http, 0.02)
+    crowd.start("sql", by_sql, 0.02)
+    try:
+        begin(PIPELINE_V2, world.places, by="tester", why="how often they come back")
+        carry_on(PIPELINE_V2, world.places, workers=2)
+        wait_ready(PIPELINE_V2, world.places, seconds=60)
+        found = verify(PIPELINE_V2, world.places, by="tester")
+        assert found.passed, found.differences
+        assert not {"http 2", "sql 2"} & set(crowd.seen), "the candidate was seen before the swap"
+
+        swapping.swap(world.urls.owner, PIPELINE_V2, world.known, by="tester", why=None, plan=None)
+        until(lambda: {"http 2", "sql 2"} <= set(crowd.seen) or bool(crowd.errors), "version 2 is read", 60)
+        crowd.seen.clear()
+        swapping.rollback(world.urls.owner, "pipeline", world.known, by="tester", why=None)
+        until(lambda: {"http 1", "sql 1"} <= set(crowd.seen) or bool(crowd.errors), "version 1 is read", 60)
+    finally:
+        crowd.end()
+    assert crowd.errors == []
+    assert all(crowd.turns.get(name) for name in ("commands", "http", "sql")), crowd.turns
+
+    # Both versions have all that was written meanwhile; version 1 is shown again and is up to date.
+    last = world.until_sealed()
+    for version in (PIPELINE_V1, PIPELINE_V2):
+        world.until_at(version, last)
+        world.check(version)
+    found_now = query(world.urls.reader, "SELECT id::text, outcome, reopened FROM read.opportunity")
+    assert {(id, "open", None) for id in made} <= set(found_now)
+    assert query(
+        world.urls.admin, "SELECT DISTINCT reopened FROM pipeline_v2.opportunity WHERE id = ANY (%s::uuid[])",
+        (made,),
+    ) == [(1,)]  # fmt: skip

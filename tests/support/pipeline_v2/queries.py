@@ -1,0 +1,33 @@
+"""Questions to version 2 of `pipeline`: those of version 1, asked of its own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from projections.listing import Filter, Listing, Order, Page
+from projections.pipeline.v1.queries import COLUMNS, FILTERS, ORDERS
+from projections.pipeline.v1.queries import Opportunities as Opportunities1
+
+LISTING: Final = Listing(
+    table=("pipeline_v2", "opportunity"), columns=COLUMNS, filters=FILTERS, orders=ORDERS
+)
+
+
+class Opportunities(Opportunities1):
+    """The queries of version 2."""
+
+    def get(self, id: UUID) -> dict[str, Any] | None:
+        """The opportunity as it is now."""
+        return LISTING.get(self._connection, id)
+
+    def list(
+        self,
+        filters: Sequence[Filter] = (),
+        order: Sequence[Order] = (),
+        page_size: int = 50,
+        after: tuple[str, ...] | None = None,
+    ) -> Page:
+        """One page of opportunities."""
+        return LISTING.page(self._connection, filters, order, page_size, after)

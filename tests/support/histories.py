@@ -36,9 +36,10 @@ Step = tuple[int, int, int]
 
 
 def dense_steps(seed: int, length: int, whom: int) -> list[Step]:
-    """Steps that concern six aggregates of the first `whom` alone, so that each of them has a long life."""
+    """Steps that concern six aggregates of the first `whom` alone, so that each of them has a long life; two
+    of them are customers, so that some of the others belong to their parties."""
     draw = random.Random(seed)
-    few = draw.sample(range(whom), 6)
+    few = [*draw.sample(range(4), 2), *draw.sample(range(4, whom), 4)]
     return [(draw.choice(few), draw.randrange(16), draw.randrange(10)) for _ in range(length)]
 
 

@@ -96,6 +96,40 @@ def judged(row: Status) -> list[Diagnostic]:
     return found
 
 
+_SHARES: Final = """
+    SELECT projection, version, max(position) FROM control.share
+     GROUP BY projection, version ORDER BY 1, 2
+"""
+
+
+def past_the_head(settings: Settings) -> list[Diagnostic]:
+    """Read models that stand past the store's last event: they show what the store has not. None where the
+    store or the read side does not answer, or was never made: other checks tell that."""
+    try:
+        # In this order: what is recorded in between is in no read model yet.
+        with (
+            closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as reading,
+            closing(Follower(settings.need("store_url"))) as follower,
+            reading.cursor() as cursor,
+        ):
+            cursor.execute(_SHARES)
+            marks = cursor.fetchall()
+            head = follower.head()
+    except psycopg2.Error:
+        return []
+    return [
+        Diagnostic(
+            fact=f"The read model {projection} version {version} stands at position {position:,}, and the "
+            f"store's last event is at {head:,}.",
+            cause="The store was restored from an older state, or its newest events were deleted.",
+            act="Run `rapport store recover`. If it finds nothing to put back, those events are lost on both "
+            f"sides: rebuild the read model with `rapport projection rebuild {projection}`.",
+        )
+        for projection, version, position in marks
+        if position > head
+    ]
+
+
 def postgres_away(what: str, setting: str, error: psycopg2.Error) -> Diagnostic:
     """What to say about a database that doesn't answer; without its password."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -26,6 +26,52 @@ def register(app: typer.Typer) -> None:
 
 
 @store.command()
+def verify(
+    first: Annotated[
+        int, typer.Option("--from", min=1, help="First position; the whole seal around it is verified.")
+    ] = 1,
+    last: Annotated[int | None, typer.Option("--to", min=1, help="Last position, as --from.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reads the store in order and says what is not as it must be, and what to do about it."""
+    from commands.store.schema import check_version
+    from commands.store.verify import Verifier
+    from deploy.secrets import Secrets
+    from deploy.standing import past_the_head
+    from domain.events.catalogue import CATALOGUE
+
+    settings = load()
+    url = settings.need("store_url")
+    check_version(url)
+    with showing("verified", "positions") as progress:
+        verifier = Verifier(url, Secrets(settings.secrets).seal_public(), CATALOGUE)
+        seen = verifier.run(first=first, last=last, progress=progress)
+    findings = [Diagnostic(fact=one.fact, cause=one.cause, act=one.act) for one in seen.findings]
+    findings += past_the_head(settings)
+    if seen.found > len(seen.findings):
+        more = seen.found - len(seen.findings)
+        findings.append(Diagnostic(fact=f"{number(more)} more findings are not listed."))
+    failed = bool(findings)
+    text = [
+        f"events      {number(seen.events)}, behind position {number(seen.after)} up to {number(seen.upto)}",
+        f"seals       {number(seen.seals)}, up to position {number(seen.sealed)}",
+    ]
+    if seen.sealed < seen.upto:
+        findings.append(
+            Diagnostic(
+                severity="info",
+                fact=f"What stands behind position {seen.sealed:,} is not sealed yet.",
+                cause="Of that a change of bytes can't be seen.",
+                act="See `rapport relay status`.",
+            )
+        )
+    if not failed:
+        text.append("The store is sound.")
+    data = asdict(seen) | {"findings": [asdict(one) for one in seen.findings]}
+    finish(as_json=as_json, data=data, text=text, diagnostics=findings, failed=failed)
+
+
+@store.command()
 def recover(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
     set_aside: Annotated[

@@ -132,7 +132,7 @@ def _write(
             cursor.execute(_LAST)
             before = cursor.fetchall()[0][0]
             if ordered:
-                cursor.copy_expert(_COPY, io.BytesIO(_encoded(ordered)))
+                cursor.copy_expert(_COPY, io.BytesIO(encoded(ordered)))
             cursor.execute(_POSITIONS, (before,))
             xid, positions = cursor.fetchall()[0]
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
@@ -185,7 +185,7 @@ def _uuid(id: UUID | str) -> UUID:
     return id if isinstance(id, UUID) else UUID(id)
 
 
-def _encoded(events: Sequence[StoredEvent]) -> bytes:
+def encoded(events: Sequence[StoredEvent]) -> bytes:
     """The rows in PostgreSQL's binary COPY format: no escapes, half the bytes of text."""
     parts = [_HEADER]
     for event in events:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,13 +26,14 @@ from consumers.sealing import MOST_EVENTS
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
-from deploy.bench.samples import stored_events
+from deploy.bench.samples import parts, stored_events
 from deploy.bench.services import PARTITIONS
 from domain.events.catalogue import CATALOGUE
 
 EVENTS: Final = 50_000
 """Events a round where none are named: two or three seconds each."""
 GOAL: Final = 1.1
+WARMING: Final = 1_999_999
 RAW_TOPIC: Final = "bench.raw"
 TIMEOUT_SECONDS: Final = 300.0
 
@@ -41,6 +43,9 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     store, kafka, key = bench.services.published, bench.services.kafka, bench.services.seal_key
     events = bench.events or EVENTS
     _raw_topic(kafka)
+    alone(
+        raw_rate, kafka, events, WARMING
+    )  # a broker's first seconds are slow, and the first round would pay
     seeds = iter(range(2_000_000, 3_000_000))
 
     def ours() -> float:
@@ -70,17 +75,21 @@ def fill(app_url: str, events: Sequence[StoredCrmEvent]) -> None:
 
 
 def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> float:
-    """Events a second from the first look at the range to the commit of the last.
+    """Events a second from when the first range was read to the commit of the last.
 
     Starting, taking the lock and fencing come before: a relay does that once.
     """
     begun: list[float] = []
     commits: list[float] = []
 
-    def checkpoint(place: str) -> None:
-        if place == "before the seal row" and not begun:
+    def clock() -> datetime:
+        """Asked when a range was read and is about to be sealed."""
+        if not begun:
             begun.append(time.monotonic())
-        elif place == "after the commit":
+        return datetime.now(UTC)
+
+    def checkpoint(place: str) -> None:
+        if place == "after the commit":
             commits.append(time.monotonic())
 
     seals = Seals(relay_url)
@@ -88,7 +97,13 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
     known = before.sequence if before else 0
     head = Follower(relay_url).head()
 
+    looked = 0
+
     def done() -> bool:
+        nonlocal looked
+        if len(commits) == looked:
+            return False
+        looked = len(commits)
         last = seals.last()
         return last is not None and last.last == head and len(commits) == last.sequence - known
 
@@ -97,6 +112,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
         address=kafka,
         signing_key=Ed25519PrivateKey.from_private_bytes(key),
         families=CATALOGUE.families,
+        clock=clock,
         checkpoint=checkpoint,
     )
     stop = threading.Event()
@@ -131,12 +147,6 @@ def raw_rate(kafka: KafkaAddress, events: int, seed: int) -> float:
     took = time.monotonic() - begun
     producer.close()
     return events / took
-
-
-def parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """`items` in order, `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _wait(done: Callable[[], bool], thread: threading.Thread) -> None:

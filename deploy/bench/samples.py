@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -40,6 +40,12 @@ def stored_events(count: int, seed: int) -> list[StoredCrmEvent]:
     """
     mapper = EventMapper(CATALOGUE, NoSecrets())
     return [mapper.to_stored_event(event) for event in islice(_events(seed), count)]
+
+
+def parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """`items` in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def people_events(count: int, seed: int, cipher: PrivateCipher) -> list[StoredCrmEvent]:

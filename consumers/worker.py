@@ -13,12 +13,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg2
@@ -27,11 +27,11 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.reader import BrokerAway, CommittedReader, OutOfRange
+from consumers.kafka.reader import BrokerAway, OutOfRange
 from consumers.kafka.topics import partition_of, topic
+from consumers.worker_group import Group
 from consumers.worker_patience import Backoff, Patience
-from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Mismatch, Place
-from consumers.worker_standstill import Standstill
+from consumers.worker_seals import SEAL_PLACE, Batch, Mismatch, Place
 from consumers.worker_telling import Telling
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
@@ -49,6 +49,18 @@ POLL: Final = 0.1
 """Seconds that a poll waits for records; how soon a stop is noticed."""
 BATCH: Final = 10_000
 """Events after which no further seal joins a transaction."""
+
+
+NEAR: Final = 50
+"""Seals that a share of the ward may be behind the others when it joins them; they wait for it then."""
+
+
+class Parked(NamedTuple):
+    """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
+
+    share: Share
+    until: float
+    again: set[Place]
 
 
 class WorkerStopped(Exception):
@@ -85,15 +97,15 @@ class Worker:
         self._projection = projection
         self._topics = tuple(topic(family) for family in projection.families)
         self._read_url = read_url
-        self._address = address
-        self._public_key = public_key
         self._checkpoint = checkpoint
         self._shares = Shares(
             projection, self.id, lease=self._patience.lease, host=socket.gethostname(), pid=os.getpid()
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
-        self._reader: CommittedReader | None = None
-        self._telling = Telling(self._shares)
+        self._main, self._ward = (
+            Group(address, projection.group, self._topics, public_key, self._patience, Telling(self._shares))
+            for _ in range(2)
+        )
         self._backoff = Backoff()
         self._forget_everything()
         self._meter = Meter()
@@ -120,7 +132,8 @@ class Worker:
                         "Run `rapport migrate`, then start the worker again."
                     ) from error
         finally:
-            self._close_reader()
+            self._main.close()
+            self._ward.close()
 
     def _session(self, stop: Flag) -> None:
         """Works over one pair of database sessions, from claiming shares to letting them go."""
@@ -142,83 +155,61 @@ class Worker:
                 self._writer.close()
 
     def _forget_everything(self) -> None:
-        self._active: dict[int, Share] = {}
-        self._parked: dict[int, tuple[Share, float, bool]] = {}
-        self._again: set[int] = set()
-        self._seals_again = False
-        self._gatherer: Gatherer | None = None
+        self._main.clear()
+        self._ward.clear()
+        self._parked: dict[int, Parked] = {}
         self._tended = -1e9
         self._careful_until = 0
-        self._spoken = time.monotonic()
-        self._telling.clear()
-        self._standstill = Standstill(self._patience.standstill)
 
     def _turn(self, connection: Connection, loading: Connection, stop: Flag) -> None:
-        """One turn of the loop: heartbeat if due, then a batch, or reading more."""
+        """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
         now = time.monotonic()
         try:
             if now - self._tended > self._patience.lease / 4:
                 self._settle()
                 self._tend(connection)
             self._unpark(now)
-            if self._active:
-                self._follow(connection, loading, stop)
-            else:
+            waiting = POLL
+            for group in (self._main, self._ward):
+                if group.shares and group.rests_until <= now:
+                    self._follow(connection, loading, group, waiting)
+                    waiting = POLL / 10  # the ward does not keep the others waiting
+            if waiting == POLL:
                 stop.wait(POLL)
         except SharesLost as error:
             log.info("%s; going on with the others.", error)
-            self._tended, self._gatherer = -1e9, None
+            self._tended = -1e9
+            self._main.unseat()
+            self._ward.unseat()
 
-    def _follow(self, connection: Connection, loading: Connection, stop: Flag) -> None:
+    def _follow(self, connection: Connection, loading: Connection, group: Group, seconds: float) -> None:
         """Reads or writes, and meets what Kafka may answer with."""
         try:
-            if self._reader is None:
-                timeout = max(2.0, self._patience.lease / 3)
-                self._reader = CommittedReader(self._address, self._projection.group, timeout=timeout)
-                self._gatherer = None
-            if self._gatherer is None:
-                self._seat(connection)
-            self._work(connection, loading, self._reader)
+            if not group.seated:
+                self._prepare(connection)
+                group.seat()
+            batch = group.take(BATCH)
+            if batch is not None:
+                self._commit(loading, batch)
+            elif group.read(seconds):
+                self._tell_running(connection, group)
+            if self._writer.done:
+                self._settle()
         except (Mismatch, OutOfRange) as error:
             self._settle()
-            self._mismatch(connection, error)
+            self._mismatch(connection, group, error)
         except BrokerAway as error:
-            self._close_reader()
+            group.close()
             self._settle()
-            self._wait(connection, stop, WAITING, error)
+            self._wait(connection, group, WAITING, error)
         except KeyStoreAway as error:
-            self._gatherer = None  # what was gathered is read again
+            group.unseat()  # what was gathered is read again
             self._settle()
-            self._wait(connection, stop, KEYS, error)
+            self._wait(connection, group, KEYS, error)
 
-    def _wait(self, connection: Connection, stop: Flag, state: str, error: Exception) -> None:
-        self._telling.waiting(connection, self._working(), state, str(error))
-        stop.wait(min(self._backoff.pause(), self._patience.lease / 8))
-
-    def _work(self, connection: Connection, loading: Connection, reader: CommittedReader) -> None:
-        gatherer = self._gatherer
-        assert gatherer is not None
-        batch = gatherer.take(BATCH)
-        if batch is not None:
-            self._commit(loading, batch)
-            return
-        # Polled only when no seal is whole: so what waits in memory stays small.
-        fed: set[Place] = set()
-        for place, records in reader.poll(POLL).items():
-            here = (place[0], place[1])
-            gatherer.feed(here, records)
-            fed.add(here)
-        now = time.monotonic()
-        heard = bool(fed)
-        if not heard and now - self._spoken > self._patience.broker:
-            reader.ends([SEAL_PLACE])  # raises where nobody answers: silence alone may be idleness
-            heard = True
-        if heard:
-            self._spoken = now
-            self._tell_running(connection)
-        if self._writer.done:
-            self._settle()
-        self._standstill.watch(gatherer.waits_for(), fed, reader.ends, now)
+    def _wait(self, connection: Connection, group: Group, state: str, error: Exception) -> None:
+        group.telling.waiting(connection, group.working(), state, str(error))
+        group.rests_until = time.monotonic() + min(self._backoff.pause(), self._patience.lease / 8)
 
     def _commit(self, loading: Connection, batch: Batch) -> None:
         """Folds a batch while the one before is being written, then has it written too."""
@@ -228,7 +219,8 @@ class Worker:
             with loading.cursor() as c:
                 folded = self._applier.fold(c, batch.events)
         if self._settle():
-            epochs = {partition: self._active[partition].epoch for partition in batch.moved}
+            held = self._held()
+            epochs = {partition: held[partition] for partition in batch.moved}
             self._writer.start(batch, partial(self._write, batch, epochs, folded))
         if folded is None:
             self._settle()  # event by event, the thread folds too: the next batch has to wait
@@ -262,18 +254,31 @@ class Worker:
             # Up to here each event is now written on its own: that finds the one, and spares the others.
             log.warning("The database refused a value (%s); looking for its event.", _first_line(error))
             self._careful_until = max(standing.position for standing, _ in batch.moved.values())
-            self._gatherer = None
+            self._main.unseat()
+            self._ward.unseat()
             return False
         if error is not None:
             raise error
         for partition, (standing, _) in batch.moved.items():
-            self._active[partition] = replace(self._active[partition], standing=standing, state=RUNNING)
-        self._again.difference_update(batch.moved)
-        self._seals_again = False
-        self._telling.clear()
+            group = self._group_of(partition)
+            group.shares[partition] = replace(group.shares[partition], standing=standing, state=RUNNING)
+            group.fits(partition)
+            group.telling.clear()
         self._backoff.clear()
         self._meter.add(len(batch.events))
+        self._discharge(batch.moved)
         return True
+
+    def _group_of(self, partition: int) -> Group:
+        return self._ward if partition in self._ward.shares else self._main
+
+    def _discharge(self, moved: Iterable[int]) -> None:
+        """Shares of the ward that fit again, and have come up to the others, go back to them."""
+        least = min((share.standing.sequence for share in self._main.shares.values()), default=0)
+        for partition in moved:
+            share = self._ward.shares.get(partition)
+            if share is not None and share.standing.sequence + NEAR >= least:
+                self._main.add(self._ward.take_out(partition))
 
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
@@ -290,47 +295,33 @@ class Worker:
                 else []
             )
         for partition in (*lost, *surplus):
-            self._active.pop(partition, None)
-            self._parked.pop(partition, None)
-            self._again.discard(partition)
+            if self._parked.pop(partition, None) is None:
+                self._group_of(partition).take_out(partition)
         for share in claimed:
-            self._active[share.partition] = share
-            if share.state == MISMATCH:
-                self._again.add(share.partition)
+            (self._ward if share.state == MISMATCH else self._main).add(share)
         self._backoff.clear()
         if lost or surplus or claimed:
-            self._gatherer = None
             log.info("Holds the shares %s of %s.", sorted(self._held()), self._projection.schema)
-        if self._reader is not None and self._active:
-            self._reader.show(
+        if self._main.reader is not None and self._main.shares:
+            self._main.reader.show(
                 {
                     (name, p): offset
-                    for p, share in self._active.items()
+                    for p, share in self._main.shares.items()
                     for name, offset in share.standing.offsets.items()
                     if name in self._topics
                 }
             )
 
-    def _seat(self, connection: Connection) -> None:
-        """Begins to gather at what is committed, for the shares at work."""
-        assert self._reader is not None
+    def _prepare(self, connection: Connection) -> None:
+        """Before reading begins at what is committed."""
         self._settle()
         with connection, connection.cursor() as c:
             self._applier.forget(c)
             self._retry_unknown(c)
-        self._gatherer = Gatherer(
-            self._topics,
-            {p: share.standing for p, share in self._active.items()},
-            self._public_key,
-            reread=self._again,
-            seals_from_start=self._seals_again,
-        )
-        self._standstill.clear()
-        self._reader.seat(self._gatherer.places())
 
     def _retry_unknown(self, c: Cursor) -> None:
         """Applies what was held for want of an event type, where this program knows it."""
-        sound = {p: share for p, share in self._active.items() if share.state == RUNNING}
+        sound = {p: share for p, share in self._main.shares.items() if share.state == RUNNING}
         partitions = self._shares.partitions(c)
         applied = self._applier.retry(
             c, "unknown_type", lambda party: partition_of(party, partitions) in sound
@@ -339,58 +330,55 @@ class Worker:
             self._shares.advance(c, [(p, s.epoch, s.standing, 0) for p, s in sound.items()])
             log.info("Applied %d events that had waited for this version of the program.", applied)
 
-    def _mismatch(self, connection: Connection, error: Mismatch | OutOfRange) -> None:
-        """Reads the topics concerned once more from their first record; what that does not heal is parked."""
-        self._gatherer = None
-        seals = error.place == SEAL_PLACE
-        concerned = set(self._active) & (set(self._active) if seals else {error.place[1]})
-        again = concerned if seals and self._seals_again else concerned & self._again
+    def _mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
+        """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
+        parked."""
+        place = error.place
         log.warning("What was read is not what was sealed: %s.", error)
-        self._seals_again = self._seals_again or seals
-        self._again |= concerned
-        if not again:
+        concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
+        if group is self._main:
+            for partition in concerned:
+                self._ward.add(group.take_out(partition), {place})
+            group.unseat()
+            return
+        if place not in group.again:
+            group.again.add(place)
+            group.unseat()
             return
         until = time.monotonic() + self._patience.mismatch
         reason = (
-            f"{str(error)[:1000]}. Read again from the first record, it still does not fit. "
-            "Find who wrote into the topic, and bring its records back as they were; nothing of it is shown "
-            "until then. This is tried again each minute."
+            f"{str(error)[:1000]}. Read again from the first record, it still does not fit. Find who wrote "
+            f"into {place[0]}; then delete that topic and run `rapport relay republish`. Nothing of it is "
+            "shown until then. This is tried again each minute."
         )
         with connection, connection.cursor() as c:
-            self._shares.report(c, {p: self._active[p].epoch for p in again}, MISMATCH, reason)
-        for partition in again:
-            self._parked[partition] = (replace(self._active.pop(partition), state=MISMATCH), until, seals)
-            self._again.discard(partition)
+            self._shares.report(c, {p: group.shares[p].epoch for p in concerned}, MISMATCH, reason)
+        for partition in concerned:
+            again = {one for one in group.again if one[1] == partition} | {place}
+            share = replace(group.take_out(partition), state=MISMATCH)
+            self._parked[partition] = Parked(share, until, again)
+        group.again.discard(place)
+        group.unseat()
 
     def _unpark(self, now: float) -> None:
-        for partition, (share, until, seals) in list(self._parked.items()):
-            if now >= until:
+        for partition, parked in list(self._parked.items()):
+            if now >= parked.until:
                 del self._parked[partition]
-                self._active[partition] = share
-                self._again.add(partition)
-                self._seals_again = self._seals_again or seals
-                self._gatherer = None
+                self._ward.add(parked.share, parked.again)
 
     def _held(self) -> dict[int, int]:
         """Partition to epoch of all shares held, parked ones too."""
-        shares = [*self._active.values(), *(share for share, _, _ in self._parked.values())]
+        shares = [*self._main.shares.values(), *self._ward.shares.values()]
+        shares += [parked.share for parked in self._parked.values()]
         return {share.partition: share.epoch for share in shares}
 
-    def _tell_running(self, connection: Connection) -> None:
-        if self._telling.broker or any(share.state == WAITING for share in self._active.values()):
+    def _tell_running(self, connection: Connection, group: Group) -> None:
+        if group.telling.broker or any(share.state == WAITING for share in group.shares.values()):
             self._settle()
-            self._telling.running(connection, self._working())
-            self._active = {p: replace(s, state=RUNNING) for p, s in self._active.items()}
-
-    def _working(self) -> Mapping[int, int]:
-        """Partition to epoch of the shares at work whose state is not a mismatch still to be healed."""
-        return {p: share.epoch for p, share in self._active.items() if share.state != MISMATCH}
-
-    def _close_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        self._gatherer = None
-        if reader is not None:
-            reader.close()
+            group.telling.running(connection, group.working())
+            group.shares = {
+                p: s if s.state == MISMATCH else replace(s, state=RUNNING) for p, s in group.shares.items()
+            }
 
 
 def _first_line(error: BaseException) -> str:

@@ -56,13 +56,15 @@ Kept = tuple[int, int, bytes, bytes | None, bytes]
 class Lane:
     """The records of one topic and partition, in order, from `start` on not handed out yet."""
 
-    __slots__ = ("kept", "latest", "offset", "start")
+    __slots__ = ("kept", "latest", "offset", "read", "start")
 
     def __init__(self, offset: int, position: int = 0) -> None:
         self.kept: list[Kept] = []
         self.start = 0
         self.offset = offset
         """The first record behind what was handed out."""
+        self.read = offset
+        """The next record to read."""
         self.latest = position
         """The highest position before the next record: of the last one read, or of what is applied."""
 
@@ -82,8 +84,7 @@ class Gatherer:
         topics: the topics whose partitions the shares stand for.
         shares: partition to standing; reading must begin at the offsets of `places()`.
         key: the public key that seals are signed with.
-        reread: partitions whose topics are read from their first record again.
-        seals_from_start: whether the seals' topic is read from its first record again.
+        again: topics and partitions, that of the seals too, that are read from their first record again.
     """
 
     def __init__(
@@ -92,16 +93,15 @@ class Gatherer:
         shares: Mapping[int, Standing],
         key: Ed25519PublicKey,
         *,
-        reread: Iterable[int] = (),
-        seals_from_start: bool = False,
+        again: Iterable[Place] = (),
     ) -> None:
-        again = frozenset(reread)
+        anew = frozenset(again)
         self._key = key
         self._key_id = key_id(key)
         self._entries = {
             partition: Entry(
                 standing,
-                {t: Lane(0) if partition in again else _lane(standing, t) for t in topics},
+                {t: Lane(0) if (t, partition) in anew else _lane(standing, t) for t in topics},
             )
             for partition, standing in sorted(shares.items())
         }
@@ -115,14 +115,21 @@ class Gatherer:
         )
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
         self._chain = (least.sequence, least.hash, least.position)
-        self._seal_offset = 0 if seals_from_start else least.offsets.get(SEALS, 0)
+        self._seal_offset = 0 if SEAL_PLACE in anew else least.offsets.get(SEALS, 0)
 
     def places(self) -> dict[Place, int]:
-        """Where reading must begin: the offset for each topic and partition."""
-        places = {place: lane.offset for place, (lane, _) in self._lanes.items()}
+        """Where reading must go on: the offset for each topic and partition."""
+        places = {place: lane.read for place, (lane, _) in self._lanes.items()}
         if places:
             places[SEAL_PLACE] = self._seal_offset
         return places
+
+    def found(self, place: Place) -> bool:
+        """Whether something was read there that the shares do not have yet."""
+        if place == SEAL_PLACE:
+            return bool(self._seals)
+        lane, _ = self._lanes[place]
+        return len(lane.kept) > lane.start
 
     @property
     def kept(self) -> int:
@@ -137,7 +144,7 @@ class Gatherer:
         if place == SEAL_PLACE:
             return self._feed_seals(records)
         lane, had = self._lanes[place]
-        latest, kept, before = lane.latest, lane.kept, len(lane.kept)
+        latest, kept, before, read = lane.latest, lane.kept, len(lane.kept), lane.read
         for record in records:
             headers = record.headers
             stamp = headers[0][1] if headers and headers[0][0] == "position" else None
@@ -157,12 +164,14 @@ class Gatherer:
                 kept.append((position, record.offset, stamp, record.key, record.value or b""))
             else:
                 lane.offset = record.offset + 1
-        lane.latest = latest
+            read = record.offset + 1
+        lane.latest, lane.read = latest, read
         return len(kept) - before
 
     def _feed_seals(self, records: Iterable[Any]) -> int:
         taken = 0
         for record in records:
+            self._seal_offset = record.offset + 1
             sequence, previous, last = self._chain
             try:
                 seal = parse(record.value or b"")

@@ -114,6 +114,13 @@ class CommittedReader:
             raise _silent(self._address, error) from error
         return {(place.topic, place.partition): end for place, end in found.items()}
 
+    def passed(self, ends: Mapping[Place, int]) -> set[Place]:
+        """Which of these partitions have been read up to that offset, markers and all."""
+        try:
+            return {p for p, end in ends.items() if (self._consumer.position(TopicPartition(*p)) or 0) >= end}
+        except KafkaError as error:
+            raise _silent(self._address, error) from error
+
     def show(self, offsets: Mapping[Place, int]) -> None:
         """Commits offsets for lag tools, without waiting. Nothing here ever reads them back."""
         self._consumer.commit_async(

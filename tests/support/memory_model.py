@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from consumers.kafka.topics import topic
-from consumers.worker_seals import Batch, Gatherer
+from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer
 from domain.events.catalogue import CATALOGUE
 from projections.control.shares import Standing
 from projections.decode import Decoder
@@ -33,8 +33,12 @@ class MemoryModel:
     def gatherer(self, *, reread: Iterable[int] = (), seals_from_start: bool = False) -> Gatherer:
         """Begins to gather at what is committed."""
         topics = [topic(family) for family in self.projection.families]
+        again = {(name, partition) for name in topics for partition in reread}
         return Gatherer(
-            topics, self.standings, KEY.public_key(), reread=reread, seals_from_start=seals_from_start
+            topics,
+            self.standings,
+            KEY.public_key(),
+            again=again | {SEAL_PLACE} if seals_from_start else again,
         )
 
     def commit(self, batch: Batch) -> None:

@@ -1,0 +1,171 @@
+"""Shares that are read together: one reader, what it has gathered, and what it reads from the start again.
+
+A worker has two such groups. Most shares are in the first. In the second, the ward, are those whose topics do
+not fit their seals: whatever is tried there, the first group does not wait for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.reader import CommittedReader, OutOfRange
+from consumers.worker_patience import Patience
+from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Place
+from consumers.worker_standstill import Standstill
+from consumers.worker_telling import Telling
+from projections.control.shares import MISMATCH, Share
+
+
+class Group:
+    """Some shares of one worker.
+
+    Args:
+        address: the Kafka cluster.
+        name: the consumer group that lag tools see.
+        topics: the topics whose partitions the shares stand for.
+        key: the public key that seals are signed with.
+        patience: how long is waited for what.
+        telling: what is made visible of its waiting.
+        heals: whether this is the ward.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        name: str,
+        topics: Sequence[str],
+        key: Ed25519PublicKey,
+        patience: Patience,
+        telling: Telling,
+        *,
+        heals: bool = False,
+    ) -> None:
+        self._address, self._name, self._topics, self._key = address, name, topics, key
+        self._patience, self._heals = patience, heals
+        self.telling = telling
+        self.reader: CommittedReader | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Has no shares any more; the reader stays."""
+        self.shares: dict[int, Share] = {}
+        self.again: set[Place] = set()
+        """Topics and partitions that are read from their first record once more."""
+        self.rests_until = 0.0
+        self._gatherer: Gatherer | None = None
+        self._searched: Mapping[Place, int] = {}
+        self._standstill = Standstill(self._patience.standstill)
+        self._spoken = time.monotonic()
+        self.telling.clear()
+
+    def add(self, share: Share, again: Iterable[Place] = ()) -> None:
+        """Takes in a share; `again`: what of it is to be read from the start."""
+        self.shares[share.partition] = share
+        self.again.update(again)
+        self._gatherer = None
+
+    def take_out(self, partition: int) -> Share:
+        """Lets a share go."""
+        self.again = {place for place in self.again if place[1] != partition or place == SEAL_PLACE}
+        if len(self.shares) == 1:
+            self.again.clear()
+        self._gatherer = None
+        return self.shares.pop(partition)
+
+    def fits(self, partition: int) -> None:
+        """A seal of that share was whole: what was read again fits, the seals too."""
+        self.again = {place for place in self.again if place[1] != partition} - {SEAL_PLACE}
+
+    @property
+    def seated(self) -> bool:
+        """Whether reading is under way."""
+        return self._gatherer is not None
+
+    def unseat(self) -> None:
+        """What was gathered is dropped; reading begins again at what is committed."""
+        self._gatherer = None
+
+    def seat(self) -> None:
+        """Begins to read. Raises `BrokerAway`, and `OutOfRange` outside the ward.
+
+        What is read again is searched first, alone, for where the shares stand in it: nothing else waits in
+        memory meanwhile.
+        """
+        if self.reader is None:
+            timeout = max(2.0, self._patience.lease / 3)
+            self.reader = CommittedReader(self._address, self._name, timeout=timeout)
+        gatherer = self._gathering()
+        places = gatherer.places()
+        self.reader.seat(places)
+        ends = self.reader.ends(places)
+        # All at once: a worker that only met them one after the other would read again what it had found.
+        beyond = {place for place, at in places.items() if at > ends[place]}
+        if beyond and not self._heals:
+            place = min(beyond)
+            raise OutOfRange(place, places[place])
+        if beyond:
+            self.again |= beyond
+            gatherer = self._gathering()
+        self._searched = {place: ends[place] for place in self.again}
+        if self._searched:
+            self.reader.seat(dict.fromkeys(self._searched, 0))
+        self._standstill.clear()
+        self._gatherer = gatherer
+
+    def _gathering(self) -> Gatherer:
+        standings = {partition: share.standing for partition, share in self.shares.items()}
+        return Gatherer(self._topics, standings, self._key, again=self.again)
+
+    def take(self, most: int) -> Batch | None:
+        """The events of the next whole seals, as `Gatherer.take`."""
+        return None if self._gatherer is None or self._searched else self._gatherer.take(most)
+
+    def read(self, seconds: float) -> bool:
+        """Reads on, waiting up to so long; whether the broker gave a sign of life.
+
+        Raises `Mismatch`, `OutOfRange` and `BrokerAway`.
+        """
+        reader, gatherer = self.reader, self._gatherer
+        assert reader is not None
+        assert gatherer is not None
+        fed: set[Place] = set()
+        for place, records in reader.poll(seconds).items():
+            here = (place[0], place[1])
+            gatherer.feed(here, records)
+            fed.add(here)
+        now = time.monotonic()
+        heard = bool(fed)
+        if not heard and now - self._spoken > self._patience.broker:
+            reader.ends([SEAL_PLACE])  # raises where nobody answers: silence alone may be idleness
+            heard = True
+        if heard:
+            self._spoken = now
+        if self._searched:
+            self._search(reader, gatherer)
+        else:
+            self._standstill.watch(gatherer.waits_for(), fed, reader.ends, now)
+        return heard
+
+    def _search(self, reader: CommittedReader, gatherer: Gatherer) -> None:
+        """Goes on with the rest once a place has been found, or has no more records than were had."""
+        ended = reader.passed(self._searched)
+        left = {p: end for p, end in self._searched.items() if p not in ended and not gatherer.found(p)}
+        if len(left) < len(self._searched):
+            self._searched = left
+            places = gatherer.places()
+            reader.seat({p: at for p, at in places.items() if not left or p in left})
+
+    def working(self) -> Mapping[int, int]:
+        """Partition to epoch of the shares whose state is not a mismatch still to be healed."""
+        return {p: share.epoch for p, share in self.shares.items() if share.state != MISMATCH}
+
+    def close(self) -> None:
+        """Lets go of the broker."""
+        reader, self.reader = self.reader, None
+        self._gatherer = None
+        if reader is not None:
+            reader.close()

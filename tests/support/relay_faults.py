@@ -29,7 +29,7 @@ def leader_killed(at: str) -> Fault:
 
     def fault(scene: Scene, chance: Random) -> str:
         # Before the seal row the thread that publishes gets time: it must not know of that range yet.
-        pause = 0.4 if at == BEFORE_SEAL else chance.choice((0.0, 0.0, 0.1))
+        pause = 1.5 if at == BEFORE_SEAL else chance.choice((0.0, 0.0, 0.1))
         times = chance.randint(1, 3)
         seat = scene.trap(at, "SIGKILL", pause=pause, times=times)
         return f"{seat.name} killed {at}, at the time {times}, after {pause:g} s"

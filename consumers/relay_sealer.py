@@ -70,7 +70,9 @@ class Sealer:
                 upto = self._settled()
                 if upto <= (last.last if last else 0):
                     ended.wait(self._poll)
-                elif self._may_grow(last, upto) and time.monotonic() - sealed_at < PATIENCE:
+                elif self._shelf.enough() or (
+                    self._may_grow(last, upto) and time.monotonic() - sealed_at < PATIENCE
+                ):
                     self._shelf.wait(self._poll)
                 else:
                     last = self._seal(last, upto)

@@ -12,6 +12,8 @@ from commands.store.follower import StoredRow
 from domain.events.seal import Seal
 
 RATE_SECONDS: Final = 10.0
+STANDSTILL: Final = 1.0
+"""Seconds without anything published after which nobody waits for the publisher any more."""
 
 
 class Sealed(NamedTuple):
@@ -36,6 +38,7 @@ class Shelf:
         self._published: Seal | None = None
         self._connected = False
         self._counts: deque[tuple[float, int]] = deque()
+        self._moved = 0.0
 
     def begins_at(self, last: Seal | None) -> None:
         """The store's last seal is this one, as it was found."""
@@ -62,13 +65,15 @@ class Shelf:
         """The topics end with this seal, as they were found."""
         with self._changed:
             self._published, self._connected = published, True
+            self._moved = time.monotonic()
             self._changed.notify_all()
 
     def publish(self, sealed: Sealed) -> None:
         """This range was published."""
         with self._changed:
             self._published = sealed.seal
-            self._counts.append((time.monotonic(), len(sealed.rows)))
+            self._moved = time.monotonic()
+            self._counts.append((self._moved, len(sealed.rows)))
             self._changed.notify_all()
 
     def behind(self, sealed: Seal | None) -> bool:
@@ -77,6 +82,18 @@ class Shelf:
             if not self._connected:
                 return True
             return (sealed.sequence if sealed else 0) > (self._published.sequence if self._published else 0)
+
+    def enough(self) -> bool:
+        """Whether all places are taken by ranges that are published one after the other right now.
+
+        One more would have to be read and checked again for publishing. Where nothing moves, or where the
+        publisher has yet to come to what is here, there is nothing to wait for.
+        """
+        with self._changed:
+            if len(self._sealed) < self._capacity or time.monotonic() - self._moved > STANDSTILL:
+                return False
+            published = self._published.sequence if self._published else 0
+            return min(self._sealed) <= published + 2  # the one in between is under way
 
     def wait(self, seconds: float) -> None:
         """Waits until something is put or published, at most that long."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, describe, verdict
-from consumers.kafka.gathering import Gathering
+from consumers.kafka.gathering import Gathering, encoded_headers, encoded_key
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
 from domain.events.seal import TOPIC as SEALS
@@ -26,10 +27,18 @@ SENDING: Final[Mapping[str, Any]] = {
     "batch_size": MESSAGE_LIMIT // 4,
     "linger_ms": 1000,  # a range is flushed whole: until then only full batches are worth a request
     "max_request_size": MESSAGE_LIMIT,
+    "retry_backoff_ms": 20,  # a transaction that begins while the one before is still being closed waits this
+    "metrics_enabled": False,
 }
 """How the client gathers records (the bench sends its reference the same way)."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
+POSITION: Final = "position"
+# What encoded headers begin and end with; between stand the position's eight bytes.
+_BEFORE_POSITION, _, _BEHIND_POSITION = encoded_headers(
+    [(POSITION, bytes(range(8))), CONTENT_TYPE]
+).partition(bytes(range(8)))
+_NO_HEADERS: Final = encoded_headers([])
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
 # In an envelope the key stands before everything that a client can write, so its first occurrence is it.
@@ -53,7 +62,15 @@ def recorded_ms(event: bytes) -> int:
     """The `recordedtime` of an encoded event as milliseconds since 1970, rounded down."""
     start = event.index(RECORDED) + len(RECORDED)
     instant = event[start : event.index(b'"', start)].decode("ascii")
-    return (datetime.fromisoformat(instant) - EPOCH) // MILLISECOND
+    since = datetime.fromisoformat(instant) - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+@lru_cache(maxsize=1 << 17)
+def _placed(party: UUID, partitions: int) -> tuple[bytes, int]:
+    """`(encoded key, partition)`."""
+    key, partition = place(party, partitions)
+    return encoded_key(key), partition
 
 
 class SealingProducer:
@@ -82,17 +99,15 @@ class SealingProducer:
         milliseconds = int(timeout * 1000)
         self._producer: Any = KafkaProducer(
             **address.options(timeout=timeout),
-            metrics_enabled=False,
             transactional_id=transactional_id,
             transaction_timeout_ms=60_000,
             **SENDING,
             request_timeout_ms=milliseconds // 2,
             delivery_timeout_ms=milliseconds,
             max_block_ms=milliseconds,
-            retry_backoff_ms=20,
             allow_auto_create_topics=False,
         )
-        self._gathering = Gathering(self._producer)
+        self._gathering = Gathering(self._producer, SENDING["batch_size"])
 
     def init(self) -> None:
         """Fences the producers before this one. Raises `BrokerFailure`."""
@@ -117,12 +132,12 @@ class SealingProducer:
         with self._failures():
             producer.begin_transaction()
             self._gathering.begin()
-            sent = self._send(rows[: len(rows) // 2])
+            self._send(rows[: len(rows) // 2])
             checkpoint("in the transaction")
-            sent += self._send(rows[len(rows) // 2 :])
+            self._send(rows[len(rows) // 2 :])
             if seal_record is not None:
-                sent.append(self._send_seal(seal_record))
-            self._flush(rows, sent)
+                self._send_seal(seal_record)
+            self._flush()
             checkpoint("before the commit")
             self._commit()
 
@@ -134,7 +149,9 @@ class SealingProducer:
         with self._failures():
             self._producer.begin_transaction()
             self._gathering.begin()
-            self._flush((), [self._send_seal(record) for record in records])
+            for record in records:
+                self._send_seal(record)
+            self._flush()
             self._commit()
 
     def close(self) -> None:
@@ -145,33 +162,38 @@ class SealingProducer:
         with suppress(KafkaError):
             self._producer.close(timeout=1.0)
 
-    def _send_seal(self, record: bytes) -> Any:
+    def _send_seal(self, record: bytes) -> None:
         sealed = (datetime.fromisoformat(parse(record).sealed) - EPOCH) // MILLISECOND
-        return self._gathering.put(SEALS, 0, SEAL_KEY, record, [], sealed)
+        self._gathering.put(SEALS, 0, encoded_key(SEAL_KEY), record, _NO_HEADERS, sealed, 0)
 
-    def _send(self, rows: Sequence[Row]) -> list[Any]:
+    def _send(self, rows: Sequence[Row]) -> None:
         put, partitions = self._gathering.put, self._partitions
-        sent = []
         for row in rows:
-            key, partition = place(row.party, partitions)
-            headers = [("position", row.position.to_bytes(8, "big")), CONTENT_TYPE]
+            key, partition = _placed(row.party, partitions)
+            event, position = row.event, row.position
+            headers = _BEFORE_POSITION + position.to_bytes(8, "big") + _BEHIND_POSITION
             try:
-                sent.append(
-                    put(topic_of(row.type), partition, key, row.event, headers, recorded_ms(row.event))
+                put(
+                    topic_of(row.type),
+                    partition,
+                    key,
+                    event,
+                    headers,
+                    recorded_ms(event),
+                    position,
                 )
             except (KafkaError, ValueError) as error:
-                raise self._failure(error, row.position) from error
-        return sent
+                raise self._failure(error, position) from error
 
-    def _flush(self, rows: Sequence[Row], sent: Sequence[Any]) -> None:
-        """Waits until every record is acknowledged. `flush` itself only logs a record that failed."""
-        self._producer.flush(timeout=self._timeout)
-        for index, future in enumerate(sent):
-            if not future.is_done:
+    def _flush(self) -> None:
+        """Waits until every record is acknowledged. `KafkaProducer.flush` only logs a record that failed."""
+        for outcome in self._gathering.flush(self._timeout):
+            if not outcome.done(0):
                 raise KafkaTimeoutError(f"a record was not acknowledged in {self._timeout:.0f} s")
-            if future.failed():
-                position = rows[index].position if index < len(rows) else None
-                raise self._failure(future.exception, position)
+            failed = outcome.failure()
+            if failed is not None:
+                error, position = failed
+                raise self._failure(error, position or None)
 
     def _commit(self) -> None:
         """As `commit_transaction`, which would wait for ever for a broker that is gone."""

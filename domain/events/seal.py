@@ -20,6 +20,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ FORMAT: Final = "rapport.seal.v1"
 TOPIC: Final = "crm.seal.v1"
 GENESIS: Final = bytes(32)
 _MODULUS: Final = 1 << 256
+_number: Final = partial(int.from_bytes, byteorder="big")
 _SIGNATURE: Final = re.compile(rb',"signature":"[0-9a-f]{128}"}')
 _SIGNATURE_MEMBER: Final = len(',"signature":"') + 128 + len('"}')
 
@@ -65,9 +67,13 @@ Partitions = Mapping[str, Mapping[int, Digest]]
 
 def digests(leaves: Iterable[tuple[str, int, bytes]]) -> dict[str, dict[int, Digest]]:
     """Digests by topic and partition of `(topic, partition, leaf hash)`."""
-    found: dict[str, dict[int, Digest]] = {}
+    hashes: dict[tuple[str, int], list[bytes]] = {}
     for topic, partition, hashed in leaves:
-        found.setdefault(topic, {}).setdefault(partition, Digest()).add(hashed)
+        hashes.setdefault((topic, partition), []).append(hashed)
+    found: dict[str, dict[int, Digest]] = {}
+    for (topic, partition), of in hashes.items():
+        total = sum(map(_number, of)) % _MODULUS
+        found.setdefault(topic, {})[partition] = Digest(len(of), total)
     return found
 
 

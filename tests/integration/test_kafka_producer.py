@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 from kafka.errors import ProducerFencedError
 
 from commands.store.follower import StoredRow
@@ -195,3 +196,29 @@ def test_an_event_that_kafka_refuses_is_named(publishing: Publishing) -> None:
     with pytest.raises(BrokerFailure) as refused:
         publishing.producer().publish(rows, seal.record)
     assert (refused.value.verdict, refused.value.position) == (Verdict.STOP, 2)
+
+
+def test_batches_that_the_broker_finds_too_large_are_sent_in_parts(publishing: Publishing) -> None:
+    """Somebody lowered the topic's limit: the client splits batches, and all records arrive, in order."""
+    narrow = {"num_partitions": 1, "configs": {"max.message.bytes": "9000"}}
+    admin: Any = KafkaAdminClient(**publishing.address.options())
+    admin.create_topics({"crm.narrow.v1": narrow})
+    admin.close()
+    aggregate = uuid4()
+    rows = [
+        StoredRow(n, aggregate, n, "crm.narrow.registered", PARTY, _incompressible(aggregate, n))
+        for n in range(1, 61)
+    ]
+    made = SealingProducer(publishing.address, f"test-{uuid4()}", partitions=1)
+    try:
+        made.init()
+        made.publish(rows, None)
+    finally:
+        made.close()
+    arrived = read_committed(publishing.address.bootstrap, ["crm.narrow.v1"])
+    assert [record.value for record in arrived] == [row.event for row in rows]
+
+
+def _incompressible(aggregate: UUID, version: int) -> bytes:
+    event = sample_event(aggregate, version, PARTY, "narrow")
+    return event.replace(b"x" * 40, "".join(uuid4().hex for _ in range(20)).encode())

@@ -207,6 +207,7 @@ def test_a_digest_wraps_at_2_to_the_256() -> None:
     digest.add(b"\xff" * 32)
     digest.add((2).to_bytes(32, "big"))
     assert digest.as_json() == [2, f"{1:064x}"]
+    assert digests([("a", 0, b"\xff" * 32), ("a", 0, (2).to_bytes(32, "big"))]) == {"a": {0: digest}}
 
 
 def test_the_same_event_at_another_position_is_another_leaf() -> None:

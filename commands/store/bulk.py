@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg2
@@ -36,11 +36,15 @@ PATIENCE: Final = 30.0
 
 _COPY: Final = "COPY store.event (aggregate_id, version, type, party, event) FROM STDIN (FORMAT binary)"
 _LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM store.event_position_seq"
-# COPY returns no positions. What this transaction wrote carries its number in xmin and stands behind the
-# sequence's value of before; positions ascend in the order of the rows, since one statement drew them.
+_DRAWN: Final = """
+    SELECT pg_current_xact_id()::text, CASE WHEN is_called THEN last_value ELSE 0 END
+      FROM store.event_position_seq
+"""
+# COPY returns no positions. They ascend in the order of the rows: one statement drew them. Where the sequence
+# went on by as many as there are rows, nobody else drew any. Else what this transaction wrote carries its
+# number in xmin, and stands behind the sequence's value of before.
 _POSITIONS: Final = """
-    SELECT pg_current_xact_id()::text,
-           ARRAY(SELECT position FROM store.event
+    SELECT ARRAY(SELECT position FROM store.event
                   WHERE position > %s AND xmin = pg_current_xact_id()::xid ORDER BY position)
 """
 _STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
@@ -79,7 +83,7 @@ def append(
     if not stored and not answered:
         return []
     order = sorted(
-        range(len(stored)), key=lambda i: (_uuid(stored[i].originator_id).bytes, stored[i].originator_version)
+        range(len(stored)), key=lambda i: (_uuid(stored[i].originator_id).int, stored[i].originator_version)
     )
     ordered = [stored[i] for i in order]
     found = _surely_written(pool, ordered, claims, contact_points, answered)
@@ -133,13 +137,22 @@ def _write(
             before = cursor.fetchall()[0][0]
             if ordered:
                 cursor.copy_expert(_COPY, io.BytesIO(encoded(ordered)))
-            cursor.execute(_POSITIONS, (before,))
-            xid, positions = cursor.fetchall()[0]
+            xid, positions = _drawn(cursor, before, len(ordered))
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         if not opened.closed:
             raise
         raise _Lost(error, xid, positions) from error
     return positions
+
+
+def _drawn(cursor: Any, before: int, count: int) -> tuple[str, list[int]]:
+    """This transaction's number, and the positions of the `count` rows it has just written."""
+    cursor.execute(_DRAWN)
+    xid, last = cursor.fetchall()[0]
+    if last - before == count:
+        return xid, list(range(before + 1, last + 1))
+    cursor.execute(_POSITIONS, (before,))
+    return xid, cursor.fetchall()[0][0]
 
 
 def _committed(pool: Pool, lost: _Lost, ordered: Sequence[StoredEvent]) -> bool:
@@ -188,12 +201,14 @@ def _uuid(id: UUID | str) -> UUID:
 def encoded(events: Sequence[StoredEvent]) -> bytes:
     """The rows in PostgreSQL's binary COPY format: no escapes, half the bytes of text."""
     parts = [_HEADER]
+    types: dict[str, bytes] = {}
     for event in events:
-        type = event.topic.encode()
+        type = types.get(event.topic) or types.setdefault(event.topic, event.topic.encode())
+        aggregate, party = _uuid(event.originator_id).int, party_of(event).int
         parts += (
-            _IDS.pack(5, 16, _uuid(event.originator_id).bytes, 4, event.originator_version, len(type)),
+            _IDS.pack(5, 16, aggregate.to_bytes(16, "big"), 4, event.originator_version, len(type)),
             type,
-            _REST.pack(16, party_of(event).bytes, len(event.state)),
+            _REST.pack(16, party.to_bytes(16, "big"), len(event.state)),
             event.state,
         )
     parts.append(_TRAILER)

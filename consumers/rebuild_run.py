@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 from uuid import UUID
@@ -27,7 +28,7 @@ from consumers.rebuild import (
     gone,
     partitions_of,
 )
-from consumers.rebuild_fill import connect_owner, fill, left
+from consumers.rebuild_fill import connect_owner, fill, fill_alone, left
 from consumers.worker_seals import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
 from projections import bare
@@ -83,22 +84,49 @@ def _alone(c: Cursor, projection: Projection) -> None:
 
 
 def _fill(
-    c: Cursor,
-    rebuild: Rebuild,
-    projection: Projection,
-    places: Places,
-    workers: int,
-    tell: Tell,
+    c: Cursor, rebuild: Rebuild, projection: Projection, places: Places, workers: int, tell: Tell
 ) -> None:
-    arguments = {
+    arguments = (rebuild.id, projection, places.registry)
+    named = {
         "store_url": places.store_url, "read_url": places.owner_url, "cipher": places.cipher,
         "partitions": partitions_of(c, projection),
     }  # fmt: skip
     workers = min(workers, left(c, rebuild.id))
-    processes = _processes(workers, (rebuild.id, projection, places.registry), arguments)
+    while left(c, rebuild.id):
+        told = partial(_tell_filling, c, rebuild.id, tell)
+        if workers > 1:
+            _by_processes(workers, arguments, named, projection, told)
+        else:
+            _by_itself(arguments, named, told)
+        if left(c, rebuild.id):
+            # A process of a rebuild that was killed has stretches under way: it ends them, or lets them go.
+            time.sleep(LOOK)
+            workers = 1
+    now = rebuilds.open_one(c, projection.name, projection.version)
+    if now is None or now.state != FILLING:
+        raise RebuildStopped(gone(now, projection))
+    _tell_filling(c, rebuild.id, tell)
+
+
+def _by_itself(arguments: Sequence[Any], named: Mapping[str, Any], told: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        filling = thread.submit(fill, *arguments, **named)
+        while not wait([filling], LOOK).done:
+            told()
+    filling.result()
+
+
+def _by_processes(
+    workers: int,
+    arguments: Sequence[Any],
+    named: Mapping[str, Any],
+    projection: Projection,
+    told: Callable[[], None],
+) -> None:
+    processes = _processes(workers, arguments, named)
     try:
         while any(process.is_alive() for process in processes):
-            _tell_filling(c, rebuild.id, tell)
+            told()
             for process in processes:
                 process.join(LOOK / workers)
     except BaseException:
@@ -108,23 +136,13 @@ def _fill(
     finally:
         for process in processes:
             process.join()
-    # Stretches that a process of a killed rebuild still had under way: it ends them by itself.
-    while left(c, rebuild.id) and not any(process.exitcode for process in processes):
-        time.sleep(LOOK)
-        _tell_filling(c, rebuild.id, tell)
-        if not _under_way(c, rebuild.id):
-            break
-    now = rebuilds.open_one(c, projection.name, projection.version)
-    if now is None or now.state != FILLING:
-        raise RebuildStopped(gone(now, projection))
-    if left(c, rebuild.id):
-        codes = ", ".join(str(process.exitcode) for process in processes)
+    codes = [process.exitcode for process in processes if process.exitcode]
+    if codes:
         raise RebuildStopped(
-            f"The filling of {projection.title} ended early (exit codes {codes}); what is filled is kept. "
-            f"Its log says why. Go on with `rapport projection rebuild {projection.name} --version "
+            f"A process that filled {projection.title} ended early (exit code {codes[0]}); what is filled is "
+            f"kept, and its log says why. Go on with `rapport projection rebuild {projection.name} --version "
             f"{projection.version}`."
         )
-    _tell_filling(c, rebuild.id, tell)
 
 
 def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[BaseProcess]:
@@ -132,7 +150,7 @@ def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any])
     processes: list[BaseProcess] = []
     for number in range(1, workers + 1):
         process = context.Process(
-            target=fill, args=tuple(arguments), kwargs=dict(named), name=f"fill-{number}", daemon=True
+            target=fill_alone, args=tuple(arguments), kwargs=dict(named), name=f"fill-{number}", daemon=True
         )
         process.start()
         processes.append(process)
@@ -149,19 +167,6 @@ def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
     # How many events there are is known when all stretches are read; until then, as many as it looks.
     whole = int(events) * stretches // done if done else 0
     tell(Progress(state=FILLING, done=int(events), whole=whole))
-
-
-def _under_way(c: Cursor, rebuild: UUID) -> bool:
-    """Whether somebody has a stretch of this rebuild under way."""
-    c.execute("BEGIN")
-    c.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM control.slice WHERE rebuild = %s AND NOT done "
-        "FOR UPDATE SKIP LOCKED) AS free",
-        (str(rebuild),),
-    )
-    (free,) = c.fetchone() or (0,)
-    c.execute("ROLLBACK")
-    return left(c, rebuild) > int(free)
 
 
 def _index(owner_url: str, rebuild: Rebuild, workers: int, tell: Tell) -> None:

@@ -17,6 +17,8 @@ from projections.projection import Projection
 from projections.registry import PROJECTIONS
 
 LOCK = 0x52504A31  # any number that nothing else locks: two installs at once would both create a schema
+OPERATORS = "control.active, control.migration, control.rebuild, control.slice, control.operation"
+"""What the owner alone changes."""
 WORKER, READER, APP = "rapport_worker", "rapport_reader", "rapport_app"
 
 
@@ -75,34 +77,42 @@ def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidat
 
 
 def grant(c: Cursor, projections: Sequence[Projection]) -> None:
-    """Gives the roles that exist what they may do with these versions' schemas and the views."""
+    """Gives the roles that exist what they may do with these versions' schemas and views."""
     schemas = sql.SQL(", ").join(map(sql.Identifier, ["control", *(p.schema for p in projections)]))
-    read = sql.Identifier("read")
+    shown = [view for p in projections for view in p.views if _is_there(c, view)]
+    closed = {view for p in projections for view in p.closed_views}
     if _exists(c, WORKER):
         role = sql.Identifier(WORKER)
-        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(schemas, read, role))
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, read TO {}").format(schemas, role))
         c.execute(
             sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role)
         )
-        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
+        _may_read(c, shown, role)
         # Rows of read models are never deleted; a worker that ends and a held event that is applied are.
         c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
-        c.execute(
-            sql.SQL(
-                "REVOKE INSERT, UPDATE ON control.active, control.migration, control.rebuild, control.slice, "
-                "control.operation FROM {}"
-            ).format(role)
-        )
+        c.execute(sql.SQL(f"REVOKE INSERT, UPDATE ON {OPERATORS} FROM {{}}").format(role))
     if _exists(c, APP):
         role = sql.Identifier(APP)
-        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, {} TO {}").format(schemas, read, role))
-        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {}, {} TO {}").format(schemas, read, role))
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, read TO {}").format(schemas, role))
+        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role))
+        _may_read(c, shown, role)
     if _exists(c, READER):
         role = sql.Identifier(READER)
-        c.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(read, role))
-        c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(read, role))
-        for view in (view for projection in projections for view in projection.closed_views):
-            c.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.Identifier("read", view), role))
+        c.execute(sql.SQL("GRANT USAGE ON SCHEMA read TO {}").format(role))
+        _may_read(c, [view for view in shown if view not in closed], role)
+
+
+def _may_read(c: Cursor, shown: Sequence[str], role: sql.Composable) -> None:
+    """View by view: of another read model's views nothing is known here, and some are closed."""
+    if shown:
+        names = sql.SQL(", ").join(sql.Identifier("read", view) for view in shown)
+        c.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(names, role))
+
+
+def _is_there(c: Cursor, view: str) -> bool:
+    c.execute("SELECT to_regclass(format('read.%%I', %s::text)) IS NOT NULL", (view,))
+    row = c.fetchone()
+    return bool(row and row[0])
 
 
 def _exists(c: Cursor, role: str) -> bool:

@@ -1,0 +1,242 @@
+"""Filling a candidate from the store: the rows of an independent fold, whatever is killed or bad."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+import psycopg2
+import pytest
+
+from commands.store.follower import StoredRow
+from consumers.rebuild import RebuildRefused, RebuildStopped, abort, begin, pause, resume
+from consumers.rebuild_run import carry_on
+from deploy.local.kafka import LocalKafka
+from domain.events.catalogue import CATALOGUE
+from projections import bare
+from projections.control import rebuilds, versions
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.projection import Projection
+from projections.registry import PROJECTIONS
+from projections.replay import fold_all
+from projections.schema import install
+from tests.support.database import PARTITIONS, migrated
+from tests.support.histories import long_history, opened
+from tests.support.kafka import make_topics
+from tests.support.pipeline_v2 import PIPELINE_V2
+from tests.support.read_side import normal, table_rows
+from tests.support.rebuilding import Rebuilding
+from tests.support.relaying import CHECKOUT, Relays, query, until
+from tests.support.sealed_store import append_sealed
+
+
+@pytest.fixture
+def world(fresh_database: str, kafka: LocalKafka, tmp_path: Path) -> Iterator[Rebuilding]:
+    """A store and a broker; no relay and no worker runs."""
+    make_topics(kafka.bootstrap)
+    urls = migrated(fresh_database)
+    made = Rebuilding(urls, kafka.bootstrap, Relays(urls, kafka.bootstrap, tmp_path))
+    yield made
+    made.close()
+
+
+def as_candidates(world: Rebuilding, *projections: Projection) -> None:
+    """Installs them beside a version that is active and not theirs."""
+    with closing(psycopg2.connect(world.urls.owner)) as connection, connection, connection.cursor() as c:
+        install(world.urls.owner, [], partitions=PARTITIONS)
+        for projection in projections:
+            versions.activate(c, projection.name, 99)
+    world.install(*projections)
+
+
+def filled(world: Rebuilding, projection: Projection, **how: Any) -> None:
+    """The candidate, rebuilt up to the hand-over."""
+    begin(projection, world.places, by="tester", **how)
+    carry_on(projection, world.places, workers=1)
+
+
+def rows_of(world: Rebuilding, projection: Projection) -> Any:
+    """What its tables hold."""
+    with closing(psycopg2.connect(world.urls.admin)) as connection:
+        return normal(table_rows(connection, projection))
+
+
+def indexes(world: Rebuilding, projection: Projection) -> list[tuple[Any, ...]]:
+    """Every key and index of the version."""
+    return query(
+        world.urls.admin,
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s UNION ALL "
+        "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = %s::regnamespace ORDER BY 1",
+        (projection.schema, projection.schema),
+    )
+
+
+def test_every_read_model_is_filled_as_an_independent_fold_says(world: Rebuilding) -> None:
+    stored = append_sealed(world.urls, long_history(1_200, every_family=True, spread=40).rows)
+    as_candidates(world, *PROJECTIONS)
+    for projection in PROJECTIONS:
+        before = indexes(world, projection)
+        filled(world, projection, stretch=300)
+        assert rows_of(world, projection) == normal(fold_all(projection, stored, CATALOGUE, opened))
+        assert indexes(world, projection) == before, "keys or indexes are not as they were"
+        shares = world.shares(projection)
+        assert {(share["state"], share["position"]) for share in shares} == {("running", stored[-1].position)}
+        wanted = sum(row.type.split(".")[1] in projection.families for row in stored)
+        assert sum(share["received"] for share in shares) == wanted
+
+
+def edited(row: StoredRow, **members: Any) -> StoredRow:
+    """The event with other members in its envelope."""
+    return row._replace(event=orjson.dumps(orjson.loads(row.event) | members))
+
+
+def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, StoredRow]]:
+    """The history with a bad event of each category, each of another aggregate; and which they are."""
+    rows = list(history)
+    bad: dict[str, StoredRow] = {}
+    ways: dict[str, Callable[[StoredRow], StoredRow]] = {
+        "decode": lambda row: row._replace(event=b"no JSON"),
+        "unknown_type": lambda row: edited(row, dataschema="urn:rapport:crm.opportunity.won:99"),
+        "apply": lambda row: edited(
+            row, data={**orjson.loads(row.event)["data"], "competitor": "\x00", "reason": "\x00"}
+        ),
+    }
+    kinds = {"decode": "stage_changed", "unknown_type": "won", "apply": "lost"}
+    for category, way in ways.items():
+        taken = {row.party for row in bad.values()}
+        number = next(
+            n for n, row in enumerate(rows)
+            if row.type == f"crm.opportunity.{kinds[category]}" and row.party not in taken
+        )  # fmt: skip
+        rows[number] = way(rows[number])
+        bad[category] = rows[number]
+    return rows, bad
+
+
+def test_bad_events_are_held_and_the_rest_is_filled(world: Rebuilding) -> None:
+    """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses."""
+    rows, bad = spoilt(long_history(400, spread=10).rows)
+    stored = append_sealed(world.urls, rows)
+    as_candidates(world, PIPELINE_V1)
+    filled(world, PIPELINE_V1, stretch=100)
+    found = query(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
+    held = {position for position, _ in found}
+    first = {
+        category: next(row.position for row in stored if row.event == event.event)
+        for category, event in bad.items()
+    }
+    assert {(first[category], category) for category in bad} <= set(found)
+    # What waits is later, and of the same aggregates; where the envelope can't be read, of the same party.
+    spoiled_party = bad["decode"].party
+    for row in stored:
+        if row.position in held and row.position not in first.values():
+            assert row.party == spoiled_party or row.aggregate_id in {b.aggregate_id for b in bad.values()}
+    applied = [row for row in stored if row.position not in held]
+    assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE, opened))
+
+
+def runner(world: Rebuilding, log: Path) -> subprocess.Popen[bytes]:
+    """A process that carries on with the rebuild."""
+    told = {
+        "owner": world.urls.owner, "store": world.urls.store, "bootstrap": world.bootstrap, "workers": 2
+    }  # fmt: skip
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.support.rebuild_runner", json.dumps(told)],
+            cwd=CHECKOUT, stdout=out, stderr=out,
+        )  # fmt: skip
+
+
+def done(world: Rebuilding) -> int:
+    """Stretches filled so far."""
+    return int(query(world.urls.admin, "SELECT count(*) FROM control.slice WHERE done")[0][0])
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(world: Rebuilding, tmp_path: Path) -> None:
+    """The whole family killed, the process that started the others alone, and a pause in between."""
+    stored = append_sealed(world.urls, long_history(1_000, spread=30).rows)
+    as_candidates(world, PIPELINE_V2)
+    begin(PIPELINE_V2, world.places, by="tester", stretch=8)
+    log = tmp_path / "runner.log"
+    for whole_family in (True, False):
+        before = done(world)
+        process = runner(world, log)
+        children = psutil.Process(process.pid)
+        until(lambda b=before: done(world) > b, f"a stretch filled\n{log.read_text()}", 60)  # type: ignore[misc]
+        family = children.children(recursive=True) if whole_family else []
+        process.kill()
+        for child in family:
+            child.kill()
+        process.wait(10)
+        psutil.wait_procs(family, 10)
+    pause(PIPELINE_V2, world.places, by="tester", why="the night shift")
+    assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"paused"}
+    with pytest.raises(RebuildRefused, match="resume pipeline --version 2"):
+        carry_on(PIPELINE_V2, world.places, workers=1)
+    resume(PIPELINE_V2, world.places, by="tester")
+    carry_on(PIPELINE_V2, world.places, workers=1)
+    assert rows_of(world, PIPELINE_V2) == normal(fold_all(PIPELINE_V2, stored, CATALOGUE, opened))
+    received = sum(share["received"] for share in world.shares(PIPELINE_V2))
+    assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)
+
+
+def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
+    """Its keys and indexes come back, and what it had filled does not come twice."""
+    stored = append_sealed(world.urls, long_history(300, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    before = indexes(world, PIPELINE_V2)
+    begin(PIPELINE_V2, world.places, by="tester", stretch=20)
+    with pytest.raises(RebuildRefused, match="is there already"):
+        begin(PIPELINE_V2, world.places, by="tester")
+    abort(PIPELINE_V2, world.places, by="tester", why="a typo in the fold")
+    with pytest.raises(RebuildRefused, match="No rebuild"):
+        carry_on(PIPELINE_V2, world.places)
+    filled(world, PIPELINE_V2)
+    assert indexes(world, PIPELINE_V2) == before
+    assert rows_of(world, PIPELINE_V2) == normal(fold_all(PIPELINE_V2, stored, CATALOGUE, opened))
+
+
+def test_paused_or_aborted_in_the_middle_it_stops_and_says_so(
+    world: Rebuilding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_sealed(world.urls, long_history(100, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    begin(PIPELINE_V2, world.places, by="tester")
+    bring_back = bare.bring_back
+
+    def paused_meanwhile(c: Any, part: Any) -> bool:
+        monkeypatch.undo()
+        pause(PIPELINE_V2, world.places, by="somebody else")
+        return bring_back(c, part)
+
+    monkeypatch.setattr(bare, "bring_back", paused_meanwhile)
+    with pytest.raises(RebuildStopped, match="was paused; what is filled is kept"):
+        carry_on(PIPELINE_V2, world.places, workers=1)
+    assert world.state(PIPELINE_V2) == "paused"
+
+
+def test_candidates_past_a_restored_store_are_aborted(world: Rebuilding) -> None:
+    stored = append_sealed(world.urls, long_history(100, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    filled(world, PIPELINE_V2)
+    last = stored[-1].position
+    with closing(psycopg2.connect(world.urls.owner)) as connection, connection, connection.cursor() as c:
+        assert rebuilds.abort_past(c, last) == []
+        assert rebuilds.abort_past(c, last - 1) == ["pipeline v2"]
+        assert rebuilds.abort_past(c, last - 1) == []
+    assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"aborted"}
+
+
+def test_the_active_version_is_not_rebuilt(world: Rebuilding) -> None:
+    append_sealed(world.urls, long_history(20, spread=10).rows)
+    world.install(PIPELINE_V1)
+    with pytest.raises(RebuildRefused, match="version 1 is the active one"):
+        begin(PIPELINE_V1, world.places, by="tester")

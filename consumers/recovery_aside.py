@@ -20,28 +20,23 @@ from consumers.recovery_stage import Fork, RecoveryRefused
 
 SHOWN: Final = 10
 
-# In the way: at a position that the topics' seals cover, and not what the topics have there.
-_AT_TAKEN_POSITIONS: Final = """
+# Where one event stands in the way, all that the restored store has recorded is set aside: it was decided
+# upon records as they were, and may refer to what goes.
+_IN_THE_WAY: Final = """
     CREATE TEMPORARY TABLE aside ON COMMIT DROP AS
-    SELECT e.position, e.aggregate_id, e.version FROM store.event e
-     WHERE e.position > %(after)s AND e.position <= %(upto)s
-       AND NOT EXISTS (SELECT FROM published p WHERE p.position = e.position AND p.event = e.event)
+    WITH own AS (
+        SELECT e.position, e.aggregate_id, e.version FROM store.event e
+         WHERE e.position > %(after)s
+           AND NOT EXISTS (SELECT FROM published p WHERE p.position = e.position AND p.event = e.event))
+    SELECT * FROM own
+     WHERE EXISTS (SELECT FROM own o WHERE o.position <= %(upto)s
+                      OR EXISTS (SELECT FROM missing m
+                                  WHERE m.aggregate_id = o.aggregate_id AND m.version = o.version))
 """
 _MISSING: Final = """
     CREATE TEMPORARY TABLE missing ON COMMIT DROP AS
     SELECT p.* FROM published p
      WHERE NOT EXISTS (SELECT FROM store.event e WHERE e.position = p.position AND e.event = p.event)
-"""
-# And what was decided upon records that come back with more events, or on ones that are set aside; and new
-# records under an external id that belongs to one that comes back.
-_FOLLOWING: Final = """
-    INSERT INTO aside
-    SELECT e.position, e.aggregate_id, e.version FROM store.event e
-     WHERE e.position > %(upto)s
-       AND (e.aggregate_id IN (SELECT aggregate_id FROM missing UNION SELECT aggregate_id FROM aside)
-            OR e.aggregate_id IN (SELECT c.id FROM store.claim c
-                                    JOIN back_claim b USING (source, external_id) WHERE c.id <> b.id))
-       AND NOT EXISTS (SELECT FROM aside a WHERE a.position = e.position)
 """
 _ROWS: Final = """
     SELECT e.position, e.aggregate_id, e.version, e.type, e.party, e.event
@@ -69,19 +64,14 @@ def find_missing(at: cursor) -> None:
 
 def find_in_the_way(at: cursor, fork: Fork) -> int:
     """Fills `aside`: what the store has instead. How many events that are."""
-    bounds = {"after": fork.after, "upto": fork.upto}
-    at.execute(_AT_TAKEN_POSITIONS, bounds)
-    while True:
-        at.execute(_FOLLOWING, bounds)
-        if not at.rowcount:
-            break
+    at.execute(_IN_THE_WAY, {"after": fork.after, "upto": fork.upto})
     at.execute("SELECT count(*) FROM aside")
     return int(at.fetchall()[0][0])
 
 
 def refuse(at: cursor, count: int) -> None:
     """Raises `RecoveryRefused` with the first of them."""
-    at.execute(_ROWS + f" LIMIT {SHOWN}")
+    at.execute(_ROWS + " LIMIT %s", (SHOWN,))
     listed = "; ".join(f"{row[0]}: {row[3]} of {row[1]}, version {row[2]}" for row in at.fetchall())
     more = f"; and {count - SHOWN} more" if count > SHOWN else ""
     raise RecoveryRefused(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -39,6 +40,7 @@ REPORT_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 2.0
 STORE_PAUSE: Final = 1.0
 RECOVERY_PAUSE: Final = 2.0
+AGREEMENT_SECONDS: Final = 5.0
 STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
@@ -205,8 +207,10 @@ class _Term:
     def _seal(self, sealer: Sealer, ended: threading.Event) -> None:
         """Seals once store and topics agree, or the broker is away: seals of a store that was restored from
         an older state would stand beside those that the topics have."""
-        while not (self._shelf.connected or self._publisher.trouble or ended.wait(0.01)):
-            pass
+        patient = time.monotonic() + AGREEMENT_SECONDS
+        while not (self._shelf.connected or ended.wait(0.01)):
+            if self._publisher.trouble and time.monotonic() > patient:
+                break
         sealer.run(ended)
 
     def _watched(self, run: Callable[[threading.Event], None]) -> None:

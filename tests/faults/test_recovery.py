@@ -76,22 +76,20 @@ def test_a_store_put_back_to_an_older_copy_gets_all_it_had(
     everybody says so and nothing is recorded; recovered, the store is what it was, byte for byte, positions
     go on behind those that were used, and topics and read models agree with it."""
     here = with_keys_elsewhere
-    here.life("early")
-    here.relay()
-    here.until_published()
-    here.copy(tmp_path / "copy")
-    here.life("late")
-    here.life("later")
-    here.until_published()
     with here.api() as client:
-        assert client.get("/readyz").status_code == 200
-        head = here.head()
+        here.life("early")
+        here.relay()
         here.until_published()
-        before = here.content()
+        here.copy(tmp_path / "copy")
+        here.life("late")
+        here.life("later")
+        here.until_published()
+        until(lambda: client.get("/readyz").status_code == 200, "the API is ready", 60)
+        before, head = here.content(), here.head()
 
         here.restore(tmp_path / "copy")
         assert here.head() < head
-        until(lambda: here.state() == "recovery_needed", f"the relay says so; it says {here.said()}", 60)
+        here.until_state("recovery_needed")
         until(lambda: client.get("/readyz").status_code == 503, "the API says so", 60)
         refused = client.post("/v1/customers", json={"kind": "person", "name": "Nobody"})
         assert refused.json()["code"] == "recovery-needed"
@@ -112,7 +110,7 @@ def test_a_store_put_back_to_an_older_copy_gets_all_it_had(
         assert here.content() == before
 
         until(lambda: client.get("/readyz").status_code == 200, "the API goes on by itself", 60)
-        until(lambda: here.state() == "leading", "the relay goes on by itself", 60)
+        here.until_state("leading")
         again = client.post("/v1/customers", json={"kind": "person", "name": "Somebody"})
         assert again.status_code == 201, again.text
         assert int(again.headers["consistency-token"]) > head
@@ -151,7 +149,7 @@ def test_what_a_restored_store_has_recorded_since_is_set_aside_and_not_lost(
     here.life("instead")
     here.life("late")  # the same external ids, as other records
     here.relay()
-    until(lambda: here.state() == "recovery_needed", f"the relay says so; it says {here.said()}", 60)
+    here.until_state("recovery_needed")
     after = here.content()
 
     code, _, findings = told(here.home, "store", "recover")
@@ -180,7 +178,7 @@ def test_what_a_restored_store_has_recorded_since_is_set_aside_and_not_lost(
     assert len(lost["points_not_opened"]) == 1
     assert any("The keys of 2 persons are lost" in one for one in findings)
 
-    until(lambda: here.state() == "leading", "the relay goes on by itself", 60)
+    here.until_state("leading")
     here.life("new")
     here.until_published()
     assert here.number(f"min(position) FROM store.event WHERE position > {head}") > done["sequence"]
@@ -195,11 +193,12 @@ def test_after_a_promotion_nothing_was_missing_and_work_goes_on(here: Installati
     here.until_published()
     before, head = here.content(), here.head()
     here.fail_over(tmp_path / "standby")
-    until(lambda: here.state() == "recovery_needed", f"the relay says so; it says {here.said()}", 60)
+    here.until_state("recovery_needed")
     with pytest.raises(RecoveryNeeded, match="on a server or timeline that it does not know"):
         here.life("late")
     code, _, findings = told(here.home, "doctor")
     assert any("does not know" in one and "`rapport store recover`" in one for one in findings)
+    assert any("set max_prepared_transactions = 0" in one for one in findings)
 
     code, done, findings = told(here.home, "store", "recover")
     assert (code, findings) == (0, [])

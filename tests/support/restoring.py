@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -127,11 +127,17 @@ class Installation:
     def until_published(self) -> None:
         """Waits until the relay says that the last event is published."""
         head = self.head()
-        until(
-            lambda: query(self.admin, "SELECT position FROM store.relay") == [(head,)],
-            f"{head} published; the relay says {self.said()}",
-            60,
-        )
+        self._until(lambda: query(self.admin, "SELECT position FROM store.relay") == [(head,)], f"{head} out")
+
+    def until_state(self, state: str) -> None:
+        """Waits until the relay says that."""
+        self._until(lambda: self.state() == state, f"the relay is {state}")
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        try:
+            until(condition, what, 60)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; state {self.state()}; the relay said: {self.said()}") from None
 
     def said(self) -> str:
         """The end of the relay's log."""
@@ -210,7 +216,7 @@ def installed(folder: Path, services: Path, bootstrap: str, **settings: str) -> 
     `settings` are further variables for the migration, which keeps them.
     """
     delete_topics(bootstrap)
-    server = LocalPostgres(services, durable=False)
+    server = LocalPostgres(services, durable=False, settings={"max_prepared_transactions": "3"})
     server.start()
     installation = Installation(folder, server, bootstrap)
     try:

@@ -1,0 +1,111 @@
+"""What `rapport doctor` looks at in the event store and at the ends of its topics; each takes a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Final
+
+from psycopg2.extensions import cursor
+
+from commands.store import verify
+from commands.store.follower import Follower
+from commands.store.incarnation import RecoveryNeeded, check_with
+from commands.store.pool import connect
+from commands.store.verify_event import Finding, examine
+from consumers.kafka.tail import Tail
+from deploy.checkup import Checkup
+from deploy.findings import Diagnostic
+from deploy.settings import Settings
+from deploy.standing import past_the_head
+from domain.events.catalogue import CATALOGUE
+
+TIMEOUT: Final = 4
+NEWEST: Final = 500
+"""So many events at the store's end are looked into; `rapport store verify` reads all."""
+SHOWN: Final = 5
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[cursor]:
+    with (
+        closing(connect(settings.need("store_url"), connect_timeout=TIMEOUT)) as opened,
+        opened.cursor() as at,
+    ):
+        yield at
+
+
+def incarnation(settings: Settings) -> Checkup:
+    """Whether the store knows the server and timeline it is on."""
+    with _asking(settings) as at:
+        at.execute("SELECT system_identifier, timeline FROM store.server()")
+        system, timeline = at.fetchall()[0]
+        try:
+            check_with(at)
+            findings: tuple[Diagnostic, ...] = ()
+        except RecoveryNeeded as needed:
+            findings = (Diagnostic(fact=str(needed)),)
+    return Checkup(name="incarnation", seen=f"server {system}, timeline {timeline}", findings=findings)
+
+
+def marks(settings: Settings) -> Checkup:
+    """Whether anything points past the store's last event: seals, relay, read models, or the next position
+    lies before it."""
+    with _asking(settings) as at:
+        found = [_diagnostic(one) for one in verify.marks(at)]
+        at.execute("SELECT coalesce(max(position), 0) FROM store.event")
+        head = at.fetchall()[0][0]
+    found += past_the_head(settings)
+    return Checkup(name="checkpoints", seen=f"the last event is at {head:,}", findings=tuple(found))
+
+
+def newest_events(settings: Settings) -> Checkup:
+    """Whether the newest events are of types that this program knows, and decode."""
+    with closing(Follower(settings.need("store_url"))) as follower:
+        head = follower.head()
+        rows = follower.read(max(0, head - NEWEST), head, limit=NEWEST)
+    found = [_diagnostic(one) for row in rows for one in examine(row, CATALOGUE)]
+    if len(found) > SHOWN:
+        more = Diagnostic(
+            fact=f"{len(found) - SHOWN} more of the newest events are like that.",
+            act="Run `rapport store verify` for all.",
+        )
+        found = [*found[:SHOWN], more]
+    return Checkup(name="newest events", seen=f"{len(rows)} looked into", findings=tuple(found))
+
+
+def prepared_transactions(settings: Settings) -> Checkup:
+    """Whether a transaction could be prepared, and forgotten, with what it appended."""
+    with _asking(settings) as at:
+        at.execute("SELECT current_setting('max_prepared_transactions')::int")
+        most = int(at.fetchall()[0][0])
+    wrong = Diagnostic(
+        severity="warning",
+        fact=f"PostgreSQL lets transactions be prepared (max_prepared_transactions = {most}).",
+        cause="One that appended and was forgotten holds up the relay and every read model for ever.",
+        act="Rapport needs none: set max_prepared_transactions = 0 and restart PostgreSQL.",
+    )
+    return Checkup(name="prepared transactions", seen=f"at most {most}", findings=(wrong,) if most else ())
+
+
+def topics_ahead(settings: Settings, ends: Sequence[Tail]) -> list[Diagnostic]:
+    """A finding for each of these ends of topics that lies past the store's last event."""
+    with closing(Follower(settings.need("store_url"))) as follower:
+        head = follower.head()
+    found = [
+        Diagnostic(
+            fact=f"The topic {end.topic}, partition {end.partition}, ends with the event at position "
+            f"{end.position:,}, and the store's last event is at {head:,}.",
+            cause="The store was restored from an older state, or another program wrote into the topic.",
+            act="Stop what writes to the store, then run `rapport store recover`: it puts the events back, "
+            "or says that no seal covers them. Those are a stranger's: delete that topic, then run "
+            "`rapport relay republish`.",
+        )
+        for end in ends
+        if end.position is not None and end.position > head
+    ]
+    return found[:SHOWN]
+
+
+def _diagnostic(finding: Finding) -> Diagnostic:
+    return Diagnostic(fact=finding.fact, cause=finding.cause, act=finding.act)

@@ -32,6 +32,7 @@ from api.routes import (
     health,
     interactions,
     leads,
+    metrics,
     opportunities,
     opportunity_moves,
     pipelines,
@@ -102,6 +103,7 @@ def create_app(services: Services) -> FastAPI:
         principals,
         products,
         projections,
+        metrics,
         health,
     ):
         app.include_router(module.router)
@@ -117,7 +119,9 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(PoolBusy, _database_away)
     app.add_exception_handler(PersistenceError, _database_away)
     app.add_middleware(Guard, limits=services.limits)
-    app.add_middleware(RequestContext, new_id=services.new_id)  # added last: outermost
+    app.add_middleware(
+        RequestContext, new_id=services.new_id, measuring=services.measuring
+    )  # added last: outermost
     return app
 
 

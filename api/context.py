@@ -16,6 +16,7 @@ from uuid import UUID
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.measuring import Measuring
 from api.problems import Problem
 
 ACCESS: Final = logging.getLogger("rapport.api.access")
@@ -33,8 +34,8 @@ def correlation_of(scope: Scope) -> UUID:
 class RequestContext:
     """ASGI middleware; puts `correlation` into the request's state and answers with the same header."""
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[], UUID]) -> None:
-        self._app, self._new_id = app, new_id
+    def __init__(self, app: ASGIApp, new_id: Callable[[], UUID], measuring: Measuring) -> None:
+        self._app, self._new_id, self._measuring = app, new_id, measuring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +69,9 @@ class RequestContext:
             )
             await problem.response(str(correlation))(scope, receive, send_with_ids)
         finally:
-            _access(scope, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            _access(scope, status, seconds)
+            self._measuring.request(scope["method"], _route(scope), status, seconds)
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -84,14 +87,18 @@ def _report(error: Exception, correlation: UUID) -> None:
     ERRORS.error("%s in request %s\n%s", type(error).__qualname__, correlation, frames)
 
 
+def _route(scope: Scope) -> str | None:
+    """The template of the route that took the request."""
+    return getattr(scope.get("route"), "path_format", None)
+
+
 def _access(scope: Scope, status: int | None, seconds: float) -> None:
     state = scope["state"]
-    route = getattr(scope.get("route"), "path_format", None)
     key = state.get("key")
     ACCESS.info(
         "%s %s %s %.1f ms key=%s principal=%s correlation=%s",
         scope["method"],
-        route or "(no route)",
+        _route(scope) or "(no route)",
         status or "aborted",
         seconds * 1000,
         key.id if key else "-",

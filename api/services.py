@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from api.measuring import Measuring
 from commands.access import ApiKeys
 from commands.bus import Commands
 from commands.store.application import Crm
@@ -46,7 +47,8 @@ class Services:
 
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `draining` is set when the
-    process is about to stop: `/readyz` then says so, while requests under way are still answered.
+    process is about to stop: `/readyz` then says so, while requests under way are still answered. `measuring`
+    keeps what `/metrics` shows.
     """
 
     commands: Commands
@@ -62,3 +64,4 @@ class Services:
     clock: Callable[[], datetime] = _now
     new_id: Callable[[], UUID] = uuid.uuid4
     draining: threading.Event = field(default_factory=threading.Event)
+    measuring: Measuring = field(default_factory=Measuring)

@@ -108,7 +108,8 @@ class Worker:
         )
         self._backoff = Backoff()
         self._forget_everything()
-        self._meter = Meter()
+        self.meter = Meter()
+        """What it has applied since it was made."""
 
     def run(self, stop: Flag) -> None:
         """Works until `stop` is set, and then lets its shares go.
@@ -265,7 +266,7 @@ class Worker:
             group.fits(partition)
             group.telling.clear()
         self._backoff.clear()
-        self._meter.add(len(batch.events))
+        self.meter.add(len(batch.events))
         self._discharge(batch.moved)
         return True
 
@@ -285,7 +286,7 @@ class Worker:
         self._tended = time.monotonic()
         held = self._held()
         with connection, connection.cursor() as c:
-            kept, fair = self._shares.tend(c, held, self._meter.rate())
+            kept, fair = self._shares.tend(c, held, self.meter.rate())
             lost = held.keys() - kept
             surplus = sorted(kept)[fair:]
             self._shares.let_go(c, {p: held[p] for p in surplus})

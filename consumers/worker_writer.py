@@ -37,10 +37,23 @@ class Meter:
 
     def __init__(self) -> None:
         self._count, self._since, self._rate = 0, time.monotonic(), 0.0
+        self.events = 0
+        """All events added."""
+        self.commits = 0
+        """How often any were."""
+        self._last: float | None = None
 
     def add(self, events: int) -> None:
-        """Counts events."""
+        """Counts the events of one commit."""
         self._count += events
+        self.events += events
+        self.commits += 1
+        self._last = time.monotonic()
+
+    def age(self) -> float | None:
+        """Seconds since the last commit; None before the first."""
+        last = self._last
+        return None if last is None else time.monotonic() - last
 
     def rate(self) -> float:
         """The rate; old times weigh half as much each time."""

@@ -122,6 +122,17 @@ class Settings(BaseSettings):
         description="How long the API says it isn't ready, but still answers, before it stops. Give a load "
         "balancer the time to notice.",
     )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address on which relay and workers show their metrics."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on which a relay or worker shows its metrics for Prometheus (`/metrics`, without a "
+        "key). Unset: none; the API shows read models and relay too. Several on one machine need a port "
+        "each: `--metrics-port`; `rapport up` gives the relay this one and the workers those that follow.",
+    )
     workers: int = Field(
         1, ge=1, le=64, description="Worker processes per read model that `rapport up` starts."
     )

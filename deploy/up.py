@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -131,16 +132,17 @@ class Stack:
         else:
             self._stand_in.end(self.settings)
         self.supervisor.start(relay)
+        ports = count((self.settings.metrics_port or 0) + 1)  # the relay has the setting's own
         for projection in PROJECTIONS:
             for number in range(1, self.settings.workers + 1):
                 # Every version that has a folder: a candidate's wait until it is rebuilt, and after a swap
                 # the version before is kept up to date.
                 newest = named(projection.name).version == projection.version
                 name = f"worker-{projection.name if newest else projection.schema}-{number}"
-                version = str(projection.version)
-                self.supervisor.start(
-                    self._child(name, "projection", "run", projection.name, "--version", version)
-                )
+                words = ["projection", "run", projection.name, "--version", str(projection.version)]
+                if self.settings.metrics_port:
+                    words += ["--metrics-port", str(next(ports))]
+                self.supervisor.start(self._child(name, *words))
         self.supervisor.start(self._child("api", "api"))
 
     def _end_relay(self) -> None:
@@ -215,6 +217,7 @@ class Stack:
             f"  HTTP API    {self.url}/docs",
             f"  API key     {self.key}",
             f"  try it      curl -H 'Authorization: Bearer {self.key}' '{example}'",
+            f"  metrics     curl -H 'Authorization: Bearer {self.key}' {self.url}/metrics",
             f"  SQL views   {reader}",
             f"  Kafka       {self.settings.kafka_bootstrap}",
             f"  logs        {self._state.log}",

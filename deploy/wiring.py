@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import tomllib
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import psycopg2
+from prometheus_client import CollectorRegistry, ProcessCollector
 
+from api.measuring import Measuring
 from commands.access import ApiKeys
 from commands.bulk import BulkRecorder
 from commands.bus import Commands
@@ -26,7 +28,6 @@ from commands.store.idempotency import Idempotency
 from commands.store.incarnation import Incarnation
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
-from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.roles import OWNER, role_url
 from commands.store.schema import (
     KEYS,
@@ -39,6 +40,7 @@ from commands.store.schema import (
 )
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
+from deploy.metrics.store import Appends, MeasuredRecorder
 from deploy.secrets import Secrets
 from deploy.settings import Settings, SettingsProblem
 from domain.errors import Invalid
@@ -48,6 +50,7 @@ from projections.schema import check_step, is_installed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from prometheus_client.registry import Collector
 
     from api.services import Services
     from consumers.rebuild import Places
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from consumers.relay import Relay
     from consumers.relay_republish import Republisher
     from consumers.worker import Worker
+    from projections.control.status import Status
     from projections.projection import Projection
 
 
@@ -126,7 +130,7 @@ class Wiring:
     def crm(self) -> Crm:
         """The event-sourced application over the store."""
         return Crm(
-            recorder=PostgresApplicationRecorder(self.store_pool),
+            recorder=MeasuredRecorder(self.store_pool, Appends(self.measuring.registry)),
             mapper=EventMapper(CATALOGUE, self.cipher),
             incarnation=self.incarnation,
         )
@@ -256,6 +260,48 @@ class Wiring:
             progress=progress,
         )
 
+    # Metrics
+
+    @cached_property
+    def measuring(self) -> Measuring:
+        """What the API shows at `/metrics`: itself, the read models and the relay."""
+        from deploy.metrics.read_models import ReadModels
+        from deploy.metrics.relay import RelayFigures
+        from deploy.standing import look
+
+        measuring = Measuring()
+        measuring.registry.register(ReadModels(lambda: look(self.settings).rows))
+        measuring.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
+        return measuring
+
+    def metrics(self, port: int | None, *figures: Collector) -> AbstractContextManager[None]:
+        """Inside it this process's `figures` are served on that port, or the one of the settings; without
+        either nothing is."""
+        from deploy.metrics.serving import serving
+
+        registry = CollectorRegistry()
+        for collector in (*figures, ProcessCollector(registry=None)):
+            registry.register(collector)
+        return serving(self.settings.metrics_host, port or self.settings.metrics_port, registry)
+
+    def relay_figures(self) -> Collector:
+        """How the relay stands, as metrics."""
+        from deploy.metrics.relay import RelayFigures
+
+        return RelayFigures(lambda: self.settings.need("relay_url"))
+
+    def worker_figures(self, projection: Projection, worker: Worker) -> Sequence[Collector]:
+        """How that worker does, and its read model, as metrics."""
+        from deploy.metrics.read_models import ReadModels
+        from deploy.metrics.worker import WorkerFigures
+        from deploy.standing import look
+
+        def own() -> Sequence[Status]:
+            mine = (projection.name, projection.version)
+            return [row for row in look(self.settings).rows if (row.projection, row.version) == mine]
+
+        return WorkerFigures(projection, worker.meter), ReadModels(own)
+
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
@@ -271,6 +317,7 @@ class Wiring:
             head=lambda: self.crm.recorder.max_notification_id() or 0,
             ready=lambda: not_ready(self),
             draining=draining,
+            measuring=self.measuring,
         )
 
     def api(self, draining: threading.Event) -> FastAPI:

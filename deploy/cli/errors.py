@@ -35,6 +35,7 @@ SENTENCES: Final = {
     "projections.swapping.SwapRefused": Exit.FOUND,
     "consumers.rebuild.RebuildRefused": Exit.FOUND,
     "consumers.rebuild.RebuildStopped": Exit.FOUND,
+    "deploy.metrics.serving.MetricsPortProblem": Exit.ENVIRONMENT,
     "deploy.serve.PortProblem": Exit.ENVIRONMENT,
     "deploy.up.NotVisible": Exit.FOUND,
 }

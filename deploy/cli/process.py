@@ -5,6 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType
+from typing import Annotated
+
+import typer
+
+MetricsPortOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=65535, help="Port for this process's metrics; RAPPORT_METRICS_PORT where unset."),
+]
 
 
 def stop_event() -> threading.Event:

@@ -13,7 +13,7 @@ import typer
 from deploy import logs
 from deploy.cli import rebuild
 from deploy.cli.output import JsonOption, columns, finish, number
-from deploy.cli.process import stop_event
+from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import Settings, load
 from projections.registry import PROJECTIONS, named
@@ -62,6 +62,7 @@ def list_(as_json: JsonOption = False) -> None:
 def run(
     name: Annotated[str, typer.Argument(help="The read model, from `rapport projection list`.")],
     version: Annotated[int | None, typer.Option(help="Its version; the newest where unset.")] = None,
+    metrics_port: MetricsPortOption = None,
 ) -> None:
     """Runs one worker of a read model until Ctrl-C or SIGTERM; as many as wanted share the work."""
     from deploy import wiring
@@ -74,7 +75,9 @@ def run(
     logs.configure(settings.log_level)
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
-        wired.worker(wanted).run(stop)
+        worker = wired.worker(wanted)
+        with wired.metrics(metrics_port, *wired.worker_figures(wanted, worker)):
+            worker.run(stop)
 
 
 @projection.command()

@@ -10,7 +10,7 @@ import typer
 
 from deploy import logs
 from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, number, say
-from deploy.cli.process import stop_event
+from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import load
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 @relay.command()
-def run() -> None:
+def run(metrics_port: MetricsPortOption = None) -> None:
     """Runs a relay until Ctrl-C or SIGTERM; while another leads it stands by."""
     from deploy import wiring
 
@@ -34,7 +34,9 @@ def run() -> None:
     logs.configure(settings.log_level)
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
-        wired.relay().run(stop)
+        relaying = wired.relay()
+        with wired.metrics(metrics_port, wired.relay_figures()):
+            relaying.run(stop)
 
 
 @relay.command()

@@ -28,13 +28,22 @@ def leader_killed(at: str) -> Fault:
     """Kill -9 of the leader at that checkpoint."""
 
     def fault(scene: Scene, chance: Random) -> str:
-        # Before the seal row the thread that publishes gets time: it must not know of that range yet.
-        pause = 1.5 if at == BEFORE_SEAL else chance.choice((0.0, 0.0, 0.1))
-        times = chance.randint(1, 3)
+        times, pause = chance.randint(1, 3), chance.choice((0.0, 0.0, 0.1))
         seat = scene.trap(at, "SIGKILL", pause=pause, times=times)
         return f"{seat.name} killed {at}, at the time {times}, after {pause:g} s"
 
     return fault
+
+
+def leader_killed_before_the_seal_row(scene: Scene, chance: Random) -> str:
+    """Kill -9 of the leader when only the thread that seals is held there and the one that publishes has all
+    the time it needs: it must not know of a range yet that has no seal row."""
+    seat = scene.hold(BEFORE_SEAL)
+    scene.until_all_sealed_is_published(seat)
+    time.sleep(1.0)
+    seat.signal(signal.SIGKILL)
+    until(lambda: not seat.alive, f"{seat.name} is dead", LONG)
+    return f"{seat.name} killed {BEFORE_SEAL}"
 
 
 def leader_killed_at_random(scene: Scene, chance: Random) -> str:
@@ -194,7 +203,8 @@ def goes_on_and_stands_by(scene: Scene, seat: Seat) -> None:
 
 
 SHORT_ROUND: dict[str, Fault] = {
-    **{f"leader killed {at}": leader_killed(at) for at in CHECKPOINTS},
+    "leader killed before the seal row": leader_killed_before_the_seal_row,
+    **{f"leader killed {at}": leader_killed(at) for at in CHECKPOINTS[1:]},
     "leader killed at any moment": leader_killed_at_random,
     "leader told to stop": leader_told_to_stop,
     "leader stopped before the seal row": leader_stopped(BEFORE_SEAL),

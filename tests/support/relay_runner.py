@@ -23,6 +23,8 @@ from consumers.relay import Relay, RelayStopped
 from consumers.relay_leader import SILENCE
 from tests.support.kafka import FAMILIES
 
+TRAPPED = "trapped"
+
 
 class Trap(TypedDict):
     """What befalls the relay: at its `time`-th passing of the checkpoint `at`, from 1, this one thread pauses
@@ -49,7 +51,10 @@ class Traps:
         self._passed += 1
         if self._passed != trap["time"]:
             return
-        time.sleep(trap["pause"])
+        logging.info("%s %s", TRAPPED, name)
+        deadline = time.monotonic() + trap["pause"]
+        while self._trap is trap and time.monotonic() < deadline:
+            time.sleep(0.01)
         if self._trap is trap:
             self._trap = None
             # To this thread: another may take a signal to the process, while this one goes on a little.

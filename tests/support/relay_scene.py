@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from tests.support.appending import Appending
 from tests.support.database import migrated
 from tests.support.kafka import SEALS, TOPICS, make_topics, read
 from tests.support.network import Network
-from tests.support.relay_runner import Trap
+from tests.support.relay_runner import TRAPPED, Trap
 from tests.support.relaying import Relays, query, settled, until
 from tests.support.seals import check_topics
 
@@ -118,11 +118,23 @@ class Scene:
 
     def trap(self, at: str, which: str, *, pause: float = 0.0, times: int = 1) -> Seat:
         """Whoever leads dies ("SIGKILL") or stops ("SIGSTOP") at that checkpoint; its seat."""
+        return self._caught(Trap(at=at, time=times, pause=pause, signal=which), lambda seat: seat.frozen)
+
+    def hold(self, at: str) -> Seat:
+        """Of whoever leads, the one thread that comes to that checkpoint stays there until the relay is killed
+        or `heal`; its seat."""
+        said = {seat.name: len(self.log(seat)) for seat in self.seats}
+        return self._caught(
+            Trap(at=at, time=1, pause=10 * LONG, signal="SIGKILL"),
+            lambda seat: TRAPPED in self.log(seat)[said[seat.name] :],
+        )
+
+    def _caught(self, trap: Trap, caught: Callable[[Seat], bool]) -> Seat:
         armed: Seat | None = None
         deadline = time.monotonic() + LONG
         while True:
             for seat in self.seats:
-                if seat.frozen or (seat is armed and not seat.alive):
+                if caught(seat) or (seat is armed and not seat.alive):
                     self._disarm(self.other(seat))
                     return seat
             leader = self.leader()
@@ -130,10 +142,18 @@ class Scene:
                 if armed is not None:
                     self._disarm(armed)
                 assert leader.relay is not None
-                self.relays.set_trap(leader.relay, Trap(at=at, time=times, pause=pause, signal=which))
+                self.relays.set_trap(leader.relay, trap)
                 armed = leader
-            assert time.monotonic() < deadline, f"in {LONG:g} s no leader came to: {at}"
+            assert time.monotonic() < deadline, f"in {LONG:g} s no leader came to: {trap['at']}"
             time.sleep(0.02)
+
+    def until_all_sealed_is_published(self, seat: Seat) -> None:
+        """The leader of that seat has published all that is sealed, or is gone."""
+
+        def published() -> bool:
+            return not seat.alive or int(self.relays.row().get("position", 0)) >= self.relays.sealed()
+
+        until(published, "all that is sealed is published", LONG)
 
     def until_another_leads(self, than: Seat) -> None:
         """The relay of the other seat leads."""

@@ -213,7 +213,10 @@ class Republisher:
                 self._first = _restored(seen, topics)
                 self._total = self._first.records
             sizes = wanted(self._families, facts.partitions)
-            ensure_named(self._address, {topic.name: sizes[topic.name] for topic in topics if topic.lost})
+            # Those that never had an event too: readers wait for every topic.
+            unused = [topic for topic in seen.topics.values() if topic.state == "missing" and not topic.lost]
+            lost = [topic for topic in topics if topic.lost]
+            ensure_named(self._address, {topic.name: sizes[topic.name] for topic in (*lost, *unused)})
             self._tell(report, self._total - sum(topic.due for topic in topics))
             restoring = Restoring(producer, self._seals, self._follower, self._key, leadership.check)
             for count in restoring.run(seen, topics, self._checkpoint):

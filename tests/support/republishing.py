@@ -13,8 +13,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
@@ -42,9 +44,36 @@ def lose(bootstrap: str, topics: Iterable[str]) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         admin.delete_topics(sorted(names))
-        until(lambda: not names & set(admin.list_topics()), "the topics are gone")
+        until(lambda: not names & set(admin.list_topics()), "the topics are gone", 60)
     finally:
         admin.close()
+
+
+def topics_there(bootstrap: str) -> set[str]:
+    """The names of the topics that the broker knows."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        return set(admin.list_topics())
+    finally:
+        admin.close()
+
+
+def write(bootstrap: str, records: Iterable[Content]) -> None:
+    """Writes records past the relay."""
+    producer: Any = KafkaProducer(bootstrap_servers=bootstrap)
+    try:
+        for topic, partition, key, value, timestamp, headers in records:
+            sent = producer.send(
+                topic,
+                value,
+                key,
+                headers=list(headers.items()),
+                partition=partition,
+                timestamp_ms=timestamp,
+            )
+            sent.get(30)
+    finally:
+        producer.close()
 
 
 def republisher(relays: Relays, *, wait: float = 12.0) -> Republisher:

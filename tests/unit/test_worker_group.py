@@ -1,0 +1,159 @@
+"""Shares read together: what is read from the start again is searched alone, and nothing waits meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.reader import OutOfRange
+from consumers.worker_group import Group
+from consumers.worker_patience import Patience
+from consumers.worker_seals import SEAL_PLACE, Place
+from projections.control.shares import Share, Standing
+from tests.support.histories import long_history
+from tests.support.topics_in_memory import KEY, MemoryTopics
+
+OPPORTUNITY = "crm.opportunity.v1"
+TOPICS = ("crm.customer.v1", OPPORTUNITY)
+ROWS = long_history(400, spread=20).rows
+HAD = 300
+"""Events that the shares have."""
+SLICE = 3
+
+
+class SlowReader:
+    """Hands out a few records of each place at a time."""
+
+    def __init__(self, topics: MemoryTopics) -> None:
+        self.topics = topics
+        self.at: dict[Place, int] = {}
+
+    def seat(self, offsets: Mapping[Place, int]) -> None:
+        self.at = dict(offsets)
+
+    def poll(self, _seconds: float) -> dict[Place, list[Any]]:
+        found = {place: records[:SLICE] for place, records in self.topics.read(self.at).items()}
+        for place, records in found.items():
+            self.at[place] = records[-1].offset + 1 if records else self.topics.ends.get(place, 0)
+        return {place: list(records) for place, records in found.items() if records}
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        return {place: self.topics.ends.get(place, 0) for place in places}
+
+    def passed(self, ends: Mapping[Place, int]) -> set[Place]:
+        return {place for place, end in ends.items() if self.at[place] >= end}
+
+
+def standings() -> dict[int, Standing]:
+    """Of shares that have the first events, at offsets that the topics do not reach any more."""
+    topics = MemoryTopics()
+    topics.publish_all(ROWS[:HAD], [20])
+    seal = topics.last
+    assert seal is not None
+    far = dict.fromkeys((*TOPICS, SEAL_PLACE[0]), 1_000_000)
+    return dict.fromkeys(range(6), Standing(seal.last, seal.sequence, seal.hash, far))
+
+
+def group(topics: MemoryTopics, *, heals: bool) -> tuple[Group, SlowReader]:
+    """With all shares, not seated yet."""
+    reader = SlowReader(topics)
+    made = Group(
+        KafkaAddress(bootstrap=""),
+        "g",
+        TOPICS,
+        KEY.public_key(),
+        Patience(),
+        cast(Any, Telling()),
+        heals=heals,
+    )
+    made.reader = cast(Any, reader)
+    for partition, standing in standings().items():
+        made.add(Share(partition, 1, standing))
+    return made, reader
+
+
+class Telling:
+    """Nothing is told."""
+
+    def clear(self) -> None:
+        """Nothing is forgotten."""
+
+
+@pytest.fixture
+def topics() -> MemoryTopics:
+    """All of the history, restored."""
+    topics = MemoryTopics()
+    topics.publish_all(ROWS, [20])
+    return topics
+
+
+def test_an_offset_behind_the_end_sends_a_share_to_the_ward(topics: MemoryTopics) -> None:
+    main, _ = group(topics, heals=False)
+    with pytest.raises(OutOfRange, match="was made anew or cut"):
+        main.seat()
+    assert not main.seated
+
+
+def test_what_is_had_is_searched_through_and_then_all_goes_on(topics: MemoryTopics) -> None:
+    """While a place is searched nobody else is read; each event behind what was had comes once."""
+    ward, reader = group(topics, heals=True)
+    ward.seat()
+    places = {*((topic, number) for topic in TOPICS for number in range(6)), SEAL_PLACE}
+    assert ward.again == places
+    positions: list[int] = []
+    left = set(places)
+    for _ in range(1000):
+        if left:
+            searched = set(reader.at)
+            assert searched <= left, "what was found is read on while others are searched"
+            assert ward.take(10_000) is None
+        ward.read(0.0)
+        left = left & set(reader.at) if len(reader.at) < len(places) else set()
+        while (batch := ward.take(10_000)) is not None:
+            positions += [event.position for event in batch.events]
+    wanted = [row.position for row in ROWS[HAD:] if f"crm.{row.type.split('.')[1]}.v1" in TOPICS]
+    assert positions == wanted
+
+
+def test_a_topic_that_is_being_restored_is_waited_for(topics: MemoryTopics) -> None:
+    """Its end comes before what the shares have: what follows is dropped until there."""
+    whole = dict(topics.lanes)
+    place = (OPPORTUNITY, 2)
+    topics.lanes[place] = whole[place][:2]
+    ends, topics.ends = topics.ends, topics.ends | {place: topics.lanes[place][-1].offset + 1}
+    ward, _ = group(topics, heals=True)
+    ward.seat()
+    for _ in range(1000):
+        ward.read(0.0)
+    topics.lanes, topics.ends = whole, ends
+    positions: list[int] = []
+    for _ in range(1000):
+        ward.read(0.0)
+        while (batch := ward.take(10_000)) is not None:
+            positions += [event.position for event in batch.events]
+    wanted = [row.position for row in ROWS[HAD:] if f"crm.{row.type.split('.')[1]}.v1" in TOPICS]
+    assert sorted(positions) == wanted
+
+
+def test_what_fits_is_not_read_again(topics: MemoryTopics) -> None:
+    ward, _ = group(topics, heals=True)
+    ward.seat()
+    for _ in range(1000):
+        ward.read(0.0)
+    assert ward.take(10_000) is not None
+    for partition in range(6):
+        ward.fits(partition)
+    assert ward.again == set()
+
+
+def test_a_share_taken_out_takes_along_what_was_to_be_read_again(topics: MemoryTopics) -> None:
+    ward, _ = group(topics, heals=True)
+    ward.again = {(OPPORTUNITY, 1), (OPPORTUNITY, 2), SEAL_PLACE}
+    ward.take_out(2)
+    assert ward.again == {(OPPORTUNITY, 1), SEAL_PLACE}
+    for partition in (0, 1, 3, 4, 5):
+        ward.take_out(partition)
+    assert (ward.again, ward.shares) == (set(), {})

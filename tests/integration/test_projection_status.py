@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from projections.control.shares import Shares
 from projections.control.status import Status, positions, projection_status
+from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.schema import install
 
@@ -140,3 +143,70 @@ def test_the_position_for_reading_ones_own_writes_is_the_least_share_of_the_acti
     with reading:
         assert positions(reading, "pipeline") == 9
         assert positions(reading, "nothing") == 0
+
+
+def marked(connection: Connection, position: int, ago: str) -> None:
+    """`pipeline` stood at that position then."""
+    run(
+        connection,
+        f"INSERT INTO control.mark VALUES ('pipeline', 1, {position} % 60, now() - interval '{ago}', "
+        f"{position})",
+    )
+
+
+def test_the_trend_compares_with_about_a_minute_ago(reading: Connection) -> None:
+    """A minute ago 20 events were behind (of 40), now 60 (of 100): the lag grows by 40 a minute."""
+    at_work(reading, 40)
+    marked(reading, 20, "60 seconds")
+    marked(reading, 5, "300 seconds")
+    marked(reading, 40, "2 seconds")
+    then = datetime.now(UTC) - timedelta(seconds=70)
+
+    def recorded(position: int) -> datetime | None:
+        return then if position < 40 else datetime.now(UTC)
+
+    status = pipeline(reading, recorded_behind=recorded)
+    assert status.lag_trend == pytest.approx(40 / 60, rel=0.4)
+    assert status.time_left is None, "at this pace it never catches up"
+
+
+def test_without_a_mark_the_rate_tells_the_time_left(reading: Connection) -> None:
+    at_work(reading, 75)
+    status = pipeline(reading, recorded_behind=lambda _: NOW, now=lambda: NOW)
+    assert (status.lag_trend, status.time_left) == (None, 2.0)
+
+
+def test_a_worker_leaves_marks_that_are_written_over_and_never_pile_up(reading: Connection) -> None:
+    worker = Shares(PIPELINE_V1, uuid4(), lease=8.0, host="h", pid=1)
+    with reading, reading.cursor() as c:
+        for _ in range(3):
+            worker.tend(c, {}, 0.0)
+        c.execute("SELECT count(*), min(position) FROM control.mark")
+        assert c.fetchone() == (1, 0)
+        c.execute("UPDATE control.mark SET at = at - interval '10 minutes'")
+        c.execute("UPDATE control.share SET position = 9")
+        worker.tend(c, {}, 0.0)
+        c.execute("SELECT count(*) FROM control.mark WHERE position = 9 AND at > now() - interval '1 minute'")
+        assert c.fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("share", "rebuild", "state"),
+    [
+        ("filling", "filling", "filling"),
+        ("running", "ready", "ready"),
+        ("seal_mismatch", "catching_up", "seal_mismatch"),
+    ],
+)
+def test_a_candidate_says_how_far_its_rebuild_is_unless_its_workers_are_stopped(
+    reading: Connection, share: str, rebuild: str, state: str
+) -> None:
+    at_work(reading, 100)
+    run(reading, f"UPDATE control.share SET state = '{share}' WHERE projection = 'pipeline'")
+    run(reading, "DELETE FROM control.active WHERE projection = 'pipeline'")
+    run(
+        reading,
+        "INSERT INTO control.rebuild (id, projection, version, state, source, by_whom) "
+        f"VALUES (gen_random_uuid(), 'pipeline', 1, '{rebuild}', 'store', 'ann')",
+    )
+    assert pipeline(reading).state == state

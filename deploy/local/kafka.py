@@ -199,7 +199,8 @@ class LocalKafka:
         shutil.rmtree(fresh, ignore_errors=True)
         config = self.folder / "format.properties"
         self._write_settings(config, fresh)
-        tool = ["kafka.tools.StorageTool", "format", "--config", str(config), "--cluster-id", cluster_id()]
+        # One in 64 ids begins with a dash: apart from its option it would be taken for another.
+        tool = ["kafka.tools.StorageTool", "format", "--config", str(config), f"--cluster-id={cluster_id()}"]
         done = subprocess.run(self._java(classpath, *tool), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LocalServiceError(

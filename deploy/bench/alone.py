@@ -1,4 +1,4 @@
-"""Runs a function in a process of its own, so that every round begins with the same, empty memory."""
+"""Runs functions in processes of their own: every round begins with the same, empty memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import multiprocessing
 import queue
 import signal
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar, cast
 
 TIMEOUT_SECONDS: Final = 600.0
+T = TypeVar("T")
+_CONTEXT: Final = multiprocessing.get_context("spawn")
 
 
 class BenchFailed(Exception):
@@ -16,13 +18,17 @@ class BenchFailed(Exception):
 
 
 def alone(function: Callable[..., float], *arguments: Any) -> float:
+    """The number that `function`, one of a module, answers in a fresh process. Raises `BenchFailed`."""
+    return float(answered(function, *arguments))
+
+
+def answered(function: Callable[..., T], *arguments: Any) -> T:
     """What `function`, one of a module, answers in a fresh process. Raises `BenchFailed`."""
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    process = context.Process(target=_answer, args=(function, arguments, answers), daemon=True)
+    answers = _CONTEXT.Queue()
+    process = _CONTEXT.Process(target=_answer, args=(function, arguments, answers), daemon=True)
     process.start()
     try:
-        answer = answers.get(timeout=TIMEOUT_SECONDS)
+        failed, answer = answers.get(timeout=TIMEOUT_SECONDS)
     except queue.Empty:
         process.kill()
         raise BenchFailed(f"{function.__name__} gave no answer in {TIMEOUT_SECONDS:.0f} seconds.") from None
@@ -33,9 +39,44 @@ def alone(function: Callable[..., float], *arguments: Any) -> float:
         process.join(timeout=10)
         if process.is_alive():
             process.kill()
-    if isinstance(answer, str):
+    if failed:
         raise BenchFailed(f"{function.__name__} failed: {answer}")
-    return float(answer)
+    return cast(T, answer)
+
+
+class Companion:
+    """A process that runs `function(stop, *arguments)` while something else is measured.
+
+    `function` is one of a module and works until `stop`, an event shared with its process, is set.
+    """
+
+    def __init__(self, function: Callable[..., object], *arguments: Any) -> None:
+        self._stop = _CONTEXT.Event()
+        self._process = _CONTEXT.Process(
+            target=_accompany, args=(function, self._stop, arguments), daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._process.join(timeout=20)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raises `BenchFailed` when it ended by itself."""
+        if not self._process.is_alive():
+            raise BenchFailed(f"A process that was to run ended with the code {self._process.exitcode}.")
 
 
 def leave_ctrl_c_to_the_starter() -> None:
@@ -43,9 +84,14 @@ def leave_ctrl_c_to_the_starter() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _answer(function: Callable[..., float], arguments: tuple[Any, ...], answers: Any) -> None:
+def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], answers: Any) -> None:
     leave_ctrl_c_to_the_starter()
     try:
-        answers.put(function(*arguments))
+        answers.put((False, function(*arguments)))
     except Exception as error:
-        answers.put(f"{type(error).__name__}: {error}")
+        answers.put((True, f"{type(error).__name__}: {error}"))
+
+
+def _accompany(function: Callable[..., object], stop: Any, arguments: tuple[Any, ...]) -> None:
+    leave_ctrl_c_to_the_starter()
+    function(stop, *arguments)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BENCHMARKS: Final[Mapping[str, str]] = {
     "append": "deploy.bench.append",
     "bulk": "deploy.bench.bulk",
+    "latency": "deploy.bench.latency",
     "relay": "deploy.bench.relay",
     "projection": "deploy.bench.projection",
     "timeline": "deploy.bench.timeline",

@@ -31,7 +31,7 @@ class Appender:
     def __init__(self, url: str, seed: str, parties: list[UUID]) -> None:
         self._url, self._parties = url, parties
         self.chance = random.Random(seed)
-        self.confirmed: set[Known] = set()
+        self.confirmed: list[Known] = []
         self._known: list[tuple[UUID, int, UUID, str]] = []
 
     def work(
@@ -46,7 +46,7 @@ class Appender:
                 try:
                     while not done.is_set():
                         committed = append(self, opened)
-                        self.confirmed |= {(str(e.originator_id), e.originator_version) for e in committed}
+                        self.confirmed += [(str(e.originator_id), e.originator_version) for e in committed]
                 finally:
                     opened.close()
             self.forget()
@@ -155,4 +155,5 @@ class Appending:
 
     def confirmed(self) -> set[Known]:
         """All events whose commit was answered."""
-        return {known for client in self._clients for known in client.confirmed}
+        # Each list is copied at once: its client goes on adding to it.
+        return {known for client in self._clients for known in tuple(client.confirmed)}

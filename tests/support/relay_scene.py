@@ -121,7 +121,7 @@ class Scene:
         return self._caught(Trap(at=at, time=times, pause=pause, signal=which), lambda seat: seat.frozen)
 
     def hold(self, at: str) -> Seat:
-        """The one thread of the leader that comes to that checkpoint stays there, until the relay is killed or
+        """The thread of the leader that comes to that checkpoint stays there, until the relay is killed or
         `heal`; its seat."""
         said = {seat.name: len(self.log(seat)) for seat in self.seats}
         return self._caught(

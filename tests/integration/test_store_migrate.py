@@ -1,8 +1,6 @@
-"""Migrations: once however many start, repeatable, refused where the database is newer or never was made."""
+"""Migrations: repeatable, owned by the owner, refused where the database is newer or never was made."""
 
 from __future__ import annotations
-
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,17 +16,6 @@ from tests.support.store import execute
 
 def run_migration(url: str, partitions: int = 6) -> MigrationResult:
     return migrate(url, passwords=PASSWORDS, partitions=partitions)
-
-
-def test_four_at_once_give_one(fresh_database: str) -> None:
-    """Given an empty database, when four migrations start at once, then one makes the schema, all end well,
-    and the store has one id."""
-    with ThreadPoolExecutor(4) as threads:
-        results = list(threads.map(run_migration, [fresh_database] * 4))
-    assert sorted(result.before is None for result in results) == [False, False, False, True]
-    assert {result.after for result in results} == {STORE.newest}
-    assert len({result.store_id for result in results}) == 1
-    assert execute(fresh_database, "SELECT count(*) FROM store.incarnation") == [(1,)]
 
 
 def test_again_changes_nothing(fresh_database: str) -> None:
@@ -51,12 +38,15 @@ def test_the_number_of_partitions_is_for_ever(fresh_database: str) -> None:
 
 
 def test_all_is_owned_by_the_owner(fresh_database: str) -> None:
-    """Given a migration by a superuser, then all schemas and tables belong to rapport_owner."""
+    """Given a migration by a superuser, then all schemas, tables and functions belong to rapport_owner."""
     migrated(fresh_database)
     owners = execute(
         fresh_database,
         "SELECT DISTINCT relowner::regrole::text, nspowner::regrole::text FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('store', 'access', 'keys')",
+        " JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('store', 'access', 'keys')"
+        " UNION SELECT proowner::regrole::text, nspname::text FROM pg_proc"
+        " JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IN ('store', 'access', 'keys')"
+        "   AND proowner <> nspowner",
     )
     assert owners == [("rapport_owner", "rapport_owner")]
 

@@ -78,7 +78,7 @@ def test_a_store_put_back_to_an_older_copy_gets_all_it_had(
     here = with_keys_elsewhere
     with here.api() as client:
         here.life("early")
-        here.relay()
+        relay = here.relay()
         here.until_published()
         here.copy(tmp_path / "copy")
         here.life("late")
@@ -116,8 +116,10 @@ def test_a_store_put_back_to_an_older_copy_gets_all_it_had(
         assert int(again.headers["consistency-token"]) > head
     here.until_published()
     check(here)
-    code, again_done, _ = told(here.home, "store", "recover")
-    assert (code, again_done["events"], again_done["seals"]) == (0, 0, 0)
+    here.stop(relay)
+    code, again_done, findings = told(here.home, "store", "recover")
+    assert (code, findings) == (0, [])
+    assert (again_done["events"], again_done["seals"], again_done["new_incarnation"]) == (0, 0, False)
 
     key = Secrets(here.home / "secrets").seal_key()
     workers = Workers(urls(here.admin), here.bootstrap, tmp_path, key=key)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from commands.contact import AddContactPoint, RegisterContact
-from commands.customer import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
-from commands.decision import Command
-from commands.principal import RegisterPrincipal
-from deploy import wiring
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
-from deploy.settings import load
-from domain.values import Reference
-from tests.support.commanding import run, shared_passwords, told
+from tests.support.commanding import run, told
+from tests.support.damage import EVENTS, damaged, published
 from tests.support.http import database
 from tests.support.kafka import delete_topics
 from tests.support.relaying import query, until
-from tests.support.restoring import context
 
 RESTORE = "Then restore a backup from before, and run `rapport store recover`"
 
@@ -40,72 +29,7 @@ def admin(postgres: LocalPostgres) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, admin: str, kafka: LocalKafka) -> Path:
     """An installation whose events are sealed, a few to a seal, and published."""
-    delete_topics(kafka.bootstrap)
-    folder = tmp_path_factory.mktemp("home")
-    shared_passwords(folder)
-    services = {"RAPPORT_ADMIN_URL": admin, "RAPPORT_KAFKA_BOOTSTRAP": kafka.bootstrap}
-    code, said = run(folder, "migrate", **services)
-    assert code == 0, said
-    with wiring.Wiring(load(home=folder)) as wired:
-        stop = threading.Event()
-        relaying = threading.Thread(target=wired.relay().run, args=(stop,))
-        relaying.start()
-        try:
-            for number in range(3):
-                record(wired, number)
-                head = wired.crm.recorder.max_notification_id()
-                until(
-                    lambda: query(admin, "SELECT position FROM store.relay") == [(head,)],  # noqa: B023
-                    "all is published",
-                    60,
-                )
-        finally:
-            stop.set()
-            relaying.join()
-    return folder
-
-
-def record(wired: wiring.Wiring, number: int) -> None:
-    """A customer with three versions, its owner, and a contact with two: 6 events."""
-
-    def execute(command: Command) -> Any:
-        return wired.commands.execute(command, context()).id
-
-    owner = execute(RegisterPrincipal(kind="agent", name=f"Owner {number}"))
-    reference = Reference(source="erp", external_id=str(number))
-    customer = execute(RegisterCustomer(kind="organisation", name=f"Acme {number}", reference=reference))
-    execute(AssignCustomerOwner(customer_id=customer, owner_id=owner))
-    execute(ChangeCustomer(customer_id=customer, name=f"Bolt {number}"))
-    contact = execute(RegisterContact(customer_id=customer, name="Somebody"))
-    execute(AddContactPoint(contact_id=contact, kind="email", value=f"{number}@example.org"))
-
-
-@contextmanager
-def damaged(admin: str, *statements: str) -> Iterator[None]:
-    """The store after these statements of a superuser; afterwards it is as it was."""
-    kept = ("event", "seal", "relay", "incarnation")
-    keeping = [f"CREATE TABLE kept_{name} AS TABLE store.{name}" for name in kept]
-    putting_back = [
-        f"DELETE FROM store.{name}; INSERT INTO store.{name} OVERRIDING SYSTEM VALUE TABLE kept_{name};"
-        f" DROP TABLE kept_{name}"
-        for name in kept
-    ]
-    with closing(psycopg2.connect(admin)) as opened:
-        opened.autocommit = True
-        with opened.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
-            for statement in keeping:
-                cursor.execute(statement)
-            cursor.execute("SELECT last_value FROM store.event_position_seq")
-            last = cursor.fetchall()[0][0]
-            try:
-                for statement in statements:
-                    cursor.execute(statement)
-                yield
-            finally:
-                for statement in putting_back:
-                    cursor.execute(statement)
-                cursor.execute("SELECT setval('store.event_position_seq', %s)", (last,))
+    return published(tmp_path_factory.mktemp("home"), admin, kafka.bootstrap)
 
 
 def verified(home: Path, *words: str) -> tuple[int, set[str], str]:
@@ -117,7 +41,7 @@ def verified(home: Path, *words: str) -> tuple[int, set[str], str]:
 def test_a_sound_store_is_told_to_be_sound(home: Path, admin: str) -> None:
     code, data, findings = told(home, "store", "verify")
     assert (code, findings, data["found"]) == (0, [], 0)
-    assert data["events"] == 18
+    assert data["events"] == EVENTS
     assert data["seals"] == query(admin, "SELECT count(*) FROM store.seal")[0][0] >= 3
     assert data["sealed"] == data["upto"] == query(admin, "SELECT max(position) FROM store.event")[0][0]
     assert "The store is sound." in run(home, "store", "verify")[1]

@@ -8,6 +8,7 @@ UP_ARGS ?=
 BENCH_ARGS ?=
 TEST_ARGS ?= -n 2
 FAULTS ?= 200
+FAULT_ARGS ?=
 FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -28,7 +29,7 @@ test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 	$(BIN)/python -m pytest --dist loadfile $(TEST_ARGS)
 
 test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
-	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_TESTS)
+	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)
 
 check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/ruff check .

@@ -221,7 +221,7 @@ class Relays:
     def stop(self, process: subprocess.Popen[bytes]) -> int:
         """SIGTERM, and the exit code."""
         process.send_signal(signal.SIGTERM)
-        return process.wait(15)
+        return process.wait(60)
 
     def close(self) -> None:
         """Kills what is left."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -208,18 +209,17 @@ def _compare(
     ground = _ground(c, projection, places)
     parts = stretches(64) if sample is None else _drawn(places, projection, sample)
     seen = Compared()
-    if workers <= 1:
-        for number, part in enumerate(parts, start=1):
-            seen.add(compare(ground, [part]))
-            tell(Progress(state=VERIFYING, done=number, whole=len(parts), unit="stretches"))
-    else:
-        context = multiprocessing.get_context("spawn")
-        size = -(-len(parts) // (workers * 8))
-        groups = [parts[at : at + size] for at in range(0, len(parts), size)]
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for number, one in enumerate(pool.map(compare, [ground] * len(groups), groups), start=1):
-                seen.add(one)
-                tell(Progress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
+    size = max(1, -(-len(parts) // (workers * 8)))
+    groups = [parts[at : at + size] for at in range(0, len(parts), size)]
+    with ExitStack() as stack:
+        found: Iterable[Compared] = map(compare, [ground] * len(groups), groups)
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+            found = pool.map(compare, [ground] * len(groups), groups)
+        for number, one in enumerate(found, start=1):
+            seen.add(one)
+            tell(Progress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
     return seen, dict(ground.positions), len(ground.held)
 
 

@@ -1,0 +1,214 @@
+"""What is verified before it goes live: each damage is found and named; only what passed is swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from commands.store.follower import StoredRow
+from consumers.rebuild import begin, wait_ready
+from consumers.rebuild_run import carry_on
+from consumers.rebuild_verify import Verification, verify
+from deploy.local.kafka import LocalKafka
+from projections import swapping, views
+from projections.control import versions
+from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.projection import Projection
+from projections.registry import PROJECTIONS
+from projections.schema import grant
+from projections.swapping import SwapRefused
+from tests.support.database import migrated
+from tests.support.histories import long_history
+from tests.support.kafka import make_topics
+from tests.support.pipeline_v2 import CHANGED_V2, PIPELINE_V2
+from tests.support.rebuilding import Rebuilding
+from tests.support.relaying import Relays, query
+from tests.support.sealed_store import append_sealed
+
+HISTORY = long_history(400, spread=20).rows
+OPPORTUNITY = "pipeline_v2.opportunity"
+
+
+@pytest.fixture
+def world(fresh_database: str, kafka: LocalKafka, tmp_path: Path) -> Iterator[Rebuilding]:
+    """Version 2 of `pipeline`, filled and not verified yet, beside version 1; no relay and no worker runs."""
+    make_topics(kafka.bootstrap)
+    urls = migrated(fresh_database)
+    made = Rebuilding(urls, kafka.bootstrap, Relays(urls, kafka.bootstrap, tmp_path))
+    append_sealed(urls, HISTORY)
+    made.install(PIPELINE_V1)
+    made.install(PIPELINE_V1, PIPELINE_V2)
+    begin(PIPELINE_V2, made.places, by="tester")
+    carry_on(PIPELINE_V2, made.places, workers=1)
+    wait_ready(PIPELINE_V2, made.places)
+    yield made
+    made.close()
+
+
+def verified(world: Rebuilding, projection: Projection = PIPELINE_V2, **how: Any) -> Verification:
+    """What a verification says; the shares go on afterwards."""
+    found = verify(projection, world.places, by="tester", **how)
+    assert {share["state"] for share in world.shares(projection)} == {"running"}
+    assert world.state(projection) == ("verified" if found.passed else "failed")
+    return found
+
+
+def swap(world: Rebuilding, plan: str | None = None) -> None:
+    """To version 2, where it stands: nothing keeps version 1 up to date here."""
+    query(world.urls.admin, "UPDATE control.share SET position = 0 WHERE version = 1")
+    swapping.swap(world.urls.owner, PIPELINE_V2, world.known, by="tester", why=None, plan=plan)
+
+
+def test_sound_it_passes_and_every_damage_is_named(world: Rebuilding) -> None:
+    sound = verified(world)
+    assert sound.passed
+    assert sound.rows == query(
+        world.urls.admin,
+        "SELECT (SELECT count(*) FROM pipeline_v2.opportunity)"
+        " + (SELECT count(*) FROM pipeline_v2.opportunity_version)",
+    )[0][0]  # fmt: skip
+    id, reopened = query(
+        world.urls.admin, f"SELECT id::text, reopened FROM {OPPORTUNITY} ORDER BY reopened DESC, id LIMIT 1"
+    )[0]
+    assert reopened > 0
+
+    def damaged(statement: str) -> list[str]:
+        """What is found after the statement, which is undone again."""
+        query(world.urls.admin, f"CREATE TABLE kept AS SELECT * FROM {OPPORTUNITY}")
+        query(world.urls.admin, f"CREATE TABLE kept_versions AS SELECT * FROM {OPPORTUNITY}_version")
+        query(world.urls.admin, statement)
+        found = verified(world)
+        assert not found.passed
+        with pytest.raises(SwapRefused, match="has not passed its verification"):
+            swap(world)
+        query(
+            world.urls.admin,
+            f"TRUNCATE {OPPORTUNITY}, {OPPORTUNITY}_version; INSERT INTO {OPPORTUNITY} SELECT * FROM kept; "
+            f"INSERT INTO {OPPORTUNITY}_version SELECT * FROM kept_versions; DROP TABLE kept, kept_versions",
+        )
+        return [str(each) for each in found.differences]
+
+    # A row damaged in the candidate.
+    assert damaged(f"UPDATE {OPPORTUNITY} SET reopened = reopened + 1 WHERE id = '{id}'") == [
+        f"{OPPORTUNITY}, id {id}, column reopened: found {reopened + 1}, expected {reopened}"
+    ]
+    # A record missing, and one too many; of the history as well.
+    assert damaged(f"DELETE FROM {OPPORTUNITY} WHERE id = '{id}'") == [
+        f"{OPPORTUNITY}, id {id}: the row is missing"
+    ]
+    assert damaged(f"DELETE FROM {OPPORTUNITY}_version WHERE id = '{id}' AND version = 2") == [
+        f"{OPPORTUNITY}_version, id {id}/2: the row is missing"
+    ]
+    stranger = "00000000-0000-4000-8000-000000000001"
+    columns = ", ".join(f"'{stranger}'::uuid" if name == "id" else name for name in _columns())
+    assert damaged(f"INSERT INTO {OPPORTUNITY} SELECT {columns} FROM {OPPORTUNITY} LIMIT 1") == [
+        f"{OPPORTUNITY}, id {stranger}: the row should not be there"
+    ]
+    assert verified(world, sample=1_000).passed
+    assert verified(world, workers=2).passed
+    swap(world)
+
+
+def _columns() -> list[str]:
+    return list(PIPELINE_V2.tables[0].columns)
+
+
+def test_a_fold_that_changed_without_a_version_is_found(world: Rebuilding) -> None:
+    found = verified(world, CHANGED_V2)
+    assert not found.passed
+    assert {each.column for each in found.differences} == {"reopened"}
+    assert {each.table for each in found.differences} == {OPPORTUNITY, f"{OPPORTUNITY}_version"}
+
+
+def test_an_event_that_the_candidate_alone_holds_is_found(world: Rebuilding) -> None:
+    ((aggregate, first),) = query(
+        world.urls.admin,
+        "SELECT aggregate_id::text, position FROM store.event WHERE type = 'crm.opportunity.opened' LIMIT 1",
+    )
+    query(
+        world.urls.admin,
+        "INSERT INTO control.held "
+        "(projection, version, position, aggregate_id, party, category, error, event) "
+        "SELECT 'pipeline', 2, position, aggregate_id, party, 'apply', 'as if', event"
+        " FROM store.event WHERE aggregate_id = %s",
+        (aggregate,),
+    )
+    query(world.urls.admin, f"DELETE FROM {OPPORTUNITY} WHERE id = %s", (aggregate,))
+    query(world.urls.admin, f"DELETE FROM {OPPORTUNITY}_version WHERE id = %s", (aggregate,))
+    found = verified(world)
+    assert str(found.differences[0]) == (
+        f"control.held, position {first}, column category: found apply, "
+        "expected an event that is applied, as the active version did"
+    )
+    assert {each.table for each in found.differences} == {"control.held"}
+
+
+def test_a_plan_says_what_a_swap_does_and_holds_only_while_nothing_moved(world: Rebuilding) -> None:
+    first = swapping.plan(world.urls.owner, PIPELINE_V2, world.known)
+    assert [(change.view, change.added) for change in first.views] == [
+        ("opportunity", ("reopened",)), ("opportunity_version", ("reopened",))
+    ]  # fmt: skip
+    assert [change.empty for change in first.back] == [("reopened",), ("reopened",)]
+    assert swapping.plan(world.urls.owner, PIPELINE_V2, world.known).id == first.id
+    verified(world)
+    with pytest.raises(SwapRefused, match=f"The plan {first.id} is not what a swap .* would do now"):
+        swap(world, first.id)
+    assert query(world.urls.admin, "SELECT version FROM control.active") == [(1,)]
+    swap(world, swapping.plan(world.urls.owner, PIPELINE_V2, world.known).id)
+    with pytest.raises(SwapRefused, match="is the active one: it is what is read"):
+        swapping.drop(world.urls.owner, "pipeline", 2, by="tester", why=None)
+
+
+def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
+    world: Rebuilding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it goes on seeing the version that it has begun with."""
+    verified(world)
+    with closing(psycopg2.connect(world.urls.reader)) as reader, reader.cursor() as c:
+        c.execute("SELECT count(*) FROM read.opportunity")
+        monkeypatch.setattr(swapping, "PATIENCE", 1.0)
+        with pytest.raises(SwapRefused, match="Readers held the views"):
+            swap(world)
+        monkeypatch.undo()
+        c.execute("SET lock_timeout = '20s'; SELECT * FROM read.opportunity_version LIMIT 1")
+        assert "reopened" not in [column.name for column in c.description or ()]
+        reader.rollback()
+    swap(world)
+
+
+def test_a_column_that_changes_its_type_is_refused(world: Rebuilding, tmp_path: Path) -> None:
+    folder = tmp_path / "v3"
+    folder.mkdir()
+    text = (PIPELINE_V2.folder / "views.sql").read_text()
+    (folder / "views.sql").write_text(text.replace("probability,", "probability::text AS probability,", 1))
+    changed = replace(PIPELINE_V2, folder=folder)
+    with pytest.raises(
+        views.ViewsDiffer, match=r"probability of read\.opportunity is integer, and version 2"
+    ):
+        swapping.plan(world.urls.owner, changed, [PIPELINE_V1, changed])
+    (folder / "views.sql").write_text(text.split("CREATE OR REPLACE VIEW read.opportunity_version")[0])
+    fewer = replace(changed, views=("opportunity",))
+    with pytest.raises(views.ViewsDiffer, match=r"has no view read\.opportunity_version"):
+        swapping.plan(world.urls.owner, fewer, [PIPELINE_V1, fewer])
+
+
+def test_what_is_closed_stays_closed_when_others_are_swapped(world: Rebuilding) -> None:
+    world.install(*PROJECTIONS, PIPELINE_V2)
+    with closing(psycopg2.connect(world.urls.owner)) as connection, connection, connection.cursor() as c:
+        grant(c, [PIPELINE_V2])
+        versions.activate(c, CUSTOMER_360_V1.name, 1)
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        query(world.urls.reader, "SELECT count(*) FROM read.person")
+
+
+def test_rows_of_the_store_are_what_was_appended() -> None:
+    """The history reopens something, or the column that needs it would prove nothing."""
+    reopened: list[StoredRow] = [row for row in HISTORY if row.type == "crm.opportunity.reopened"]
+    assert len(reopened) > 5

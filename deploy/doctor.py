@@ -81,8 +81,8 @@ def _once(checks: list[Checkup]) -> list[Checkup]:
     told: set[str] = set()
     found = []
     for check in checks:
-        new = tuple(one for one in check.findings if not one.cause or one.cause not in told)
-        told.update(one.cause for one in check.findings)
+        new = tuple(one for one in check.findings if (one.cause or one.fact) not in told)
+        told.update(one.cause or one.fact for one in check.findings)
         repeated = check.findings and not new
         found.append(
             Checkup(

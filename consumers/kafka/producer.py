@@ -66,7 +66,7 @@ def recorded_ms(event: bytes) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 14)
 def _placed(party: UUID, partitions: int) -> tuple[bytes, int]:
     """`(encoded key, partition)`."""
     key, partition = place(party, partitions)

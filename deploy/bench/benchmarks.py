@@ -18,9 +18,13 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "relay": "deploy.bench.relay",
     "projection": "deploy.bench.projection",
     "timeline": "deploy.bench.timeline",
+    "follow": "deploy.bench.follow",
 }
-"""Name -> module, in the order they run. Each module has `measure(bench) -> Iterator[Finding]`, and `EVENTS`:
-how many events a round has where none are named."""
+"""Name -> module, in the order they run; `follow` last, since it leaves millions of published events behind.
+
+Each module has `measure(bench) -> Iterator[Finding]`, and where it counts events `EVENTS`: how many a round
+has where none are named.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ it, reads that record and goes on behind it. The parts:
 
 - `relay_leader`: the lock that makes one relay the leader, and the report that `relay status` shows
 - `relay_sealer` and `relay_publisher`: the two halves, a thread each, and `relay_shelf` between them
-- `relay_agreement`: whether topics and store are of one mind
+- `relay_agreement`: whether topics and store are of one mind, and `relay_watch`: whether they stay so
+- `relay_republish`: lost topics restored; `relay_lost` finds them, `relay_restoring` fills them
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from consumers.relay_leader import SILENCE, Leadership, LeadershipLost, relay_na
 from consumers.relay_publisher import Publisher
 from consumers.relay_sealer import Sealer
 from consumers.relay_shelf import Shelf
+from consumers.relay_watch import TopicWatch
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +161,7 @@ class Relay:
 
 
 class _Term:
-    """One time of leading: the two threads, and the first error that ended it."""
+    """One time of leading: its threads, and the first error that ended it."""
 
     def __init__(self, relay: Relay, leadership: Leadership) -> None:
         self._leadership = leadership
@@ -199,6 +201,7 @@ class _Term:
             for name, run in (
                 ("relay-sealer", partial(self._seal, sealer)),
                 ("relay-publisher", self._publisher.run),
+                ("relay-watch", TopicWatch(relay._address, relay._families, self._shelf).run),
             )
         ]
         for thread in self._threads:
@@ -224,7 +227,7 @@ class _Term:
             self.ended.set()
 
     def end(self) -> None:
-        """Both threads end, within the grace."""
+        """The threads end, within the grace."""
         self.ended.set()
         for thread in self._threads:
             thread.join(GRACE_SECONDS)

@@ -25,7 +25,8 @@ STUCK_SECONDS: Final = 10.0
 SETTLING_SECONDS: Final = 0.5
 """How long appends that are under way are waited for."""
 
-SAID_LAST: Final = ("stopped", BEHIND)
+AGAIN: Final = "Run `rapport relay republish` again; it goes on behind the last range that was committed."
+SAID_LAST: Final = ("stopped", BEHIND, REPUBLISHING)
 """States that stand although nobody repeats them."""
 
 _REPORTED: Final = """
@@ -191,6 +192,8 @@ def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
     if status.state == BEHIND:
         return [status.reason or OLDER]
     if status.state == REPUBLISHING:
+        if (status.heartbeat_age or 0) > SILENT_SECONDS:
+            return [f"{status.reason} {status.leader}, which did that, was stopped. {AGAIN}"]
         return [f"{status.reason} {status.leader} does that; events are not published meanwhile."]
     if status.state == "stopped":
         return [f"{status.reason or 'The relay stopped.'} Start it with `rapport relay run`."]

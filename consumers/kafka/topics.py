@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 from kafka.partitioner.default import murmur2
 
 from consumers.kafka.address import KafkaAddress
@@ -17,6 +17,8 @@ from domain.events.seal import TOPIC as SEALS
 
 MESSAGE_LIMIT: Final = 1024 * 1024
 """Most bytes of a batch that a topic takes; an event is at most half of it."""
+
+UNKNOWN_TOPIC: Final = UnknownTopicOrPartitionError.errno
 
 RENEWALS: Final = 10
 """Tries to make topics before a reader's question does."""
@@ -64,7 +66,7 @@ def topic_of(type: str) -> str:
     return topic(type.split(".")[1])
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=1 << 14)
 def place(party: UUID | str, partitions: int) -> tuple[bytes, int]:
     """`(key, partition)` of a party: the key is its id in ASCII.
 
@@ -127,6 +129,19 @@ def missing_topics(
         return tuple(name for name in topics if name not in found)
     finally:
         admin.close()
+
+
+def topic_ids(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0) -> dict[str, UUID]:
+    """What tells a topic from another of the same name that is made after it; without those that are missing.
+
+    Raises Kafka's own errors while the broker is away.
+    """
+    admin = KafkaAdminClient(**address.options(timeout=timeout))
+    try:
+        described = admin.describe_topics(sorted(topics))
+    finally:
+        admin.close()
+    return {t["name"]: UUID(str(t["topic_id"])) for t in described if t["error_code"] != UNKNOWN_TOPIC}
 
 
 def renew_topics(

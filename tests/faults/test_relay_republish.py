@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from consumers.kafka.address import KafkaAddress
 from consumers.relay_lost import RepublishRefused
 from consumers.relay_republish import Restored
+from consumers.relay_status import relay_status
 from deploy.secrets import PUBLIC, Secrets
 from tests.support.kafka import SEALS, TOPICS, make_topics
-from tests.support.relaying import Relays, append_events, query
+from tests.support.relaying import Relays, append_events, query, until
 from tests.support.republishing import (
+    Content,
     contents_now,
     lose,
     republish,
@@ -34,6 +37,12 @@ def publish_some(relays: Relays, pieces: int = PIECES) -> None:
         append_events(relays.urls.app, 100)
         relays.until_published()
     assert relays.stop(relay) == 0
+    relays.check()
+
+
+def until_there(relays: Relays, before: list[Content]) -> None:
+    """Waits until readers see exactly that again: a commit is answered before all its markers are written."""
+    until(lambda: contents_now(relays) == before, "every record as it was", 60)
 
 
 def found(restored: Restored) -> dict[str, str]:
@@ -55,7 +64,7 @@ def test_what_is_lost_comes_back_as_it_was(relays: Relays) -> None:
         restored = republish(relays)
         assert found(restored) == found(planned)
         assert restored.records == sum(record[0] in lost for record in before)
-        assert contents_now(relays) == before, f"after the loss of {lost}"
+        until_there(relays, before)
     assert republish(relays).topics == [], "nothing is lost any more"
     publish_some(relays, 1)
     relays.check()
@@ -79,7 +88,7 @@ def test_killed_anywhere_and_run_again_it_ends_in_the_same(relays: Relays) -> No
         assert it.plan().records == len(before) - done
     republish_killed(relays, "after the commit", relays.seals() - 3)
     assert found(republish(relays)) == {SEALS: "empty"}
-    assert contents_now(relays) == before
+    until_there(relays, before)
     publish_some(relays, 1)
     relays.check()
 
@@ -98,11 +107,12 @@ def test_what_cannot_be_restored_is_refused_and_left_alone(relays: Relays) -> No
         republish(relays, ["nonsense"])
     assert republish(relays, [ONE, SEALS]).records == 0, "whole ones are read and left alone"
 
+    before = contents_now(relays)
     lose(relays.bootstrap, (ONE, SEALS))
     with pytest.raises(RepublishRefused, match=f"{ONE} has lost events too, and the seals come last"):
         republish(relays, [SEALS])
     republish(relays)
-    before = contents_now(relays)
+    until_there(relays, before)
     # The second half of a topic alone: its end is where it must be.
     half = [record for record in before if record[0] == ONE][-5:]
     lose(relays.bootstrap, [ONE])
@@ -114,7 +124,7 @@ def test_what_cannot_be_restored_is_refused_and_left_alone(relays: Relays) -> No
         republish(relays, [ONE])
     lose(relays.bootstrap, [ONE])
     republish(relays)
-    assert contents_now(relays) == before
+    until_there(relays, before)
     # A stranger's record at the end, dressed up as one of ours.
     topic, partition, key, value, timestamp, headers = half[-1]
     write(relays.bootstrap, [(topic, partition, key, value + b" ", timestamp, headers)])
@@ -130,12 +140,29 @@ def test_a_relay_makes_no_lost_topic_anew(relays: Relays) -> None:
     relays.until_published()
     lose(relays.bootstrap, [ONE])
     append_events(relays.urls.app, 100)
-    for process in (relay, relays.start("second")):
-        assert process.wait(60) == 1
-        assert f"The topics are behind: {ONE} is missing" in relays.row()["reason"]
+    for name in ("relay", "second"):
+        process = relay if name == "relay" else relays.start(name)
+        assert process.wait(120) == 1
+        assert f"The topics are behind: {ONE} " in relays.row()["reason"]
         assert "Run `rapport relay republish`" in relays.row()["reason"]
         assert contents_now(relays), "the others are there"
         assert ONE not in topics_there(relays.bootstrap)
+    republish(relays)
+    publish_some(relays, 1)
+    relays.check()
+
+
+def test_a_topic_made_anew_under_a_running_relay_stops_it(relays: Relays) -> None:
+    """Given another program that deletes a topic and makes it again, the broker takes what comes next as if
+    nothing were missing; the relay notices all the same, with and without events."""
+    relay = relays.start()
+    append_events(relays.urls.app, 100)
+    relays.until_published()
+    until(lambda: "The relay publishes into" in relays.log(), "it has seen the topics", 60)
+    lose(relays.bootstrap, [ONE])
+    make_topics(relays.bootstrap)
+    assert relay.wait(120) == 1
+    assert f"The topics are behind: {ONE} " in relays.row()["reason"]
     republish(relays)
     publish_some(relays, 1)
     relays.check()
@@ -162,3 +189,8 @@ def test_the_command_says_what_it_does(relays: Relays, tmp_path: Path) -> None:
     code, status = told(tmp_path, "relay", "status", **settings)
     assert (code, status["data"]["state"], status["data"]["settled"]) == (1, "stopped", relays.head())
     assert "has restored what was lost. Start it with" in status["diagnostics"][0]["fact"]
+    silent = "UPDATE store.relay SET state = 'republishing', heartbeat = now() - interval '1 minute'"
+    query(relays.urls.admin, silent)
+    seen = relay_status(relays.urls.relay, KafkaAddress(bootstrap=relays.bootstrap))
+    assert (seen.state, len(seen.findings)) == ("republishing", 1)
+    assert "Run `rapport relay republish` again" in seen.findings[0]

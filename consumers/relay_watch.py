@@ -1,0 +1,81 @@
+"""Topics that are deleted, or made anew, under a running relay: it would publish into them as if nothing were
+missing there, and only their readers would find out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.failures import Verdict, describe, verdict
+from consumers.kafka.topics import topic_ids, wanted
+from consumers.relay_agreement import RESTORE, Disagreement
+from consumers.relay_shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0
+
+
+class TopicWatch:
+    """Looks every few seconds whether the topics are still those that were there when publishing began.
+
+    Args:
+        address: the Kafka cluster.
+        families: each has a topic.
+        shelf: tells when store and topics have agreed.
+        look: seconds between two looks.
+        ask: the ids of topics by name; those that are missing are left out.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        families: tuple[str, ...],
+        shelf: Shelf,
+        *,
+        look: float = LOOK_SECONDS,
+        ask: Callable[[KafkaAddress, Mapping[str, int]], Mapping[str, UUID]] = topic_ids,
+    ) -> None:
+        self._address, self._topics, self._shelf = address, wanted(families, 1), shelf
+        self._look, self._ask = look, ask
+        self._known: Mapping[str, UUID] = {}
+        self._missed: set[str] = set()
+
+    def run(self, ended: threading.Event) -> None:
+        """Watches until `ended`. Raises `Disagreement`."""
+        while not (self._shelf.connected or ended.wait(0.1)):
+            pass
+        while not ended.is_set():
+            self.look()
+            ended.wait(self._look)
+
+    def look(self) -> None:
+        """One look. Raises `Disagreement`; a broker that is away is the publisher's to tell."""
+        try:
+            seen = self._ask(self._address, self._topics)
+        except Exception as error:
+            if verdict(error) is Verdict.STOP:
+                raise
+            log.debug("The topics cannot be looked at: %s", describe(error))
+            return
+        other = sorted(name for name, id in seen.items() if self._known.get(name, id) != id)
+        if other:
+            raise Disagreement(
+                f"The topics are behind: {', '.join(other)} was deleted and made anew while the relay ran, "
+                f"and what it held is gone. Delete it again (kafka-topics --delete) first. {RESTORE}"
+            )
+        missing = self._known.keys() - seen.keys()
+        gone = sorted(missing & self._missed)
+        # Twice, since a broker that starts may not know all topics yet.
+        self._missed = set(missing)
+        if gone:
+            raise Disagreement(
+                f"The topics are behind: {', '.join(gone)} was deleted while the relay ran. {RESTORE}"
+            )
+        if not self._known:
+            log.info("The relay publishes into %d topics.", len(seen))
+        self._known = {**self._known, **seen}

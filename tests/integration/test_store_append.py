@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
@@ -172,13 +173,22 @@ def test_an_append_that_dies_in_a_deadlock_is_done_again(
     """Given another transaction that meets an append in the other order, when PostgreSQL ends the append,
     then it is done again behind the other one, and answers right positions."""
     low, high, last = (stored_event(UUID(int=n)) for n in (1, 2, 3))
-    with session(urls.app) as other, ThreadPoolExecutor(1) as threads:
+    # Each session looks for a deadlock once, so long after it began to wait: the append has to be the one
+    # that finds it, on a busy machine too.
+    execute(
+        urls.admin,
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE rapport_app IN DATABASE %I SET deadlock_timeout TO %L',"
+        " current_database(), '2s'); END $$",
+    )
+    with session(urls.admin) as other, ThreadPoolExecutor(1) as threads:
+        with other.cursor() as cursor:
+            cursor.execute("SET deadlock_timeout TO '60s'")
         run(other, high)  # the append will wait for this one, holding `low`
         appending = threads.submit(getattr(recorder, way), [low, high, last])
         wait_until_blocked(urls)
-        run(other, low)  # waits for the append: a deadlock, which the append notices first
+        run(other, low)  # waits for the append: a deadlock, which the append notices
         other.rollback()
-        answered = appending.result(10)
+        answered = appending.result(60)
     found = positions_of(urls)
     assert [found[UUID(int=n), 1] for n in (1, 2, 3)] == answered
     deadlocks = execute(
@@ -189,7 +199,8 @@ def test_an_append_that_dies_in_a_deadlock_is_done_again(
 
 def wait_until_blocked(urls: Urls) -> None:
     """Until a session waits for another's transaction."""
-    for _ in range(500):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         waiting = execute(
             urls.admin, "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg2.extensions import connection
 
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
@@ -132,53 +135,64 @@ def test_neither_key_nor_request_stands_in_the_table(urls: Urls, crm: Crm, pool:
         assert secret not in repr(row)
 
 
-def slow_first_request(urls: Urls, row: IdempotencyRow, seconds: float, *, commit: bool) -> None:
-    """Another request with the key of `row`, whose transaction takes `seconds`."""
+@contextmanager
+def under_way(urls: Urls, row: IdempotencyRow) -> Iterator[connection]:
+    """Another request with the key of `row`, whose transaction is open."""
     with session(urls.app) as first, first.cursor() as cursor:
         cursor.execute(
             "INSERT INTO store.idempotency VALUES (%s, %s, %s, 201, %s, now() + interval '1 hour')",
             (str(row.principal), row.key_hmac, row.request_hmac, row.answer),
         )
-        time.sleep(seconds)
-        if commit:
-            first.commit()
+        yield first
 
 
-@pytest.mark.parametrize(
-    ("seconds", "commit", "least", "most"),
-    [(0.5, True, 0.3, 1.9), (4.0, True, 1.9, 3.3)],
-    ids=["ends-in-time", "takes-too-long"],
-)
-def test_a_second_request_waits_two_seconds_at_most(
-    urls: Urls, crm: Crm, pool: Pool, seconds: float, commit: bool, least: float, most: float
-) -> None:
-    """Given the same request under way, when it comes again, then it waits for the first, two seconds at
-    most, and is told that it runs; when the first has ended, its answer is found."""
+@contextmanager
+def later(seconds: float, act: Callable[[], object]) -> Iterator[None]:
+    """Lets `act` happen while the block waits."""
+    timer = threading.Timer(seconds, act)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+def test_a_second_request_waits_for_the_first_one(urls: Urls, crm: Crm, pool: Pool) -> None:
+    """Given the same request under way, when it comes again, then it waits until the first one has ended, and
+    finds its answer."""
     idempotency = Idempotency(pool, KEY)
     event = noted()
     row = idempotency.row(PRINCIPAL, "k", b"body", answer_to(event))
-    with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(slow_first_request, urls, row, seconds, commit=commit)
-        time.sleep(0.1)
-        started = time.monotonic()
-        with pytest.raises(RequestInProgress):
-            crm.record([event], idempotency=row)
-        assert least < time.monotonic() - started < most
-        assert execute(urls.admin, "SELECT count(*) FROM store.event") == [(0,)]
-        first.result()
+    started = time.monotonic()
+    with under_way(urls, row) as first, later(0.5, first.commit), pytest.raises(RequestInProgress):
+        crm.record([event], idempotency=row)
+    assert time.monotonic() - started > 0.4
+    assert execute(urls.admin, "SELECT count(*) FROM store.event") == [(0,)]
     assert idempotency.find(PRINCIPAL, "k", b"body") is not None
+
+
+@pytest.mark.parametrize("way", ["record", "record_bulk"])
+def test_a_second_request_waits_two_seconds_at_most(urls: Urls, crm: Crm, pool: Pool, way: str) -> None:
+    """Given the same request under way, when it comes again and the first one does not end, then it is told
+    after two seconds that it runs."""
+    event = noted()
+    row = Idempotency(pool, KEY).row(PRINCIPAL, "k", b"body", answer_to(event))
+    started = time.monotonic()
+    with under_way(urls, row), pytest.raises(RequestInProgress):
+        if way == "record":
+            crm.record([event], idempotency=row)
+        else:
+            crm.record_bulk([event], idempotency=[row])
+    assert time.monotonic() - started > 1.9
+    assert execute(urls.admin, "SELECT count(*) FROM store.event") == [(0,)]
 
 
 def test_a_second_request_goes_through_when_the_first_gave_up(urls: Urls, crm: Crm, pool: Pool) -> None:
     """Given the same request under way, when that one is rolled back, then the second is recorded."""
-    idempotency = Idempotency(pool, KEY)
     event = noted()
-    row = idempotency.row(PRINCIPAL, "k", b"body", answer_to(event))
-    with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(slow_first_request, urls, row, 0.5, commit=False)
-        time.sleep(0.1)
+    row = Idempotency(pool, KEY).row(PRINCIPAL, "k", b"body", answer_to(event))
+    with under_way(urls, row) as first, later(0.5, first.rollback):
         assert len(crm.record([event], idempotency=row)) == 1
-        first.result()
 
 
 def test_the_two_seconds_are_for_the_key_alone(urls: Urls, crm: Crm, pool: Pool) -> None:
@@ -186,23 +200,14 @@ def test_the_two_seconds_are_for_the_key_alone(urls: Urls, crm: Crm, pool: Pool)
     when that one commits, then the answer is that somebody changed the record, not that a request runs."""
     event = noted()
     row = Idempotency(pool, KEY).row(PRINCIPAL, "k", b"body", answer_to(event))
-
-    def hold() -> None:
-        with session(urls.app) as other, other.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO store.event (aggregate_id, version, type, party, event)"
-                " VALUES (%(id)s, 1, 't', %(id)s, '')",
-                {"id": str(event.originator_id)},
-            )
-            time.sleep(2.6)
-            other.commit()
-
-    with ThreadPoolExecutor(1) as threads:
-        holding = threads.submit(hold)
-        time.sleep(0.1)
-        with pytest.raises(ConcurrentChange):
+    with session(urls.app) as other, other.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO store.event (aggregate_id, version, type, party, event)"
+            " VALUES (%(id)s, 1, 't', %(id)s, '')",
+            {"id": str(event.originator_id)},
+        )
+        with later(2.6, other.commit), pytest.raises(ConcurrentChange):
             crm.record([event], idempotency=row)
-        holding.result()
 
 
 def test_an_expired_key_counts_for_nothing(urls: Urls, crm: Crm, pool: Pool) -> None:

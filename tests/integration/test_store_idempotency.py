@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -177,12 +178,13 @@ def test_a_second_request_waits_two_seconds_at_most(urls: Urls, crm: Crm, pool: 
     after two seconds that it runs."""
     event = noted()
     row = Idempotency(pool, KEY).row(PRINCIPAL, "k", b"body", answer_to(event))
+    ways = {
+        "record": partial(crm.record, [event], idempotency=row),
+        "record_bulk": partial(crm.record_bulk, [event], idempotency=[row]),
+    }
     started = time.monotonic()
     with under_way(urls, row), pytest.raises(RequestInProgress):
-        if way == "record":
-            crm.record([event], idempotency=row)
-        else:
-            crm.record_bulk([event], idempotency=[row])
+        ways[way]()
     assert time.monotonic() - started > 1.9
     assert execute(urls.admin, "SELECT count(*) FROM store.event") == [(0,)]
 

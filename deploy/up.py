@@ -20,6 +20,7 @@ from typing import Final, Self
 
 import httpx
 
+from commands.store.incarnation import RECOVER, RecoveryNeeded
 from consumers.relay_status import relay_status
 from deploy import setup, wiring
 from deploy.first_key import ensure_key
@@ -88,7 +89,8 @@ class Stack:
             self.settings = setup.prepare(self.settings, say=self._say).settings
             write_env_file(self.settings)
             self._start_children()
-            with wiring.Wiring(self.settings) as wired:
+            # A restored store takes no command yet; all else runs, or nobody could recover it.
+            with wiring.Wiring(self.settings) as wired, suppress(RecoveryNeeded):
                 self.key = ensure_key(wired)
             self._wait_ready()
             self._inside = self._inside.pop_all()
@@ -167,6 +169,9 @@ class Stack:
                 last = f"it doesn't answer ({type(error).__name__})"
                 return False
             last = f"it answers {answer.status_code} {answer.text}"
+            if RECOVER in answer.text:
+                self._say(f"The API takes no commands yet: {answer.json()['detail']}")
+                return True
             return answer.status_code == httpx.codes.OK
 
         deadline = time.monotonic() + READY_SECONDS
@@ -215,7 +220,7 @@ class Stack:
         return [
             "Everything runs. Stop it with Ctrl-C.",
             f"  HTTP API    {self.url}/docs",
-            f"  API key     {self.key}",
+            f"  API key     {self.key or 'made at the next start, once the store is recovered'}",
             f"  try it      curl -H 'Authorization: Bearer {self.key}' '{example}'",
             f"  metrics     curl -H 'Authorization: Bearer {self.key}' {self.url}/metrics",
             f"  SQL views   {reader}",

@@ -32,6 +32,9 @@ _STANDING: Final = (
 )
 
 
+RECOVER: Final = "rapport store recover"
+"""The command that every sentence about it names."""
+
 UNKNOWN: Final = (
     "The event store is on a server or timeline that it does not know: it was restored, moved or failed "
     "over, and its newest events may be missing while the topics have them. Nothing is recorded or "

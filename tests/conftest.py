@@ -17,6 +17,7 @@ import pytest
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.schema import install
+from tests.support import contract_summary
 from tests.support.database import PARTITIONS, Urls, migrated, new_database, new_store
 from tests.support.kafka import delete_topics, make_topics
 from tests.support.postgres15 import Postgres15, installed
@@ -43,6 +44,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SEED",
         help="the seed that a failed run printed",
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what the event store promises, by name."""
+    reports = [
+        report
+        for kind in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(kind, [])
+        if isinstance(report, pytest.TestReport)
+    ]
+    if told := contract_summary.lines(reports):
+        terminalreporter.section("recorder contract")
+        for line in told:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

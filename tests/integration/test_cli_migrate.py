@@ -14,6 +14,8 @@ from deploy.local.postgres import LocalPostgres
 from deploy.secrets import RANDOM
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.http import database
+from tests.support.store import execute
+from tests.support.upping import rapport
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,77 @@ def test_a_database_that_was_never_migrated_says_so(home: Path, fresh_database: 
     assert code == 2
     assert "has not been made yet" in said
     assert "Run `rapport migrate`." in said
+
+
+NEWER_STORE = (
+    ("api",),
+    ("relay", "run"),
+    ("relay", "status"),
+    ("relay", "republish", "--dry-run"),
+    ("keys", "list"),
+    ("store", "verify"),
+    ("migrate",),
+)
+NEWER_READ_SIDE = (("api",), ("projection", "run", "pipeline"), ("migrate",))
+STAY_UP = {("api",), ("relay", "run"), ("projection", "run", "pipeline")}
+
+
+def refused(home: Path, words: tuple[str, ...]) -> list[str]:
+    """What is wrong with how a command refuses a newer schema, if anything: exit code, sentence, trace."""
+    if words in STAY_UP:
+        done = rapport(home, *words)
+        code, said = done.returncode, done.stderr
+    else:
+        code, said = run(home, *words)
+    as_it_should = code == 2 and "Install the program that migrated it, or a newer one." in said
+    return [] if as_it_should and "Traceback" not in said else [f"{' '.join(words)}: {code}: {said}"]
+
+
+def test_every_program_refuses_a_newer_store(home: Path, services: dict[str, str]) -> None:
+    """Given a store that a newer program has migrated, when API, relay and the commands that use it start,
+    then each refuses with a sentence that says what to install, and nothing of it was changed."""
+    version = execute(services["RAPPORT_ADMIN_URL"], "SELECT version_num FROM store.schema_version")[0][0]
+    execute(services["RAPPORT_ADMIN_URL"], "UPDATE store.schema_version SET version_num = '9999'")
+    try:
+        wrong = [each for words in NEWER_STORE for each in refused(home, words)]
+        found = execute(services["RAPPORT_ADMIN_URL"], "SELECT version_num FROM store.schema_version")
+    finally:
+        execute(services["RAPPORT_ADMIN_URL"], "UPDATE store.schema_version SET version_num = %s", (version,))
+    assert wrong == []
+    assert found == [("9999",)]
+
+
+def test_every_program_refuses_a_newer_read_side(home: Path, services: dict[str, str]) -> None:
+    """Given a read side that a newer program has migrated, when API, worker and migration start, then each
+    refuses with the same sentence."""
+    admin = services["RAPPORT_ADMIN_URL"]
+    execute(admin, "INSERT INTO control.migration (number, name) VALUES (9999, '9999_later')")
+    try:
+        wrong = [each for words in NEWER_READ_SIDE for each in refused(home, words)]
+    finally:
+        execute(admin, "DELETE FROM control.migration WHERE number = 9999")
+    assert wrong == []
+
+
+def test_a_worker_refuses_an_older_read_side(home: Path, services: dict[str, str]) -> None:
+    """Given a read side that was not migrated to this program's step, when a worker starts, then it says to
+    migrate first."""
+    admin = services["RAPPORT_ADMIN_URL"]
+    ((number, name, at),) = execute(
+        admin,
+        "DELETE FROM control.migration WHERE number = (SELECT max(number) FROM control.migration)"
+        " RETURNING number, name, run_at",
+    )
+    try:
+        done = rapport(home, "projection", "run", "pipeline")
+    finally:
+        execute(
+            admin,
+            "INSERT INTO control.migration (number, name, run_at) VALUES (%s, %s, %s)",
+            (number, name, at),
+        )
+    assert done.returncode == 2
+    assert f"at step {number - 1}; this program needs step {number}. Run `rapport migrate`." in done.stderr
 
 
 def test_the_read_role_of_the_installation_sees_the_views_alone(home: Path) -> None:

@@ -6,8 +6,8 @@ resource, `bodies/` what commands take, `views/` what reads answer.
 On the way in: `context.py` (ids, access log), `guard.py` (sizes), `auth.py` and `actors.py` (who calls, what
 they may do), `query.py` and `validation.py` (what fits).
 
-Commands go through `sending.py`, made into routes by `changing.py`; `upserting.py` makes customers so by their
-external ids, `recording.py` takes interactions in. Many at once are read by `batches.py` and go in by
+Commands go through `sending.py`, made into routes by `changing.py`; `upserting.py` makes customers so by
+their external ids, `recording.py` takes interactions in. Many at once are read by `batches.py` and go in by
 `batch_outcomes.py`.
 
 Reads of a read model go through `consistency.py` (waits for own writes), `reading.py` (one moment),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,28 +13,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from commands.bulk import BulkRecorder, History
-from commands.bus import ATTEMPTS, Commands, Outcome
-from commands.context import Context
+from commands.bus import Outcome
 from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
-from commands.identifiers import Identifiers
 from commands.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
-from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.keys import FileKek, PostgresKeyStore
-from commands.store.application import Crm
-from commands.store.claims import Claim, ClaimTable
-from commands.store.idempotency import Idempotency
-from commands.store.mapper import EventMapper
-from commands.store.pool import Pool
-from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.claims import Claim
 from domain import customer, opportunity, principal
-from domain.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, NotFound
-from domain.events.catalogue import CATALOGUE
-from domain.events.event import SYSTEM
+from domain.errors import NotFound
 from domain.money import Money
-from domain.values import Reference
+from tests.support.at_once import Bus, at_once, bus, context, done
 from tests.support.database import migrated
-from tests.support.memory import PIPELINES
 from tests.support.store import execute
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -43,29 +30,10 @@ AT_ONCE = 6
 
 
 @dataclass(frozen=True)
-class Shop:
-    """A bus on PostgreSQL."""
+class Shop(Bus):
+    """A bus on PostgreSQL, and what the superuser sees."""
 
     url: str
-    commands: Commands
-    claims: ClaimTable
-
-    def do(self, command: Any, **options: Any) -> Outcome:
-        return self.commands.execute(command, context(), **options)
-
-    def all_at_once(self, act: Callable[[int], Outcome]) -> list[Outcome | DomainError]:
-        """The same thing by several threads that start together."""
-        barrier = threading.Barrier(AT_ONCE)
-
-        def one(number: int) -> Outcome | DomainError:
-            barrier.wait()
-            try:
-                return act(number)
-            except DomainError as refusal:
-                return refusal
-
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            return list(threads.map(one, range(AT_ONCE)))
 
     def count(self, table: str) -> int:
         statement = {
@@ -77,11 +45,6 @@ class Shop:
         return number
 
 
-def context() -> Context:
-    now = datetime.now(UTC)
-    return Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=now, new_id=uuid4)
-
-
 def usd(amount: int) -> Money:
     return Money(amount=Decimal(amount), currency="USD")
 
@@ -89,19 +52,8 @@ def usd(amount: int) -> Money:
 @pytest.fixture
 def shop(fresh_database: str) -> Iterator[Shop]:
     urls = migrated(fresh_database)
-    pool = Pool(urls.app, AT_ONCE)
-    cipher = AesGcmCipher(PostgresKeyStore(urls.app, FileKek(b"k" * 32)))
-    crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, cipher))
-    yield Shop(
-        urls.admin,
-        Commands(crm, Idempotency(pool, b"i" * 32), PIPELINES, Identifiers(b"i" * 32)),
-        ClaimTable(pool),
-    )
-    pool.close()
-
-
-def outcomes(found: list[Outcome | DomainError]) -> list[Outcome]:
-    return [each for each in found if isinstance(each, Outcome)]
+    with bus(urls.app, AT_ONCE) as opened:
+        yield Shop(opened.commands, opened.claims, urls.admin)
 
 
 def test_what_was_recorded_is_loaded_again(shop: Shop) -> None:
@@ -123,56 +75,14 @@ def test_what_was_recorded_is_loaded_again(shop: Shop) -> None:
         shop.do(OpenOpportunity(pipeline="sales", customer_id=ann))
 
 
-def test_of_several_registrations_of_one_reference_one_record_comes(shop: Shop) -> None:
-    reference = Reference(source="shop", external_id="7")
-    found = shop.all_at_once(
-        lambda _: shop.do(RegisterCustomer(kind="organisation", name="Isdom", reference=reference))
-    )
-    (winner,) = outcomes(found)
-    assert {type(each) for each in found} == {Outcome, AlreadyClaimed}
-    assert {each.id for each in found if isinstance(each, AlreadyClaimed)} == {winner.id}
-    assert (shop.count("event"), shop.count("claim")) == (1, 1)
-
-
-def test_of_several_equal_requests_one_is_done_and_all_get_its_outcome(shop: Shop) -> None:
-    found = shop.all_at_once(lambda _: shop.do(OpenOpportunity(pipeline="sales"), key="key", request=b"open"))
-    done = outcomes(found)
-    assert len(done) == AT_ONCE, found
-    assert len({(each.id, each.version, each.position) for each in done}) == 1
-    assert sorted(each.replayed for each in done) == [False] + [True] * (AT_ONCE - 1)
-    assert (shop.count("event"), shop.count("idempotency")) == (1, 1)
-    with pytest.raises(KeyReused):
-        shop.do(OpenOpportunity(pipeline="renewal"), key="key", request=b"other")
-
-
 def test_a_repeated_change_is_answered_although_its_version_is_stale_by_then(shop: Shop) -> None:
     id = shop.do(OpenOpportunity(pipeline="sales")).id
     win = WinOpportunity(opportunity_id=id)
-    found = shop.all_at_once(lambda _: shop.do(win, expected_version=1, key="win", request=b"win"))
-    done = outcomes(found)
-    assert len(done) == AT_ONCE, found
-    assert {(each.version, each.ids) for each in done} == {(2, (id,))}
+    found = at_once(AT_ONCE, lambda _: shop.do(win, expected_version=1, key="win", request=b"win"))
+    winners = done(found)
+    assert len(winners) == AT_ONCE, found
+    assert {(each.version, each.ids) for each in winners} == {(2, (id,))}
     assert shop.count("event") == 2
-
-
-def test_of_several_who_expect_one_version_one_is_done(shop: Shop) -> None:
-    id = shop.do(OpenOpportunity(pipeline="sales")).id
-    found = shop.all_at_once(
-        lambda number: shop.do(ChangeAmount(opportunity_id=id, amount=usd(number)), expected_version=1)
-    )
-    assert len(outcomes(found)) == 1
-    assert {type(each) for each in found} == {Outcome, ConcurrentChange}
-    assert shop.count("event") == 2
-
-
-def test_who_expects_nothing_is_decided_again_until_it_is_done(shop: Shop) -> None:
-    id = shop.do(OpenOpportunity(pipeline="sales")).id
-    found = shop.all_at_once(lambda number: shop.do(ChangeAmount(opportunity_id=id, amount=usd(number + 1))))
-    done = outcomes(found)
-    # An attempt fails only because another thread was done, so each fails less often than it may try.
-    assert len(done) == AT_ONCE <= ATTEMPTS, found
-    state = shop.commands.crm.load("opportunity", opportunity.evolve, id)
-    assert state.version == 1 + len(done) == shop.count("event")
 
 
 def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
@@ -184,9 +94,9 @@ def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
         loser, survivor = pairs[number % 2]
         return shop.do(MergeCustomers(loser_id=loser, survivor_id=survivor))
 
-    (done,) = outcomes(shop.all_at_once(merge))
+    (merger,) = done(at_once(AT_ONCE, merge))
     crm = shop.commands.crm
-    merged, survivor = (crm.load("customer", customer.evolve, id) for id in done.ids)
+    merged, survivor = (crm.load("customer", customer.evolve, id) for id in merger.ids)
     assert (merged.state, merged.survivor_id) == ("merged", survivor.id)
     assert survivor.state == "active"
     assert survivor.absorbed == {merged.id}
@@ -195,8 +105,8 @@ def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
         len({row[0] for row in execute(shop.url, "select xmin::text from store.event where version = 2")})
         == 1
     )
-    shop.do(UnmergeCustomer(customer_id=done.id))
-    assert crm.load("customer", customer.evolve, done.id).state == "active"
+    shop.do(UnmergeCustomer(customer_id=merger.id))
+    assert crm.load("customer", customer.evolve, merger.id).state == "active"
 
 
 def test_what_changes_nothing_keeps_its_key_and_no_event(shop: Shop) -> None:

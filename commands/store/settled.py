@@ -42,8 +42,8 @@ class NotSettled(TimeoutError):
     def __init__(self, upto: int, holders: int, seconds: float) -> None:
         super().__init__(
             f"{holders} transaction(s) that append events have been open for more than {seconds:.1f} "
-            f"seconds, so what stands up to position {upto} is not settled. An idle one is ended after 30 seconds; "
-            "otherwise look for the advisory lock in pg_locks."
+            f"seconds, so what stands up to position {upto} is not settled. An idle one is ended after 30 "
+            "seconds; otherwise look for the advisory lock in pg_locks."
         )
 
 

@@ -49,6 +49,10 @@ _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], tuple[type[Act], dict[s
 }  # fmt: skip
 
 
+ACTS: Final = frozenset(_KINDS)
+"""Every act that is recorded."""
+
+
 def record_operations(connection: Connection, store: Callable[[], Crm]) -> int:
     """Records the noted acts as events, the oldest first; answers how many could not be: the store is away.
 

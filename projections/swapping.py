@@ -86,6 +86,8 @@ def swap(
     Raises `SwapRefused` without a passed verification, where the candidate is behind, and where the world has
     moved since the plan was made.
     """
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
+        _refuse_unverified(c, candidate)  # before anything is waited for
     wait_level(url, candidate)
 
     def do(c: Cursor) -> Plan:
@@ -96,11 +98,7 @@ def swap(
                 "verification or views have changed since. Look at the new plan, "
                 f"{made.id}: `rapport projection plan {candidate.name}`."
             )
-        if not made.verified:
-            raise SwapRefused(
-                f"{candidate.title} has not passed its verification (it is {made.state.replace('_', ' ')}). "
-                f"Run `rapport projection verify {candidate.name} --version {candidate.version}` first."
-            )
+        _refuse_unverified(c, candidate)
         rebuild = _rebuild(c, candidate)
         assert rebuild is not None
         c.execute("ROLLBACK TO SAVEPOINT tried")
@@ -252,6 +250,18 @@ def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan
         views=tuple(there),
         back=tuple(back),
     )
+
+
+def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
+    if versions.active(c).get(candidate.name) == candidate.version:
+        raise SwapRefused(f"{candidate.title} is the active one already.")
+    rebuild = _rebuild(c, candidate)
+    state = rebuild.state if rebuild is not None else versions.CANDIDATE
+    if state != VERIFIED:
+        raise SwapRefused(
+            f"{candidate.title} has not passed its verification (it is {state.replace('_', ' ')}). "
+            f"Run `rapport projection verify {candidate.name} --version {candidate.version}` first."
+        )
 
 
 def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> None:

@@ -17,6 +17,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "latency": "deploy.bench.latency",
     "relay": "deploy.bench.relay",
     "projection": "deploy.bench.projection",
+    "rebuild": "deploy.bench.rebuild",
     "timeline": "deploy.bench.timeline",
     "follow": "deploy.bench.follow",
 }

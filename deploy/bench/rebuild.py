@@ -1,0 +1,144 @@
+"""A rebuild by two processes, from the store to indexed tables; against reading, parsing, one bare row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from io import BytesIO
+from typing import Any, Final
+
+import orjson
+import psycopg2
+
+from commands.privacy.cipher import AesGcmCipher
+from commands.store.pool import connect
+from consumers.rebuild import Places, begin
+from consumers.rebuild_run import carry_on
+from deploy.bench import projection, relay
+from deploy.bench.alone import BenchFailed, alone
+from deploy.bench.benchmarks import Bench
+from deploy.bench.measure import Measurement, interleaved
+from deploy.bench.samples import people_events, stored_events
+from domain.events.catalogue import CATALOGUE
+from projections.control import versions
+from projections.registry import named
+
+EVENTS: Final = 300_000
+"""Events where none are named: three to six seconds a round, so that starting the processes hardly counts."""
+GOALS: Final[Mapping[str, float]] = {"pipeline": 0.6, "customer_360": 0.35}
+WORKERS: Final = 2
+SEED: Final = 9_000_000
+_TABLE: Final = "CREATE TABLE bare (position bigint, id uuid, type text, time timestamptz)"
+
+
+def measure(bench: Bench) -> Iterator[Measurement]:
+    """`pipeline` over opportunities, then `customer_360` over these and as many events of persons. What is
+    missing in the published store is appended first."""
+    services, store, events = bench.services, bench.services.published, bench.events or EVENTS
+    missing = events - projection._standing(store.relay, ("opportunity",))[0]
+    if missing > 0:
+        bench.say(f"rebuild: {missing:,} events are appended and published first")
+        relay.fill(store.app, stored_events(missing, SEED))
+        projection._publish(services, store, missing)
+    yield _measured("pipeline", bench)
+    missing = events - projection._standing(store.relay, ("interaction", "case", "customer"))[0]
+    if missing > 0:
+        bench.say(f"rebuild: {missing:,} events of persons are appended and published")
+        relay.fill(store.app, people_events(missing, SEED + 1, cipher(store.app)))
+        projection._publish(services, store, missing)
+    yield _measured("customer_360", bench)
+
+
+def cipher(keys_url: str) -> AesGcmCipher:
+    """What opens the private values of the bench's persons, in any process."""
+    return projection._cipher(keys_url)
+
+
+def _measured(name: str, bench: Bench) -> Measurement:
+    store, model = bench.services.published, named(name)
+    count, _ = projection._standing(store.relay, model.families)
+    private = ", private values opened" if model.private else ""
+    return interleaved(
+        f"rebuild {name}",
+        unit="events/s",
+        what=f"rebuild of {name} with {WORKERS} processes, {count:,} events from the store to tables with "
+        f"their keys and indexes{private}",
+        reference="COPY of the same events out of the store, orjson.loads, and COPY of one row of each "
+        "(position, id, type, time) into one bare table, one process",
+        ours=lambda: count / rebuild_seconds(name, bench),
+        theirs=lambda: count / alone(raw_seconds, name, store.app, bench.services.empty(), count),
+        rounds=bench.rounds,
+        say=bench.say,
+        goal=GOALS[name],
+    )
+
+
+def rebuild_seconds(name: str, bench: Bench) -> float:
+    """Seconds from the command to the hand-over, on a new read side."""
+    read, store, model = bench.services.read_side(), bench.services.published, named(name)
+    with closing(psycopg2.connect(read.admin)) as connection, connection, connection.cursor() as c:
+        # Beside a version of its own kind it is a candidate; nobody works on its shares.
+        versions.activate(c, name, model.version + 1)
+    places = Places(
+        owner_url=read.admin,
+        store_url=store.app,
+        address=bench.services.kafka,
+        registry=CATALOGUE,
+        cipher=partial(cipher, store.app),
+    )
+    begun = time.monotonic()
+    begin(model, places, by="bench")
+    found = carry_on(model, places, workers=WORKERS)
+    took = time.monotonic() - begun
+    if found.state != "catching_up":
+        raise BenchFailed(f"The rebuild ended as {found.state}.")
+    with closing(connect(read.worker)) as connection, connection.cursor() as c:
+        c.execute("SELECT count(*) FROM control.held")
+        if c.fetchone() != (0,):
+            raise BenchFailed(f"{name} holds events of the bench.")
+    return took
+
+
+def raw_seconds(name: str, store_url: str, target_url: str, count: int) -> float:
+    """Seconds for the least that could be done with the same events."""
+    types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in named(name).families)
+    with closing(connect(store_url)) as source, closing(psycopg2.connect(target_url)) as target:
+        with target, target.cursor() as c:
+            c.execute(_TABLE)
+        begun = time.monotonic()
+        with target, target.cursor() as writing, source.cursor() as reading:
+            sink = _Sink(writing)
+            reading.copy_expert(
+                f"COPY (SELECT convert_from(event, 'UTF8') FROM store.event WHERE {types} "  # noqa: S608
+                "ORDER BY position) TO STDOUT",
+                sink,
+            )
+            sink.flush()
+        took = time.monotonic() - begun
+    if sink.rows != count:
+        raise BenchFailed(f"The reference read {sink.rows:,} events of {count:,}.")
+    return took
+
+
+class _Sink:
+    """Takes the events as COPY's text, a line each, and writes a row of each."""
+
+    def __init__(self, writing: Any) -> None:
+        self._writing = writing
+        self._lines: list[str] = []
+        self.rows = 0
+
+    def write(self, data: bytes) -> None:
+        """One event."""
+        event = orjson.loads(data.replace(b"\\\\", b"\\"))
+        self._lines.append(f"{self.rows}\t{event['subject']}\t{event['type']}\t{event['time']}\n")
+        self.rows += 1
+        if len(self._lines) >= 10_000:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what is kept."""
+        self._writing.copy_expert("COPY bare FROM STDIN", BytesIO("".join(self._lines).encode()))
+        self._lines.clear()

@@ -1,0 +1,136 @@
+"""A read model's versions on the command line, as an operator types it; what was done is in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import readmodel as recording
+from deploy import wiring
+from deploy.settings import load
+from domain import readmodel
+from domain.events.catalogue import CATALOGUE
+from projections import registry
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.registry import PROJECTIONS
+from projections.schema import install
+from tests.support.commanding import run, shared_passwords, told
+from tests.support.database import PARTITIONS, urls
+from tests.support.histories import long_history
+from tests.support.pipeline_v2 import PIPELINE_V2
+from tests.support.rebuilding import Rebuilding, collector_left_alone
+from tests.support.relaying import Relays, query
+
+
+@pytest.fixture
+def home(tmp_path: Path, fresh_database: str, clean_topics: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation with events in the store, whose release has a second version of `pipeline`."""
+    shared_passwords(tmp_path)
+    services = {"RAPPORT_ADMIN_URL": fresh_database, "RAPPORT_KAFKA_BOOTSTRAP": clean_topics}
+    code, said = run(tmp_path, "migrate", **services)
+    assert code == 0, said
+    monkeypatch.setattr(registry, "PROJECTIONS", (*PROJECTIONS, PIPELINE_V2))
+    install(urls(fresh_database).owner, registry.PROJECTIONS, partitions=PARTITIONS)
+    return tmp_path
+
+
+@pytest.fixture
+def world(home: Path, fresh_database: str, clean_topics: str) -> Iterator[Rebuilding]:
+    """The same with a relay, and a worker of each version."""
+    at = urls(fresh_database)
+    relays = Relays(at, clean_topics, home)
+    relays.start()
+    with collector_left_alone():
+        made = Rebuilding(at, clean_topics, relays)
+        made.append(long_history(200, spread=10).rows)
+        made.work(PIPELINE_V1)
+        made.work(PIPELINE_V2)
+        made.until_at(PIPELINE_V1, made.until_sealed())
+        yield made
+        made.close()
+
+
+def done(home: Path, *words: str) -> str:
+    """What an act says that must succeed."""
+    code, said = run(home, "projection", *words)
+    assert code == 0, said
+    return said
+
+
+def refused(home: Path, *words: str) -> str:
+    """What an act says that must be refused."""
+    code, said = run(home, "projection", *words)
+    assert code in (1, 2), said
+    return said
+
+
+def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuilding) -> None:
+    plan = done(home, "plan", "pipeline")
+    assert "pipeline from version 1 to version 2, not verified (candidate)" in plan
+    assert "read.opportunity: adds reopened" in plan
+    assert done(home, "rebuild", "pipeline", "--dry-run") == plan
+    assert "has not passed its verification (it is candidate)" in refused(home, "swap", "pipeline")
+    assert "was not rebuilt" in refused(home, "verify", "pipeline")
+    assert "identity has no version beyond 1" in refused(home, "rebuild", "identity")
+
+    said = done(home, "rebuild", "pipeline", "--workers", "1", "--why", "how often they come back")
+    assert "pipeline version 2: ready" in said
+    assert "pipeline version 2 is paused" in done(home, "pause", "pipeline", "--why", "lunch")
+    _, rows, _ = told(home, "projection", "status")
+    assert [row["state"] for row in rows if (row["projection"], row["version"]) == ("pipeline", 2)] == [
+        "paused"
+    ]
+    assert "pipeline version 2 goes on" in done(home, "resume", "pipeline")
+
+    owner = world.urls.owner
+    query(owner, "UPDATE pipeline_v2.opportunity SET stage = 'nowhere' WHERE reopened = 0 AND position IN "
+                 "(SELECT min(position) FROM pipeline_v2.opportunity WHERE reopened = 0)")  # fmt: skip
+    said = refused(home, "verify", "pipeline", "--workers", "1")
+    assert "pipeline_v2.opportunity, id " in said
+    assert "column stage: found 'nowhere', expected " in said
+    assert "aborted" in done(home, "abort", "pipeline")
+    done(home, "rebuild", "pipeline", "--workers", "1")
+    assert "version 2 is what its events say" in done(home, "verify", "pipeline", "--workers", "1")
+    made = done(home, "plan", "pipeline").split()[1].rstrip(":")
+    assert "version 2 is active" in done(home, "swap", "pipeline", "--plan", made)
+    assert "version 1 is active again" in done(home, "rollback", "pipeline")
+    assert "nothing to go back to" in refused(home, "rollback", "pipeline")
+    assert "version 2 is gone" in done(home, "drop", "pipeline", "--version", "2")
+
+    # Each act is an event, under an id that is no name; why is for nobody without the key.
+    with wiring.Wiring(load(home=home)) as wired:
+        recorded = wired.crm.recorder.select_notifications(1, limit=1_000)
+    acts = [each for each in recorded if each.topic.startswith("crm.readmodel.")]
+    assert [each.topic.rsplit(".", 1)[1] for each in acts] == [
+        "rebuild_started", "paused", "resumed", "verification_failed", "aborted", "rebuild_started",
+        "verified", "swapped", "rolled_back", "dropped",
+    ]  # fmt: skip
+    assert not any(b"lunch" in each.state or b"come back" in each.state for each in acts)
+    assert query(owner, "SELECT DISTINCT recorded FROM control.operation") == [(True,)]
+
+
+def test_acts_that_the_store_could_not_take_are_recorded_with_the_next(
+    home: Path, fresh_database: str
+) -> None:
+    """Dropping needs no store; while it is away the act is noted."""
+    nowhere = {"RAPPORT_STORE_URL": "postgresql://rapport_app:x@127.0.0.1:1/rapport"}
+    code, said = run(home, "projection", "drop", "pipeline", "--version", "2", **nowhere)
+    assert code == 0, said
+    assert "1 act(s) are noted" in said
+    owner = urls(fresh_database).owner
+    assert query(owner, "SELECT act, recorded FROM control.operation") == [("dropped", False)]
+    assert "nothing to drop" in refused(home, "drop", "pipeline", "--version", "2")
+    assert query(owner, "SELECT act, recorded FROM control.operation") == [("dropped", True)]
+    assert query(owner, "SELECT type FROM store.event ORDER BY position DESC LIMIT 1") == [
+        ("crm.readmodel.dropped",)
+    ]
+
+
+def test_every_act_has_an_event_type() -> None:
+    kinds = {kind.payload for kind in CATALOGUE.types if kind.family == "readmodel"}
+    assert {kind.__name__ for kind in kinds} == {kind.__name__ for kind in readmodel.Act.__subclasses__()}
+    assert {f"crm.readmodel.{act}" for act in recording.ACTS} == {
+        kind.name for kind in CATALOGUE.types if kind.family == "readmodel"
+    }

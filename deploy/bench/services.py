@@ -28,6 +28,8 @@ from domain.events.catalogue import CATALOGUE
 from projections.schema import install
 
 PARTITIONS: Final = 6
+READY_SECONDS: Final = 60.0
+"""For the topics of a broker that has just started on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class Services:
             broker.start()
             self._closing.callback(broker.stop)
             self._kafka = KafkaAddress(bootstrap=broker.bootstrap)
-            ensure_topics(self._kafka, CATALOGUE.families, PARTITIONS)
+            ensure_topics(self._kafka, CATALOGUE.families, PARTITIONS, timeout=READY_SECONDS)
         return self._kafka
 
     @property

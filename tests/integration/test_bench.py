@@ -29,7 +29,7 @@ def found(services_folder: Path) -> list[dict[str, Any]]:
         timeout=280,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert not list(home.glob("bench-*"))
     data: list[dict[str, Any]] = json.loads(done.stdout)["data"]
     return data

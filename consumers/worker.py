@@ -304,14 +304,7 @@ class Worker:
         if lost or surplus or claimed:
             log.info("Holds the shares %s of %s.", sorted(self._held()), self._projection.schema)
         if self._main.reader is not None and self._main.shares:
-            self._main.reader.show(
-                {
-                    (name, p): offset
-                    for p, share in self._main.shares.items()
-                    for name, offset in share.standing.offsets.items()
-                    if name in self._topics
-                }
-            )
+            self._main.reader.show(self._main.shown())
 
     def _prepare(self, connection: Connection) -> None:
         """Before reading begins at what is committed."""

@@ -159,6 +159,21 @@ class Group:
             places = gatherer.places()
             reader.seat({p: at for p, at in places.items() if not left or p in left})
 
+    def shown(self) -> dict[Place, int]:
+        """How far the shares are, for lag tools: behind the last record applied, and where nothing else was
+        read since, behind its transaction's marker too. Those tools count a marker as a record, and a lag of
+        1 for ever would look like work that nobody does."""
+        shown = {
+            (topic, partition): share.standing.offsets.get(topic, 0)
+            for partition, share in self.shares.items()
+            for topic in self._topics
+        }
+        if self.reader is not None and self._gatherer is not None and not self._searched:
+            drained = [place for place in shown if not self._gatherer.found(place)]
+            for place, offset in self.reader.read_to(drained).items():
+                shown[place] = max(shown[place], offset)
+        return shown
+
     def working(self) -> Mapping[int, int]:
         """Partition to epoch of the shares whose state is not a mismatch still to be healed."""
         return {p: share.epoch for p, share in self.shares.items() if share.state != MISMATCH}

@@ -121,6 +121,15 @@ class CommittedReader:
         except KafkaError as error:
             raise _silent(self._address, error) from error
 
+    def read_to(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The next offset of each of these partitions that would be read, behind markers; none while the
+        broker is away."""
+        try:
+            found = {place: self._consumer.position(TopicPartition(*place)) for place in places}
+        except KafkaError:
+            return {}
+        return {place: offset for place, offset in found.items() if offset is not None}
+
     def show(self, offsets: Mapping[Place, int]) -> None:
         """Commits offsets for lag tools, without waiting. Nothing here ever reads them back."""
         self._consumer.commit_async(

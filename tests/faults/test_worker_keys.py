@@ -21,6 +21,7 @@ class Interrupted(HistoryCipher):
     """A key store that answers only while `there` is set."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.there = threading.Event()
 
     def load(self, privates: Iterable[Mapping[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from consumers.kafka.address import KafkaAddress
 from consumers.worker import Worker, WorkerStopped
@@ -73,27 +72,6 @@ def test_topics_that_are_not_there_yet_are_waited_for(workers: Workers) -> None:
     workers.until_at(rows[-1].position)
     publisher.close()
     workers.check(rows)
-
-
-def test_lag_tools_see_how_far_a_worker_has_come(workers: Workers) -> None:
-    """Offsets stand in Kafka under the projection's group, too; nobody of ours reads them back."""
-    rows = long_history(100).rows
-    publisher = Publisher(workers.bootstrap)
-    publisher.publish(rows)
-    publisher.close()
-    workers.start()
-    workers.until_at(rows[-1].position)
-    consumer = KafkaConsumer(bootstrap_servers=workers.bootstrap, group_id="rapport.pipeline.v1")
-    try:
-        places = [TopicPartition("crm.opportunity.v1", n) for n in range(6)]
-        stored = query(
-            workers.urls.admin,
-            "SELECT (offsets ->> 'crm.opportunity.v1')::int FROM control.share "
-            "WHERE projection = 'pipeline' ORDER BY partition",
-        )
-        until(lambda: [(consumer.committed(place),) for place in places] == stored, "the offsets shown")
-    finally:
-        consumer.close()
 
 
 def test_a_read_side_that_was_never_made_stops_the_worker_with_a_sentence(

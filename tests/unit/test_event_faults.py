@@ -37,6 +37,7 @@ class Failing(HistoryCipher):
     """A cipher whose keys are not to be had, when asked for many or for one."""
 
     def __init__(self, error: Exception, *, late: bool) -> None:
+        super().__init__()
         self.error, self.late = error, late
 
     def load(self, privates: Any) -> None:

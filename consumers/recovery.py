@@ -74,8 +74,9 @@ _RELAY: Final = """
 """
 _LAST_SEAL: Final = "SELECT coalesce(max(last), 0) FROM store.seal"
 _SHARES: Final = """
-    SELECT projection || ' v' || version, max(position) FROM control.share
-     GROUP BY projection, version ORDER BY 1
+    SELECT projection || ' v' || version, max(position),
+           EXISTS (SELECT FROM control.active a WHERE a.projection = s.projection AND a.version = s.version)
+      FROM control.share s GROUP BY projection, version ORDER BY 1
 """
 
 
@@ -192,7 +193,8 @@ class Recovering:
                 "already. Nothing was changed. Use the broker that has the topics; if they are lost, restore "
                 "them with `rapport relay republish` first."
             )
-        stage.events(self._address, self._families, fork, self._progress)
+        # While a relay may publish, as in a dry run, the topics can be ahead of the seals just read.
+        stage.events(self._address, self._families, fork, self._progress, still=not dry_run)
         derived = Derived()
         deriving = Deriving(at, self._keys, self._cipher, self._identifiers)
         aside.find_missing(at)
@@ -226,10 +228,10 @@ class Recovering:
             seals=fork.seals,
             replaced=replaced,
             set_aside=removed,
-            sequence=max(head, noted, drawn, fork.upto, sealed, *shares.values()),
+            sequence=max(head, noted, drawn, fork.upto, sealed, *(mark for _, mark, _ in shares)),
             derived=derived,
             aborted=aborted,
-            ahead=sorted(name for name, position in shares.items() if position > sealed),
+            ahead=[name for name, mark, active in shares if active and mark > sealed],
             dry_run=dry_run,
         )
         at.execute(_NOTE, (Json(_noted(recovery)),))
@@ -237,22 +239,24 @@ class Recovering:
             at.execute(_SEQUENCE, (recovery.sequence,))
         return recovery
 
-    def _read_side(self, sealed: int, *, dry_run: bool) -> tuple[list[str], dict[str, int]]:
+    def _read_side(self, sealed: int, *, dry_run: bool) -> tuple[list[str], list[tuple[str, int, bool]]]:
         """Aborts the candidates that stand past the last seal: they show what never was, or was set aside.
 
-        Their names, and how far each of the others has come. Before the store's commit: work that is thrown
-        away needlessly is done again, and a candidate that stays would be taken for right.
+        Their names; and of each read model, those among them, how far it had come, and whether it is the one
+        that is read. Before the store's commit: work that is thrown away needlessly is done again, and a
+        candidate that stays would be taken for right.
         """
         with closing(connect(self._read_url, autocommit=False)) as opened, opened.cursor() as at:
-            at.execute("SELECT to_regclass('control.share') IS NOT NULL")
-            if not at.fetchall()[0][0]:
-                return [], {}
-            aborted = abort_past(at, sealed)
+            at.execute("SELECT to_regclass('control.share'), to_regclass('control.rebuild')")
+            shares_there, rebuilds_there = at.fetchall()[0]
+            if shares_there is None:
+                return [], []
             at.execute(_SHARES)
-            shares: dict[str, int] = dict(at.fetchall())
+            shares: list[tuple[str, int, bool]] = at.fetchall()
+            aborted = abort_past(at, sealed) if rebuilds_there is not None else []
             if not dry_run:
                 opened.commit()
-        return aborted, {name: position for name, position in shares.items() if name not in aborted}
+        return aborted, shares
 
 
 def _noted(recovery: Recovery) -> dict[str, Any]:

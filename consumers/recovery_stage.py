@@ -121,11 +121,19 @@ class Stage:
                 count += 1
         return Fork(common=common, head=last, seals=count)
 
-    def events(self, address: KafkaAddress, families: Iterable[str], fork: Fork, progress: Progress) -> None:
+    def events(
+        self,
+        address: KafkaAddress,
+        families: Iterable[str],
+        fork: Fork,
+        progress: Progress,
+        *,
+        still: bool = True,
+    ) -> None:
         """Brings in the events that the topics have behind the fork, and proves them by the seals.
 
-        Raises `RecoveryRefused` for a seal whose events are not all there, and for events behind the last
-        seal: nobody knows of those whether they are the store's.
+        Raises `RecoveryRefused` for a seal whose events are not all there, and, where the topics stand
+        `still`, for events behind the last seal: nobody knows of those whether they are the store's.
         """
 
         def shared(record: Published) -> bool:
@@ -141,7 +149,10 @@ class Stage:
                 rows = [row for record in page if (row := self._row(record, fork)) is not None]
                 execute_values(self._at, "INSERT INTO published VALUES %s", rows, page_size=PAGE)
         self._at.execute(_ONCE)
-        self._refuse_unsealed(fork)
+        if still:
+            self._refuse_unsealed(fork)
+        else:
+            self._at.execute("DELETE FROM published WHERE position > %s", (fork.upto,))
         for seal in self._lost():
             self._prove(seal)
 

@@ -10,7 +10,7 @@ Memory is flat: events come by pages, versions are compared by the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,13 +18,15 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.follower import Follower, NotSettled, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding, examine
 from commands.store.verify_seals import SealCheck
 from domain.events.registry import Registry
 
+PATIENCE: Final = 30.0
+"""Seconds that appends under way are given to end."""
 MOST: Final = 200
 """So many findings are told one by one; the others are counted."""
 
@@ -112,7 +114,7 @@ class Verifier:
             closing(connect(self._url)) as asking,
             asking.cursor() as at,
         ):
-            settled = follower.settled()
+            settled = self._settled(follower, seals)
             check = SealCheck(seals, self._key, settled=settled, first=first, last=last)
             after = behind = check.after
             upto = settled if last is None else min(settled, max(last, check.upto))
@@ -137,7 +139,26 @@ class Verifier:
             findings=tuple(self._findings),
         )
 
-    def _take(self, found: Iterator[Finding]) -> None:
+    def _settled(self, follower: Follower, seals: Seals) -> int:
+        """Up to where to verify; while an append does not end, up to the last seal, and that is a finding."""
+        try:
+            return follower.settled(timeout=PATIENCE)
+        except NotSettled as error:
+            sealed = seals.last()
+            self._take(
+                [
+                    Finding(
+                        kind="not_settled",
+                        fact="An append that began long ago has not ended; what is not sealed was not "
+                        "verified.",
+                        cause=str(error),
+                        act="End its session (see pg_locks and pg_prepared_xacts), then repeat.",
+                    )
+                ]
+            )
+            return sealed.last if sealed else 0
+
+    def _take(self, found: Iterable[Finding]) -> None:
         for finding in found:
             self._found += 1
             if len(self._findings) < MOST:

@@ -83,18 +83,24 @@ def test_an_older_store_gets_back_events_seals_claims_and_contact_index(home: Pa
         "INSERT INTO control.rebuild (id, projection, version, state, source, filled_to, by_whom)"
         " VALUES (gen_random_uuid(), 'pipeline', 9, 'filling', 'store', 500, 'somebody')",
     )
+    query(
+        admin,
+        "INSERT INTO control.share (projection, version, partition, position)"
+        " VALUES ('pipeline', 9, 0, 2000)",
+    )
     try:
         with damaged(admin, *OLDER):
             code, done, findings = told(home, "store", "recover")
             assert code == 0, findings
             assert content(admin) == before
             recovered = query(admin, "SELECT recovered FROM store.incarnation ORDER BY number DESC LIMIT 1")
-            assert query(admin, "SELECT last_value FROM store.event_position_seq") == [(1000,)]
+            assert query(admin, "SELECT last_value FROM store.event_position_seq") == [(2000,)]
     finally:
         query(admin, share.format(0))
+        query(admin, "DELETE FROM control.share WHERE version = 9")
     assert (done["head"], done["common"], done["upto"], done["events"]) == (6, 6, 18, 12)
     assert len(done["derived"]["claims"]) == done["derived"]["contact_points"] == 2
-    assert done["sequence"] == 1000
+    assert done["sequence"] == 2000
     assert recovered[0][0]["events"] == 12
     assert (done["ahead"], done["aborted"]) == (["pipeline v1"], ["pipeline v9"])
     assert query(admin, "SELECT state FROM control.rebuild") == [("aborted",)]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
+import psycopg2
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from commands.store import verify
+from commands.store.settled import APPEND_LOCK
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from tests.support.commanding import run, told
@@ -15,8 +20,6 @@ from tests.support.damage import EVENTS, damaged, published
 from tests.support.http import database
 from tests.support.kafka import delete_topics
 from tests.support.relaying import query, until
-
-RESTORE = "Then restore a backup from before, and run `rapport store recover`"
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +197,21 @@ def test_verify_finds_that_readers_are_not_guarded(home: Path, admin: str) -> No
         query(admin, "ALTER TABLE store.event ENABLE TRIGGER hold_append_lock")
     assert (code, found) == (1, {"unguarded"})
     assert "restore the trigger" in said
+
+
+def test_verify_waits_for_no_append_for_ever(home: Path, admin: str) -> None:
+    """Given an append that stays open, what is sealed is verified all the same."""
+    with (
+        patch.object(verify, "PATIENCE", 0.2),
+        closing(psycopg2.connect(admin)) as opened,
+        opened.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", APPEND_LOCK)
+        code, found, said = verified(home)
+        _, data, _ = told(home, "store", "verify")
+    assert (code, found) == (1, {"not_settled"})
+    assert "see pg_locks and pg_prepared_xacts" in said
+    assert data["events"] == EVENTS
 
 
 def test_a_range_is_verified_by_whole_seals(home: Path, admin: str) -> None:

@@ -19,6 +19,7 @@ from consumers.kafka.topics import partition_of
 from consumers.worker_writer import connect
 from domain.events.registry import Registry
 from projections.apply import Applier
+from projections.control import operations
 from projections.control.failures import Failure, failures
 from projections.control.operating import Taken
 from projections.decode import Decoder, OpeningCipher
@@ -45,21 +46,23 @@ class Retried:
 def retry(
     projection: Projection,
     *,
-    read_url: str,
+    owner_url: str,
     registry: Registry,
     cipher: OpeningCipher | None = None,
     aggregate: UUID | None = None,
+    by: str = "unknown",
+    why: str | None = None,
     lease: float = LEASE,
 ) -> Retried:
-    """Applies what is held again: all, or of one `aggregate`.
+    """Applies what is held again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
 
-    `read_url` is of a role that may write the read model, `cipher` opens private values where the read model
-    needs them. What fails again stays held, with its error of now. A worker goes on with the shares a few
-    seconds afterwards. Raises `RetryFailed` where an operator or another retry has the shares meanwhile, and
-    what database and key store raise; each aggregate drained until then stays drained.
+    `owner_url` is the read side as its owner: workers may not note what operators do. `cipher` opens private
+    values where the read model needs them. What fails again stays held, with its error of now. A worker goes
+    on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry has
+    the shares meanwhile, and what database and key store raise; each aggregate drained until then stays so.
     """
     applier = Applier(projection, Decoder(registry, cipher))
-    with closing(connect(read_url, f"rapport retry {projection.name}", lease)) as connection:
+    with closing(connect(owner_url, f"rapport retry {projection.name}", lease)) as connection:
         with connection, connection.cursor() as c:
             waiting = failures(c, projection.name, projection.version, aggregate=aggregate)
         if not waiting:
@@ -78,6 +81,10 @@ def retry(
                     applied += applier.drain(c, failure.aggregate_id, failure.party)[0]
         with connection, connection.cursor() as c:
             left = failures(c, projection.name, projection.version, aggregate=aggregate)
+            details = {"applied": applied, "aggregate": str(aggregate) if aggregate else None}
+            operations.note(
+                c, "retried", projection.name, projection.version, by=by, reason=why, details=details
+            )
     return Retried(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
 
 

@@ -137,11 +137,15 @@ def retry_held(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that is held.")] = False,
     version: VersionOption = None,
+    why: Annotated[str | None, typer.Option(help="The reason, kept with the act.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Applies held events again, in order, once what held them was healed; what still fails stays held."""
+    from commands.readmodel import record_operations
+    from commands.store.pool import connect
     from consumers.retry import retry
     from deploy import wiring
+    from deploy.cli.rebuild import operator
     from domain.events.catalogue import CATALOGUE
 
     if everything == (aggregate is not None):
@@ -152,11 +156,15 @@ def retry_held(
     with wiring.Wiring(settings) as wired:
         done = retry(
             wanted,
-            read_url=settings.need("worker_url"),
+            owner_url=wired.rebuild_places().owner_url,
             registry=CATALOGUE,
             cipher=wired.cipher if wanted.private else None,
             aggregate=aggregate,
+            by=operator(),
+            why=why,
         )
+        with closing(connect(wired.rebuild_places().owner_url, autocommit=False)) as connection:
+            record_operations(connection, lambda: wired.crm)
     said = f"Applied {done.applied:,} held events; {done.freed:,} aggregates wait no more."
     finish(
         as_json=as_json,

@@ -59,7 +59,7 @@ def hold_teams(reading: Connection) -> list[StoredRow]:
 
 def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGUE) -> Retried:
     """A retry by a program that knows all types."""
-    return retry(PIPELINE_V1, read_url=at.worker, registry=registry, aggregate=aggregate)
+    return retry(PIPELINE_V1, owner_url=at.owner, registry=registry, aggregate=aggregate, by="ann")
 
 
 def shares(at: Urls) -> dict[int, tuple[int, str, str | None]]:
@@ -79,6 +79,8 @@ def test_everything_is_drained_in_order_and_the_rows_are_as_if_nothing_had_happe
     assert (done.applied, done.failures) == (len(held), ())
     assert done.freed == len({row.aggregate_id for row in held})
     assert query(at.admin, "SELECT * FROM control.held") == []
+    noted = query(at.admin, "SELECT act, projection, version, principal, details FROM control.operation")
+    assert noted == [("retried", "pipeline", 1, "ann", {"applied": len(held), "aggregate": None})]
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, HISTORY, CATALOGUE))
 
 

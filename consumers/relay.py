@@ -212,11 +212,11 @@ class _Term:
             thread.start()
 
     def _seal(self, sealer: Sealer, ended: threading.Event) -> None:
-        """Seals once store and topics agree, or the broker is away: seals of a store that was restored from
-        an older state would stand beside those that the topics have."""
+        """Seals once store and topics agree, or the broker is away and nobody has found the store behind:
+        seals of one that was restored from an older state would stand beside those that the topics have."""
         patient = time.monotonic() + AGREEMENT_SECONDS
         while not (self._shelf.connected or ended.wait(0.01)):
-            if self._publisher.trouble and time.monotonic() > patient:
+            if self._behind is None and self._publisher.trouble and time.monotonic() > patient:
                 break
         sealer.run(ended)
 

@@ -28,8 +28,8 @@ Known = tuple[str, int]
 class Appender:
     """One client, which knows of each event, by its aggregate and version, whose commit was answered."""
 
-    def __init__(self, url: str, seed: str, parties: list[UUID]) -> None:
-        self._url, self._parties = url, parties
+    def __init__(self, url: str, seed: str, parties: list[UUID], pace: float) -> None:
+        self._url, self._parties, self._pace = url, parties, pace
         self.chance = random.Random(seed)
         self.confirmed: list[Known] = []
         self._known: list[tuple[UUID, int, UUID, str]] = []
@@ -51,6 +51,10 @@ class Appender:
                     opened.close()
             self.forget()
             done.wait(0.1)
+
+    def rest(self, least: float, most: float) -> None:
+        """Pauses between two transactions, so many seconds at pace 1."""
+        time.sleep(self.chance.uniform(least, most) * self._pace)
 
     def forget(self) -> None:
         """It is unknown how far the aggregates of before have come; new ones from now on."""
@@ -84,7 +88,7 @@ def single(client: Appender, opened: connection) -> Sequence[StoredCrmEvent]:
     events = client.events(1)
     insert(opened, events)
     opened.commit()
-    time.sleep(client.chance.uniform(0.01, 0.04))
+    client.rest(0.01, 0.04)
     return events
 
 
@@ -102,7 +106,7 @@ def several(client: Appender, opened: connection) -> Sequence[StoredCrmEvent]:
         client.forget()
         return []
     opened.commit()
-    time.sleep(client.chance.uniform(0.02, 0.08))
+    client.rest(0.02, 0.08)
     return events
 
 
@@ -117,7 +121,7 @@ def many(client: Appender, opened: connection) -> Sequence[StoredCrmEvent]:
     with opened.cursor() as cursor:
         cursor.copy_expert(COPY, io.StringIO(lines))
     opened.commit()
-    time.sleep(chance.uniform(0.5, 2.5))
+    client.rest(0.5, 2.5)
     return events
 
 
@@ -128,14 +132,15 @@ def insert(opened: connection, events: Sequence[StoredCrmEvent]) -> None:
 
 
 class Appending:
-    """Clients of all three kinds, each in a thread, from `start` to `stop`."""
+    """Clients of all three kinds, each in a thread, from `start` to `stop`: some 300 events a second, at
+    `pace` 2 half as many."""
 
-    def __init__(self, url: str, seed: int) -> None:
+    def __init__(self, url: str, seed: int, pace: float = 1.0) -> None:
         chance = random.Random(seed)
         parties = [UUID(int=chance.getrandbits(128), version=4) for _ in range(PARTIES)]
         self._done = threading.Event()
         acts = (single, single, several, many)
-        self._clients = [Appender(url, f"{seed} {number}", parties) for number in range(len(acts))]
+        self._clients = [Appender(url, f"{seed} {number}", parties, pace) for number in range(len(acts))]
         self._threads = [
             threading.Thread(target=client.work, args=(self._done, act), daemon=True)
             for client, act in zip(self._clients, acts, strict=True)

@@ -251,7 +251,7 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, jars: Path, logs: Path, seed: int) -> Iterator[Scene]:
+def scene(folder: Path, jars: Path, logs: Path, seed: int, pace: float = 1.0) -> Iterator[Scene]:
     """A store that flushes what it commits, a broker, both of this test alone, and clients that append."""
     with ExitStack() as stack:
         postgres = LocalPostgres(folder / "relay-postgres")
@@ -269,7 +269,7 @@ def scene(folder: Path, jars: Path, logs: Path, seed: int) -> Iterator[Scene]:
         urls = migrated(postgres.admin_url)
         relays = Relays(urls, kafka.bootstrap, logs)
         stack.callback(relays.close)
-        clients = Appending(urls.app, seed)
+        clients = Appending(urls.app, seed, pace)
         clients.start()
         stack.callback(clients.stop)
         yield Scene(postgres, kafka, relays, (seats[0], seats[1]), clients)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -59,15 +60,17 @@ class Sealer:
         self._store, self._partitions, self._key = store, partitions, key
         self._leadership, self._shelf = leadership, shelf
         self._clock, self._poll, self._checkpoint = clock, poll, checkpoint
+        self._upto = 0
 
     def run(self, ended: threading.Event) -> None:
         """Seals until `ended`. Raises what the store raises, `LeadershipLost`, or `SealConflict`."""
         try:
+            self._upto = 0
             last = self._seals.last()
             self._shelf.begins_at(last)
             sealed_at = time.monotonic()
             while not ended.is_set():
-                upto = self._settled()
+                upto = self._settled(last.last if last else 0)
                 if upto <= (last.last if last else 0):
                     ended.wait(self._poll)
                 elif self._shelf.enough() or (
@@ -81,12 +84,17 @@ class Sealer:
             self._follower.close()
             self._seals.close()
 
-    def _settled(self) -> int:
-        """0 while a writer holds its transaction open: then there is nothing to do but look again."""
-        try:
-            return self._follower.settled(timeout=1.0)
-        except NotSettled:
-            return 0
+    def _settled(self, after: int) -> int:
+        """Up to where the store is settled, as far as that is known; the store is asked when less than a full
+        range is known behind `after`.
+
+        What is settled stays so: while a writer holds its transaction open, what was settled before it began
+        is sealed all the same.
+        """
+        if self._upto - after < MOST_EVENTS:
+            with suppress(NotSettled):
+                self._upto = max(self._upto, self._follower.settled(timeout=1.0))
+        return self._upto
 
     def _may_grow(self, last: Seal | None, upto: int) -> bool:
         """Whether the next range is not full, and nobody waits for it."""

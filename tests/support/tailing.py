@@ -170,7 +170,11 @@ class Following(Reader):
         while not self.ended.is_set():
             try:
                 upto = follower.settled(timeout=self._chance.choice((0.02, 0.5)))
-                rows = follower.read(after, upto, limit=self._chance.choice((7, 500)))
+                # What is settled stays so: all of it is read, in pages, before the next look.
+                while rows := follower.read(after, upto, limit=self._chance.choice((7, 500))):
+                    for row in rows:
+                        yield row.position, row.aggregate_id
+                    after = rows[-1].position
             except NotSettled:
                 continue
             except psycopg2.OperationalError:
@@ -178,9 +182,6 @@ class Following(Reader):
                     raise
                 self.connections += 1
                 continue
-            for row in rows:
-                yield row.position, row.aggregate_id
-                after = row.position
             if self._reconnects and self._chance.random() < 0.05:
                 follower.close()
                 follower = Follower(self._url)

@@ -1,0 +1,69 @@
+"""The relay's first half alone, on a real store: what is settled is sealed, whatever writers do meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg2.extensions import connection
+
+from commands.store.pool import Pool
+from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.settings import store_settings
+from consumers.relay_leader import Leadership
+from consumers.relay_sealer import Sealer
+from consumers.relay_shelf import Shelf
+from consumers.sealing import MOST_EVENTS
+from tests.support.database import migrated
+from tests.support.store import execute, run, session, stored_event
+
+
+def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str) -> None:
+    """Given two full ranges of settled events, when a writer appends and holds on before the first is sealed,
+    then the second is sealed all the same, and not what the writer holds or what came after it."""
+    urls = migrated(fresh_database)
+    pool = Pool(urls.app, 1)
+    recorder = PostgresApplicationRecorder(pool)
+    events = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MOST_EVENTS)]
+    recorder.insert_bulk(events)
+    more = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MOST_EVENTS)]
+    highest = max(recorder.insert_bulk(more))
+    found, ended = store_settings(urls.relay), threading.Event()
+    ranges: list[str] = []
+    leadership = Leadership(urls.relay, "relay", silence=600)
+    assert leadership.acquire()
+
+    with ExitStack() as stack:
+        held: connection = stack.enter_context(session(urls.app))
+        stack.callback(leadership.close)
+        stack.callback(pool.close)
+
+        def checkpoint(name: str) -> None:
+            if name == "before the seal row" and not ranges:
+                run(held, stored_event(type="crm.lead.created"))
+                recorder.insert_events([stored_event(type="crm.lead.created")])
+            if name == "after the seal row":
+                ranges.append(name)
+            if len(ranges) == 2:
+                ended.set()
+
+        sealer = Sealer(
+            url=urls.relay,
+            store=found.store_id,
+            partitions=found.partitions,
+            key=Ed25519PrivateKey.generate(),
+            leadership=leadership,
+            shelf=Shelf(),
+            clock=lambda: datetime.now(UTC),
+            poll=0.05,
+            checkpoint=checkpoint,
+        )
+        sealing = threading.Thread(target=sealer.run, args=[ended])
+        sealing.start()
+        sealing.join(60)
+        ended.set()
+        sealing.join(60)
+    sealed = execute(urls.admin, "SELECT first, last, count FROM store.seal ORDER BY sequence")
+    assert sealed == [(1, MOST_EVENTS, MOST_EVENTS), (MOST_EVENTS + 1, highest, MOST_EVENTS)]

@@ -165,7 +165,7 @@ def test_what_a_restored_store_has_recorded_since_is_set_aside_and_not_lost(
     file.write_text("another recovery's\n")
     code, _, findings = told(here.home, "store", "recover", "--set-aside", str(file))
     assert (code, here.content()) == (1, after)
-    assert "is there already, and nothing was changed. Name another." in findings[0]
+    assert "is there already. Nothing was changed. Name another." in findings[0]
     assert file.read_text() == "another recovery's\n"
     file.unlink()
     code, done, findings = told(here.home, "store", "recover", "--set-aside", str(file))

@@ -6,7 +6,7 @@ rows are known when its last event is folded, and are written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -16,41 +16,92 @@ from psycopg2.extensions import cursor as Cursor
 
 from projections.control import held as holding
 from projections.control.held import Held
-from projections.decode import Decoder, Received, is_data_fault
-from projections.folding import CHUNK, Folder
+from projections.decode import Decoder, Received, category_of, is_data_fault
+from projections.folding import Folder
 from projections.projection import Key, Projection, Row
-from projections.tables import NULL, TableStore, line_of
+from projections.tables import NULL, text_of
 
 FLUSH: Final = 4 * 1024 * 1024
-"""Bytes of lines that are kept for one table before they are sent."""
+"""Characters of lines that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
+OPENED: Final = 100
+"""Events whose private values are opened together."""
+
+Made = tuple[int, Key, Row]
+"""A row that an event made: the number of its table, its key."""
 
 
 class Filler(Folder):
-    """Folds parties, one after the other, each in order of position; nothing is loaded."""
+    """Folds parties, one after the other, each in order of position; nothing is loaded.
+
+    `newest` are the rows of the parties that are not written yet, table by table. Each event is folded as
+    soon as it is decoded: it is still in the processor's cache then.
+    """
 
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
-        super().__init__(projection, decoder, [TableStore(projection, table) for table in projection.tables])
-        self._newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
+        super().__init__(projection, decoder, [])
+        self._opens = projection.private
+        self._tables = [(n, table.touches, table.fold) for n, table in enumerate(projection.tables)]
+        self._kept = [not table.once for table in projection.tables]
+        self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
         self.held: list[Held] = []
 
-    @property
-    def rows(self) -> list[dict[Key, Row]]:
-        """The newest rows of the parties not written yet, table by table."""
-        return self._newest
-
-    def add(self, received: Sequence[Received]) -> list[list[Row]]:
-        """Folds events; answers all rows that came about, table by table, in order."""
-        return self._fold(None, received, self._newest, self.held)  # type: ignore[arg-type]
+    def each(self, received: Sequence[Received]) -> Iterator[list[Made]]:
+        """The rows that each event made; they count as soon as the next one is asked for."""
+        newest, kept = self.newest, self._kept
+        for event, envelope in self._decoded(received):
+            made = self._made(event, envelope)
+            yield made
+            for number, key, row in made:
+                if kept[number]:
+                    newest[number][key] = row
 
     def clear(self) -> None:
         """Forgets the rows: the parties are complete."""
-        for rows in self._newest:
+        for rows in self.newest:
             rows.clear()
 
-    def _load(self, c: Cursor, decoded: Any, changed: Any) -> None:
-        """Nothing: a row that was not folded does not exist."""
+    def _decoded(self, received: Sequence[Received]) -> Iterator[tuple[Received, Any]]:
+        """Each event with its mapping, or with the error that it has none for."""
+        if not self._opens:
+            for event in received:
+                yield event, self._envelope(event)
+            return
+        for at in range(0, len(received), OPENED):
+            events = received[at : at + OPENED]
+            envelopes = [self._envelope(event) for event in events]
+            failed = self._decoder.open([one for one in envelopes if one.__class__ is dict])
+            for event, envelope in zip(events, envelopes, strict=True):
+                yield event, failed.get(event.position, envelope)
+
+    def _envelope(self, event: Received) -> Any:
+        try:
+            return self._decoder(event.position, event.value)
+        except Exception as error:
+            if category_of(error) is None:
+                raise
+            return error
+
+    def _made(self, event: Received, envelope: Any) -> list[Made]:
+        if envelope.__class__ is not dict:
+            self.held.append(self.put_aside(event, envelope))
+            return []
+        if self.waiting and (first := self.waiting.behind(envelope["subject"], event.party)):
+            self.held.append(self._queue(event, envelope["subject"], *first))
+            return []
+        newest = self.newest
+        try:
+            return [
+                (number, key, fold(newest[number].get(key), envelope))
+                for number, touches, fold in self._tables
+                for key in touches(envelope)
+            ]
+        except Exception as error:
+            if category_of(error) is None:
+                raise
+            self.held.append(self.put_aside(event, error))
+            return []
 
 
 class Filling:
@@ -62,30 +113,35 @@ class Filling:
 
     def __init__(self, projection: Projection, decoder: Decoder, c: Cursor) -> None:
         self._projection = projection
-        self._decoder = decoder
         self._c = c
+        self._filler = Filler(projection, decoder)
         self._copies = [_Copy(projection, table.name, table.columns) for table in projection.tables]
+        # A table's own line of a row is also its history's: it is written once.
         self._histories = [
             _Copy(projection, table.history, table.columns) if table.history else None
             for table in projection.tables
         ]
-        self._filler = Filler(projection, decoder)
+        self._latest: list[dict[Key, str]] = [{} for _ in projection.tables]
+        self._lines = [text_of(table.columns) for table in projection.tables]
+        self._once = [table.once for table in projection.tables]
         self._events = 0
         self.held = 0
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
-        filler = self._filler
-        for at in range(0, len(received), CHUNK):
-            versions = filler.add(received[at : at + CHUNK])
-            for table, rows, newest, copy, history in zip(
-                self._projection.tables, versions, filler.rows, self._copies, self._histories, strict=True
-            ):
+        lines, once, histories, latest = self._lines, self._once, self._histories, self._latest
+        for made in self._filler.each(received):
+            for number, key, row in made:
+                history = histories[number]
                 if history is not None:
-                    history.write(self._c, rows)
-                elif table.once:
-                    copy.write(self._c, rows)
-                    newest.clear()
+                    text = lines[number](row)
+                    history.add(text)
+                    latest[number][key] = text
+                elif once[number]:
+                    self._copies[number].add(lines[number](row))
+        for copy in (*self._copies, *histories):
+            if copy is not None and copy.size > FLUSH:
+                copy.flush(self._c)
         self._events += len(received)
         if ended and self._events >= TOGETHER:
             self._write()
@@ -101,9 +157,18 @@ class Filling:
         self._filler.held.clear()
 
     def _write(self) -> None:
-        for table, newest, copy in zip(self._projection.tables, self._filler.rows, self._copies, strict=True):
-            if not table.once:
-                copy.write(self._c, newest.values())
+        for number, (newest, copy) in enumerate(zip(self._filler.newest, self._copies, strict=True)):
+            if self._histories[number] is not None:
+                texts = self._latest[number]
+                for text in texts.values():
+                    copy.add(text)
+                texts.clear()
+            elif not self._once[number]:
+                line = self._lines[number]
+                for row in newest.values():
+                    copy.add(line(row))
+            if copy.size > FLUSH:
+                copy.flush(self._c)
         self._filler.clear()
         self._events = 0
 
@@ -133,61 +198,66 @@ def refused_one_by_one(
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
     """One party, each event's rows tried on their own before they count."""
     filler = Filler(projection, decoder)
-    stores = [_Copy(projection, table.name, table.columns) for table in projection.tables]
-    kept: list[list[Row]] = [[] for _ in stores]
+    copies = [_Copy(projection, table.name, table.columns) for table in projection.tables]
+    lines = [text_of(table.columns) for table in projection.tables]
+    kept: list[list[str]] = [[] for _ in copies]
+    latest: list[dict[Key, str]] = [{} for _ in copies]
     for event in party:
-        before = [dict(rows) for rows in filler.rows]
-        versions = filler.add([event])
-        c.execute("SAVEPOINT event")
-        try:
-            for copy, rows in zip(stores, versions, strict=True):
-                copy.write(c, rows)
-                copy.flush(c)
-        except psycopg2.Error as error:
-            if not is_data_fault(error):
-                raise
-            filler.held.append(filler.put_aside(event, error))
-            for newest, old in zip(filler.rows, before, strict=True):
-                newest.clear()
-                newest.update(old)
-            versions = [[] for _ in stores]
-        c.execute("ROLLBACK TO SAVEPOINT event")
-        for all_of, new in zip(kept, versions, strict=True):
-            all_of.extend(new)
-    for table, newest, all_of in zip(projection.tables, filler.rows, kept, strict=True):
-        for name, lasting in ((table.name, list(newest.values())), (table.history, all_of)):
+        # The list is the filler's own: emptied, what it held does not count.
+        for made in filler.each([event]):
+            c.execute("SAVEPOINT event")
+            try:
+                for number, _, row in made:
+                    copies[number].add(lines[number](row))
+                for copy in copies:
+                    copy.flush(c)
+            except psycopg2.Error as error:
+                if not is_data_fault(error):
+                    raise
+                filler.held.append(filler.put_aside(event, error))
+                made.clear()
+                for copy in copies:
+                    copy.drop()
+            c.execute("ROLLBACK TO SAVEPOINT event")
+            for number, key, row in made:
+                text = lines[number](row)
+                kept[number].append(text)
+                latest[number][key] = text
+    for number, table in enumerate(projection.tables):
+        for name, texts in ((table.name, list(latest[number].values())), (table.history, kept[number])):
             if name is not None:
                 copy = _Copy(projection, name, table.columns)
-                copy.write(c, lasting)
+                for text in texts:
+                    copy.add(text)
                 copy.flush(c)
     holding.hold(c, projection, filler.held)
     return len(filler.held)
 
 
 class _Copy:
-    """COPY into one table, some megabytes at a time."""
+    """COPY into one table: lines are kept, and sent together."""
 
-    def __init__(self, projection: Projection, name: str, columns: Any) -> None:
-        self._lines: Callable[[Iterable[Row]], bytes] = line_of(columns)
+    def __init__(self, projection: Projection, name: str, columns: Mapping[str, str]) -> None:
         self._text = sql.SQL("COPY {} ({}) FROM STDIN WITH (NULL {})").format(
             sql.Identifier(projection.schema, name),
             sql.SQL(", ").join(map(sql.Identifier, columns)),
             sql.Literal(NULL),
         )
-        self._kept: list[bytes] = []
-        self._bytes = 0
+        self._kept: list[str] = []
+        self.size = 0
 
-    def write(self, c: Cursor, rows: Iterable[Row]) -> None:
-        """Takes rows, and sends them when there are many."""
-        lines = self._lines(rows)
-        if lines:
-            self._kept.append(lines)
-            self._bytes += len(lines)
-            if self._bytes > FLUSH:
-                self.flush(c)
+    def add(self, line: str) -> None:
+        """Takes a row's line."""
+        self._kept.append(line)
+        self.size += len(line)
+
+    def drop(self) -> None:
+        """Forgets what is kept."""
+        self._kept, self.size = [], 0
 
     def flush(self, c: Cursor) -> None:
         """Sends what is kept."""
         if self._kept:
-            c.copy_expert(self._text, BytesIO(b"".join(self._kept)))
-            self._kept, self._bytes = [], 0
+            lines = "\n".join(self._kept) + "\n"
+            self.drop()
+            c.copy_expert(self._text, BytesIO(lines.encode()))

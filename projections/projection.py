@@ -32,7 +32,8 @@ class Table:
     two partitions could write one row. `history` names an insert-only table of the same columns that gets
     every row as it was after each event, keyed by `key` and `version`. With `own`, only the events of the
     aggregate whose id is the key write the row, so there is none before its first event. With `once`, one
-    event alone writes the row: it is never read again.
+    event alone writes the row: it is never read again. `touches` and `fold` are functions of a module, or
+    partial ones: a rebuild sends them to other processes.
     """
 
     name: str

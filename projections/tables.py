@@ -118,6 +118,17 @@ def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
 
     `columns` gives each column's SQL type.
     """
+    line = text_of(columns)
+
+    def lines(rows: Iterable[Row]) -> bytes:
+        found = [line(row) for row in rows]
+        return ("\n".join(found) + "\n").encode() if found else b""
+
+    return lines
+
+
+def text_of(columns: Mapping[str, str]) -> Callable[[Row], str]:
+    """The same for one row, without the end of the line."""
     names = tuple(columns)
     values_of: Callable[[Row], tuple[Any, ...]] = (
         itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
@@ -145,11 +156,7 @@ def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
             return "\t".join(map(_escaped, values))
         return text
 
-    def lines(rows: Iterable[Row]) -> bytes:
-        found = [line(row) for row in rows]
-        return ("\n".join(found) + "\n").encode() if found else b""
-
-    return lines
+    return line
 
 
 def _with_documents(values: Sequence[Any], documents: Sequence[int]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +171,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(world: Rebuilding, tmp_pat
         before = done(world)
         process = runner(world, log)
         children = psutil.Process(process.pid)
-        until(lambda b=before: done(world) > b, f"a stretch filled\n{log.read_text()}", 60)  # type: ignore[misc]
+        until(lambda b=before: done(world) > b, f"a stretch filled\n{log.read_text()}", 100)  # type: ignore[misc]
         family = children.children(recursive=True) if whole_family else []
         process.kill()
         for child in family:
@@ -240,3 +241,11 @@ def test_the_active_version_is_not_rebuilt(world: Rebuilding) -> None:
     world.install(PIPELINE_V1)
     with pytest.raises(RebuildRefused, match="version 1 is the active one"):
         begin(PIPELINE_V1, world.places, by="tester")
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)
+def test_every_read_model_can_be_sent_to_the_processes_that_fill_it(projection: Projection) -> None:
+    """Its functions are ones of a module, not made within another."""
+    sent = pickle.loads(pickle.dumps(projection))
+    assert sent.title == projection.title
+    assert [table.columns for table in sent.tables] == [table.columns for table in projection.tables]

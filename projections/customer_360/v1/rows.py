@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from projections.projection import EventMap, Key, OutOfOrder, Row
@@ -31,12 +32,11 @@ def later_version(row: Row | None, event: EventMap) -> int:
 
 def subject_of(family: str) -> Callable[[EventMap], Sequence[Key]]:
     """Touches the row of the aggregate, for this family."""
-    prefix = f"crm.{family}."
+    return partial(_subject_of, f"crm.{family}.")
 
-    def touches(event: EventMap) -> Sequence[Key]:
-        return (event["subject"],) if event["type"].startswith(prefix) else ()
 
-    return touches
+def _subject_of(prefix: str, event: EventMap) -> Sequence[Key]:
+    return (event["subject"],) if event["type"].startswith(prefix) else ()
 
 
 def folding(
@@ -48,18 +48,25 @@ def folding(
     this version does not know: in both cases going on would show something wrong.
     """
 
-    def fold(row: Row | None, event: EventMap) -> Row:
-        version = next_version(row, event)
-        new: Data = dict.fromkeys(columns) if row is None else dict(row)
-        kind = event["type"]
-        if kind not in unmoved:
-            changes[kind](new, event, event["data"])
-        new["version"] = version
-        new["position"] = event["position"]
-        new["recorded"] = event["recordedtime"]
-        return new
+    return partial(_folded, columns, changes, unmoved)
 
-    return fold
+
+def _folded(
+    columns: Mapping[str, str],
+    changes: Mapping[str, Change],
+    unmoved: frozenset[str],
+    row: Row | None,
+    event: EventMap,
+) -> Row:
+    version = next_version(row, event)
+    new: Data = dict.fromkeys(columns) if row is None else dict(row)
+    kind = event["type"]
+    if kind not in unmoved:
+        changes[kind](new, event, event["data"])
+    new["version"] = version
+    new["position"] = event["position"]
+    new["recorded"] = event["recordedtime"]
+    return new
 
 
 def money(row: Data, value: Data | None) -> None:

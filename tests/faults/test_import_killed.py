@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.database import Urls, migrated
 from tests.support.http import database
 from tests.support.import_process import ImportProcess, blocked, content
 from tests.support.importing import Importing, folder_with, importing, original
-from tests.support.store import session
+from tests.support.store import execute, session
 
 RECORDS = 41 + 7 + 85 + 1000
 
@@ -121,20 +122,40 @@ def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     assert content(target) == undisturbed
 
 
-def test_a_database_that_goes_away_stops_it_with_a_sentence(
+END_WAITING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+
+
+def test_a_session_that_is_ended_in_a_transaction_is_made_up_for(
     process: ImportProcess, target: Importing, undisturbed: list[str]
 ) -> None:
-    """Its session is ended in the middle of a transaction, as by a server that restarts; exit code 2."""
+    """Nothing of that transaction is there: it is done again, and the run ends as an undisturbed one."""
     run = process.start()
     process.until_claims(run, 383)
     with session(process.urls.admin) as holder, holder.cursor() as cursor:
         cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
         process.until(run, lambda: blocked(process.urls))
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-    _, err = run.communicate(timeout=30)
+        cursor.execute(END_WAITING)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert content(target) == undisturbed
+
+
+def test_a_database_that_goes_away_stops_it_with_a_sentence(
+    process: ImportProcess, target: Importing, undisturbed: list[str]
+) -> None:
+    """Its session is ended in each transaction, as by a server that cannot keep up; exit code 2."""
+    run = process.start()
+    process.until_claims(run, 383)
+    with session(process.urls.admin) as holder, holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
+        until = time.monotonic() + 60
+        while run.poll() is None and time.monotonic() < until:
+            execute(process.urls.admin, END_WAITING)  # by itself: a transaction sees the same sessions always
+            time.sleep(0.02)
+    _, err = run.communicate(timeout=60)
     assert run.returncode == 2, err
     assert "error: PostgreSQL can't be used." in err
     assert "Traceback" not in err

@@ -19,6 +19,7 @@ from tests.support.relay_scene import Scene, scene
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)  # the long form; whatever hangs is ended by the bound of its own wait
 def test_whatever_befalls_relays_store_and_broker_each_event_is_published_once(
     services_folder: Path, tmp_path: Path, faults: int | None, fault_seed: int
 ) -> None:

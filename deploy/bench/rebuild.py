@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Any, Final
@@ -16,7 +17,7 @@ from commands.privacy.cipher import AesGcmCipher
 from commands.store.pool import connect
 from consumers.rebuild import Places, begin
 from consumers.rebuild_run import carry_on
-from deploy.bench import projection, relay
+from deploy.bench import projection, relay, runner
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
@@ -28,6 +29,7 @@ from projections.registry import named
 EVENTS: Final = 300_000
 """Events where none are named: three to six seconds a round, so that starting the processes hardly counts."""
 GOALS: Final[Mapping[str, float]] = {"pipeline": 0.6, "customer_360": 0.35}
+LIBRARY_GOALS: Final[Mapping[str, float]] = {"pipeline": 60.0, "customer_360": 35.0}
 WORKERS: Final = 2
 SEED: Final = 9_000_000
 _TABLE: Final = "CREATE TABLE bare (position bigint, id uuid, type text, time timestamptz)"
@@ -42,13 +44,20 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         bench.say(f"rebuild: {missing:,} events are appended and published first")
         relay.fill(store.app, stored_events(missing, SEED))
         projection._publish(services, store, missing)
-    yield _measured("pipeline", bench)
+    yield from _both("pipeline", bench)
     missing = events - projection._standing(store.relay, ("interaction", "case", "customer"))[0]
     if missing > 0:
         bench.say(f"rebuild: {missing:,} events of persons are appended and published")
         relay.fill(store.app, people_events(missing, SEED + 1, cipher(store.app)))
         projection._publish(services, store, missing)
-    yield _measured("customer_360", bench)
+    yield from _both("customer_360", bench)
+
+
+def _both(name: str, bench: Bench) -> Iterator[Measurement]:
+    """Against the least that could be done, and against the library."""
+    found = _measured(name, bench)
+    yield found
+    yield _beside_the_library(name, found, bench)
 
 
 def cipher(keys_url: str) -> AesGcmCipher:
@@ -73,6 +82,27 @@ def _measured(name: str, bench: Bench) -> Measurement:
         say=bench.say,
         goal=GOALS[name],
     )
+
+
+def _beside_the_library(name: str, ours: Measurement, bench: Bench) -> Measurement:
+    """The same rounds of ours, beside the library's own way."""
+    store = bench.services.published
+    rates = []
+    for number in range(1, bench.rounds + 1):
+        rates.append(alone(_runner_rate, name, store.app, bench.services.read_side().admin))
+        bench.say(f"rebuild {name}: the library's runner, round {number}: {rates[-1]:,.0f} events/s")
+    return replace(
+        ours,
+        name=f"{ours.name}, library",
+        reference="eventsourcing's projection runner, the same fold and tables, a transaction for each of "
+        f"{runner.EVENTS:,} events",
+        theirs=tuple(rates),
+        goal=LIBRARY_GOALS[name],
+    )
+
+
+def _runner_rate(name: str, store_url: str, read_url: str) -> float:
+    return runner.runner_rate(name, store_url, read_url, cipher(store_url))
 
 
 def rebuild_seconds(name: str, bench: Bench) -> float:

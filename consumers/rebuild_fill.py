@@ -11,6 +11,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import groupby
+from threading import Event as Flag
 from typing import Any, Final
 from uuid import UUID
 
@@ -57,12 +58,10 @@ def fill(
     read_url: str,
     partitions: int,
     cipher: MakeCipher | None,
-    checkpoint: Callable[[str], None] = lambda _: None,
+    stop: Flag | None = None,
 ) -> None:
-    """Fills stretches until none is free; `read_url` as the owner. Ends early when the process that started
-    this one is gone.
-
-    `checkpoint` is told "rows written" in each stretch's transaction.
+    """Fills stretches until none is free; `read_url` as the owner. Ends early, after the stretch under way,
+    once `stop` is set, and when the process that started this one is gone.
     """
     parent = multiprocessing.parent_process()
     decoder = Decoder(registry, cipher() if cipher is not None and projection.private else None)
@@ -70,7 +69,7 @@ def fill(
         closing(PartySource(store_url, projection.families)) as source,
         closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
     ):
-        while parent is None or parent.is_alive():
+        while (parent is None or parent.is_alive()) and not (stop is not None and stop.is_set()):
             with connection, connection.cursor() as c:
                 c.execute(_CLAIM, (str(rebuild),))
                 claimed = c.fetchone()
@@ -81,7 +80,6 @@ def fill(
                 held = _fill_one(
                     c, projection, decoder, source, (UUID(low), high and UUID(high)), upto, parties
                 )
-                checkpoint("rows written")
                 received: dict[int, int] = {}
                 for party, events in parties.items():
                     partition = partition_of(party, partitions)

@@ -13,13 +13,16 @@ from eventsourcing.utils import Environment, EnvType
 
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
+from commands.store.follower import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
 from commands.store.mapper import EventMapper
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.refusals import refusal
 from domain.aggregate import Aggregate, Evolve, replay
+from domain.cut import NOW, Cut
 from domain.errors import DomainError, NotFound
+from domain.events.envelope import times
 from domain.events.event import Event
 
 A = TypeVar("A", bound=Aggregate)
@@ -60,9 +63,12 @@ class Crm(Application[UUID]):
         """The recorder that was given."""
         return self._given_recorder
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None) -> A:
-        """The aggregate, now or as of `version`. Raises `NotFound`, which calls it `what`."""
-        found = self._replay(evolve, id, version)
+    def load(
+        self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: Cut = NOW
+    ) -> A:
+        """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it `what`,
+        also for one without an event by then."""
+        found = self._replay(evolve, id, version, cut)
         if found is None:
             raise NotFound(what, id)
         return found
@@ -141,6 +147,15 @@ class Crm(Application[UUID]):
                 unread.add(id)
         return {id: events for id, events in streams.items() if id not in unread}
 
+    def history(self, id: UUID, cut: Cut = NOW) -> list[StoredRow]:
+        """The record's stored events up to the cut, in order, for a read model's fold; private values stay
+        closed."""
+        return [
+            row
+            for row in self._given_recorder.select_history(id)
+            if cut.whole or cut.covers(*times(row.event))
+        ]
+
     def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The version at which each of those records is, of the ones that are there."""
         return self._given_recorder.select_versions(ids)
@@ -183,9 +198,9 @@ class Crm(Application[UUID]):
                 raise
             raise told from error
 
-    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None) -> A | None:
+    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None, cut: Cut = NOW) -> A | None:
         def project(state: A | None, events: Iterable[Event]) -> A | None:
-            return replay(evolve, state, events)
+            return replay(evolve, state, events if cut.whole else cut.of(events))
 
         try:
             return self.repository.get(id, version=version, projector_func=project)

@@ -26,6 +26,7 @@ from commands.store.bulk import party_of
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from commands.store.faults import deadlocks_retried, translated
+from commands.store.follower import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
@@ -39,6 +40,10 @@ _SELECT: Final = "SELECT aggregate_id, version, type, event FROM store.event WHE
 _STREAMS: Final = """
     SELECT aggregate_id, version, type, event FROM store.event
      WHERE aggregate_id = ANY (%s::uuid[]) ORDER BY aggregate_id, version
+"""
+_HISTORY: Final = """
+    SELECT position, aggregate_id, version, type, party, event FROM store.event
+     WHERE aggregate_id = %s ORDER BY version
 """
 _DIGESTS: Final = """
     SELECT aggregate_id, convert_from(event, 'UTF8')::json #>> '{data,source_digest}'
@@ -151,6 +156,12 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
                 StoredEvent(originator_id=id, originator_version=version, topic=type, state=bytes(event))
                 for id, version, type, event in cursor.fetchall()
             ]
+
+    def select_history(self, id: UUID) -> list[StoredRow]:
+        """The events of one aggregate with their positions, in order."""
+        with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(_HISTORY, (id,))
+            return [StoredRow(*columns, bytes(event)) for *columns, event in cursor.fetchall()]
 
     def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` of the first events of those aggregates, by id, where there is one."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
+from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
@@ -13,6 +14,8 @@ from api.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
 from projections import registry
+from projections.identity.v1.queries import Cluster
+from projections.projection import Projection
 
 Q = TypeVar("Q")
 
@@ -25,6 +28,14 @@ _STANDING: Final = """
             WHERE h.projection = a.projection AND h.version = a.version)
     FROM control.active a
     WHERE %(names)s::text[] IS NULL OR a.projection = ANY (%(names)s::text[])
+"""
+# Where not even the envelope can be read, nobody knows whose record it is: all records of its party wait then.
+_HELD_OF: Final = """
+    SELECT count(*) FROM control.held h JOIN control.active a USING (projection, version)
+    WHERE h.projection = ANY (%(names)s::text[])
+      AND (h.aggregate_id = ANY (%(records)s::uuid[])
+           OR h.party = ANY (%(parties)s::uuid[]) AND (h.aggregate_id IS NULL OR %(all)s)
+              AND NOT coalesce(h.aggregate_id = ANY (%(but)s::uuid[]), false))
 """
 
 
@@ -48,18 +59,40 @@ class Reading:
 
         Raises `Problem` (`unavailable`) for a version that a newer release has made active.
         """
-        version = self.versions.get(name, 1)
-        try:
-            found = registry.named(name, version).queries
-        except KeyError:
-            found = None
+        found = self.model(name).queries
         if found is None:
-            raise Problem(
-                "unavailable",
-                f"Version {version} of {name} is active, and this server does not have it: it runs an older "
-                "release. Try again at another server, or when this one is upgraded.",
-            )
+            raise self._missing(name)
         return cast(Q, found(self.connection, **others))
+
+    def held_of_record(self, id: UUID, party: UUID) -> int:
+        """How many events of this record the models hold; those of its party that may be its own count."""
+        return self._held_of(records=[id], parties=[party], all=False, but=[])
+
+    def held_of_customer(self, cluster: Cluster) -> int:
+        """How many events the models hold of all that is this customer now."""
+        parties, incoming, away = list(cluster.parties), list(cluster.incoming), list(cluster.away)
+        return self._held_of(records=incoming, parties=parties, all=True, but=away)
+
+    def _held_of(self, **which: object) -> int:
+        if not self.held:
+            return 0
+        with self.connection.cursor() as cursor:
+            cursor.execute(_HELD_OF, {"names": list(self.versions)} | which)
+            return int(cursor.fetchone()[0])
+
+    def model(self, name: str) -> Projection:
+        """A read model's active version: its tables and folds. Raises as `ask` does."""
+        try:
+            return registry.named(name, self.versions.get(name, 1))
+        except KeyError:
+            raise self._missing(name) from None
+
+    def _missing(self, name: str) -> Problem:
+        return Problem(
+            "unavailable",
+            f"Version {self.versions.get(name, 1)} of {name} is active, and this server does not have it: it "
+            "runs an older release. Try again at another server, or when this one is upgraded.",
+        )
 
 
 @contextmanager

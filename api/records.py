@@ -9,10 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
+from api.cuts import Cutting
 from api.private import clear, closed
 from api.services import Services
 from api.shapes import Instant
 from domain.aggregate import Aggregate, Evolve
+from domain.cut import Cut
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -58,11 +60,18 @@ Words = Annotated[list[str], BeforeValidator(sorted)]
 
 
 def read_record(
-    request: Request, response: Response, what: str, evolve: Evolve[A], shape: type[Record], id: UUID
+    request: Request,
+    response: Response,
+    what: str,
+    evolve: Evolve[A],
+    shape: type[Record],
+    id: UUID,
+    cut: Cut,
 ) -> Record:
-    """The record, its version as `ETag`. Raises `NotFound`."""
+    """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
+    event. What was erased since stays erased: it is read with the keys that there are now."""
     services: Services = request.app.state.services
-    found = services.crm.load(what, evolve, id)
+    found = services.crm.load(what, evolve, id, cut=cut)
     response.headers["ETag"] = f'"{found.version}"'
     return shape.of(found)
 
@@ -77,13 +86,15 @@ def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A],
         response_model=shape,
         name=f"get_{what}",
         summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
-        description=f"The {what} as it is now, read from the event store: every change is in it at once.",
+        description=f"The {what} as it is now, read from the event store: every change is in it at once. "
+        "With as_of or known_at as it was then: 404 before its first event, and what was erased since is erased "
+        "there too.",
         operation_id=f"{collection}_get",
     )
 
 
 def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
-    def get(request: Request, response: Response, id: UUID) -> Record:
-        return read_record(request, response, what, evolve, shape, id)
+    def get(request: Request, response: Response, id: UUID, cut: Cutting) -> Record:
+        return read_record(request, response, what, evolve, shape, id, cut)
 
     return get

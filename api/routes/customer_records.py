@@ -10,6 +10,7 @@ from api.auth import requires
 from api.batch_outcomes import BatchOutcome, Mode
 from api.batches import SentBatch, request_body
 from api.bodies.customer import EXAMPLE, Upsert, UpsertItem
+from api.cuts import Cutting
 from api.query import declared_only
 from api.records import Record, read_record
 from api.sending import IdempotencyKey
@@ -34,14 +35,14 @@ ExternalId = Annotated[Word, Path(description="What that system calls the custom
     dependencies=[requires("crm:read"), Depends(declared_only)],
 )
 def get_customer_by_reference(
-    request: Request, response: Response, source: Source, external_id: ExternalId
+    request: Request, response: Response, source: Source, external_id: ExternalId, cut: Cutting
 ) -> Record:
-    """The same, found by what another system calls the customer."""
+    """The same, found by what another system calls the customer now, also with as_of or known_at."""
     (reference,) = references(Reference(source=source, external_id=external_id))
     id = claimed(request.app.state.services, reference)
     if id is None:
         raise NotFound(f"customer of {source}", external_id)
-    return read_record(request, response, "customer", evolve, CustomerRecord, id)
+    return read_record(request, response, "customer", evolve, CustomerRecord, id, cut)
 
 
 @router.post(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from api import filters as declared
 from api.auth import requires
 from api.consistency import Consistency, consistent
+from api.cuts import Cutting, row_then
 from api.listing import NEXT, PageSize, PageToken, Paging, following_merges
 from api.meta import Meta, meta_of
 from api.query import declared_only
@@ -145,11 +146,16 @@ def get_opportunity(
     response: Response,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
+    cut: Cutting,
 ) -> OneOpportunity:
-    """The opportunity as it is now; its version is the `ETag`."""
+    """The opportunity as it is now; its version is the `ETag`. With as_of or known_at as it was then: folded
+    from the event store up to there, 404 before its first event."""
     services: Services = request.app.state.services
     with reading(services, "pipeline") as look:
-        row = look.ask("pipeline", Opportunities).get(id)
+        if cut.whole:
+            row = look.ask("pipeline", Opportunities).get(id)
+        else:
+            row = row_then(services, look, "pipeline", "opportunity", id, cut)
     if row is None:
         raise NotFound("opportunity", id)
     response.headers["ETag"] = f'"{row["version"]}"'

@@ -11,11 +11,12 @@ from pydantic import BaseModel, Field
 
 from api.auth import requires
 from api.consistency import Consistency, consistent
+from api.cuts import AsOf, KnownAt
 from api.meta import Meta, meta_of
 from api.query import declared_only
 from api.reading import reading
 from api.services import Services
-from api.shapes import Instant, Moment, Number
+from api.shapes import Instant, Number
 from domain.errors import NotFound
 from domain.pipelines import Pipeline
 from projections.pipeline.v1.queries import BoardStage, Opportunities
@@ -95,13 +96,8 @@ def get_board(
     request: Request,
     pipeline_id: Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9_-]+$", examples=["maven"])],
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
-    as_of: Annotated[
-        Moment | None,
-        Query(description="The board as it was at this business time.", examples=["2017-06-30T00:00:00Z"]),
-    ] = None,
-    known_at: Annotated[
-        Moment | None, Query(description="What had been recorded by this time; may be given with as_of.")
-    ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     owner_id: Annotated[UUID | None, Query(description="Only this owner's opportunities.")] = None,
 ) -> Board:
     """Per stage: count, amount, weighted amount, mean age. Every configured stage is listed, in order."""

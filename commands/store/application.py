@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from commands.store.refusals import refusal
 from domain.aggregate import Aggregate, Evolve, replay
 from domain.cut import NOW, Cut
 from domain.errors import DomainError, NotFound
-from domain.events.envelope import times
+from domain.events.envelope import moment, parse
 from domain.events.event import Event
 
 A = TypeVar("A", bound=Aggregate)
@@ -63,11 +64,9 @@ class Crm(Application[UUID]):
         """The recorder that was given."""
         return self._given_recorder
 
-    def load(
-        self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: Cut = NOW
-    ) -> A:
-        """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it `what`,
-        also for one without an event by then."""
+    def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: Cut = NOW) -> A:
+        """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it
+        `what`, also for one without an event by then."""
         found = self._replay(evolve, id, version, cut)
         if found is None:
             raise NotFound(what, id)
@@ -150,11 +149,13 @@ class Crm(Application[UUID]):
     def history(self, id: UUID, cut: Cut = NOW) -> list[StoredRow]:
         """The record's stored events up to the cut, in order, for a read model's fold; private values stay
         closed."""
-        return [
-            row
-            for row in self._given_recorder.select_history(id)
-            if cut.whole or cut.covers(*times(row.event))
-        ]
+
+        def before(row: StoredRow) -> bool:
+            envelope = parse(row.event)
+            return cut.covers(moment(envelope["time"]), moment(envelope["recordedtime"]))
+
+        rows = self._given_recorder.select_history(id)
+        return rows if cut.whole else list(takewhile(before, rows))
 
     def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The version at which each of those records is, of the ones that are there."""

@@ -161,7 +161,7 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         """The events of one aggregate with their positions, in order."""
         with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
             cursor.execute(_HISTORY, (id,))
-            return [StoredRow(*columns, bytes(event)) for *columns, event in cursor.fetchall()]
+            return [StoredRow._make((*columns, bytes(event))) for *columns, event in cursor.fetchall()]
 
     def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The `source_digest` of the first events of those aggregates, by id, where there is one."""

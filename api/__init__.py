@@ -12,8 +12,8 @@ their external ids, `recording.py` takes interactions in. Many at once are read 
 
 Reads of a read model go through `consistency.py` (waits for own writes), `reading.py` (one moment),
 `filters.py`, `listing.py` and `pages.py` (sealed tokens), `meta.py` and `lag.py`. One record is read from the
-event store (`records.py`), private values in clear or named as closed (`private.py`); `cuts.py` is what `as_of` and
-`known_at` ask for.
+event store (`records.py`), private values in clear or named as closed (`private.py`), also as it was at a
+time (`cuts.py`).
 
 On the way out: `shapes.py` and `problems.py`. `openapi.py` and `docs.py` are the document and its page. The
 API speaks to no broker and reads no setting.

@@ -87,8 +87,8 @@ def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A],
         name=f"get_{what}",
         summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
         description=f"The {what} as it is now, read from the event store: every change is in it at once. "
-        "With as_of or known_at as it was then: 404 before its first event, and what was erased since is erased "
-        "there too.",
+        "With as_of or known_at as it was then: 404 before its first event, and what was erased since is "
+        "erased there too.",
         operation_id=f"{collection}_get",
     )
 

@@ -34,10 +34,16 @@ class Meta(BaseModel):
     held: int = Field(
         description="Events that could not be applied and wait for an operator; what they changed is missing."
     )
+    held_here: int | None = Field(
+        description="How many events of the very customer or record that the answer is about are among them, "
+        "each counted once; null where the answer is about many."
+    )
 
 
-def meta_of(services: Services, look: Reading, consistency: Consistency) -> Meta:
-    """The `meta` of an answer made from `look`."""
+def meta_of(
+    services: Services, look: Reading, consistency: Consistency, *, held_here: int | None = None
+) -> Meta:
+    """The `meta` of an answer made from `look`; `held_here` for one about a single customer or record."""
     return Meta(
         projection=look.projection,
         version=look.version,
@@ -45,6 +51,7 @@ def meta_of(services: Services, look: Reading, consistency: Consistency) -> Meta
         lag=_lag(services, look.position),
         stale=consistency.stale,
         held=look.held,
+        held_here=held_here,
     )
 
 

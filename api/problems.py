@@ -80,6 +80,7 @@ API: Final[Mapping[str, Kind]] = {
     "internal": Kind(500, "Internal error"),
     "unavailable": Kind(503, "Unavailable", retry_after=2),
     "not-yet-visible": Kind(503, "Not yet visible", retry_after=1),
+    "held": Kind(503, "Events held", retry_after=60),
 }
 """What the API itself refuses, by code."""
 

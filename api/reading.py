@@ -13,8 +13,9 @@ from psycopg2.extensions import connection as Connection
 from api.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
+from domain.errors import NotFound
 from projections import registry
-from projections.identity.v1.queries import Cluster
+from projections.identity.v1.queries import Identity
 from projections.projection import Projection
 
 Q = TypeVar("Q")
@@ -29,9 +30,9 @@ _STANDING: Final = """
     FROM control.active a
     WHERE %(names)s::text[] IS NULL OR a.projection = ANY (%(names)s::text[])
 """
-# Where not even the envelope can be read, nobody knows whose record it is: all records of its party wait then.
+# Where not even the envelope can be read, nobody knows whose record it is: its whole party waits then.
 _HELD_OF: Final = """
-    SELECT count(*) FROM control.held h JOIN control.active a USING (projection, version)
+    SELECT count(DISTINCT h.position) FROM control.held h JOIN control.active a USING (projection, version)
     WHERE h.projection = ANY (%(names)s::text[])
       AND (h.aggregate_id = ANY (%(records)s::uuid[])
            OR h.party = ANY (%(parties)s::uuid[]) AND (h.aggregate_id IS NULL OR %(all)s)
@@ -64,21 +65,42 @@ class Reading:
             raise self._missing(name)
         return cast(Q, found(self.connection, **others))
 
-    def held_of_record(self, id: UUID, party: UUID) -> int:
+    def held_of_record(self, id: UUID, party: UUID | str | None) -> int:
         """How many events of this record the models hold; those of its party that may be its own count."""
-        return self._held_of(records=[id], parties=[party], all=False, but=[])
+        return self._held_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def held_of_customer(self, cluster: Cluster) -> int:
-        """How many events the models hold of all that is this customer now."""
-        parties, incoming, away = list(cluster.parties), list(cluster.incoming), list(cluster.away)
-        return self._held_of(records=incoming, parties=parties, all=True, but=away)
-
-    def _held_of(self, **which: object) -> int:
+    def held_of_customer(self, id: UUID) -> int:
+        """How many events the models hold of all that is this customer now; needs `identity`."""
         if not self.held:
             return 0
+        cluster = self.ask("identity", Identity).cluster(id)
+        return self._held_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
+
+    def not_found(self, what: str, id: UUID, held: int) -> Exception:
+        """What to raise for a record that the models do not show; `held` of its events they hold.
+
+        Then it may well be there, and who takes it for missing would make it a second time.
+        """
+        if not held:
+            return NotFound(what, id)
+        return Problem(
+            "held",
+            f"The {what} {id} can't be shown: {held} of its events could not be applied to the read model "
+            "and wait for an operator. Read it again once they are applied; do not record it a second time.",
+            held=held,
+        )
+
+    def _held_of(
+        self, *, records: Sequence[UUID], parties: Sequence[UUID | str], all: bool, but: Sequence[UUID]
+    ) -> int:
+        if not self.held:
+            return 0
+        which = {"records": records, "parties": parties, "but": but}
+        ids = {name: [str(id) for id in found] for name, found in which.items()}
         with self.connection.cursor() as cursor:
-            cursor.execute(_HELD_OF, {"names": list(self.versions)} | which)
-            return int(cursor.fetchone()[0])
+            cursor.execute(_HELD_OF, {"names": list(self.versions), "all": all} | ids)
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
 
     def model(self, name: str) -> Projection:
         """A read model's active version: its tables and folds. Raises as `ask` does."""

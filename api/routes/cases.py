@@ -17,7 +17,6 @@ from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.views.service import CasePage, CaseRow
-from domain.errors import NotFound
 from projections.identity.v1.queries import Identity
 from projections.listing import Filter, Order
 from projections.service_history.v1.queries import Cases
@@ -84,13 +83,14 @@ def list_cases_of_customer(
     """The cases of all parties that are this customer now, newest first unless `order_by` says otherwise."""
     services: Services = request.app.state.services
     with reading(services, *_MODELS) as look:
+        held = look.held_of_customer(id)
         customer = look.ask("identity", Identity).customer_of(id)
         if customer is None:
-            raise NotFound("customer", id)
+            raise look.not_found("customer", id, held)
         paging = Paging(request, look, f"cases/{id}", page_token)
         mine = following_merges([Filter("customer_id", "eq", customer)], look)
         found = [*declared.filters(paging.arguments, _OWN), *mine]
-        return _page(services, look, consistency, paging, found, page_size)
+        return _page(services, look, consistency, paging, found, page_size, held)
 
 
 def _page(
@@ -100,11 +100,12 @@ def _page(
     paging: Paging,
     found: list[Filter],
     page_size: int,
+    held: int | None = None,
 ) -> CasePage:
     orders = declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST)
     page = look.ask("service_history", Cases).list(found, orders, page_size, paging.after)
     return CasePage(
         cases=[CaseRow.of(row) for row in page.rows],
         next_page_token=paging.next(page.after),
-        meta=meta_of(services, look, consistency),
+        meta=meta_of(services, look, consistency, held_here=held),
     )

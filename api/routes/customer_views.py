@@ -17,7 +17,6 @@ from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.views.customer import CustomerOverview, Entry, Hit, Hits, Timeline, TotalsOut
-from domain.errors import NotFound
 from projections.customer_360.v1.queries import (
     SECTIONS,
     Customers,
@@ -91,14 +90,15 @@ def get_overview(
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with reading(services, *_MODELS) as look:
+        held = look.held_of_customer(id)
         found = _customers(look).overview(id, wanted, first=first)
         if found is None:
-            raise NotFound("customer", id)
+            raise look.not_found("customer", id, held)
         paging = Paging(request, look, _timeline_of(id), None, arguments={})
     return CustomerOverview(
         customer_id=found.customer_id,
         parties=list(found.parties),
-        meta=meta_of(services, look, consistency),
+        meta=meta_of(services, look, consistency, held_here=held),
         **{section: _section(found, section, paging) for section in wanted},
     )
 
@@ -151,12 +151,13 @@ def get_timeline(
             limit=page_size,
             after=after,
         )
+        held = look.held_of_customer(id)
         if not found.rows and customers.get(id) is None:
-            raise NotFound("customer", id)
+            raise look.not_found("customer", id, held)
     return Timeline(
         entries=[Entry(**_entry(row)) for row in found.rows],
         next_page_token=paging.next(found.after),
-        meta=meta_of(services, look, consistency),
+        meta=meta_of(services, look, consistency, held_here=held),
     )
 
 

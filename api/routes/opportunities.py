@@ -20,7 +20,6 @@ from api.query import declared_only
 from api.reading import reading
 from api.services import Services
 from api.shapes import Instant, MoneyOut, Number
-from domain.errors import NotFound
 from projections.listing import Order
 from projections.pipeline.v1.queries import Opportunities
 
@@ -156,7 +155,11 @@ def get_opportunity(
             row = look.ask("pipeline", Opportunities).get(id)
         else:
             row = row_then(services, look, "pipeline", "opportunity", id, cut)
+        # What was looked back to comes from the store, where nothing is held.
+        held = look.held_of_record(id, row["party"] if row else None) if cut.whole else 0
     if row is None:
-        raise NotFound("opportunity", id)
+        raise look.not_found("opportunity", id, held)
     response.headers["ETag"] = f'"{row["version"]}"'
-    return OneOpportunity(opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency))
+    return OneOpportunity(
+        opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency, held_here=held)
+    )

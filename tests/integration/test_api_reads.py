@@ -293,5 +293,5 @@ def test_an_answer_says_where_it_comes_from(filled: Filled) -> None:
     meta = filled.get()["meta"]
     assert meta == {
         "projection": "pipeline", "version": 1, "position": filled.api.services.head(),
-        "lag": {"events": 0, "seconds": 0.0}, "stale": False, "held": 0,
+        "lag": {"events": 0, "seconds": 0.0}, "stale": False, "held": 0, "held_here": None,
     }  # fmt: skip

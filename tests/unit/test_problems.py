@@ -52,6 +52,7 @@ CODES = {
     "internal": 500,
     "unavailable": 503,
     "not-yet-visible": 503,
+    "held": 503,
 }
 """Frozen: clients hold these. A code may be added, none may change or go."""
 

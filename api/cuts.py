@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Query
 
-from api.reading import Reading
-from api.services import Services
 from api.shapes import Moment
+from commands.store.follower import StoredRow
 from domain.cut import Cut
 from domain.events.catalogue import CATALOGUE
+from projections.projection import Projection
 from projections.replay import fold_all
 
 AsOf = Annotated[
@@ -35,11 +35,8 @@ def cut(as_of: AsOf = None, known_at: KnownAt = None) -> Cut:
 Cutting = Annotated[Cut, Depends(cut)]
 
 
-def row_then(
-    services: Services, look: Reading, model: str, table: str, id: UUID, cut: Cut
-) -> dict[str, Any] | None:
-    """The row of a record as the active version's fold makes it of the record's events up to the cut; None
-    where there is none. Values are spelled as in events."""
-    rows = fold_all(look.model(model), services.crm.history(id, cut), CATALOGUE)[table]
-    row = rows.get(str(id))
-    return None if row is None else {**row, "updated_at": row["recorded"]}
+def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict[str, Any] | None:
+    """The row that a read model's fold makes of one record's first events; None where there are none. Values
+    are spelled as in events."""
+    rows = fold_all(model, events, CATALOGUE)[table].values()
+    return next(({**row, "updated_at": row["recorded"]} for row in rows), None)

@@ -154,7 +154,7 @@ def get_opportunity(
         if cut.whole:
             row = look.ask("pipeline", Opportunities).get(id)
         else:
-            row = row_then(services, look, "pipeline", "opportunity", id, cut)
+            row = row_then(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
         # What was looked back to comes from the store, where nothing is held.
         held = look.held_of_record(id, row["party"] if row else None) if cut.whole else 0
     if row is None:

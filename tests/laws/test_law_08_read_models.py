@@ -1,0 +1,144 @@
+"""Law 8 for what is answered from rows: the timeline (a filter) and the board (the highest version before the
+cut). At a cut they are what a model shows that was fed exactly the events before it.
+
+Whose a record is, is the identity of now at every cut: a merge shows the past of both, also what was known
+before it. So the model that is fed less has the identity of all events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg2.extensions import connection as Connection
+
+from commands.store.follower import StoredRow
+from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.queries import Customers
+from projections.identity.v1.fold import IDENTITY_V1
+from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.queries import Opportunities
+from projections.projection import Projection
+from projections.schema import install
+from tests.support.histories import History, long_history
+from tests.support.read_side import apply_rows, clear
+
+HISTORIES: Final = st.integers(0, 10_000).map(
+    lambda seed: long_history(100, seed=seed, spread=3, every_family=True)
+)
+PLACES: Final = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400)), min_size=3, max_size=3)
+SETTINGS: Final = settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+Times = dict[str, datetime]
+
+
+@pytest.fixture
+def reading(fresh_database: str) -> Iterator[Connection]:
+    """A connection to an installed, empty read side."""
+    install(fresh_database, partitions=6)
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        yield connection
+
+
+def feed(connection: Connection, projection: Projection, rows: list[StoredRow]) -> None:
+    """The model of exactly these events."""
+    clear(connection, projection)
+    apply_rows(connection, projection, rows)
+
+
+def cuts(history: History, places: list[tuple[int, int]]) -> list[Times]:
+    """Cuts by either time, and by both."""
+    found: list[Times] = []
+    for one, other in places:
+        as_of = history.events[one % len(history.events)].time
+        known_at = history.events[other % len(history.events)].recorded
+        found += [{"as_of": as_of}, {"known_at": known_at}, {"as_of": as_of, "known_at": known_at}]
+    return found
+
+
+def before(history: History, cut: Times) -> list[StoredRow]:
+    """The stored events that the cut leaves."""
+    return [
+        row
+        for event, row in zip(history.events, history.rows, strict=True)
+        if ("as_of" not in cut or event.time <= cut["as_of"])
+        and ("known_at" not in cut or event.recorded <= cut["known_at"])
+    ]
+
+
+def ends(history: History) -> tuple[list[Times], list[Times]]:
+    """Cuts behind everything, and before everything."""
+    last = max(max(event.time, event.recorded) for event in history.events)
+    first = min(event.time for event in history.events) - timedelta(microseconds=1)
+    both = ("as_of", "known_at")
+    return [{name: last} for name in both], [{name: first} for name in both]
+
+
+def timelines(connection: Connection, history: History, **cut: datetime) -> dict[UUID, list[Any]]:
+    """Every customer's whole timeline."""
+    customers = Customers(connection)
+    lives = history.customers.values()
+    found = {
+        life.id: customers.timeline(
+            life.id, limit=500, as_of=cut.get("as_of"), known_at=cut.get("known_at")
+        ).rows
+        for life in lives
+    }
+    connection.rollback()
+    return found
+
+
+@SETTINGS
+@given(history=HISTORIES, places=PLACES)
+def test_the_timeline_at_a_cut_is_that_of_exactly_the_events_before_it(
+    reading: Connection, history: History, places: list[tuple[int, int]]
+) -> None:
+    feed(reading, IDENTITY_V1, history.rows)
+    feed(reading, CUSTOMER_360_V1, history.rows)
+    late, early = ends(history)
+    now = timelines(reading, history)
+    assert any(now.values())
+    assert all(timelines(reading, history, **cut) == now for cut in late)
+    assert not any(entries for cut in early for entries in timelines(reading, history, **cut).values())
+    then = [(cut, timelines(reading, history, **cut)) for cut in cuts(history, places)]
+    for cut, shown in then:
+        feed(reading, CUSTOMER_360_V1, before(history, cut))
+        assert shown == timelines(reading, history)
+
+
+def boards(connection: Connection, **cut: datetime) -> list[Any]:
+    """Both pipelines' boards, of all owners and of one, without the ages: those are of the time asked for."""
+    opportunities = Opportunities(connection)
+    found = [
+        (pipeline, owner, stage.stage, stage.outcome, stage.count, stage.amount, stage.weighted)
+        for pipeline in ("sales", "small")
+        for owner in (None, UUID(int=901))
+        for stage in opportunities.board(pipeline, owner_id=owner, **cut)
+    ]
+    connection.rollback()
+    return found
+
+
+@SETTINGS
+@given(history=HISTORIES, places=PLACES)
+def test_the_board_at_a_cut_is_that_of_exactly_the_events_before_it(
+    reading: Connection, history: History, places: list[tuple[int, int]]
+) -> None:
+    feed(reading, PIPELINE_V1, history.rows)
+    late, early = ends(history)
+    now = boards(reading)
+    assert now
+    assert all(boards(reading, **cut) == now for cut in late)
+    assert not any(boards(reading, **cut) for cut in early)
+    then = [(cut, boards(reading, **cut)) for cut in cuts(history, places)]
+    for cut, shown in then:
+        feed(reading, PIPELINE_V1, before(history, cut))
+        assert shown == boards(reading)

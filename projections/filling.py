@@ -25,7 +25,7 @@ FLUSH: Final = 4 * 1024 * 1024
 """Characters of lines that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
-OPENED: Final = 100
+OPENED: Final = 200
 """Events whose private values are opened together."""
 
 Made = tuple[int, Key, Row]

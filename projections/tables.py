@@ -139,10 +139,8 @@ def text_of(columns: Mapping[str, str]) -> Callable[[Row], str]:
 
     def line(row: Row) -> str:
         values = values_of(row)
-        for number in documents:
-            if values[number] is not None:
-                values = _with_documents(values, documents)
-                break
+        if documents:
+            values = _with_documents(values, documents)
         text = template % values
         # Escaping each value costs more than all the rest, and hardly any needs it. Whether one does shows:
         # it holds a mark of COPY's own, or the word that stands for an absent value.
@@ -159,12 +157,14 @@ def text_of(columns: Mapping[str, str]) -> Callable[[Row], str]:
     return line
 
 
-def _with_documents(values: Sequence[Any], documents: Sequence[int]) -> tuple[Any, ...]:
+def _with_documents(values: tuple[Any, ...], documents: Sequence[int]) -> tuple[Any, ...]:
     """The values with their JSON documents as text."""
-    return tuple(
-        orjson.dumps(value).decode() if number in documents and value is not None else value
-        for number, value in enumerate(values)
-    )
+    spelled: list[Any] | None = None
+    for number in documents:
+        if values[number] is not None:
+            spelled = spelled or list(values)
+            spelled[number] = orjson.dumps(values[number]).decode()
+    return values if spelled is None else tuple(spelled)
 
 
 def _escaped(value: Any) -> str:

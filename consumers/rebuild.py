@@ -193,7 +193,12 @@ def pause(projection: Projection, places: Places, *, by: str, why: str | None = 
         rebuild = _open(c, projection)
         if rebuild.state not in (FILLING, CATCHING_UP, READY):
             raise RebuildRefused(f"The rebuild of {projection.title} is {rebuild.state}: it can't be paused.")
-        reason = f"{by} paused it" + (f": {why.rstrip('.')}." if why else ".")
+        reason = (
+            f"{by} paused it"
+            + (f": {why.rstrip('.')}. " if why else ". ")
+            + "Go on with `rapport projection "
+            f"resume {projection.name} --version {projection.version}`."
+        )
         rebuilds.change(c, rebuild.id, PAUSED, reason)
         c.execute("UPDATE control.rebuild SET paused = %s WHERE id = %s", (rebuild.state, str(rebuild.id)))
         rebuilds.set_shares(c, projection.name, projection.version, PAUSED, reason)

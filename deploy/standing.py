@@ -23,6 +23,7 @@ TIMEOUT: Final = 4
 """Seconds that a database is given to answer."""
 STANDSTILL_SECONDS: Final = 30.0
 BUILDING: Final = frozenset({"candidate", "filling", "ready", "verifying", "verified", "dropped"})
+"""A candidate's states in which no worker moves it, or none has to: nothing is read from it yet."""
 WELL: Final = frozenset({"live", "catching_up", "retrying"}) | BUILDING
 
 
@@ -77,7 +78,12 @@ def judged(row: Status) -> list[Diagnostic]:
                 else f"See the log of its worker (`rapport projection run {row.projection}`).",
             )
         )
-    elif row.lag_events and not row.rate and (row.lag_seconds or 0) > STANDSTILL_SECONDS:
+    elif (
+        row.state not in BUILDING
+        and row.lag_events
+        and not row.rate
+        and (row.lag_seconds or 0) > STANDSTILL_SECONDS
+    ):
         found.append(
             Diagnostic(
                 fact=f"The read model {name} stands still at {row.position:,}.",

@@ -61,7 +61,8 @@ def _lines(title: str, unit: str) -> Report:
         now = time.monotonic()
         # What was done before the first report is not this work's rate.
         first = first or (now, done)
-        if now - told < LINE_SECONDS and done < total:
+        # Of nothing, nothing is done: the whole is not known yet.
+        if not total or (now - told < LINE_SECONDS and done < total):
             return
         told = now
         took, gained = now - first[0], done - first[1]

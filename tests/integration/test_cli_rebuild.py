@@ -82,6 +82,8 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     assert [row["state"] for row in rows if (row["projection"], row["version"]) == ("pipeline", 2)] == [
         "paused"
     ]
+    _, said = run(home, "projection", "status")
+    assert "paused it: lunch. Go on with `rapport projection resume pipeline --version 2`." in said
     assert "pipeline version 2 goes on" in done(home, "resume", "pipeline")
 
     owner = world.urls.owner

@@ -69,8 +69,22 @@ LIVE = Status(
             ],
         ),
         ({"head": None, "lag_events": None, "lag_seconds": None}, []),
+        ({"state": "candidate", "lag_events": 90, "lag_seconds": 500.0, "position": 0}, []),
+        ({"state": "verifying", "lag_events": 90, "lag_seconds": 500.0}, []),
     ],
-    ids=["live", "fast", "just behind", "frozen", "mismatch", "broker", "held", "two things", "store away"],
+    ids=[
+        "live",
+        "fast",
+        "just behind",
+        "frozen",
+        "mismatch",
+        "broker",
+        "held",
+        "two things",
+        "store away",
+        "not begun",
+        "stands still to be compared",
+    ],
 )
 def test_what_is_wrong_with_a_read_model(change: dict[str, Any], says: list[str]) -> None:
     found = [str(each) for each in judged(replace(LIVE, **change))]

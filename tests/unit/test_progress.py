@@ -35,3 +35,11 @@ def test_a_log_gets_a_line_every_two_seconds_and_one_at_the_end(
         "Import: 4,000 of 5,000 records, 1,000/s, 1 s left",
         "Import: 5,000 of 5,000 records, 1,000/s",
     ]
+
+
+def test_a_log_gets_no_line_before_the_whole_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every look at it would be one: it was "0 of 0", and 0 is not less than 0."""
+    with progress.showing("Import", "records", Console(file=io.StringIO())) as report:
+        report(0, 0)
+        report(0, 0)
+    assert capsys.readouterr().err == ""

@@ -103,9 +103,12 @@ class Worker:
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
         self._main, self._ward = (
-            Group(address, projection.group, self._topics, public_key, self._patience, Telling(self._shares))
-            for _ in range(2)
-        )
+            Group(
+                address, projection.group, self._topics, public_key, self._patience, Telling(self._shares),
+                heals=heals,
+            )
+            for heals in (False, True)
+        )  # fmt: skip
         self._backoff = Backoff()
         self._forget_everything()
         self.meter = Meter()

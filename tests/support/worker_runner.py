@@ -1,18 +1,22 @@
 """A worker as a process of its own: `python -m tests.support.worker_runner '<JSON>'`.
 
-JSON: projection, read (URL), bootstrap, key (hex of the seals' public key), patience (fields of `Patience`),
-and, to stop in the middle of a batch: halt_at (a checkpoint) and halt_file, a file that is made then; the
-process stays there until the file is gone.
+JSON: projection (a name, or several with commas: a worker of each in a thread; then checkpoints are named as
+"pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), patience (fields of
+`Patience`), and, to stop in the middle of a batch: halt_at (a checkpoint) and halt_file, a file that is made
+then; the process stays there until the file is gone. With `traps`, each line on standard input is a `Trap` or
+null, as for a relay, and the process goes when its starter does.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,18 +24,30 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from consumers.kafka.address import KafkaAddress
 from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
+from projections.projection import Projection
 from projections.registry import named
 from tests.support.histories import CIPHER
+from tests.support.relay_runner import Traps
+from tests.support.shared_row import SHARED_ROW_V1
+
+
+def known(name: str) -> Projection:
+    """A read model that is registered, or that of the tests in whose rows two topics meet."""
+    return SHARED_ROW_V1 if name == SHARED_ROW_V1.name else named(name)
 
 
 def main() -> None:
-    """Works until SIGTERM."""
+    """Works until SIGTERM; with 1 when a worker ended by itself."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.WARNING)
     told = json.loads(sys.argv[1])
     halt = Path(told["halt_file"]) if told.get("halt_file") else None
+    traps = Traps(None)
+    if told.get("traps"):
+        threading.Thread(target=traps.listen, daemon=True).start()
 
-    def checkpoint(name: str) -> None:
+    def checkpoint(prefix: str, name: str) -> None:
+        traps.checkpoint(prefix + name)
         if halt is not None and name == told["halt_at"]:
             halt.touch()
             while halt.exists():
@@ -39,17 +55,35 @@ def main() -> None:
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    worker = Worker(
-        named(told["projection"]),
-        read_url=told["read"],
-        address=KafkaAddress(bootstrap=told["bootstrap"]),
-        registry=CATALOGUE,
-        public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
-        cipher=CIPHER,
-        patience=Patience(**told["patience"]),
-        checkpoint=checkpoint,
-    )
-    worker.run(stop)
+    names = told["projection"].split(",")
+    workers = [
+        Worker(
+            known(name),
+            read_url=told["read"],
+            address=KafkaAddress(bootstrap=told["bootstrap"]),
+            registry=CATALOGUE,
+            public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
+            cipher=CIPHER,
+            patience=Patience(**told["patience"]),
+            checkpoint=partial(checkpoint, "" if len(names) == 1 else f"{name}: "),
+        )
+        for name in names
+    ]
+
+    def work(worker: Worker) -> None:
+        try:
+            worker.run(stop)
+        finally:
+            if not stop.is_set():
+                logging.error("a worker ended by itself", exc_info=True)
+                os._exit(1)  # in whatever thread: the others would hide it
+
+    others = [threading.Thread(target=work, args=(worker,)) for worker in workers[1:]]
+    for thread in others:
+        thread.start()
+    work(workers[0])
+    for thread in others:
+        thread.join()
 
 
 if __name__ == "__main__":

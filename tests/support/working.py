@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +28,14 @@ from consumers.kafka.producer import SealingProducer
 from consumers.sealing import seal_range
 from domain.events.catalogue import CATALOGUE
 from domain.events.seal import Seal
-from projections.registry import PROJECTIONS, named
+from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import opened
 from tests.support.read_side import normal, table_rows
+from tests.support.relay_runner import Trap
 from tests.support.relaying import CHECKOUT, query, until
+from tests.support.worker_runner import known
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -80,9 +82,15 @@ class Workers:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
-        self, name: str = "worker", *, projection: str = "pipeline", halt_at: str | None = None
+        self,
+        name: str = "worker",
+        *,
+        projection: str = "pipeline",
+        halt_at: str | None = None,
+        traps: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """A worker process; its log is `<name>.log`. With `halt_at` it stops there: see `halted`."""
+        """A worker process; its log is `<name>.log`. With `halt_at` it stops there: see `halted`; with
+        `traps` it takes traps: see `set_trap`."""
         told = {
             "projection": projection,
             "read": self.urls.worker,
@@ -91,16 +99,25 @@ class Workers:
             "patience": self.patience,
             "halt_at": halt_at,
             "halt_file": str(self.logs / f"{name}.halted") if halt_at else None,
+            "traps": traps,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "tests.support.worker_runner", json.dumps(told)],
                 cwd=CHECKOUT,
+                stdin=subprocess.PIPE if traps else None,
                 stdout=log,
                 stderr=log,
             )
         self.started.append(process)
         return process
+
+    def set_trap(self, process: subprocess.Popen[bytes], trap: Trap | None) -> None:
+        """This trap is set for the worker, or none; one that is dead has no use for it."""
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(trap).encode() + b"\n")
+            process.stdin.flush()
 
     def halted(self, name: str = "worker") -> Path:
         """The file that is there while that worker stands at its checkpoint."""
@@ -131,7 +148,7 @@ class Workers:
     def check(self, rows: Sequence[StoredRow], projections: Sequence[str] = ("pipeline",)) -> None:
         """The tables hold what an independent fold gives, and every share took in each of its events once."""
         for name in projections:
-            projection = named(name)
+            projection = known(name)
             with closing(psycopg2.connect(self.urls.admin)) as connection:
                 found = table_rows(connection, projection)
             assert normal(found) == normal(fold_all(projection, rows, CATALOGUE, opened))
@@ -154,6 +171,9 @@ class Workers:
                 os.kill(process.pid, signal.SIGCONT)
                 process.kill()
             process.wait(10)
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
 
 
 ALL = tuple(projection.name for projection in PROJECTIONS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, Field
 
 from api.consistency import Consistency
@@ -21,6 +23,15 @@ class Lag(BaseModel):
     )
 
 
+class Model(BaseModel):
+    """One of the read models that an answer was made from."""
+
+    projection: str = Field(examples=["identity"])
+    version: int = Field(examples=[1])
+    position: int = Field(description="Every event up to this position is in it.")
+    lag: Lag
+
+
 class Meta(BaseModel):
     """Where an answer comes from and how fresh it is."""
 
@@ -38,25 +49,36 @@ class Meta(BaseModel):
         description="How many events of the very customer or record that the answer is about are among them, "
         "each counted once; null where the answer is about many."
     )
+    models: list[Model] = Field(description="Each read model used, the one that the answer is about first.")
 
 
 def meta_of(
     services: Services, look: Reading, consistency: Consistency, *, held_here: int | None = None
 ) -> Meta:
     """The `meta` of an answer made from `look`; `held_here` for one about a single customer or record."""
+    lag = _lags(services, {look.position, *look.positions.values()})
     return Meta(
         projection=look.projection,
         version=look.version,
         position=look.position,
-        lag=_lag(services, look.position),
+        lag=lag[look.position],
         stale=consistency.stale,
         held=look.held,
         held_here=held_here,
+        models=[
+            Model(projection=name, version=look.versions[name], position=position, lag=lag[position])
+            for name, position in look.positions.items()
+        ],
     )
 
 
-def _lag(services: Services, position: int) -> Lag:
+def _lags(services: Services, positions: Iterable[int]) -> dict[int, Lag]:
+    """The lag of models at these positions, all against the same newest event."""
     newest = head(services)
+    return {position: _lag(services, newest, position) for position in positions}
+
+
+def _lag(services: Services, newest: int | None, position: int) -> Lag:
     if newest is None:
         return Lag(events=None, seconds=None)
     if newest <= position:

@@ -45,6 +45,7 @@ class Reading:
     """A read transaction: everything asked of `connection` is as of one moment.
 
     `versions` are those that were active at that moment: a swap in the middle changes nothing for it.
+    `position` is the least of `positions`, which are by model, in the order asked for.
     """
 
     connection: Connection
@@ -53,6 +54,7 @@ class Reading:
     position: int
     held: int
     versions: Mapping[str, int]
+    positions: Mapping[str, int]
 
     def ask(self, name: str, questions: type[Q], **others: Any) -> Q:  # noqa: ARG002 - for the types
         """The questions of a read model's active version; `questions` says which ones, `others` are the
@@ -136,6 +138,7 @@ def reading(services: Services, *projections: str) -> Iterator[Reading]:
                 position=min((row[2] for row in rows.values()), default=0),
                 held=sum(row[3] for row in rows.values()),
                 versions={name: row[1] for name, row in rows.items()},
+                positions={name: rows[name][2] for name in projections if name in rows},
             )
         finally:
             if not connection.closed:

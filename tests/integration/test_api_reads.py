@@ -294,4 +294,11 @@ def test_an_answer_says_where_it_comes_from(filled: Filled) -> None:
     assert meta == {
         "projection": "pipeline", "version": 1, "position": filled.api.services.head(),
         "lag": {"events": 0, "seconds": 0.0}, "stale": False, "held": 0, "held_here": None,
+        "models": [
+            {
+                "projection": name, "version": 1, "position": filled.api.services.head(),
+                "lag": {"events": 0, "seconds": 0.0},
+            }
+            for name in ("pipeline", "identity")
+        ],
     }  # fmt: skip

@@ -196,7 +196,8 @@ def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
             return [f"{status.reason} {status.leader}, which did that, was stopped. {AGAIN}"]
         return [f"{status.reason} {status.leader} does that; events are not published meanwhile."]
     if status.state == "stopped":
-        return [f"{status.reason or 'The relay stopped.'} Start it with `rapport relay run`."]
+        reason = status.reason or "The relay stopped."
+        return [f"{reason} {'Then start' if 'Run `' in reason else 'Start'} it with `rapport relay run`."]
     if status.state == "waiting_for_broker" and not kafka_away:
         return [status.reason or "The relay waits for the broker."]
     stuck = status.state == "leading" and not status.rate and (status.lag_seconds or 0) > STUCK_SECONDS

@@ -194,7 +194,8 @@ def _topics(settings: Settings) -> str:
             Diagnostic(
                 fact=f"The topics {', '.join(missing)} are missing.",
                 cause="They were never made on this broker, or deleted.",
-                act="Run `rapport migrate` where nothing was published yet; else bring the topics back.",
+                act="Run `rapport migrate` where nothing was published yet; else restore them from the store "
+                "with `rapport relay republish`.",
             )
         )
     return f"{address.bootstrap}, {len(CATALOGUE.families) + 1} topics"

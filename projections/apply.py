@@ -42,8 +42,13 @@ class Applier:
 
     def write(self, c: Cursor, folded: Folded, *, again: bool = False) -> None:
         """Writes what was folded; `again` for a further time in one transaction."""
+        # All is sent before any row is locked: no timeout ends the session of a process that is stopped while
+        # it sends, and whoever takes over its work would wait for its locks for ever.
         for store, lines in zip(self._stores, folded.lines, strict=True):
-            store.write(c, lines, again=again)
+            store.send(c, lines, again=again)
+        for store, lines in zip(self._stores, folded.lines, strict=True):
+            if lines:
+                store.merge(c)
         if folded.held:
             holding.hold(c, self.projection, folded.held)
 

@@ -100,17 +100,24 @@ class TableStore:
         """Rows as `write` takes them; what several calls give may be put together."""
         return self._lines(rows)
 
-    def write(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
-        """Upserts rows; where the table has a history, gives it each of them and upserts the newest.
-
-        `again` for a further call in the same transaction.
-        """
+    def send(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
+        """Rows to the database; no lock of the table is taken yet. `again` for a further time in the same
+        transaction."""
         if not lines:
             return
         if again:
             c.execute(self._clear)
         c.copy_expert(self._copy, BytesIO(lines))
+
+    def merge(self, c: Cursor) -> None:
+        """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""
         c.execute(self._write)
+
+    def write(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
+        """Sends rows and merges them."""
+        if lines:
+            self.send(c, lines, again=again)
+            self.merge(c)
 
 
 def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:

@@ -16,10 +16,10 @@ from api.meta import Meta, meta_of
 from api.query import declared_only
 from api.reading import reading
 from api.services import Services
-from api.shapes import Instant, Number
+from api.shapes import Day, Instant, Number
 from domain.errors import NotFound
 from domain.pipelines import Pipeline
-from projections.pipeline.v1.queries import BoardStage, Opportunities
+from projections.pipeline.v1.queries import BoardFilter, BoardStage, Opportunities
 
 router = APIRouter(
     prefix="/v1",
@@ -62,6 +62,7 @@ class BoardColumn(BaseModel):
     amount: Number
     weighted: Number = Field(description="Sum of amount x rate x probability.")
     mean_age_seconds: float | None = Field(description="Mean time in the stage; null for closed stages.")
+    stale: int | None = Field(description="Open and longer in the stage than stale_days; null without that.")
 
 
 class Totals(BaseModel):
@@ -99,15 +100,33 @@ def get_board(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     owner_id: Annotated[UUID | None, Query(description="Only this owner's opportunities.")] = None,
+    team_member_id: Annotated[
+        UUID | None, Query(description="Only those that this one is in the team of.")
+    ] = None,
+    closing_since: Annotated[
+        Day | None, Query(description="Only those that closed, else are expected to, on this day or later.")
+    ] = None,
+    closing_until: Annotated[Day | None, Query(description="The same before this day.")] = None,
+    stale_days: Annotated[
+        int | None, Query(ge=0, le=36_500, description="Counts those longer in their stage as stale.")
+    ] = None,
 ) -> Board:
     """Per stage: count, amount, weighted amount, mean age. Every configured stage is listed, in order."""
     services: Services = request.app.state.services
     pipeline = services.pipelines.get(pipeline_id)
     if pipeline is None:
         raise NotFound("pipeline", pipeline_id)
+    only = BoardFilter(
+        owner_id=owner_id,
+        team_member_id=team_member_id,
+        closing_since=closing_since,
+        closing_until=closing_until,
+    )
     with reading(services, "pipeline") as look:
-        rows = look.ask("pipeline", Opportunities).board(pipeline_id, as_of, known_at, owner_id)
-    columns = _columns(pipeline, rows)
+        rows = look.ask("pipeline", Opportunities).board(
+            pipeline_id, as_of, known_at, only=only, stale_days=stale_days
+        )
+    columns = _columns(pipeline, rows, stale_days is not None)
     return Board(
         pipeline=pipeline_id,
         as_of=as_of,
@@ -135,18 +154,18 @@ def _pipeline(pipeline: Pipeline) -> PipelineOut:
     )
 
 
-def _columns(pipeline: Pipeline, rows: list[BoardStage]) -> list[BoardColumn]:
+def _columns(pipeline: Pipeline, rows: list[BoardStage], stale: bool) -> list[BoardColumn]:
     """Configured stages in their order, then those that opportunities still stand in though they are not
     configured any more: no opportunity is left out of the sums."""
     configured = {stage.id: (stage.name, str(stage.kind)) for stage in pipeline.stages}
     gone = {row.stage: (row.stage, row.outcome) for row in rows if row.stage not in configured}
     return [
-        _column(id, name, kind, [row for row in rows if row.stage == id])
+        _column(id, name, kind, [row for row in rows if row.stage == id], stale)
         for id, (name, kind) in (configured | gone).items()
     ]
 
 
-def _column(id: str, name: str, kind: str, rows: list[BoardStage]) -> BoardColumn:
+def _column(id: str, name: str, kind: str, rows: list[BoardStage], stale: bool) -> BoardColumn:
     """The sums of a stage: usually of one row, of more where its kind was configured otherwise before."""
     ages = [row.mean_age_seconds for row in rows]
     return BoardColumn(
@@ -157,4 +176,5 @@ def _column(id: str, name: str, kind: str, rows: list[BoardStage]) -> BoardColum
         amount=sum((row.amount for row in rows), Decimal(0)),
         weighted=sum((row.weighted for row in rows), Decimal(0)),
         mean_age_seconds=next((age for age in ages if age is not None), None),
+        stale=sum(row.stale for row in rows) if stale else None,
     )

@@ -7,8 +7,8 @@ UTC-aware datetimes, `expected_close` a date.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
 
 from projections.listing import Filter, Listing, Order, Page
 from projections.statements import statement, with_uuids
@@ -82,6 +83,44 @@ class BoardStage:
     amount: Decimal
     weighted: Decimal
     mean_age_seconds: float | None
+    stale: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFilter:
+    """Whose opportunities a board is about, and of which days: those on which they closed, else are expected
+    to (`closing_since` included, `closing_until` not)."""
+
+    owner_id: UUID | None = None
+    team_member_id: UUID | None = None
+    closing_since: date | None = None
+    closing_until: date | None = None
+
+
+EVERYTHING: Final = BoardFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Closed opportunities of one outcome, reason and competitor; `amount` in the reporting currency."""
+
+    outcome: str
+    lost_reason: str | None
+    competitor: str | None
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Open opportunities expected to close in a month (its first day; None: no day is named), of one
+    category. Amounts in the reporting currency."""
+
+    month: date | None
+    forecast_category: str
+    count: int
+    amount: Decimal
+    weighted: Decimal
 
 
 Board = list[BoardStage]
@@ -116,17 +155,61 @@ class Opportunities:
         as_of: datetime | None = None,
         known_at: datetime | None = None,
         owner_id: UUID | None = None,
+        only: BoardFilter = EVERYTHING,
+        stale_days: int | None = None,
     ) -> Board:
         """Each stage that holds an opportunity: now, or as of a business time, or as known at a time.
 
-        With `as_of` the ages are those of that time. Stages without any are not listed: which stages exist is
-        configuration.
+        With `as_of` the ages are those of that time. `stale` counts open ones that have been in their stage
+        for more than `stale_days`. Stages without any are not listed: which stages exist is configuration.
         """
         then = as_of is not None or known_at is not None
-        file = "board_then.sql" if then else "board_now.sql"
+        rows = self._rows(
+            "board_then" if then else "board_now",
+            {"pipeline": pipeline, "as_of": as_of, "known_at": known_at, "stale_days": stale_days}
+            | asdict(only)
+            | ({} if owner_id is None else {"owner_id": owner_id}),
+        )
+        return [BoardStage(*row) for row in rows]
+
+    def outcomes(
+        self,
+        pipeline: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        owner_id: UUID | None = None,
+    ) -> Sequence[Outcome]:
+        """Won and lost by reason, of those closed from `since` (included) to `until` (not)."""
+        asked = {"pipeline": pipeline, "since": since, "until": until, "owner_id": owner_id}
+        return [Outcome(*row) for row in self._rows("outcomes", asked)]
+
+    def forecast(self, pipeline: str, owner_id: UUID | None = None) -> Sequence[Forecast]:
+        """Open opportunities by month and category, earliest first."""
+        return [
+            Forecast(*row) for row in self._rows("forecast", {"pipeline": pipeline, "owner_id": owner_id})
+        ]
+
+    def history(self, id: UUID, *, limit: int = 50, after: int = 0) -> Sequence[dict[str, Any]]:
+        """The opportunity's versions behind `after`, oldest first."""
+        return self._mappings("history", {"id": id, "limit": limit, "after": after})
+
+    def changes(
+        self, pipeline: str, since: datetime, *, limit: int = 50, after: tuple[datetime, UUID] | None = None
+    ) -> Sequence[dict[str, Any]]:
+        """What was recorded later than `since`: each opportunity as it was known then and as it is, in order
+        of the last change; `after` is the last one's `recorded` and id of the page before."""
+        at, id = after or (None, None)
+        return self._mappings(
+            "changes",
+            {"pipeline": pipeline, "since": since, "limit": limit, "after_time": at, "after_id": id},
+        )
+
+    def _rows(self, name: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         with self._connection.cursor() as c:
-            c.execute(
-                statement(FOLDER / file),
-                {"pipeline": pipeline, "as_of": as_of, "known_at": known_at, "owner_id": owner_id},
-            )
-            return [BoardStage(*row) for row in c.fetchall()]
+            c.execute(statement(FOLDER / f"{name}.sql"), parameters)
+            return c.fetchall()
+
+    def _mappings(self, name: str, parameters: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        with self._connection.cursor(cursor_factory=RealDictCursor) as c:
+            c.execute(statement(FOLDER / f"{name}.sql"), parameters)
+            return [dict(row) for row in c.fetchall()]

@@ -263,8 +263,16 @@ def _api(settings: Settings) -> str:
         raise _Found(
             Diagnostic(
                 fact=f"The API at {url} is not ready ({answer.status_code}).",
-                cause=answer.text[:500],
+                cause=_why(answer),
                 act="See the findings above and its log.",
             )
         )
     return f"ready at {url}"
+
+
+def _why(answer: httpx.Response) -> str:
+    """What a problem says in words; the answer as it is where it is none."""
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:500]

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy.checkup import disk, packages
+from deploy.doctor import _api, _checked
 from deploy.secrets import Secrets
 from deploy.settings import load
 from deploy.standing import judged
@@ -133,3 +135,23 @@ def test_of_many_that_make_a_key_file_at_once_all_get_the_same(tmp_path: Path) -
     assert len({text for text, _ in made}) == 1
     assert sum(new for _, new in made) == 1
     assert [file.name for file in (tmp_path / "secrets").iterdir()] == ["kek"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (httpx.Response(503, json={"status": 503, "detail": "The store is behind."}), "The store is behind."),
+        (httpx.Response(502, text="Bad gateway"), "Bad gateway"),
+        (httpx.Response(503, json=["no", "problem"]), '["no","problem"]'),
+    ],
+    ids=["a problem", "a proxy", "something else"],
+)
+def test_an_api_that_is_not_ready_is_told_in_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, cause: str
+) -> None:
+    """Not as JSON that is cut off in the middle."""
+    monkeypatch.setattr("deploy.doctor.httpx.get", lambda *_, **__: answer)
+
+    (found,) = _checked("api", _api, load(home=tmp_path)).findings
+
+    assert found.cause == cause

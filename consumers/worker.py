@@ -335,7 +335,9 @@ class Worker:
         concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
         if group is self._main:
             for partition in concerned:
-                self._ward.add(group.take_out(partition), {place})
+                share = group.take_out(partition)
+                # What was told of it stays in its row: the ward takes that back as soon as it reads.
+                self._ward.add(replace(share, state=WAITING) if group.telling.broker else share, {place})
             group.unseat()
             return
         if place not in group.again:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from consumers.kafka.address import KafkaAddress
@@ -38,10 +38,14 @@ def _silent(address: KafkaAddress, error: BaseException) -> BrokerAway:
 
 
 class OutOfRange(Exception):
-    """A partition has no record at the offset where reading should go on: it was made anew, or cut."""
+    """A partition has no record at the offset where reading should go on: it was made anew, or cut.
 
-    def __init__(self, place: Place, offset: int) -> None:
-        super().__init__(f"{place[0]} partition {place[1]} has no offset {offset}: it was made anew or cut")
+    `offset` is None where the broker only says that what was read is not there any more.
+    """
+
+    def __init__(self, place: Place, offset: int | None) -> None:
+        lacks = "has not what was read of it" if offset is None else f"has no offset {offset}"
+        super().__init__(f"{place[0]} partition {place[1]} {lacks}: it was made anew or cut")
         self.place = place
 
 
@@ -100,6 +104,12 @@ class CommittedReader:
         except OffsetOutOfRangeError as error:
             place, offset = next(iter(error.args[0].items()))
             raise OutOfRange((place.topic, place.partition), getattr(offset, "offset", offset)) from error
+        except LogTruncationError as error:
+            # Met instead of the error above where a topic is made anew under a reader that keeps its session.
+            gone = sorted(self._consumer.assignment().intersection(error.divergent_offsets))
+            if not gone:  # found for what was read before
+                return {}
+            raise OutOfRange((gone[0].topic, gone[0].partition), None) from error
         except KafkaError as error:
             raise _silent(self._address, error) from error
         return polled

@@ -95,6 +95,19 @@ def test_every_command_in_it_is_there_with_its_options(line: str) -> None:
         assert words[0] in {"NAME", *(projection.name for projection in PROJECTIONS)}
 
 
+def test_every_option_that_stands_alone_in_it_is_one_of_some_command() -> None:
+    known: set[str] = set()
+    for words in commands(ROOT):
+        command: Any = ROOT
+        for word in words:
+            command = command.commands[word]
+        for parameter in command.params:
+            known.update((*parameter.opts, *parameter.secondary_opts))
+    alone = set(re.findall(r"`(--[a-z-]+)", TEXT))
+    assert "--set-aside" in alone
+    assert alone <= known
+
+
 def test_every_make_target_in_it_is_there() -> None:
     makefile = (PAGE.parents[1] / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"`make ([a-z-]+)", TEXT))

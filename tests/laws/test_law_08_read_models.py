@@ -121,7 +121,7 @@ def boards(connection: Connection, **cut: datetime) -> list[Any]:
         (pipeline, owner, stage.stage, stage.outcome, stage.count, stage.amount, stage.weighted)
         for pipeline in ("sales", "small")
         for owner in (None, UUID(int=901))
-        for stage in opportunities.board(pipeline, owner_id=owner, **cut)
+        for stage in opportunities.board(pipeline, cut.get("as_of"), cut.get("known_at"), owner)
     ]
     connection.rollback()
     return found

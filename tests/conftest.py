@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
@@ -28,6 +29,12 @@ CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
 JARS = STATE / "kafka-jars"
 POSTGRES_15 = STATE / "postgres-15"
+
+
+def pytest_configure() -> None:
+    """Laws are about what comes out, not about how long a busy machine takes for an example."""
+    settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("laws")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -95,7 +95,7 @@ def _beside_the_library(name: str, ours: Measurement, bench: Bench) -> Measureme
         ours,
         name=f"{ours.name}, library",
         reference="eventsourcing's projection runner, the same fold and tables, a transaction for each of "
-        f"{runner.EVENTS:,} events",
+        f"at most {runner.EVENTS:,} events",
         theirs=tuple(rates),
         goal=LIBRARY_GOALS[name],
     )

@@ -45,9 +45,10 @@ class Notified(EventMapper):
 
 
 def runner_rate(name: str, store_url: str, read_url: str, cipher: OpeningCipher | None) -> float:
-    """Events a second over the first `EVENTS` of the read model's families, into its empty tables."""
+    """Events a second over the first `EVENTS` of the read model's families, into its empty tables; over all
+    of them where the store holds fewer."""
     model = named(name)
-    last = _position_of(store_url, model, EVENTS)
+    events, last = _first(store_url, model)
     recorder, close = _tracking_recorder(read_url)
     folding = Folding(recorder, model, read_url, Decoder(CATALOGUE, cipher if model.private else None))
 
@@ -68,7 +69,7 @@ def runner_rate(name: str, store_url: str, read_url: str, cipher: OpeningCipher 
         runner.wait(last, timeout=TIMEOUT_SECONDS)
         took = time.monotonic() - begun
     close()
-    return EVENTS / took
+    return events / took
 
 
 class Folding(Projection[Any]):
@@ -133,18 +134,18 @@ def _values(table: Table, row: Row) -> list[Any]:
     ]
 
 
-def _position_of(store_url: str, model: ReadModel, number: int) -> int:
-    """The position of the event of that number among the families'."""
+def _first(store_url: str, model: ReadModel) -> tuple[int, int]:
+    """How many of the families' events are run over, and the position of the last of them."""
     with closing(connect(store_url)) as connection, connection.cursor() as c:
         c.execute(
-            "SELECT position FROM store.event WHERE split_part(type, '.', 2) = ANY (%s) "
-            "ORDER BY position OFFSET %s LIMIT 1",
-            (list(model.families), number - 1),
+            "SELECT count(*), max(position) FROM (SELECT position FROM store.event "
+            "WHERE split_part(type, '.', 2) = ANY (%s) ORDER BY position LIMIT %s) AS first",
+            (list(model.families), EVENTS),
         )
         row = c.fetchone()
-    if row is None:
-        raise BenchFailed(f"The store holds fewer than {number} events of {model.name}.")
-    return int(row[0])
+    if row is None or not row[0]:
+        raise BenchFailed(f"The store holds no events of {model.name}.")
+    return int(row[0]), int(row[1])
 
 
 def _tracking_recorder(url: str) -> tuple[Any, Any]:

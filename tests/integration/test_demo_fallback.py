@@ -52,8 +52,13 @@ def seen(stack: Stack) -> tuple[dict[str, Number], dict[str, int]]:
         head = follower.settled()
         stack.wait_visible(head, 120)  # who read too early looks again after a minute
         events = len(follower.read(0, head, limit=100_000))
-    counted = count_committed(kafka_address(stack.settings), [topic(name) for name in CATALOGUE.families])
-    assert sum(counted.values()) == events
+    topics = [topic(name) for name in CATALOGUE.families]
+
+    def published() -> int:
+        return sum(count_committed(kafka_address(stack.settings), topics).values())
+
+    # The read models have what the store holds, also while a relay publishes all of it anew.
+    wait(lambda: published() == events, 120, lambda: f"{published()} of {events} events in the topics")
     rows = [row for row in look(stack.settings).rows if row.active]
     return from_views(stack.settings.need("reader_url"), "maven"), {r.projection: r.position for r in rows}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-TARGETS = {"demo", "up", "test", "check", "format", "lock", "bench", "clean", ".venv", "help"}
+TARGETS = {"demo", "up", "test", "test-faults", "check", "format", "lock", "bench", "clean", ".venv", "help"}
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,7 @@ from domain.events.seal import Seal
 from projections import bare
 from projections.control import operating, operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
-from projections.control.shares import RUNNING
+from projections.control.shares import RUNNING, partition_count
 from projections.projection import Projection
 from projections.schema import LOCK
 
@@ -303,16 +303,6 @@ def position(c: Cursor, projection: Projection) -> int:
     return int(row[0]) if row else 0
 
 
-def partitions_of(c: Cursor, projection: Projection) -> int:
-    """How many partitions, and so shares, there are."""
-    c.execute(
-        "SELECT count(*) FROM control.share WHERE projection = %s AND version = %s",
-        (projection.name, projection.version),
-    )
-    row = c.fetchone()
-    return int(row[0]) if row else 0
-
-
 NONE: Final = (
     "No rebuild of {projection.name} version {projection.version} is under way. Begin one with "
     "`rapport projection rebuild {projection.name} --version {projection.version}`."
@@ -353,7 +343,7 @@ def _refuse(c: Cursor, projection: Projection) -> None:
 def _ends(projection: Projection, places: Places) -> dict[str, dict[str, int]]:
     """E: by topic and partition, the offset behind the last committed record."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        partitions = partitions_of(c, projection)
+        partitions = partition_count(c, projection)
     reader = CommittedReader(places.address, projection.group, timeout=10.0)
     try:
         lanes = [(topic(family), number) for family in projection.families for number in range(partitions)]

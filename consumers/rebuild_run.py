@@ -28,7 +28,6 @@ from consumers.rebuild import (
     RebuildStopped,
     Tell,
     gone,
-    partitions_of,
 )
 from consumers.rebuild_fill import connect_owner, fill, fill_alone, left
 from consumers.worker_seals import HANDED_OVER
@@ -36,7 +35,7 @@ from domain.events.seal import TOPIC as SEALS
 from projections import bare
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
-from projections.control.shares import RUNNING
+from projections.control.shares import RUNNING, partition_count
 from projections.projection import Projection
 from projections.schema import LOCK
 
@@ -91,7 +90,7 @@ def _fill(
     arguments = (rebuild.id, projection, places.registry)
     named = {
         "store_url": places.store_url, "read_url": places.owner_url, "cipher": places.cipher,
-        "partitions": partitions_of(c, projection),
+        "partitions": partition_count(c, projection),
     }  # fmt: skip
     workers = min(workers, left(c, rebuild.id))
     while left(c, rebuild.id):

@@ -22,6 +22,7 @@ from projections.apply import Applier
 from projections.control import operations
 from projections.control.failures import Failure, failures
 from projections.control.operating import Taken
+from projections.control.shares import partition_count
 from projections.decode import Decoder, OpeningCipher
 from projections.projection import Projection
 
@@ -95,7 +96,7 @@ def _shares(
     """The parties' shares, taken from their workers and given back whatever happens."""
     taken = Taken(projection, uuid4(), lease)
     with connection, connection.cursor() as c:
-        every = taken.partitions(c)
+        every = partition_count(c, projection)
         wanted: Mapping[int, str] = {partition_of(party, every): party for party in parties}
         if not taken.take(c, list(wanted)):
             raise RetryFailed(

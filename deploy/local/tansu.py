@@ -13,26 +13,26 @@ from pathlib import Path
 from deploy.local.errors import LocalServiceError
 from deploy.local.kafka import answers
 from deploy.local.ports import HOST, remembered_port, require_free
-from deploy.local.process import NOT_STARTED, GuardedProcess, tail
+from deploy.local.process import GuardedProcess, tail
+from deploy.local.service import LocalService
 
 START_SECONDS = 20.0
 
 
-class LocalTansu:
+class LocalTansu(LocalService):
     """One broker on 127.0.0.1, empty at each start; its program, port and log lie in `folder`.
 
     `restarted` is called when it has come up again, empty, after the first time.
     """
 
     name = "tansu"
+    title = "Tansu"
 
     def __init__(self, folder: Path, restarted: Callable[[], None]) -> None:
-        self.folder = folder
+        super().__init__(folder, "tansu.log")
         self._restarted = restarted
         self._was_up = False
-        self._log = folder / "tansu.log"
         self._port: int | None = None
-        self._process: GuardedProcess | None = None
 
     @property
     def port(self) -> int:
@@ -46,26 +46,6 @@ class LocalTansu:
     def bootstrap(self) -> str:
         """The address clients begin with, "127.0.0.1:PORT"."""
         return f"{HOST}:{self.port}"
-
-    @property
-    def running(self) -> bool:
-        """Whether the broker process lives."""
-        return self._process is not None and self._process.running
-
-    @property
-    def pid(self) -> int | None:
-        """The broker's process id, None when it does not run."""
-        return self._process.pid if self._process is not None else None
-
-    @property
-    def ended(self) -> str:
-        """How its process ended, as "signal 9"."""
-        return self._process.ended if self._process is not None else NOT_STARTED
-
-    @property
-    def log(self) -> Path:
-        """The file it logs to."""
-        return self._log
 
     def start(self) -> None:
         """Start it, without any topic, and wait until it answers. Raises `LocalServiceError`."""
@@ -87,18 +67,6 @@ class LocalTansu:
             time.sleep(0.05)
         self.kill()
         raise LocalServiceError(f"Tansu did not come up. The end of its log, {self.log}:\n{tail(self.log)}")
-
-    def stop(self) -> None:
-        """Stop it; returns when no process of it is left."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """Kill -9 it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
 
     def _program(self) -> Path:
         """Its program, copied out of the package: there it need not be a file that may be executed."""

@@ -54,15 +54,6 @@ class Taken:
             "lease": f"{lease} seconds",
         }
 
-    def partitions(self, c: Cursor) -> int:
-        """How many shares the projection has in all."""
-        c.execute(
-            "SELECT count(*) FROM control.share WHERE projection = %(projection)s AND version = %(version)s",
-            self._whose,
-        )
-        row = c.fetchone()
-        return int(row[0]) if row else 0
-
     def take(self, c: Cursor, partitions: Sequence[int]) -> bool:
         """Takes these shares, waiting for the commits under way; False, and none taken, unless all are ones
         that are worked on or paused. Commit soon: workers wait for the rows."""

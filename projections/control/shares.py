@@ -119,18 +119,19 @@ class Shares:
         """Gives held shares (partition to epoch) to whoever claims them next."""
         c.execute(_sql("let_go"), self._whose | {"held": _epochs(held)})
 
-    def partitions(self, c: Cursor) -> int:
-        """How many shares the projection has in all."""
-        c.execute(
-            "SELECT count(*) FROM control.share WHERE projection = %(projection)s AND version = %(version)s",
-            self._whose,
-        )
-        row = c.fetchone()
-        return int(row[0]) if row else 0
-
     def leave(self, c: Cursor) -> None:
         """Says that this worker has ended in good order."""
         c.execute("DELETE FROM control.worker WHERE id = %(worker)s", self._whose)
+
+
+def partition_count(c: Cursor, projection: Projection) -> int:
+    """How many partitions, and so shares, the projection has in all."""
+    c.execute(
+        "SELECT count(*) FROM control.share WHERE projection = %s AND version = %s",
+        (projection.name, projection.version),
+    )
+    row = c.fetchone()
+    return int(row[0]) if row else 0
 
 
 def _sql(name: str) -> str:

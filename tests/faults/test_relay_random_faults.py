@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import JARS
 from tests.support.relay_faults import LONG_ROUND, SHORT_ROUND, Fault
 from tests.support.relay_scene import Scene, scene
+from tests.support.story import some
 
 
 @pytest.mark.slow
@@ -30,18 +31,10 @@ def test_whatever_befalls_relays_store_and_broker_each_event_is_published_once(
     seal that an auditor can check."""
     pace = 2.0 if faults else 1.0  # the long form reads as many events several times
     with scene(services_folder, JARS, tmp_path, fault_seed, pace) as stage:
-        stage.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
-        try:
-            chance = Random(fault_seed)
-            befall(stage, chance, LONG_ROUND if faults else few(chance), faults or 1)
-        except BaseException as error:
-            error.add_note(stage.report())
-            raise
-
-
-def few(chance: Random) -> dict[str, Fault]:
-    """Some of the short form's kinds: another choice each time, and in time all of them."""
-    return {kind: SHORT_ROUND[kind] for kind in chance.sample(list(SHORT_ROUND), 8)}
+        stage.story.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
+        chance = Random(fault_seed)
+        with stage.story.told_with_errors(stage.report):
+            befall(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
 
 
 def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
@@ -51,7 +44,7 @@ def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int
     stage.catch_up()
     for number in count(1):
         for kind in chance.sample(list(kinds), len(kinds)):
-            stage.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
+            stage.story.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
             done[kind] += 1
             stage.heal()
             stage.fill()
@@ -59,11 +52,11 @@ def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int
         if done.total() >= wanted:
             break
         if number % 3 == 0:
-            stage.say(f"{stage.check(whole=False)} events are in the topics, once and in order")
+            stage.story.say(f"{stage.check(whole=False)} events are in the topics, once and in order")
     stage.clients.stop()
     stage.catch_up()
     for seat in stage.seats:
         assert seat.relay is not None
         assert stage.relays.stop(seat.relay) == 0
     events = stage.check(whole=True)
-    stage.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")
+    stage.story.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")

@@ -16,6 +16,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.registry import PROJECTIONS
 from tests.support.relaying import until
+from tests.support.story import some
 from tests.support.worker_faults import LONG_ROUND, SHORT_ROUND, Fault
 from tests.support.worker_scene import LONG, Scene, scene
 from tests.support.working import Workers
@@ -32,18 +33,10 @@ def test_whatever_befalls_workers_the_rows_are_those_of_an_independent_fold(
     worker gives up, and the rows of every table are those of an independent fold over the store, each of one
     party or aggregate, with every seal applied once."""
     with scene(workers, kafka, postgres, fault_seed) as stage:
-        stage.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
-        try:
-            chance = Random(fault_seed)
-            befall(stage, chance, LONG_ROUND if faults else few(chance), faults or 1)
-        except BaseException as error:
-            error.add_note(stage.report())
-            raise
-
-
-def few(chance: Random) -> dict[str, Fault]:
-    """Some of the short form's kinds: another choice each time, and in time all of them."""
-    return {kind: SHORT_ROUND[kind] for kind in chance.sample(list(SHORT_ROUND), 8)}
+        stage.story.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
+        chance = Random(fault_seed)
+        with stage.story.told_with_errors(stage.report):
+            befall(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
 
 
 def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
@@ -56,7 +49,7 @@ def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int
     stage.catch_up()
     for number in count(1):
         for kind in chance.sample(list(kinds), len(kinds)):
-            stage.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
+            stage.story.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
             done[kind] += 1
             stage.heal()
             stage.fill()
@@ -64,10 +57,10 @@ def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int
         if done.total() >= wanted:
             break
         if number % 2 == 0:
-            stage.say(f"{stage.check_while_clients_rest()} events are in the rows, once and in order")
+            stage.story.say(f"{stage.check_while_clients_rest()} events are in the rows, once and in order")
     stage.clients.stop()
     events = stage.check()
-    stage.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")
+    stage.story.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")
     families = {row.type.split(".")[1] for row in stage.stored()}
     read = {family for projection in PROJECTIONS for family in projection.families}
     assert families >= read, "the clients were to use every family"

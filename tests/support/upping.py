@@ -109,9 +109,14 @@ class Up:
 
     def pid_of(self, *words: str) -> int:
         """The process whose command line holds all these words; the oldest of them."""
-        found = [p for p in self.processes()[1:] if _runs(p, words)]
+        found = self.pids_of(*words)
         assert found, f"no process runs {words}"
-        return min(found, key=lambda p: p.create_time()).pid
+        return found[0]
+
+    def pids_of(self, *words: str) -> list[int]:
+        """All of them, the oldest first; none while it is being started again."""
+        found = [p for p in self.processes()[1:] if _runs(p, words)]
+        return [p.pid for p in sorted(found, key=lambda p: p.create_time())]
 
     def client(self) -> httpx.Client:
         """A client of its API with its key."""

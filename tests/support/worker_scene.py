@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -30,9 +28,10 @@ from tests.support.laws import one_party
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
 from tests.support.relaying import Relays, query, until
+from tests.support.story import Story, ends_of
 from tests.support.working import ALL, Workers
 
-LONG = 120.0
+LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
 PATIENCE = {"lease": 4.0, "mismatch": 2.0, "standstill": 5.0, "broker": 1.0}
 EVENTS = "SELECT position, aggregate_id, version, type, party, event FROM store.event ORDER BY position"
@@ -82,15 +81,8 @@ class Scene:
     clients: Clients
     seats: list[Seat]
     relay: subprocess.Popen[bytes]
-    told: list[str] = field(default_factory=list)
-    begun: float = field(default_factory=time.monotonic)
+    story: Story = field(default_factory=Story)
     started: int = 0
-
-    def say(self, text: str) -> None:
-        """Notes what happens, for the report of a failure, and for who watches (`pytest -s`)."""
-        self.told.append(f"{time.monotonic() - self.begun:7.1f} s  {text}")
-        sys.stdout.write(self.told[-1] + "\n")
-        sys.stdout.flush()
 
     def fill(self) -> None:
         """Each seat has a worker."""
@@ -218,12 +210,10 @@ class Scene:
         finally:
             self.clients.go_on()
 
-    def report(self) -> str:
-        """What happened, how the shares stand, and the ends of the logs that were written last."""
-        logs = sorted(self.workers.logs.glob("*.log"), key=lambda log: log.stat().st_mtime)[-9:]
-        parts = [f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-25:]) for log in logs]
+    def report(self) -> list[str]:
+        """How the shares stand, and the ends of the logs that were written last."""
         shares = [f"{name} {share}" for name, share in self.shares()] if self.postgres.running else []
-        return "\n".join([*self.told, *shares, *parts])
+        return [*shares, *ends_of(self.workers.logs, 9)]
 
 
 def differences(name: str, found: Any, wanted: Any) -> str:

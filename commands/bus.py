@@ -165,7 +165,7 @@ class Commands:
             return expected_version is None or error.id != command.target
 
         try:
-            return _retrying(stale)(attempt)
+            return _retried(attempt, stale)
         except KeyReused:
             raise
         except DomainError:
@@ -215,16 +215,22 @@ class Commands:
         return Outcome(id=first.id, version=first.version, position=max(positions, default=0), ids=ids)
 
 
-def _retrying(stale: Callable[[BaseException], bool]) -> Retrying:
-    return Retrying(
+def _retried(attempt: Callable[[], Outcome], stale: Callable[[BaseException], bool]) -> Outcome:
+    try:
+        return attempt()  # nearly always all there is to do; the retrying has a price of its own
+    except ConcurrentChange as error:
+        if not stale(error):
+            raise
+    again = Retrying(
         retry=retry_if_exception(stale),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(ATTEMPTS - 1),
         wait=wait_random_exponential(multiplier=0.01, max=0.1),
         retry_error_callback=_give_up,
     )
+    return again(attempt)
 
 
 def _give_up(state: RetryCallState) -> Outcome:
     last = state.outcome.exception() if state.outcome else None
     assert isinstance(last, ConcurrentChange), "only those are tried again"
-    raise ChangedAgain(last, attempts=state.attempt_number) from last
+    raise ChangedAgain(last, attempts=state.attempt_number + 1) from last

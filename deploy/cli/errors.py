@@ -27,6 +27,8 @@ SENTENCES: Final = {
     "deploy.bench.alone.BenchFailed": Exit.FOUND,
     "commands.privacy.kek.KekProblem": Exit.ENVIRONMENT,
     "consumers.kafka.whole.TopicsUnread": Exit.FOUND,
+    "commands.audit.keep.KeptSealProblem": Exit.ENVIRONMENT,
+    "deploy.webhook.WebhookProblem": Exit.ENVIRONMENT,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,
     "projections.schema.WrongShares": Exit.ENVIRONMENT,

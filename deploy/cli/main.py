@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from deploy import logs
 from deploy.cli import (
     api,
+    audit,
     bench,
     demo,
     doctor,
@@ -47,7 +48,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for noun in (up, demo, migrate, api, relay, store, projection, import_, keys, sql, doctor, bench, settings):
+for noun in (
+    up,
+    demo,
+    migrate,
+    api,
+    relay,
+    store,
+    audit,
+    projection,
+    import_,
+    keys,
+    sql,
+    doctor,
+    bench,
+    settings,
+):
     noun.register(app)
 
 

@@ -25,6 +25,7 @@ from api.query import DeclaredParameters
 from api.routes import (
     case_moves,
     cases,
+    consents,
     contacts,
     customer_records,
     customer_views,
@@ -97,6 +98,7 @@ def create_app(services: Services) -> FastAPI:
         customer_views,
         records,
         contacts,
+        consents,
         leads,
         cases,
         case_moves,

@@ -41,6 +41,7 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.NotFound: Kind(404, "Not found"),
     errors.Invalid: Kind(422, "Not valid"),
     errors.MoveRefused: Kind(409, "Move refused", ("state", "move", "allowed")),
+    errors.Erased: Kind(409, "Personal data erased"),
     errors.TimeRefused: Kind(422, "Time refused", ("named", "bound")),
     errors.ConcurrentChange: Kind(412, "Changed in between", ("expected", "found")),
     errors.ChangedAgain: Kind(
@@ -54,7 +55,6 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),
     errors.UnknownEventType: Kind(500, "Unknown event type"),
     errors.Undecodable: Kind(500, "Undecodable event"),
-    cipher.Erased: Kind(409, "Personal data erased"),
     cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
     RecoveryNeeded: Kind(503, "Recovery needed", retry_after=30),
 }

@@ -11,7 +11,7 @@ from domain import case, contact, customer, interaction, lead, opportunity, prin
 from domain.case import Case
 from domain.contact import Contact
 from domain.customer import Customer
-from domain.errors import Invalid
+from domain.errors import Erased, Invalid
 from domain.lead import Lead
 from domain.opportunity import Opportunity
 from domain.principal import Principal
@@ -22,8 +22,11 @@ DEPTH: Final = 50
 
 
 def customer_of(world: World, id: UUID) -> Customer:
-    """The customer, one that is merged as well. Raises `NotFound`."""
-    return world.load("customer", customer.evolve, id)
+    """The customer, one that is merged as well. Raises `NotFound`, `Erased`."""
+    found = world.load("customer", customer.evolve, id)
+    if found.state == "erased":
+        raise Erased.record("customer", id)
+    return found
 
 
 def principal_of(world: World, id: UUID) -> Principal:
@@ -37,13 +40,19 @@ def product_of(world: World, id: UUID) -> Product:
 
 
 def contact_of(world: World, id: UUID) -> Contact:
-    """The contact. Raises `NotFound`."""
-    return world.load("contact", contact.evolve, id)
+    """The contact. Raises `NotFound`, `Erased`."""
+    found = world.load("contact", contact.evolve, id)
+    if found.erased:
+        raise Erased.record("contact", id)
+    return found
 
 
 def lead_of(world: World, id: UUID) -> Lead:
-    """The lead, in any state. Raises `NotFound`."""
-    return world.load("lead", lead.evolve, id)
+    """The lead, in any other state. Raises `NotFound`, `Erased`."""
+    found = world.load("lead", lead.evolve, id)
+    if found.state == "erased":
+        raise Erased.record("lead", id)
+    return found
 
 
 def opportunity_of(world: World, id: UUID) -> Opportunity:

@@ -90,9 +90,17 @@ class ConsentWithdrawn:
     source: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.contact.erased`; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
 ContactEvent = (
     Registered | ProfileChanged | PointAdded | PointVerified | PointRemoved | ConsentGiven | ConsentWithdrawn
-)
+    | Erased
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +128,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact(Aggregate):
-    """A contact as of its last event. `consents` are by point and purpose; removed points are kept."""
+    """A contact as of its last event. `consents` are by point and purpose; removed points are kept.
+
+    `erased`: the person was, and what is personal here is closed for ever.
+    """
 
     customer_id: UUID
     name: str | Closed | None = field(repr=False)
@@ -128,6 +139,7 @@ class Contact(Aggregate):
     references: tuple[Reference, ...]
     points: Mapping[UUID, Point]
     consents: Mapping[tuple[UUID, str], Consent]
+    erased: bool = False
 
 
 def evolve(state: Contact | None, event: Event) -> Contact:
@@ -159,6 +171,8 @@ def evolve(state: Contact | None, event: Event) -> Contact:
         case ConsentWithdrawn():
             held = state.consents[payload.point_id, payload.purpose]
             return _consent(state, payload, replace(held, withdrawn=state.time))
+        case Erased():
+            return _erased(state)
         case Registered():
             raise Undecodable(f"The contact {state.id} was registered twice. Verify the store.")
         case _:
@@ -182,6 +196,12 @@ def _born(event: Event) -> Contact:
         points={},
         consents={},
     )
+
+
+def _erased(state: Contact) -> Contact:
+    closed = Closed("erased")
+    points = {id: replace(point, value=closed) for id, point in state.points.items()}
+    return replace(state, name=closed, points=points, erased=True)
 
 
 def _point(state: Contact, point: Point) -> Contact:

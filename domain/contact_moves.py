@@ -15,6 +15,7 @@ from domain.contact import (
     ConsentWithdrawn,
     Contact,
     ContactEvent,
+    Erased,
     LegalBasis,
     Point,
     PointAdded,
@@ -211,6 +212,11 @@ def withdraw_consent(state: Contact, *, point_id: UUID, purpose: str, source: st
     checked_purpose = line("purpose", purpose)
     check(CONSENT_LIFECYCLE, consent_state(state, point_id, checked_purpose), WITHDRAW)
     return (ConsentWithdrawn(point_id=point_id, purpose=checked_purpose, source=line("source", source)),)
+
+
+def erase(state: Contact, *, erasure: UUID) -> Events:
+    """Forgets the person; nothing when that was done."""
+    return () if state.erased else (Erased(erasure=erasure),)
 
 
 def consent_state(state: Contact, point_id: UUID, purpose: str) -> str:

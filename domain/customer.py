@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, assert_never
 from uuid import UUID
 
+from domain import errors
 from domain.aggregate import Aggregate
 from domain.errors import Invalid, NotFound, Undecodable
 from domain.events.event import Event
@@ -26,7 +27,7 @@ from domain.values import (
 )
 
 CustomerKind = Literal["person", "organisation"]
-CustomerState = Literal["active", "merged"]
+CustomerState = Literal["active", "merged", "erased"]
 
 CHANGE: Final = "change its profile"
 ASSIGN: Final = "be given to an owner"
@@ -34,15 +35,20 @@ MERGE: Final = "be merged into another customer"
 UNMERGE: Final = "be unmerged"
 SURVIVE: Final = "survive another customer"
 RELEASE: Final = "release a merged customer"
+ERASE: Final = "be erased"
 
 LIFECYCLE: Final = Lifecycle(
     what="customer",
     moves={
-        "active": {CHANGE: "active", ASSIGN: "active", MERGE: "merged", SURVIVE: "active", RELEASE: "active"},
+        "active": {
+            CHANGE: "active", ASSIGN: "active", MERGE: "merged", SURVIVE: "active", RELEASE: "active",
+            ERASE: "erased",
+        },
         # A survivor may have been merged on since: what it took in before can still be taken out again.
-        "merged": {UNMERGE: "active", RELEASE: "merged"},
+        "merged": {UNMERGE: "active", RELEASE: "merged", ERASE: "erased"},
+        "erased": {},
     },
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,16 @@ class Released:
     merged_id: UUID
 
 
-CustomerEvent = Registered | ProfileChanged | OwnerAssigned | MergedInto | Absorbed | Unmerged | Released
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.customer.erased`, on each member of a person; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
+CustomerEvent = (
+    Registered | ProfileChanged | OwnerAssigned | MergedInto | Absorbed | Unmerged | Released | Erased
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,8 @@ def evolve(state: Customer | None, event: Event) -> Customer:
             return replace(state, absorbed=state.absorbed | {payload.merged_id})
         case Released():
             return replace(state, absorbed=state.absorbed - {payload.merged_id})
+        case Erased():
+            return replace(state, state="erased", name=Closed("erased"))
         case Registered():
             raise Undecodable(f"The customer {state.id} was registered twice. Verify the store.")
         case _:
@@ -300,8 +317,23 @@ def unmerge(
     return (Unmerged(survivor_id=survivor.id),), (Released(merged_id=merged.id),)
 
 
+def erase(state: Customer, *, erasure: UUID) -> tuple[CustomerEvent, ...]:
+    """Forgets a person. Nothing when that was done; an organisation is no person: raises `Invalid`."""
+    if state.state == "erased":
+        return ()
+    if state.kind == "organisation":
+        raise Invalid(
+            f"The customer {state.id} is an organisation, and what is known of it is not personal. "
+            "Erase its contacts one by one."
+        )
+    check(LIFECYCLE, state.state, ERASE)
+    return (Erased(erasure=erasure),)
+
+
 def require_active(state: Customer) -> None:
-    """Raises `Invalid` for a customer that was merged into another."""
+    """Raises `Invalid` for a customer that was merged into another, `errors.Erased` for one erased."""
+    if state.state == "erased":
+        raise errors.Erased.record("customer", state.id)
     if state.state == "merged":
         raise Invalid(f"The customer {state.id} was merged into {state.survivor_id}. Name that one.")
 

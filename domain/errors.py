@@ -56,6 +56,28 @@ class TimeRefused(DomainError):
         self.named, self.bound, self.ahead = named, bound, ahead
 
 
+class Erased(DomainError):
+    """What is known of a person was erased: nothing is recorded there any more."""
+
+    code = "erased"
+
+    @classmethod
+    def record(cls, what: str, id: object) -> Erased:
+        """It cannot be named or changed any more."""
+        return cls(
+            f"The {what} {id} was erased for good, and nothing can be done with it any more. "
+            f"Register a new {what} if the person has come back."
+        )
+
+    @classmethod
+    def values(cls, whose: str) -> Erased:
+        """Nothing personal can be recorded that would be closed with a key that is destroyed."""
+        return cls(
+            f"The personal data {whose} was erased for good, so nothing personal can be recorded there any "
+            "more. Leave it out, or register a new record."
+        )
+
+
 class ConcurrentChange(DomainError):
     """Somebody else changed the record first."""
 

@@ -17,7 +17,7 @@ from domain.events.private import Closed, free_text, personal
 from domain.values import Reference
 
 OpenLeadState = Literal["new", "working", "nurturing", "qualified"]
-LeadState = Literal["new", "working", "nurturing", "qualified", "converted", "disqualified"]
+LeadState = Literal["new", "working", "nurturing", "qualified", "converted", "disqualified", "erased"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +94,17 @@ class Converted:
     customer_created: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.lead.erased`; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
 LeadEvent = (
     Created | StatusChanged | Disqualified | Reopened | Scored | OwnerAssigned | CustomerLinked | Converted
-)
+    | Erased
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +155,9 @@ def evolve(state: Lead | None, event: Event) -> Lead:
                 contact_id=payload.contact_id,
                 opportunity_id=payload.opportunity_id,
             )
+        case Erased():
+            closed = Closed("erased")
+            return replace(state, state="erased", name=closed, email=closed, phone=closed)
         case Created():
             raise Undecodable(f"The lead {state.id} was created twice. Verify the store.")
         case _:

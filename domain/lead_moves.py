@@ -17,6 +17,7 @@ from domain.lead import (
     Created,
     CustomerLinked,
     Disqualified,
+    Erased,
     Lead,
     LeadEvent,
     OpenLeadState,
@@ -38,13 +39,20 @@ REOPEN: Final = "be reopened"
 SCORE: Final = "be scored"
 OWNER: Final = "be given to an owner"
 LINK: Final = "be linked to a customer"
+ERASE: Final = "be erased"
 
 MOVES: Final = {"working": WORK, "nurturing": NURTURE, "qualified": QUALIFY}
 
 
 def _open(state: str, **moves: str) -> dict[str, str]:
-    """What an open state allows besides its own moves; none of it leaves the state but the disqualifying."""
-    return {**moves, DISQUALIFY: "disqualified", **dict.fromkeys((SCORE, OWNER, LINK), state)}
+    """What an open state allows besides its own moves; none of it leaves the state but the disqualifying and
+    the erasing."""
+    return {
+        **moves,
+        DISQUALIFY: "disqualified",
+        ERASE: "erased",
+        **dict.fromkeys((SCORE, OWNER, LINK), state),
+    }
 
 
 LIFECYCLE: Final = Lifecycle(
@@ -54,8 +62,9 @@ LIFECYCLE: Final = Lifecycle(
         "working": {NURTURE: "nurturing", QUALIFY: "qualified", **_open("working")},
         "nurturing": {WORK: "working", **_open("nurturing")},
         "qualified": {CONVERT: "converted", **_open("qualified")},
-        "disqualified": {REOPEN: "working", OWNER: "disqualified", LINK: "disqualified"},
-        "converted": {},
+        "disqualified": {REOPEN: "working", OWNER: "disqualified", LINK: "disqualified", ERASE: "erased"},
+        "converted": {ERASE: "erased"},
+        "erased": {},
     },
 )
 
@@ -176,6 +185,14 @@ def convert(
             customer_created=customer_created,
         ),
     )
+
+
+def erase(state: Lead, *, erasure: UUID) -> Events:
+    """Forgets the person, in whatever state; nothing when that was done."""
+    if state.state == "erased":
+        return ()
+    check(LIFECYCLE, state.state, ERASE)
+    return (Erased(erasure=erasure),)
 
 
 def _point(kind: PointKind, value: str | None, *, imported: bool) -> str | None:

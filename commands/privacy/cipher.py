@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, KeyStore, Retention
-from domain.errors import DomainError, Undecodable
+from domain.errors import DomainError, Erased, Undecodable
 from domain.events.event import Event
 from domain.events.private import Closed, PrivateParts
 
@@ -39,19 +39,6 @@ CACHE_SECONDS: Final = 60.0
 
 _CACHED: Final = 100_000
 _NONCE_BYTES: Final = 12
-
-
-class Erased(DomainError):
-    """Something personal was to be recorded about somebody whose data was erased."""
-
-    code = "erased"
-
-    def __init__(self, name: KeyName) -> None:
-        whose = f"of {name}" if isinstance(name, UUID) else f"kept as {name.kind} for {name.month}"
-        super().__init__(
-            f"The personal data {whose} was erased for good, so nothing personal can be recorded there any "
-            "more. Leave it out, or register a new record."
-        )
 
 
 class KeyMissing(DomainError):
@@ -157,7 +144,7 @@ class AesGcmCipher:
         active: dict[KeyName, Key] = {}
         for name, key in self._known(names, self._keys.ensure).items():
             if not isinstance(key, Key):
-                raise Erased(name)
+                raise _erased(name)
             active[name] = key
         return active
 
@@ -188,12 +175,17 @@ class AesGcmCipher:
         return f"{prefix}." + urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def _erased(name: KeyName) -> Erased:
+    """Something personal was to be recorded about somebody whose data was erased."""
+    return Erased.values(f"of {name}" if isinstance(name, UUID) else f"kept as {name.kind} for {name.month}")
+
+
 def _refuse_closed(event: Event, parts: PrivateParts) -> None:
     """A value that stands for what can't be read must never be taken for the value itself."""
     for owner, fields in [*parts.persons.items(), (event.party, parts.texts)]:
         for value in fields.values():
             if isinstance(value, Closed):
-                raise Erased(owner) if value.reason == "erased" else KeyMissing
+                raise _erased(owner) if value.reason == "erased" else KeyMissing
 
 
 def _open(prefix: str, aead: AESGCM, data: bytes, sealed: str) -> Any:

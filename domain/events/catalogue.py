@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product, readmodel
+from domain import (
+    case,
+    contact,
+    customer,
+    disclosure,
+    erasure,
+    hold,
+    interaction,
+    lead,
+    opportunity,
+    principal,
+    product,
+    readmodel,
+)
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import product_registered_1_to_2
 
@@ -31,6 +44,7 @@ CATALOGUE: Final = Registry(
         EventType("crm.customer.absorbed", customer.Absorbed),
         EventType("crm.customer.unmerged", customer.Unmerged),
         EventType("crm.customer.released", customer.Released),
+        EventType("crm.customer.erased", customer.Erased),
         EventType("crm.opportunity.opened", opportunity.Opened),
         EventType("crm.opportunity.stage_changed", opportunity.StageChanged),
         EventType("crm.opportunity.amount_changed", opportunity.AmountChanged),
@@ -51,6 +65,7 @@ CATALOGUE: Final = Registry(
         EventType("crm.contact.point_removed", contact.PointRemoved),
         EventType("crm.contact.consent_given", contact.ConsentGiven),
         EventType("crm.contact.consent_withdrawn", contact.ConsentWithdrawn),
+        EventType("crm.contact.erased", contact.Erased),
         EventType("crm.lead.created", lead.Created),
         EventType("crm.lead.status_changed", lead.StatusChanged),
         EventType("crm.lead.disqualified", lead.Disqualified),
@@ -59,6 +74,7 @@ CATALOGUE: Final = Registry(
         EventType("crm.lead.owner_assigned", lead.OwnerAssigned),
         EventType("crm.lead.customer_linked", lead.CustomerLinked),
         EventType("crm.lead.converted", lead.Converted),
+        EventType("crm.lead.erased", lead.Erased),
         EventType("crm.case.opened", case.Opened),
         EventType("crm.case.assigned", case.Assigned),
         EventType("crm.case.state_changed", case.StateChanged),
@@ -86,5 +102,11 @@ CATALOGUE: Final = Registry(
         EventType("crm.readmodel.paused", readmodel.Paused),
         EventType("crm.readmodel.resumed", readmodel.Resumed),
         EventType("crm.readmodel.retried", readmodel.Retried),
+        EventType("crm.privacy.erasure_begun", erasure.ErasureBegun),
+        EventType("crm.privacy.keys_destroyed", erasure.KeysDestroyed),
+        EventType("crm.privacy.erasure_certified", erasure.ErasureCertified),
+        EventType("crm.privacy.hold_placed", hold.HoldPlaced),
+        EventType("crm.privacy.hold_released", hold.HoldReleased),
+        EventType("crm.privacy.person_exported", disclosure.PersonExported),
     ]
 )

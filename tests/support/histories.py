@@ -83,6 +83,7 @@ class Life:
     amount: Money | None = None
     customer_id: UUID | None = None
     merged_into: Life | None = None
+    erased: bool = False
     points: list[UUID] = field(default_factory=list)
 
 
@@ -100,7 +101,7 @@ class History:
     position: int = 0
 
     def step(self, step: Step, spread: int = 4) -> None:
-        """One more event, or two for a merge.
+        """One more event, or two for a merge, or none on a person who was erased.
 
         Of `spread` customers, twice as many opportunities, as many contacts and leads, twice as many cases
         and interactions, in this order of `who`.
@@ -139,6 +140,11 @@ class History:
                     tags=("new",),
                 ),
             )
+        elif life.erased:
+            return
+        elif service_histories.is_erased(what, value):
+            life.erased = True
+            self.add(life, customer.Erased(erasure=UUID(int=1)))
         elif life.merged_into is not None:
             before, life.merged_into = life.merged_into, None
             self.add(life, customer.Unmerged(survivor_id=before.id))
@@ -154,7 +160,8 @@ class History:
 
     def _survivor(self, number: int, loser: Life) -> Life | None:
         life = self.customers.get(number % 4)
-        return life if life and life is not loser and life.merged_into is None else None
+        free = life is not None and life is not loser and life.merged_into is None and not life.erased
+        return life if free else None
 
     def _opportunity(self, number: int, what: int, value: int, spread: int) -> None:
         life = self.opportunities.get(number)

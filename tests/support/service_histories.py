@@ -37,6 +37,11 @@ def profile(value: int) -> customer.ProfileChanged:
     )
 
 
+def is_erased(what: int, value: int) -> bool:
+    """Whether a step erases the person it concerns, one of 80 does."""
+    return what == 14 and value > 7
+
+
 def somebody(history: History, what: int, spread: int) -> UUID | None:
     """A customer that is there, for some values of `what`."""
     life = history.customers.get(what % spread)
@@ -56,6 +61,12 @@ def contact_step(history: History, number: int, what: int, value: int, spread: i
                 references=(Reference(source="crm", external_id=f"c{number}"),),
             ),
         )  # fmt: skip
+        return
+    if life.erased:
+        return
+    if is_erased(what, value):
+        life.erased = True
+        history.add(life, contact.Erased(erasure=UUID(int=1)))
         return
     if not life.points or what % 6 == 0:
         point = UUID(int=life.id.int + ((life.version + 1) << 80))
@@ -93,9 +104,14 @@ def lead_step(history: History, number: int, what: int, value: int, spread: int)
             ),
         )  # fmt: skip
         return
+    if life.erased:
+        return
     stage: Any = life.stage
     buyer = somebody(history, what, spread) or UUID(int=800 + value)
-    if stage == "disqualified":
+    if is_erased(what, value):
+        life.erased = True
+        history.add(life, lead.Erased(erasure=UUID(int=1)))
+    elif stage == "disqualified":
         life.stage = "working"
         history.add(life, lead.Reopened(to_state="working"))
     elif what % 10 == 5:

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from commands.privacy.cipher import AesGcmCipher, Erased, KeyMissing
+from commands.privacy.cipher import AesGcmCipher, KeyMissing
 from commands.privacy.kek import FileKek, KekProblem
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
-from domain.errors import Undecodable
+from domain.errors import Erased, Undecodable
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed, PrivateParts
 

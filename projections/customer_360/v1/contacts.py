@@ -65,7 +65,7 @@ CHANGES: Final[dict[str, Change]] = {
 
 CONSENTS: Final = frozenset({"crm.contact.consent_given", "crm.contact.consent_withdrawn"})
 
-contact: Final = folding(CONTACT, CHANGES, unmoved=CONSENTS)
+contact: Final = folding(CONTACT, CHANGES, unmoved=CONSENTS | {"crm.contact.erased"})
 """The contact's row after one of its events."""
 
 CONSENT: Final = {

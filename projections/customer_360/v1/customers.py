@@ -84,7 +84,9 @@ CHANGES: Final[dict[str, Change]] = {
 }
 
 customer: Final = folding(
-    CUSTOMER, CHANGES, unmoved=frozenset({"crm.customer.absorbed", "crm.customer.released"})
+    CUSTOMER,
+    CHANGES,
+    unmoved=frozenset({"crm.customer.absorbed", "crm.customer.released", "crm.customer.erased"}),
 )
 """The customer's row after one of its events."""
 
@@ -107,11 +109,15 @@ PERSONS: Final = frozenset({
     "crm.contact.profile_changed", "crm.contact.point_added", "crm.contact.point_removed", "crm.lead.created",
 })  # fmt: skip
 """The events that can change a person's clear values."""
+ERASED: Final = frozenset({"crm.customer.erased", "crm.contact.erased", "crm.lead.erased"})
+"""The events after which none are left."""
 VALUES: Final = ("name", "email", "phone")
 
 
 def has_person(event: EventMap) -> Sequence[Key]:
     """The person whose clear values the event changes: its own aggregate."""
+    if event["type"] in ERASED:
+        return (event["subject"],)
     if event["type"] not in PERSONS:
         return ()
     if "persons" in event["data"].get("private", ()) or event["type"] == "crm.contact.point_removed":
@@ -120,11 +126,13 @@ def has_person(event: EventMap) -> Sequence[Key]:
 
 
 def person(row: Row | None, event: EventMap) -> Row:
-    """The person's clear values after the event; none, for ever, once one of them no longer opens."""
+    """The person's clear values after the event; none, for ever, once the person was erased or one of them no
+    longer opens."""
     version = later_version(row, event)
     values: dict[str, Any] = event["private"].get(event["subject"], {})
     new: Data = dict(row) if row is not None else _nobody(event)
-    new["erased"] = new["erased"] or any(value is None for value in values.values())
+    closed = event["type"] in ERASED or any(value is None for value in values.values())
+    new["erased"] = new["erased"] or closed
     if new["erased"]:
         new |= {"name": None, "email": None, "phone": None, "points": [], "search": ""}
     else:

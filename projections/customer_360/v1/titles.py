@@ -167,6 +167,7 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
     "crm.customer.absorbed": _plain("Took in a merged customer"),
     "crm.customer.unmerged": _plain("Merge taken back"),
     "crm.customer.released": _plain("Let go of a merged customer"),
+    "crm.customer.erased": _plain("Personal data erased"),
     "crm.contact.registered": _plain("Contact registered"),
     "crm.contact.profile_changed": _profile("Contact"),
     "crm.contact.point_added": lambda d: (f"Contact point added: {d['kind']}", []),
@@ -174,6 +175,7 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
     "crm.contact.point_removed": _plain("Contact point removed"),
     "crm.contact.consent_given": _consent("Consent given: {}"),
     "crm.contact.consent_withdrawn": _consent("Consent withdrawn: {}"),
+    "crm.contact.erased": _plain("Contact's personal data erased"),
     "crm.lead.created": lambda d: (
         f"Lead created from {d['campaign']}" if "campaign" in d else "Lead created",
         [],
@@ -191,6 +193,7 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
     "crm.lead.owner_assigned": _owner("Lead"),
     "crm.lead.customer_linked": _linked("Lead"),
     "crm.lead.converted": _plain("Lead converted"),
+    "crm.lead.erased": _plain("Lead's personal data erased"),
     "crm.opportunity.opened": _opened,
     "crm.opportunity.stage_changed": _stage("Opportunity moved to {}"),
     "crm.opportunity.amount_changed": _amount_changed,

@@ -83,7 +83,7 @@ class SealCheck:
         )
         self._seal = None if ended else seal
         if self._seal is not None:
-            self._chain += self._broken(self._seal, before)
+            self._chain += broken(self._seal, before, self._key)
 
     def _read(self, after: int) -> list[Seal]:
         """The next seals; from one on that can't be read there are none."""
@@ -102,26 +102,6 @@ class SealCheck:
             )
         )
         return []
-
-    def _broken(self, seal: Seal, before: Seal | None) -> Iterator[Finding]:
-        where = f"The seal {seal.sequence} (positions {seal.first} to {seal.last})"
-        if not signed_by(seal.record, self._key):
-            yield Finding(
-                kind="seal_signature",
-                position=seal.last,
-                fact=f"{where} is not signed with this installation's key {key_id(self._key)}.",
-                cause=f"It names the key {seal.key}; its record was changed, or the key files are others.",
-                act=f"Put the right key into the secrets folder. If it is the right one: {RESTORE}",
-            )
-        follows = (before.sequence + 1, before.last + 1, before.hash) if before else (1, 1, GENESIS)
-        if (seal.sequence, seal.first, seal.previous) != follows:
-            yield Finding(
-                kind="seal_chain",
-                position=seal.first,
-                fact=f"{where} does not follow the seal {before.sequence if before else 0} before it.",
-                cause="A seal was deleted or changed.",
-                act=RESTORE,
-            )
 
     def _compared(self, seal: Seal) -> Iterator[Finding]:
         if len(self._leaves) == seal.count and root(self._leaves) == seal.root:
@@ -148,6 +128,29 @@ class SealCheck:
         }
         found = {topic: (digest.count, digest.total) for topic, digest in self._sums.items()}
         return sorted(name for name in {*sealed, *found} if sealed.get(name) != found.get(name))
+
+
+def broken(seal: Seal, before: Seal | None, key: Ed25519PublicKey) -> Iterator[Finding]:
+    """What is wrong with the seal as a link of the chain: its signature by `key`, and whether it follows
+    `before` (None: it must be the first)."""
+    where = f"The seal {seal.sequence} (positions {seal.first} to {seal.last})"
+    if not signed_by(seal.record, key):
+        yield Finding(
+            kind="seal_signature",
+            position=seal.last,
+            fact=f"{where} is not signed with this installation's key {key_id(key)}.",
+            cause=f"It names the key {seal.key}; its record was changed, or the key files are others.",
+            act=f"Put the right key into the secrets folder. If it is the right one: {RESTORE}",
+        )
+    follows = (before.sequence + 1, before.last + 1, before.hash) if before else (1, 1, GENESIS)
+    if (seal.sequence, seal.first, seal.previous) != follows:
+        yield Finding(
+            kind="seal_chain",
+            position=seal.first,
+            fact=f"{where} does not follow the seal {before.sequence if before else 0} before it.",
+            cause="A seal was deleted or changed.",
+            act=RESTORE,
+        )
 
 
 def _topic(type: str) -> str:

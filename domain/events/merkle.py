@@ -27,28 +27,46 @@ def root(leaves: Sequence[bytes]) -> bytes:
         return hashlib.sha256(b"").digest()
     level = list(leaves)
     while len(level) > 1:
-        paired = [node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        if len(level) % 2:
-            paired.append(level[-1])
-        level = paired
+        level = _above(level)
     return level[0]
 
 
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    """The level above. Written out, not by `node`: it is half of the time of a root."""
+    paired = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
+    if len(level) % 2:
+        paired.append(level[-1])
+    return paired
+
+
+class Tree:
+    """A tree kept whole, level by level, for the paths of many of its leaves."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._levels = [list(leaves)]
+        while len(below := self._levels[-1]) > 1:
+            self._levels.append(_above(below))
+
+    @property
+    def root(self) -> bytes:
+        """The tree head, as `root` gives it."""
+        return self._levels[-1][0] if self._levels[0] else root(())
+
+    def path(self, index: int) -> list[bytes]:
+        """The inclusion path of leaf `index`, from the leaf's sibling up (RFC 9162, 2.1.3.1)."""
+        if not 0 <= index < len(self._levels[0]):
+            raise IndexError(f"there is no leaf {index} among {len(self._levels[0])}")
+        path: list[bytes] = []
+        for level in self._levels[:-1]:
+            if (sibling := index ^ 1) < len(level):
+                path.append(level[sibling])
+            index //= 2
+        return path
+
+
 def proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The inclusion path of leaf `index`, from the leaf's sibling up (RFC 9162, 2.1.3.1)."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"there is no leaf {index} among {len(leaves)}")
-    path: list[bytes] = []
-    level = list(leaves)
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        paired = [node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        if len(level) % 2:
-            paired.append(level[-1])
-        level, index = paired, index // 2
-    return path
+    """The inclusion path of one leaf; of several, see `Tree`."""
+    return Tree(leaves).path(index)
 
 
 def proves(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes], head: bytes) -> bool:

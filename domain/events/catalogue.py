@@ -21,6 +21,8 @@ from domain import (
     principal,
     product,
     readmodel,
+    retention,
+    rotation,
 )
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import product_registered_1_to_2
@@ -107,6 +109,8 @@ CATALOGUE: Final = Registry(
         EventType("crm.privacy.erasure_certified", erasure.ErasureCertified),
         EventType("crm.privacy.hold_placed", hold.HoldPlaced),
         EventType("crm.privacy.hold_released", hold.HoldReleased),
+        EventType("crm.privacy.retention_applied", retention.RetentionApplied),
+        EventType("crm.privacy.kek_rotated", rotation.KekRotated),
         EventType("crm.privacy.person_exported", disclosure.PersonExported),
     ]
 )

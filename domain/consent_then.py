@@ -15,6 +15,7 @@ from uuid import UUID
 from domain.contact import (
     ConsentGiven,
     ConsentWithdrawn,
+    Erased,
     PointAdded,
     PointKind,
     PointRemoved,
@@ -22,7 +23,7 @@ from domain.contact import (
 from domain.errors import Invalid
 from domain.events.event import Event
 
-Why = Literal["consent", "never_given", "withdrawn", "expired", "point_removed", "no_such_point"]
+Why = Literal["consent", "never_given", "withdrawn", "expired", "point_removed", "erased", "no_such_point"]
 Verdict = Literal["allowed", "refused", "partly"]
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -45,8 +46,8 @@ class Span:
 class Period:
     """A stretch of the time asked for in which one thing holds.
 
-    `event` is what says so: the consent that allows or has run out, its withdrawal, the removal of the point;
-    None where there is none, because nothing was ever given.
+    `event` is what says so: the consent that allows or has run out, its withdrawal, the removal of the point,
+    the erasure of the person; None where there is none, because nothing was ever given.
     """
 
     start: datetime
@@ -156,6 +157,10 @@ def _steps(added: Event, events: Iterable[Event], purpose: str) -> Iterator[_Ste
                 yield from _expiry(given, event.time)
                 yield _Step(event.time, "point_removed", event)
                 return  # it is never used again, whatever is said of it later
+            case Erased():
+                yield from _expiry(given, event.time)
+                yield _Step(event.time, "erased", event)
+                return
             case _:
                 pass
     yield from _expiry(given, None)

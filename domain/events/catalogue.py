@@ -19,6 +19,7 @@ from domain import (
     lead,
     opportunity,
     principal,
+    private_read,
     product,
     readmodel,
     retention,
@@ -112,5 +113,6 @@ CATALOGUE: Final = Registry(
         EventType("crm.privacy.retention_applied", retention.RetentionApplied),
         EventType("crm.privacy.kek_rotated", rotation.KekRotated),
         EventType("crm.privacy.person_exported", disclosure.PersonExported),
+        EventType("crm.privacy.private_read", private_read.PrivateRead),
     ]
 )

@@ -94,6 +94,8 @@ def oracle(events: Sequence[Event], point: UUID, purpose: str, at: datetime) -> 
         return "no_such_point"
     if found.removed:
         return "point_removed"
+    if state.erased:
+        return "erased"
     if consent is None:
         return "never_given"
     if consent.withdrawn is not None:
@@ -124,6 +126,8 @@ def histories(draw: st.DrawFn) -> list[Event]:
         elif points[point]:
             given_for.add((point, purpose))
             payloads.append((hour, allowed(draw(st.none() | st.just(hour + what)), purpose, point)))
+    if draw(st.booleans()):
+        payloads.append((hour + draw(st.integers(0, 6)), contact.Erased(erasure=UUID(int=6))))
     return stream(*payloads)
 
 
@@ -154,6 +158,7 @@ def test_what_says_so_is_the_event_that_made_it_so(events: list[Event], hours: i
         "expired": contact.ConsentGiven,
         "withdrawn": contact.ConsentWithdrawn,
         "point_removed": contact.PointRemoved,
+        "erased": contact.Erased,
     }
     for point in points_then(events, "news", moment(START + hours * HOUR)):
         (period,) = point.periods
@@ -162,7 +167,7 @@ def test_what_says_so_is_the_event_that_made_it_so(events: list[Event], hours: i
             assert period.why in {"never_given", "no_such_point"}
         else:
             assert isinstance(period.event.payload, kinds[period.why])
-            assert period.event.payload.point_id == point.point_id
+            assert getattr(period.event.payload, "point_id", point.point_id) == point.point_id
             assert getattr(period.event.payload, "purpose", "news") == "news"
             assert period.event.time <= START + hours * HOUR
 

@@ -17,6 +17,7 @@ from api.actors import Actors
 from api.auth import Rates
 from api.consistency import Visibility
 from api.context import RequestContext, correlation_of
+from api.disclosing import Disclosing
 from api.docs import add_docs
 from api.guard import Guard
 from api.pages import PageTokens
@@ -122,6 +123,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(psycopg2.InterfaceError, _database_away)
     app.add_exception_handler(PoolBusy, _database_away)
     app.add_exception_handler(PersistenceError, _database_away)
+    app.add_middleware(Disclosing, services=services)
     app.add_middleware(Guard, limits=services.limits)
     app.add_middleware(
         RequestContext, new_id=services.new_id, measuring=services.measuring

@@ -75,6 +75,7 @@ API: Final[Mapping[str, Kind]] = {
     "unknown-parameter": Kind(422, "Unknown parameter"),
     "item-failed": Kind(422, "An item failed"),
     "precondition-required": Kind(428, "Precondition required"),
+    "purpose-required": Kind(428, "Purpose required"),
     "rate-limited": Kind(429, "Too many requests", retry_after=1),
     "headers-too-large": Kind(431, "Headers too large"),
     "internal": Kind(500, "Internal error"),

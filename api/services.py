@@ -48,7 +48,7 @@ class Services:
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `draining` is set when the
     process is about to stop: `/readyz` then says so, while requests under way are still answered. `measuring`
-    keeps what `/metrics` shows.
+    keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
     """
 
     commands: Commands
@@ -65,3 +65,4 @@ class Services:
     new_id: Callable[[], UUID] = uuid.uuid4
     draining: threading.Event = field(default_factory=threading.Event)
     measuring: Measuring = field(default_factory=Measuring)
+    audit_reads: bool = False

@@ -1,0 +1,86 @@
+"""Records who reads private values, before an answer that holds them goes out.
+
+One place for all routes: whatever a route gave, its answer's first byte waits here until the read is
+recorded; where it cannot be, a refusal goes out in its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Final
+from uuid import UUID
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.context import correlation_of
+from api.private import shown_in
+from api.problems import Problem
+from api.sending import context_of
+from api.services import Services
+from commands.privacy.reads import record_reads
+from domain.private_read import PURPOSE
+
+LOG: Final = logging.getLogger("rapport.api.errors")
+_REFUSED: Final = 400
+
+
+class Disclosing:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app, self._services = app, services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._services.audit_reads:
+            await self._app(scope, receive, send)
+            return
+        withheld = False
+
+        async def watched(message: Message) -> None:
+            nonlocal withheld
+            if message["type"] == "http.response.start" and message["status"] < _REFUSED:
+                shown = shown_in(scope)
+                problem = await run_in_threadpool(self._record, scope, shown) if shown else None
+                if problem is not None:
+                    withheld = True
+                    await problem.response(str(correlation_of(scope)))(scope, receive, send)
+            if not withheld:
+                await send(message)
+
+        await self._app(scope, receive, watched)
+
+    def _record(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]]) -> Problem | None:
+        """Records the reads; else what to answer instead."""
+        purpose = Headers(scope=scope).get("purpose")
+        if purpose is None:
+            return Problem(
+                "purpose-required",
+                "The answer holds personal data, and this installation records who reads it and what for. "
+                "Send the header Purpose with a code for what you need it for, such as support.call.",
+            )
+        if not PURPOSE.fullmatch(purpose):
+            return Problem(
+                "malformed",
+                "The header Purpose is no code. Send 1 to 64 characters out of a-z 0-9 . _ -, such as "
+                "support.call; it is kept as it is, so it must not name a person.",
+            )
+        route = getattr(scope.get("route"), "path_format", "?")
+        try:
+            context = context_of(Request(scope))
+            record_reads(self._services.crm, context, shown, purpose=purpose, route=route)
+        except Exception as error:  # whatever it is: what is not recorded is not given
+            LOG.error(
+                "a read of private values could not be recorded: %s in request %s",
+                type(error).__qualname__,
+                correlation_of(scope),
+            )
+            return Problem(
+                "unavailable",
+                "The answer holds personal data, and that it is read could not be recorded, so it is not "
+                "given. Repeat the request in a few seconds.",
+            )
+        return None

@@ -15,7 +15,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from commands.privacy import cipher
+from commands.privacy import cipher, holds, person
 from commands.store.incarnation import RecoveryNeeded
 from domain import errors
 
@@ -55,6 +55,8 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.EventTooLarge: Kind(413, "Change too large", ("size", "limit")),
     errors.UnknownEventType: Kind(500, "Unknown event type"),
     errors.Undecodable: Kind(500, "Undecodable event"),
+    holds.OnHold: Kind(409, "Legal hold", ("hold", "reference")),
+    person.IdentityBehind: Kind(503, "Identity behind", retry_after=2),
     cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
     RecoveryNeeded: Kind(503, "Recovery needed", retry_after=30),
 }

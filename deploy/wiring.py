@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from api.services import Services
+    from commands.privacy.erasing import Erasing
     from consumers.rebuild import Places
     from consumers.recovery import Recovering
     from consumers.relay import Relay
@@ -134,6 +135,14 @@ class Wiring:
             mapper=EventMapper(CATALOGUE, self.cipher),
             incarnation=self.incarnation,
         )
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """What erases persons, and finishes erasures that were interrupted."""
+        from deploy.persons import erasing
+
+        self.refuse_other_schema("keys_url", KEYS)
+        return erasing(self, self._pool(self.settings.need("keys_url")))
 
     @cached_property
     def incarnation(self) -> Incarnation:

@@ -18,6 +18,7 @@ from commands.store.follower import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
 from commands.store.mapper import EventMapper
+from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.refusals import refusal
 from domain.aggregate import Aggregate, Evolve, replay
@@ -51,6 +52,11 @@ class Crm(Application[UUID]):
         self._given_recorder = recorder
         self._given_mapper = mapper
         super().__init__()
+
+    @property
+    def pool(self) -> Pool:
+        """The connections to the store."""
+        return self._given_recorder.pool
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:  # noqa: ARG002
         """An empty one: the library would merge the process environment, and any `CIPHER_KEY` in it."""

@@ -12,6 +12,7 @@ from commands.store.pool import Pool
 INSERT: Final = "INSERT INTO store.contact_index (hmac, person) VALUES "
 ROW: Final = "(%s, %s)"
 AGAIN: Final = " ON CONFLICT DO NOTHING"
+_FORGET: Final = "DELETE FROM store.contact_index WHERE person = ANY (%s::uuid[])"
 _FIND: Final = "SELECT person FROM store.contact_index WHERE hmac = %s ORDER BY person LIMIT %s"
 
 
@@ -23,7 +24,7 @@ class ContactPoint(NamedTuple):
 
 
 class ContactIndex:
-    """Reads the table `store.contact_index`; it is written by the recorder, with the events."""
+    """The table `store.contact_index`; written by the recorder, with the events, emptied by erasure."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -33,3 +34,17 @@ class ContactIndex:
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.execute(_FIND, (hmac, limit))
             return [person for (person,) in cursor.fetchall()]
+
+    def forget(self, persons: Sequence[UUID]) -> int:
+        """Removes the entries of these persons; how many there were."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(_FORGET, (list(persons),))
+            return cursor.rowcount
+
+    def count(self, persons: Sequence[UUID]) -> int:
+        """How many entries these persons have."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM store.contact_index WHERE person = ANY (%s::uuid[])", (list(persons),)
+            )
+            return int(cursor.fetchall()[0][0])

@@ -31,6 +31,8 @@ CODES = {
     "unknown-event-type": 500,
     "undecodable": 500,
     "erased": 409,
+    "legal-hold": 409,
+    "identity-behind": 503,
     "key-missing": 503,
     "recovery-needed": 503,
     "malformed": 400,

@@ -1,0 +1,212 @@
+"""Erases a person: the records say so, the keys are destroyed, the blind index is emptied.
+
+    the records and the erasure are recorded, all together: from then on no command touches them
+    -> the keys are destroyed -> the blind index is emptied -> that the keys are destroyed is recorded
+
+Killed at any moment it goes on from the events: `resume`. Every step may be done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from commands.context import Context
+from commands.decision import Change, Decision, events_of
+from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.holds import OnHold, active
+from commands.privacy.person import People, Person, PersonKind
+from commands.privacy.tombstones import Tombstones
+from commands.store.application import Crm
+from commands.store.contact_index import ContactIndex
+from commands.store.privacy_events import PrivacyEvents
+from domain import contact, contact_moves, customer, erasure, lead, lead_moves
+from domain.aggregate import Aggregate
+from domain.contact import Contact
+from domain.customer import Customer
+from domain.erasure import Erasure
+from domain.errors import ConcurrentChange, NotFound
+from domain.lead import Lead
+
+ATTEMPTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """An erasure that is done, but for its certificate. `position`: a read that has passed it shows nothing
+    personal."""
+
+    id: UUID
+    parties: tuple[UUID, ...]
+    persons: tuple[UUID, ...]
+    position: int
+    repeated: bool = False
+
+
+class Erasing:
+    """Erases in the store of `crm`; `people` finds who a person is.
+
+    `checkpoint` is told what was just done, for tests: "recorded", "destroyed", "forgotten".
+    """
+
+    def __init__(
+        self,
+        crm: Crm,
+        people: People,
+        tombstones: Tombstones,
+        index: ContactIndex,
+        cipher: AesGcmCipher,
+        *,
+        checkpoint: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._crm, self.people, self._tombstones = crm, people, tombstones
+        self._index, self._cipher, self.checkpoint = index, cipher, checkpoint
+        self._events = PrivacyEvents(crm.pool)
+
+    def plan(self, kind: PersonKind, id: UUID) -> Person:
+        """Who would be erased. Raises `NotFound`, `Invalid`, `OnHold`."""
+        person = self.people.find(kind, id)
+        self._refuse_held(person)
+        return person
+
+    def erase(
+        self,
+        kind: PersonKind,
+        id: UUID,
+        *,
+        reason: str,
+        legal_basis: str,
+        reference: str | None,
+        context: Context,
+    ) -> Erased:
+        """Erases the person that the record belongs to; who was erased before is answered as then.
+
+        Raises `NotFound`, `Invalid`, `OnHold`, and `ConcurrentChange` where others keep changing the records.
+        """
+        before = self.erasure_of(kind, id)
+        if before is not None:
+            return replace(self.finish(before, context), repeated=True)
+        for left in reversed(range(ATTEMPTS)):
+            person = self.plan(kind, id)
+            begun = erasure.begin(
+                parties=person.parties,
+                persons=person.keys,
+                reason=reason,
+                legal_basis=legal_basis,
+                reference=reference,
+            )
+            new = context.new_id()
+            first = Change(id=new, party=new, state=None, payloads=(begun,), at=None)
+            events = events_of(Decision(changes=(first,)), context)
+            told = replace(context, cause=events[0].id)
+            records = [*person.customers, *person.contacts, *person.leads]
+            events += events_of(_erased(records, new), told)
+            try:
+                self._crm.record(events)
+            except ConcurrentChange:
+                if not left:
+                    raise
+                continue
+            self.checkpoint("recorded")
+            return self.finish(new, told)
+        raise AssertionError("each attempt ends in a return or an error")
+
+    def erasure_of(self, kind: PersonKind, id: UUID) -> UUID | None:
+        """The erasure that this record names, None while it was not erased. Raises `NotFound`."""
+        events = self._crm.streams([id]).get(id, [])
+        first = {"customer": customer.Registered, "contact": contact.Registered, "lead": lead.Created}[kind]
+        if not events or not isinstance(events[0].payload, first):
+            raise NotFound(kind, id)
+        last = events[-1].payload
+        return last.erasure if isinstance(last, customer.Erased | contact.Erased | lead.Erased) else None
+
+    def finish(self, id: UUID, context: Context) -> Erased:
+        """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""
+        state = self._crm.load("erasure", erasure.evolve, id)
+        cause = replace(context, cause=f"{id}:1")
+        persons = set(state.persons)
+        if state.state == "begun":
+            persons |= self._late_contacts(state, cause)
+        self._tombstones.destroy(sorted(persons))
+        self._cipher.forget()
+        self.checkpoint("destroyed")
+        self._index.forget(sorted(persons))
+        self.checkpoint("forgotten")
+        while (state := self._crm.load("erasure", erasure.evolve, id)).state == "begun":
+            done = erasure.KeysDestroyed(persons=tuple(sorted(persons)))
+            try:
+                self._crm.record(events_of(Decision(changes=(_change(state, (done,)),)), cause))
+            except ConcurrentChange:
+                continue  # another one that goes on with it was faster: what it recorded is read now
+        return Erased(
+            id=id,
+            parties=state.parties,
+            persons=state.persons,
+            position=self._events.last_position((id, *state.persons)),
+        )
+
+    def resume(self, context: Context) -> list[UUID]:
+        """Finishes every erasure that was begun; their ids."""
+        unfinished = self._events.unfinished()
+        for id in unfinished:
+            self.finish(id, context)
+        return unfinished
+
+    def again(self) -> list[UUID]:
+        """Destroys keys that came back, as by a restore, and empties the index; whose keys those were."""
+        persons = self._events.erased_persons()
+        back = self._tombstones.open(persons)
+        self._tombstones.destroy(back)
+        if back:
+            self._cipher.forget()
+        self._index.forget(persons)
+        return back
+
+    def _late_contacts(self, state: Erasure, context: Context) -> set[UUID]:
+        """Erases contacts that were registered by commands under way when it began; whose they are."""
+        late = [each for each in self.people.contacts(state.parties) if not each.erased]
+        while late:
+            try:
+                self._crm.record(events_of(_erased(late, state.id), context))
+                return {each.id for each in late}
+            except ConcurrentChange:
+                late = [each for each in self.people.contacts(state.parties) if not each.erased]
+        return set()
+
+    def _refuse_held(self, person: Person) -> None:
+        holds = active(self._crm)
+        mine = {*person.keys, *person.parties}
+        for each in holds:
+            if each.party is not None and each.party in mine:
+                raise OnHold(each, f"The person of {each.party}")
+        kinds = [each for each in holds if each.kind is not None]
+        if not kinds:
+            return
+        parties = {*person.parties, *(each.party for each in person.contacts)}
+        for retention in sorted(self._events.retentions_of(sorted(parties), person.keys)):
+            kind, _, month = retention.rpartition("/")
+            for each in kinds:
+                if each.covers(kind, month):
+                    raise OnHold(each, f"A text of the person ({kind}, {month})")
+
+
+def _erased(records: Sequence[Aggregate], by: UUID) -> Decision:
+    return Decision(changes=tuple(_change(each, _payloads(each, by)) for each in records))
+
+
+def _payloads(state: Aggregate, by: UUID) -> Iterable[Any]:
+    match state:
+        case Customer():
+            return customer.erase(state, erasure=by)
+        case Contact():
+            return contact_moves.erase(state, erasure=by)
+        case Lead():
+            return lead_moves.erase(state, erasure=by)
+        case _:
+            raise AssertionError(f"a {type(state).__name__} is nobody")
+
+
+def _change(state: Aggregate, payloads: Iterable[Any]) -> Change:
+    return Change(id=state.id, party=state.party, state=state, payloads=tuple(payloads), at=None)

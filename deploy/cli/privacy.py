@@ -1,0 +1,226 @@
+"""`rapport privacy erase|hold`: the rights of the person, and what stands against them for a while."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from deploy.cli.output import JsonOption, finish
+from deploy.cli.rebuild import operator
+from deploy.settings import load
+
+if TYPE_CHECKING:
+    from commands.privacy.erasing import Erased
+    from commands.privacy.holds import Hold
+    from commands.privacy.person import Person
+
+KINDS = ("customer", "contact", "lead")
+
+privacy = typer.Typer(no_args_is_help=True, help="The rights of the persons whose data is kept.")
+hold = typer.Typer(no_args_is_help=True, help="Legal holds: what must be kept for now.")
+privacy.add_typer(hold, name="hold")
+
+BasisOption = Annotated[
+    str | None, typer.Option("--legal-basis", help='On which basis, such as "GDPR art. 17 (1) b".')
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the noun to the root."""
+    app.add_typer(privacy, name="privacy")
+
+
+@privacy.command()
+def erase(
+    kind: Annotated[
+        str | None, typer.Argument(help="customer, contact or lead; with --resume, an erasure's id.")
+    ] = None,
+    id: Annotated[UUID | None, typer.Argument(help="The record's id.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            help="withdrawn_consent, objection, no_longer_needed, unlawful, legal_obligation or child."
+        ),
+    ] = None,
+    legal_basis: BasisOption = None,
+    reference: Annotated[str | None, typer.Option(help="How the request is known elsewhere.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only says who would be erased.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask; it can't be undone.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish what was interrupted.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erases a person: all records that are the same one, for ever. Counts and money stay."""
+    from deploy import wiring
+    from deploy.persons import acting
+
+    if resume:
+        _resume(kind, as_json=as_json)
+        return
+    if kind not in KINDS or id is None:
+        raise typer.BadParameter(f"Name a kind ({', '.join(KINDS)}) and the record's id.")
+    with wiring.Wiring(load()) as wired:
+        erasing = wired.erasing
+        if erasing.erasure_of(kind, id) is None:  # type: ignore[arg-type]
+            person = erasing.plan(kind, id)  # type: ignore[arg-type]
+            if dry_run:
+                finish(as_json=as_json, data=_planned(person), text=_plan_lines(person))
+                return
+            _require(reason, legal_basis)
+            if not yes:
+                _confirm(person)
+        elif dry_run:
+            finish(as_json=as_json, data={"erased": True}, text=["Erased already: nothing would be done."])
+            return
+        done = erasing.erase(
+            kind,  # type: ignore[arg-type]
+            id,
+            reason=reason or "",
+            legal_basis=legal_basis or "",
+            reference=reference,
+            context=acting(operator()),
+        )
+    again = "was erased before" if done.repeated else "is erased"
+    finish(
+        as_json=as_json,
+        data=_done(done),
+        text=[
+            f"The person {again}: {len(done.persons)} keys are destroyed. Erasure {done.id}.",
+            f"Its certificate, in a minute: `rapport privacy certificate {done.id}`.",
+        ],
+    )
+
+
+def _resume(named: str | None, *, as_json: bool) -> None:
+    from deploy import wiring
+    from deploy.persons import acting
+
+    try:
+        one = UUID(named) if named else None
+    except ValueError:
+        raise typer.BadParameter("With --resume, name an erasure's id or nothing.") from None
+    with wiring.Wiring(load()) as wired:
+        context = acting(operator())
+        if one is not None:
+            finished = [wired.erasing.finish(one, context).id]
+        else:
+            finished = wired.erasing.resume(context)
+        back = wired.erasing.again()
+    text = [f"Erasure {each} is finished." for each in finished] or ["No erasure is unfinished."]
+    if back:
+        text.append(f"{len(back)} keys of erased persons had come back, and are destroyed again.")
+    finish(as_json=as_json, data={"finished": finished, "destroyed_again": len(back)}, text=text)
+
+
+def _require(reason: str | None, legal_basis: str | None) -> None:
+    if reason is None or legal_basis is None:
+        raise typer.BadParameter("An erasure needs --reason and --legal-basis; both are recorded for ever.")
+
+
+def _confirm(person: Person) -> None:
+    for line in _plan_lines(person):
+        sys.stderr.write(line + "\n")
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("Nobody is there to be asked. Add --yes; an erasure can't be undone.")
+    typer.confirm("Erase this person? It can't be undone", abort=True, err=True)
+
+
+def _planned(person: Person) -> dict[str, Any]:
+    return {
+        "customers": [each.id for each in person.customers],
+        "contacts": [each.id for each in person.contacts],
+        "leads": [each.id for each in person.leads],
+        "parties": person.parties,
+        "keys": person.keys,
+        "kept_with_others": person.incoming,
+    }
+
+
+def _plan_lines(person: Person) -> list[str]:
+    lines = ["One person:"]
+    for what, records in (
+        ("customer", person.customers), ("contact", person.contacts), ("lead", person.leads),
+    ):  # fmt: skip
+        lines += [f"  {what:9} {each.id}" for each in records]
+    lines.append(f"  {len(person.keys)} keys would be destroyed.")
+    if person.incoming:
+        lines.append(
+            f"  {len(person.incoming)} records were given to this person by others and stay in their party: "
+            "texts there are closed only where this person took part in them."
+        )
+    return lines
+
+
+def _done(done: Erased) -> dict[str, Any]:
+    return {
+        "erasure": done.id,
+        "parties": done.parties,
+        "persons": done.persons,
+        "position": done.position,
+        "repeated": done.repeated,
+    }
+
+
+@hold.command("place")
+def place(
+    reference: Annotated[str, typer.Option(help="How the matter is known elsewhere.")],
+    legal_basis: Annotated[str, typer.Option("--legal-basis", help="Why it must be kept.")],
+    party: Annotated[
+        UUID | None, typer.Option(help="A customer, contact, lead or other record, by its id.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="A kind of text, such as interaction-chat.")] = None,
+    month: Annotated[str | None, typer.Option(help="Only of this month, as 2026-03.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forbids to erase a person, or to destroy texts of a kind, until it is released."""
+    from commands.privacy import holds
+    from deploy import wiring
+    from deploy.persons import acting
+
+    with wiring.Wiring(load()) as wired:
+        placed = holds.place(
+            wired.crm, acting(operator()), party=party, kind=kind, month=month, reference=reference,
+            legal_basis=legal_basis,
+        )  # fmt: skip
+    finish(as_json=as_json, data=_told(placed), text=[f"Held: {_line(placed)}"])
+
+
+@hold.command("release")
+def release(id: Annotated[UUID, typer.Argument(help="The hold's id.")], as_json: JsonOption = False) -> None:
+    """Ends a hold."""
+    from commands.privacy import holds
+    from deploy import wiring
+    from deploy.persons import acting
+
+    with wiring.Wiring(load()) as wired:
+        ended = holds.release(wired.crm, acting(operator()), id)
+    finish(as_json=as_json, data=_told(ended), text=[f"Released: {_line(ended)}"])
+
+
+@hold.command("list")
+def list_holds(as_json: JsonOption = False) -> None:
+    """The holds in force."""
+    from commands.privacy import holds
+    from deploy import wiring
+
+    with wiring.Wiring(load()) as wired:
+        found = holds.active(wired.crm)
+    finish(
+        as_json=as_json,
+        data={"holds": [_told(each) for each in found]},
+        text=[_line(each) for each in found] or ["Nothing is held."],
+    )
+
+
+def _told(held: Hold) -> dict[str, Any]:
+    return {
+        "id": held.id, "party": held.party, "kind": held.kind, "month": held.month,
+        "reference": held.reference, "legal_basis": held.legal_basis,
+    }  # fmt: skip
+
+
+def _line(held: Hold) -> str:
+    what = f"record {held.party}" if held.party else f"texts {held.kind}, {held.month or 'of every month'}"
+    return f"{held.id}  {what}  {held.reference}  {held.legal_basis}"

@@ -14,6 +14,7 @@ from domain import (
     customer,
     disclosure,
     erasure,
+    history,
     hold,
     interaction,
     lead,
@@ -114,5 +115,6 @@ CATALOGUE: Final = Registry(
         EventType("crm.privacy.kek_rotated", rotation.KekRotated),
         EventType("crm.privacy.person_exported", disclosure.PersonExported),
         EventType("crm.privacy.private_read", private_read.PrivateRead),
+        EventType("crm.privacy.history_exported", history.HistoryExported),
     ]
 )

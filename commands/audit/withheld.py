@@ -1,0 +1,60 @@
+"""Private values in a replayed history: opened where asked for, else withheld, with the event they are of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from domain.events.event import Event
+from domain.events.private import Closed, PrivateParts
+
+Why = Literal["not_opened", "erased", "absent"]
+"""Nobody asked for it; its key was destroyed; its key is not to be had here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld(Closed):
+    """A value that is not shown. Two of different events are not equal: so a change of it is still seen."""
+
+    event: str
+    why: Why
+
+    def as_json(self) -> dict[str, str]:
+        """`{"closed": why, "of": id of the event it stands in}`."""
+        return {"closed": self.why, "of": self.event}
+
+
+class NoKeys:
+    """A cipher that opens nothing: it needs no key, no database and no network."""
+
+    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
+        """Raises `TypeError`: histories are read, never written."""
+        raise TypeError("a cipher without keys closes nothing")
+
+    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Every field, closed."""
+        persons = private.get("persons", {}).values()
+        names = [name for fields in persons for name in fields]
+        return dict.fromkeys([*names, *private.get("text", {}).get("fields", {})], _CLOSED)
+
+
+_CLOSED: Final = Closed("absent")
+
+
+def withholding(event: Event, *, opened: bool) -> Event:
+    """The event, each closed value with its reason; `opened`: it was read with the keys."""
+    payload = event.payload
+    closed = {
+        field.name: value
+        for field in dataclasses.fields(payload)
+        if isinstance(value := getattr(payload, field.name), Closed)
+    }
+    if not closed:
+        return event
+    withheld = {
+        name: Withheld(value.reason, event.id, value.reason if opened else "not_opened")
+        for name, value in closed.items()
+    }
+    return dataclasses.replace(event, payload=dataclasses.replace(payload, **withheld))

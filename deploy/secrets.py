@@ -1,6 +1,7 @@
 """The key files: made once, mode 0600, never in a database.
 
-- `kek`: wraps the personal keys. Lost: every personal value is lost.
+- `kek`: wraps the personal keys. Lost: every personal value is lost. `kek-<16 hex digits>`: others of its
+  kind, see `keks.py`.
 - `seal-key`: Ed25519 seed of the seals' signature; `seal-public`: its public half, all a worker needs.
 - `id-key`: derives the ids of interactions. Never rotated.
 - `token-key`: closes page tokens.
@@ -20,7 +21,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-RANDOM: Final = ("kek", "seal-key", "id-key", "token-key", "idempotency-key")
+KEK: Final = "kek"
+RANDOM: Final = (KEK, "seal-key", "id-key", "token-key", "idempotency-key")
 PUBLIC: Final = "seal-public"
 
 
@@ -46,13 +48,7 @@ class Secrets:
         """The text of the file `name`, and whether it was made now. Of many at once, one makes it."""
         file = self.folder / name
         if not file.exists():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial = self.folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
-            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(fd, "w") as written:
-                written.write(make() + "\n")
-                written.flush()
-                os.fsync(written.fileno())
+            partial = self._written(name, make())
             try:
                 os.link(partial, file)  # unlike a rename, never replaces the file of another that was faster
                 return file.read_text().strip(), True
@@ -61,6 +57,26 @@ class Secrets:
             finally:
                 partial.unlink()
         return self.text(name), False
+
+    def replace(self, name: str, text: str) -> None:
+        """Makes the file `name` hold `text`, from one moment to the next."""
+        self._written(name, text).replace(self.folder / name)
+
+    def _written(self, name: str, text: str) -> Path:
+        """A file beside `name`, on the disk."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = self.folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as written:
+            written.write(text + "\n")
+            written.flush()
+            os.fsync(written.fileno())
+        return partial
+
+    def keks(self) -> list[str]:
+        """The names of the files that hold key-encryption keys, `kek` first."""
+        names = sorted(file.name for file in self.folder.glob(f"{KEK}-*"))
+        return [KEK, *names] if (self.folder / KEK).exists() else names
 
     def text(self, name: str) -> str:
         """The text of a file, stripped. Raises `SecretsProblem`."""
@@ -111,7 +127,7 @@ class Secrets:
                 "installation; for one with data, put them back from their backup."
             )
             return found
-        for name in (*RANDOM, PUBLIC):
+        for name in (*RANDOM, PUBLIC, *(name for name in self.keks() if name != KEK)):
             try:
                 self.read(name)
             except SecretsProblem as problem:

@@ -47,6 +47,25 @@ class Settings(BaseSettings):
     secrets_folder: Path | None = Field(
         None, description="Folder of the key files (mode 0600). Unset: `secrets` in the home folder."
     )
+    kek: str | None = Field(
+        None,
+        repr=False,
+        description="Key-encryption key from the environment: 32 bytes as base64, more than one separated by "
+        "commas. Unset: the file `kek` in the secrets folder, or the key management service below.",
+    )
+    vault_url: str | None = Field(
+        None,
+        description="Key management service (HashiCorp Vault or OpenBao, transit engine) that keeps the "
+        "key-encryption key.",
+    )
+    vault_mount: str = Field("transit", description="Where its transit engine is mounted.")
+    vault_key: str = Field("rapport", description="Name of the transit key, of the type aes256-gcm96.")
+    vault_token_file: Path | None = Field(None, description="File of its token, read again for each request.")
+    vault_ca_file: Path | None = Field(None, description="PEM file of the authority its TLS is checked by.")
+    retention_file: Path = Field(
+        CHECKOUT / "deploy" / "retention.toml",
+        description="TOML file that says how long texts of a kind are kept (`rapport privacy retention`).",
+    )
     pipelines_file: Path = Field(
         CHECKOUT / "deploy" / "pipelines.toml", description="TOML file of the pipelines and their stages."
     )
@@ -173,7 +192,7 @@ class Settings(BaseSettings):
 def _masked(name: str, value: object) -> str:
     if value is None:
         return ""
-    if name.endswith("password"):
+    if name.endswith("password") or name == "kek":
         return "***"
     if name.endswith("_url"):
         parts = urlsplit(str(value))
@@ -213,7 +232,9 @@ def write_env_file(settings: Settings) -> None:
     lines = ["# Written by `rapport up`. The environment wins over this file."]
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if name != "home" and value is not None and value != type(settings).model_fields[name].default:
+        # A key that was kept off the disk is not written to it here.
+        kept = name in ("home", "kek")
+        if not kept and value is not None and value != type(settings).model_fields[name].default:
             quoted = str(value).replace("\\", "\\\\").replace("'", "\\'")
             lines.append(f"{PREFIX}{name.upper()}='{quoted}'")
     partial = settings.env_file.with_suffix(".new")

@@ -20,7 +20,7 @@ from commands.bus import Commands
 from commands.context import Context
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.keys import FileKek, PostgresKeyStore
+from commands.privacy.keys import PostgresKeyStore
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.follower import Follower
@@ -40,6 +40,7 @@ from commands.store.schema import (
 )
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
+from deploy import keks
 from deploy.metrics.store import Appends, MeasuredRecorder
 from deploy.secrets import Secrets
 from deploy.settings import Settings, SettingsProblem
@@ -123,7 +124,7 @@ class Wiring:
     def keys(self) -> PostgresKeyStore:
         """The keys of persons and of free texts. Raises `SchemaProblem` for keys of another version."""
         self.refuse_other_schema("keys_url", KEYS)
-        keys = PostgresKeyStore(self.settings.need("keys_url"), FileKek(self.secrets.read("kek")))
+        keys = PostgresKeyStore(self.settings.need("keys_url"), keks.ring(self.settings, self.secrets))
         self._closing.callback(keys.close)
         return keys
 

@@ -1,11 +1,12 @@
-"""The key-encryption key: wraps the keys in the database and never touches one itself."""
+"""Key-encryption keys: they wrap the keys in the database and never touch one themselves."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,33 +16,54 @@ _NONCE_BYTES: Final = 12
 
 
 class KekProblem(Exception):
-    """A key does not open with this key-encryption key. The text says what to do."""
+    """A key does not wrap or unwrap. The text says what to do."""
 
-    def __init__(self, *, used: str, found: str) -> None:
-        if used == found:
-            text = f"A wrapped key was changed in the database: it does not open with {used}. Restore it."
-        else:
-            text = (
-                f"A key was wrapped with the key-encryption key {found}, and this program has {used}. "
-                "Put the key file `kek` back that belongs to this database."
-            )
-        super().__init__(text)
+
+class KekUnknown(KekProblem):
+    """A key was wrapped with a key-encryption key that this program has not been given."""
+
+    def __init__(self, found: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"A key was wrapped with the key-encryption key {found}, and this program has "
+            f"{', '.join(known) or 'none'}. Put the key file `kek` back that belongs to this database, or "
+            "set RAPPORT_KEK or RAPPORT_VAULT_URL as it was."
+        )
+
+
+class KeyChanged(KekProblem):
+    """A wrapped key is not what was written, or stands in another's row."""
+
+    def __init__(self, kek: str) -> None:
+        super().__init__(
+            f"A wrapped key was changed in the database: it does not open with {kek}. Restore it."
+        )
+
+
+class KekAway(KekProblem):
+    """The service that has the key-encryption key does not answer, or refuses."""
+
+
+class Owned(NamedTuple):
+    """A key, clear or wrapped, and whose it is: it opens for the same owner alone."""
+
+    key: bytes
+    owner: bytes
 
 
 class KeyEncryptionKey(Protocol):
-    """Wraps and unwraps keys of 32 bytes; a file now, a key management service where there is one."""
+    """Wraps and unwraps keys of 32 bytes, many at a time: a service is asked once for a whole batch."""
 
     @property
     def id(self) -> str:
-        """A name that tells this key from others and says nothing about it."""
+        """A name that tells this key from others for ever and says nothing about it."""
         ...
 
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        """`key` encrypted; opens only with the same `context` (whose key it is)."""
+    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+        """The keys encrypted, in their order. Raises `KekProblem`."""
         ...
 
-    def unwrap(self, wrapped: bytes, context: bytes, *, kek: str) -> bytes:
-        """The key again. `kek` is the `id` it was wrapped with. Raises `KekProblem`."""
+    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+        """The keys again, in their order. Raises `KekProblem`."""
         ...
 
 
@@ -57,19 +79,40 @@ class FileKek:
 
     @property
     def id(self) -> str:
-        """`file:` and 16 hex digits of a hash of the key."""
+        """`file:` and 16 hex digits of a hash of the key, wherever it comes from: moved from a file into the
+        environment it is the same key."""
         return self._id
 
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        """A random nonce of 12 bytes, then ciphertext and tag."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, key, context)
+    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+        """Each a random nonce of 12 bytes, then ciphertext and tag."""
+        nonces = [os.urandom(_NONCE_BYTES) for _ in keys]
+        return [
+            nonce + self._aead.encrypt(nonce, one.key, one.owner)
+            for nonce, one in zip(nonces, keys, strict=True)
+        ]
 
-    def unwrap(self, wrapped: bytes, context: bytes, *, kek: str) -> bytes:
-        """The key again. Raises `KekProblem`."""
-        if kek != self._id:
-            raise KekProblem(used=self._id, found=kek)
+    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+        """The keys again. Raises `KeyChanged`."""
         try:
-            return self._aead.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], context)
-        except InvalidTag:
-            raise KekProblem(used=self._id, found=kek) from None
+            return [
+                self._aead.decrypt(one.key[:_NONCE_BYTES], one.key[_NONCE_BYTES:], one.owner)
+                for one in wrapped
+            ]
+        except (InvalidTag, ValueError):
+            raise KeyChanged(self._id) from None
+
+
+def tried(kek: KeyEncryptionKey) -> None:
+    """Raises `KekProblem` unless `kek` gives back what it wrapped, to the same owner alone."""
+    key, owner = os.urandom(KEY_BYTES), b"trial|1"
+    (wrapped,) = kek.wrap([Owned(key, owner)])
+    if kek.unwrap([Owned(wrapped, owner)]) != [key] or key in wrapped:
+        raise KekProblem(f"The key-encryption key {kek.id} does not give back what it wrapped. Use another.")
+    try:
+        kek.unwrap([Owned(wrapped, b"trial|2")])
+    except KeyChanged:
+        return
+    raise KekProblem(
+        f"The key-encryption key {kek.id} opens a key for another than its owner: the service leaves out the "
+        "associated data. Use a newer one, and a key of the type aes256-gcm96."
+    )

@@ -10,18 +10,20 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg2
 
-from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey
+from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey, Owned
+from commands.privacy.ring import KekRing, Wrapped
 from commands.store.pool import Pool
 
 __all__ = [
     "DESTROYED",
     "FileKek",
     "KekProblem",
+    "KekRing",
     "Key",
     "KeyEncryptionKey",
     "KeyName",
@@ -95,6 +97,13 @@ _MAKE_RETENTION: Final = """
       FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS made (kind, month, wrapped)
     ON CONFLICT DO NOTHING
 """
+_RETENTION_MONTHS: Final = """
+    SELECT kind, month FROM keys.retention_key WHERE state = %s ORDER BY kind, month
+"""
+_CURRENT_KEK: Final = "SELECT id FROM keys.kek WHERE current"
+_OTHER_KEK: Final = "55R02"
+"""The database's word for a key that was wrapped with another than the current key-encryption key."""
+_TRIES: Final = 5
 _DESTROY_PERSON: Final = """
     INSERT INTO keys.person_key (person, kek, state, destroyed) VALUES (%s, '', 'destroyed', now())
     ON CONFLICT (person) DO UPDATE SET wrapped = NULL, state = 'destroyed', destroyed = now()
@@ -111,12 +120,16 @@ _DESTROY_RETENTION: Final = """
 class PostgresKeyStore:
     """Keys in the schema `keys` of the database at `url`, wrapped by `kek`; connections of its own.
 
+    Of a ring each row is unwrapped with the key-encryption key that it names, and new keys are wrapped with
+    the one that the database calls current; so a rotation is noticed by all who run, and disturbs none.
+
     Raises `KekProblem` for a key that does not unwrap, and the driver's errors while the database is away.
     """
 
-    def __init__(self, url: str, kek: KeyEncryptionKey, *, size: int = 4) -> None:
+    def __init__(self, url: str, kek: KeyEncryptionKey | KekRing, *, size: int = 4) -> None:
         self._pool = Pool(url, size)
-        self._kek = kek
+        self._ring = kek if isinstance(kek, KekRing) else KekRing.of(kek)
+        self._current: str | None = None
 
     def find(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
         """What is there; one query for persons, one for retention keys."""
@@ -129,7 +142,11 @@ class PostgresKeyStore:
             if retention:
                 cursor.execute(_FIND_RETENTION, _columns(retention))
                 rows += [(Retention(kind, month), *rest) for kind, month, *rest in cursor.fetchall()]
-        return {name: self._state(name, wrapped, kek) for name, wrapped, kek in rows}
+        # Outside of the connection: a key management service may take its time.
+        active = [(name, kek, bytes(wrapped)) for name, wrapped, kek in rows if wrapped is not None]
+        raw = self._ring.unwrap([Wrapped(kek, wrapped, owner(name)) for name, kek, wrapped in active])
+        found: dict[KeyName, KeyState] = {name: DESTROYED for name, _, _ in rows}
+        return found | {name: Key(key) for (name, _, _), key in zip(active, raw, strict=True)}
 
     def ensure(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:
         """What is there, missing keys made and committed. Two that make one at once both get the first."""
@@ -148,6 +165,12 @@ class PostgresKeyStore:
             else:
                 cursor.execute(_DESTROY_RETENTION, tuple(name))
 
+    def retention_months(self, state: Literal["active", "destroyed"]) -> list[Retention]:
+        """The kinds and months whose texts are still open, or closed for good; sorted."""
+        with self._pool.connection() as opened, opened.cursor() as cursor:
+            cursor.execute(_RETENTION_MONTHS, (state,))
+            return [Retention(kind, month) for kind, month in cursor.fetchall()]
+
     def close(self) -> None:
         """Closes the connections."""
         self._pool.close()
@@ -155,21 +178,33 @@ class PostgresKeyStore:
     def _make(self, names: Iterable[KeyName]) -> None:
         # Sorted, so that two who make the same keys at once wait for each other in the same order.
         persons, retention = _split(names)
-        with self._pool.connection() as opened, opened.cursor() as cursor:
-            if persons:
-                cursor.execute(_MAKE_PERSONS, (self._kek.id, persons, self._wrapped(persons)))
-            if retention:
-                cursor.execute(
-                    _MAKE_RETENTION, (self._kek.id, *_columns(retention), self._wrapped(retention))
-                )
+        for left in reversed(range(_TRIES)):
+            kek = self._ring.named(self._current_kek())
+            names = [*persons, *retention]
+            made = kek.wrap([Owned(os.urandom(KEY_BYTES), owner(name)) for name in names])
+            wrapped = [psycopg2.Binary(one) for one in made]
+            try:
+                with self._pool.connection() as opened, opened.cursor() as cursor:
+                    if persons:
+                        cursor.execute(_MAKE_PERSONS, (kek.id, persons, wrapped[: len(persons)]))
+                    if retention:
+                        cursor.execute(
+                            _MAKE_RETENTION, (kek.id, *_columns(retention), wrapped[len(persons) :])
+                        )
+                return
+            except psycopg2.Error as error:
+                # A rotation has made another one current meanwhile.
+                if error.pgcode != _OTHER_KEK or not left:
+                    raise
+                self._current = None
 
-    def _wrapped(self, names: Iterable[KeyName]) -> list[Any]:
-        return [psycopg2.Binary(self._kek.wrap(os.urandom(KEY_BYTES), _context(name))) for name in names]
-
-    def _state(self, name: KeyName, wrapped: Any, kek: str) -> KeyState:
-        if wrapped is None:
-            return DESTROYED
-        return Key(self._kek.unwrap(bytes(wrapped), _context(name), kek=kek))
+    def _current_kek(self) -> str:
+        if self._current is None:
+            with self._pool.connection() as opened, opened.cursor() as cursor:
+                cursor.execute(_CURRENT_KEK)
+                row = cursor.fetchone()
+            self._current = self._ring.first.id if row is None else str(row[0])
+        return self._current
 
 
 def _split(names: Iterable[KeyName]) -> tuple[list[UUID], list[Retention]]:
@@ -182,7 +217,7 @@ def _columns(names: list[Retention]) -> tuple[list[str], list[str]]:
     return [name.kind for name in names], [name.month for name in names]
 
 
-def _context(name: KeyName) -> bytes:
+def owner(name: KeyName) -> bytes:
     """Whose key it is, so that a wrapped key moved to another row does not open."""
     if isinstance(name, UUID):
         return b"person|" + str(name).encode()

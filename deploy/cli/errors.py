@@ -26,6 +26,7 @@ SENTENCES: Final = {
     "commands.imports.report.ImportRefused": Exit.ENVIRONMENT,
     "deploy.bench.alone.BenchFailed": Exit.FOUND,
     "commands.privacy.kek.KekProblem": Exit.ENVIRONMENT,
+    "commands.privacy.rotating.RotationRefused": Exit.FOUND,
     "consumers.kafka.whole.TopicsUnread": Exit.FOUND,
     "commands.audit.keep.KeptSealProblem": Exit.ENVIRONMENT,
     "deploy.webhook.WebhookProblem": Exit.ENVIRONMENT,

@@ -5,4 +5,7 @@ GRANT SELECT, INSERT ON keys.person_key, keys.retention_key TO rapport_app;
 -- To destroy and to wrap anew, not to move a key to another person.
 GRANT UPDATE (wrapped, kek, state, destroyed) ON keys.person_key, keys.retention_key TO rapport_app;
 GRANT SELECT ON keys.person_key, keys.retention_key TO rapport_worker;
+GRANT SELECT ON keys.kek TO rapport_app, rapport_worker;
+-- To make another one the current one, and to note how far its rotation is; never to forget one.
+GRANT INSERT, UPDATE ON keys.kek TO rapport_app;
 GRANT SELECT ON keys.schema_version TO rapport_app, rapport_worker;

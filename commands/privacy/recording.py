@@ -1,0 +1,47 @@
+"""Records what an operator did for privacy: one event of an aggregate, decided upon its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from commands.store.application import Crm
+from domain.aggregate import Aggregate, Evolve, stamps
+from domain.errors import ConcurrentChange
+from domain.events.event import Actor, Event
+
+A = TypeVar("A", bound=Aggregate)
+
+
+def record(
+    crm: Crm, evolve: Evolve[A], id: UUID, decide: Callable[[A | None], Any | None], actor: Actor
+) -> bool:
+    """Records the payload that `decide` answers for the aggregate's state, and says whether it did.
+
+    None of `decide`: nothing is to be recorded. It is asked again where somebody else was faster. The
+    aggregate's id is its party.
+    """
+    while True:
+        state = crm.find(evolve, id)
+        payload = decide(state)
+        if payload is None:
+            return False
+        time, recorded = stamps(None, now=datetime.now(UTC), last=state)
+        event = Event(
+            originator_id=id,
+            originator_version=1 if state is None else state.version + 1,
+            party=id,
+            time=time,
+            recorded=recorded,
+            correlation=uuid4(),
+            cause=None,
+            actor=actor,
+            payload=payload,
+        )
+        try:
+            crm.record([event])
+            return True
+        except ConcurrentChange:
+            continue

@@ -1,0 +1,156 @@
+"""Closes free texts that were kept long enough: the key of their kind and month is destroyed, for good.
+
+The event comes first and the key after it: what is recorded is done, if need be by the next run, or after a
+restore that brought the key back (`reapply`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from commands.privacy.keys import PostgresKeyStore, Retention
+from commands.privacy.recording import record
+from commands.store.application import Crm
+from commands.store.pool import Pool
+from domain import retention
+from domain.events.catalogue import CATALOGUE
+from domain.events.event import Actor
+from domain.retention import STREAM, Closings, RetentionApplied, Rules
+
+# Read through once, by types, since no index knows of texts. No value looks like it: its quotes are escaped.
+_EVENTS: Final = """
+    SELECT retention, count(*) FROM (
+        SELECT substring(encode(event, 'escape') FROM '"retention":"([^"]+)"') AS retention
+          FROM store.event WHERE type = ANY (%s)
+    ) AS texts WHERE retention = ANY (%s) GROUP BY retention
+"""
+# Whose texts they are: of the party, or of a participant.
+_HELD: Final = """
+    SELECT DISTINCT retention, held FROM (
+        SELECT substring(encode(event, 'escape') FROM '"retention":"([^"]+)"') AS retention, held
+          FROM store.event, unnest(%s::uuid[]) AS held
+         WHERE type = ANY (%s)
+           AND (party = held OR encode(event, 'escape') ~ ('"participants":\\[[^]]*"' || held || '"'))
+    ) AS texts WHERE retention = ANY (%s)
+"""
+
+
+class Hold(Protocol):
+    """A legal hold: on a customer (`party`), or on a kind of text, of one month or of all."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def party(self) -> UUID | None: ...
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def month(self) -> str | None: ...
+    @property
+    def reference(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A kind and month whose texts were kept long enough: events that have some, and the holds that postpone
+    it."""
+
+    kind: str
+    month: str
+    events: int
+    holds: tuple[Hold, ...]
+
+
+KINDS: Final = retention.kinds(kind.payload for kind in CATALOGUE.types)
+"""Every kind of free text, with the payloads that have it."""
+
+
+def plan(
+    rules: Rules, as_of: date, keys: PostgresKeyStore, store: Pool, holds: Sequence[Hold]
+) -> tuple[Due, ...]:
+    """What is due on that day, sorted by kind and month. Changes nothing.
+
+    Where something is due, the store's events of those types are read through once to count them, and once
+    more where a customer's data are held.
+    """
+    due = [
+        name
+        for name in keys.retention_months("active")
+        if name.kind in rules and retention.is_due(name.month, rules[name.kind], as_of)
+    ]
+    if not due:
+        return ()
+    events = _counted(store, due)
+    parties = {hold.party for hold in holds if hold.party is not None}
+    of_parties = _held(store, due, parties) if parties else set()
+
+    def postpones(hold: Hold, name: Retention) -> bool:
+        if hold.party is not None:
+            return (_text(name), hold.party) in of_parties
+        return hold.kind == name.kind and hold.month in (None, name.month)
+
+    return tuple(
+        Due(
+            kind=name.kind,
+            month=name.month,
+            events=events.get(_text(name), 0),
+            holds=tuple(hold for hold in holds if postpones(hold, name)),
+        )
+        for name in due
+    )
+
+
+def apply(due: Iterable[Due], crm: Crm, keys: PostgresKeyStore, actor: Actor) -> int:
+    """Closes what no hold postpones; how many months."""
+    closed = 0
+    for one in due:
+        if one.holds:
+            continue
+        payload = RetentionApplied(kind=one.kind, month=one.month)
+
+        def decide(state: Closings | None, payload: RetentionApplied = payload) -> RetentionApplied | None:
+            known = state is not None and (payload.kind, payload.month) in state.applied
+            return None if known else payload
+
+        record(crm, retention.evolve, STREAM, decide, actor)
+        keys.destroy(Retention(one.kind, one.month))
+        closed += 1
+    return closed
+
+
+def reapply(crm: Crm, keys: PostgresKeyStore) -> tuple[Retention, ...]:
+    """Destroys the keys of all that was closed and has one, or could be given one, after a restore of older
+    keys; which they were. Cheap: one stream and one look at the keys. Does nothing where all is as it was."""
+    state = crm.find(retention.evolve, STREAM)
+    if state is None:
+        return ()
+    destroyed = set(keys.retention_months("destroyed"))
+    back = tuple(name for name in map(Retention._make, state.applied) if name not in destroyed)
+    for name in back:
+        keys.destroy(name)
+    return back
+
+
+def _types(names: Iterable[Retention]) -> list[str]:
+    payloads: set[type[Any]] = {payload for name in names for payload in KINDS[name.kind]}
+    return [kind.name for kind in CATALOGUE.types if kind.payload in payloads]
+
+
+def _counted(store: Pool, due: Sequence[Retention]) -> dict[str, int]:
+    with store.connection() as opened, opened.cursor() as c:
+        c.execute(_EVENTS, (_types(due), [_text(name) for name in due]))
+        return dict(c.fetchall())
+
+
+def _held(store: Pool, due: Sequence[Retention], parties: Iterable[UUID]) -> set[tuple[str, UUID]]:
+    with store.connection() as opened, opened.cursor() as c:
+        c.execute(_HELD, (sorted(parties), _types(due), [_text(name) for name in due]))
+        return {(text, UUID(str(party))) for text, party in c.fetchall()}
+
+
+def _text(name: Retention) -> str:
+    return f"{name.kind}/{name.month}"

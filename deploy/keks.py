@@ -1,0 +1,122 @@
+"""The key-encryption keys of this installation: in files, in the environment, in a key management service.
+
+All that are found are known; which one wraps new keys is said by the key store (`rapport privacy rotate`).
+A key store without any key begins with the service's where one is set, else with the environment's, else with
+the file `kek`.
+
+In the secrets folder `kek` is the current one, once a rotation is over; `kek-<16 hex digits>` are former
+ones, and one that was made for a rotation to come.
+"""
+
+from __future__ import annotations
+
+import secrets as random
+from base64 import b64decode
+from binascii import Error as Malformed
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from commands.privacy.kek import KEY_BYTES, FileKek, KeyEncryptionKey
+from commands.privacy.ring import KekRing
+from deploy.secrets import KEK, Secrets
+from deploy.settings import Settings, SettingsProblem
+
+_PREFIX: Final = "file:"
+
+
+def ring(settings: Settings, secrets: Secrets) -> KekRing:
+    """The ring of all that are known. Raises `SettingsProblem`, `SecretsProblem`."""
+    return KekRing(partial(known, settings, secrets))
+
+
+def known(settings: Settings, secrets: Secrets) -> list[KeyEncryptionKey]:
+    """Every one that is found now, at least one; a key store without any key begins with the first."""
+    found: list[KeyEncryptionKey] = [*of_service(settings), *of_environment(settings)]
+    names = secrets.keks()
+    if not names and not found:
+        secrets.read(KEK)  # says that it is missing, and what to do
+    return found + [FileKek(secrets.read(name)) for name in names]
+
+
+def of_service(settings: Settings) -> list[KeyEncryptionKey]:
+    """That of the key management service, where one is set. Raises `SettingsProblem`."""
+    if settings.vault_url is None:
+        return []
+    if settings.vault_token_file is None:
+        raise SettingsProblem(
+            "RAPPORT_VAULT_URL is set and RAPPORT_VAULT_TOKEN_FILE is not. Name the file of the token."
+        )
+    from commands.privacy.vault import VaultKek
+
+    return [
+        VaultKek(
+            settings.vault_url,
+            settings.vault_key,
+            settings.vault_token_file,
+            mount=settings.vault_mount,
+            ca_file=settings.vault_ca_file,
+        )
+    ]
+
+
+def of_environment(settings: Settings) -> list[KeyEncryptionKey]:
+    """Those of RAPPORT_KEK, in their order. Raises `SettingsProblem`."""
+    found: list[KeyEncryptionKey] = []
+    for text in (settings.kek or "").split(","):
+        if not text.strip():
+            continue
+        try:
+            raw = b64decode(text.strip(), validate=True)
+        except (Malformed, ValueError):
+            raw = b""
+        if len(raw) != KEY_BYTES:
+            raise SettingsProblem(
+                f"RAPPORT_KEK doesn't hold {KEY_BYTES} bytes as base64 (more than one separated by commas). "
+                "Make one with: openssl rand -base64 32"
+            )
+        found.append(FileKek(raw))
+    return found
+
+
+class KekFiles:
+    """The key-encryption keys among the key files, as a rotation makes and moves them."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def ids(self) -> dict[str, str]:
+        """Id to name of the file."""
+        return {FileKek(self._secrets.read(name)).id: name for name in reversed(self._secrets.keks())}
+
+    def prepared(self, used: Collection[str]) -> FileKek | None:
+        """The newest that was made and is not among `used`; None where there is none."""
+        names = [name for id, name in self.ids().items() if id not in used]
+        if not names:
+            return None
+        newest = max(names, key=lambda name: (self._secrets.folder / name).stat().st_mtime_ns)
+        return FileKek(self._secrets.read(newest))
+
+    def make(self) -> tuple[FileKek, Path]:
+        """A new one, in a file of its own."""
+        raw = random.token_bytes(KEY_BYTES)
+        kek = FileKek(raw)
+        self._secrets.keep(_name(kek.id), raw.hex)
+        return kek, self._secrets.folder / _name(kek.id)
+
+    def promote(self, id: str) -> None:
+        """Makes the file `kek` hold that one, the former one kept under its own name. Nothing where it is not
+        among the files, or there already. Killed at any moment, both are there."""
+        ids = self.ids()
+        if id not in ids or ids[id] == KEK:
+            return
+        wanted = self._secrets.read(ids[id])
+        if KEK in ids.values():
+            former = self._secrets.read(KEK)
+            self._secrets.keep(_name(FileKek(former).id), former.hex)
+        self._secrets.replace(KEK, wanted.hex())
+
+
+def _name(id: str) -> str:
+    return f"{KEK}-{id.removeprefix(_PREFIX)}"

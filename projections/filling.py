@@ -18,11 +18,11 @@ from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
 from projections.folding import Folder
+from projections.lines import FORMAT, text_of
 from projections.projection import Key, Projection, Row
-from projections.tables import NULL, text_of
 
 FLUSH: Final = 4 * 1024 * 1024
-"""Characters of lines that are kept for one table before they are sent."""
+"""Bytes of lines that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
 OPENED: Final = 200
@@ -121,7 +121,7 @@ class Filling:
             _Copy(projection, table.history, table.columns) if table.history else None
             for table in projection.tables
         ]
-        self._latest: list[dict[Key, str]] = [{} for _ in projection.tables]
+        self._latest: list[dict[Key, bytes]] = [{} for _ in projection.tables]
         self._lines = [text_of(table.columns) for table in projection.tables]
         self._once = [table.once for table in projection.tables]
         self._events = 0
@@ -200,8 +200,8 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
     filler = Filler(projection, decoder)
     copies = [_Copy(projection, table.name, table.columns) for table in projection.tables]
     lines = [text_of(table.columns) for table in projection.tables]
-    kept: list[list[str]] = [[] for _ in copies]
-    latest: list[dict[Key, str]] = [{} for _ in copies]
+    kept: list[list[bytes]] = [[] for _ in copies]
+    latest: list[dict[Key, bytes]] = [{} for _ in copies]
     for event in party:
         # The list is the filler's own: emptied, what it held does not count.
         for made in filler.each([event]):
@@ -238,15 +238,13 @@ class _Copy:
     """COPY into one table: lines are kept, and sent together."""
 
     def __init__(self, projection: Projection, name: str, columns: Mapping[str, str]) -> None:
-        self._text = sql.SQL("COPY {} ({}) FROM STDIN WITH (NULL {})").format(
-            sql.Identifier(projection.schema, name),
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.Literal(NULL),
+        self._text = sql.SQL("COPY {} ({}) FROM STDIN " + FORMAT).format(
+            sql.Identifier(projection.schema, name), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
-        self._kept: list[str] = []
+        self._kept: list[bytes] = []
         self.size = 0
 
-    def add(self, line: str) -> None:
+    def add(self, line: bytes) -> None:
         """Takes a row's line."""
         self._kept.append(line)
         self.size += len(line)
@@ -258,6 +256,6 @@ class _Copy:
     def flush(self, c: Cursor) -> None:
         """Sends what is kept."""
         if self._kept:
-            lines = "\n".join(self._kept) + "\n"
+            lines = b"\n".join(self._kept) + b"\n"
             self.drop()
-            c.copy_expert(self._text, BytesIO(lines.encode()))
+            c.copy_expert(self._text, BytesIO(lines))

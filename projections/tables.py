@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from projections.lines import FORMAT, line_of
 from projections.projection import Key, Projection, Row, Table
-
-NULL: Final = "None"
-"""What stands for an absent value: as Python writes it, so that a row is written by one format."""
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
 _SPELLED: Final[Mapping[str, str]] = {
@@ -45,9 +41,7 @@ class TableStore:
             key=key,
             kind=sql.SQL(table.columns[table.key]),
         )
-        self._copy = sql.SQL("COPY {} ({}) FROM STDIN WITH (NULL {})").format(
-            self._incoming, columns, sql.Literal(NULL)
-        )
+        self._copy = sql.SQL("COPY {} ({}) FROM STDIN " + FORMAT).format(self._incoming, columns)
         # Of several versions of a row in one batch the last one stays.
         newest = sql.SQL("SELECT DISTINCT ON ({key}) {columns} FROM {incoming} ORDER BY {key}, version DESC")
         every = sql.SQL("SELECT {columns} FROM {incoming}")
@@ -118,65 +112,3 @@ class TableStore:
         if lines:
             self.send(c, lines, again=again)
             self.merge(c)
-
-
-def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
-    """A function that gives rows as lines of COPY's text format, with `NULL` for what is absent.
-
-    `columns` gives each column's SQL type.
-    """
-    line = text_of(columns)
-
-    def lines(rows: Iterable[Row]) -> bytes:
-        found = [line(row) for row in rows]
-        return ("\n".join(found) + "\n").encode() if found else b""
-
-    return lines
-
-
-def text_of(columns: Mapping[str, str]) -> Callable[[Row], str]:
-    """The same for one row, without the end of the line."""
-    names = tuple(columns)
-    values_of: Callable[[Row], tuple[Any, ...]] = (
-        itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
-    )
-    documents = [number for number, name in enumerate(names) if columns[name] == "jsonb"]
-    template = "\t".join(["%s"] * len(names))
-    tabs = len(names) - 1
-
-    def line(row: Row) -> str:
-        values = values_of(row)
-        if documents:
-            values = _with_documents(values, documents)
-        text = template % values
-        # Escaping each value costs more than all the rest, and hardly any needs it. Whether one does shows:
-        # it holds a mark of COPY's own, or the word that stands for an absent value.
-        if (
-            "\\" in text
-            or text.count("\t") != tabs
-            or text.count(NULL) != values.count(None)
-            or "\n" in text
-            or "\r" in text
-        ):
-            return "\t".join(map(_escaped, values))
-        return text
-
-    return line
-
-
-def _with_documents(values: tuple[Any, ...], documents: Sequence[int]) -> tuple[Any, ...]:
-    """The values with their JSON documents as text."""
-    spelled: list[Any] | None = None
-    for number in documents:
-        if values[number] is not None:
-            spelled = spelled or list(values)
-            spelled[number] = orjson.dumps(values[number]).decode()
-    return values if spelled is None else tuple(spelled)
-
-
-def _escaped(value: Any) -> str:
-    if value is None:
-        return NULL
-    # A text that is the word for an absent value is told from it by an escaped first letter.
-    text = str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text if text != NULL else "\\" + text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -13,6 +14,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+PAUSE: Final = 0.02
+"""Seconds that the other transaction of a deadlock gets to go on."""
 
 _ENDED: Final = (psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure)
 _again: Final = retry(
@@ -32,6 +36,7 @@ def deadlocks_retried(transaction: Callable[P, T]) -> Callable[P, T]:
         try:
             return transaction(*args, **kwargs)  # without the retrying's own cost, a third of an append's
         except _ENDED:
+            time.sleep(PAUSE)  # or this one takes again what the other is just being woken for
             return again(*args, **kwargs)
 
     return done

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 BENCHMARKS: Final[Mapping[str, str]] = {
     "append": "deploy.bench.append",
     "bulk": "deploy.bench.bulk",
-    "latency": "deploy.bench.latency",
+    "visible": "deploy.bench.visible",
     "relay": "deploy.bench.relay",
     "projection": "deploy.bench.projection",
     "rebuild": "deploy.bench.rebuild",
     "timeline": "deploy.bench.timeline",
     "follow": "deploy.bench.follow",
+    "growth": "deploy.bench.growth",
 }
-"""Name -> module, in the order they run; `follow` last, since it leaves millions of published events behind.
+"""Name -> module, in the order they run; `follow` late, since it leaves millions of published events behind.
 
 Each module has `measure(bench) -> Iterator[Finding]`, and where it counts events `EVENTS`: how many a round
 has where none are named.
@@ -32,12 +33,14 @@ has where none are named.
 class Bench:
     """What a benchmark is given: the services to run on, and how long to measure.
 
-    `events` a round, None for the benchmark's own number; `say` tells people how it goes.
+    `events` a round, None for the benchmark's own number, or for its larger one with `long`; `say` tells
+    people how it goes.
     """
 
     services: Services
     events: int | None
     rounds: int
+    long: bool = False
     say: Callable[[str], None]
 
 

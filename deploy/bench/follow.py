@@ -18,7 +18,7 @@ from commands.store.follower import Follower
 from commands.store.pool import connect
 from deploy.bench.alone import BenchFailed, Companion, answered
 from deploy.bench.benchmarks import Bench
-from deploy.bench.latency import run_relay
+from deploy.bench.visible import run_relay
 
 EVENTS: Final = 2_000_000
 """Events where no number is named: two to three minutes."""

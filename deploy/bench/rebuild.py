@@ -24,6 +24,7 @@ from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import people_events, stored_events
 from domain.events.catalogue import CATALOGUE
 from projections.control import versions
+from projections.projection import Projection
 from projections.registry import named
 
 EVENTS: Final = 300_000
@@ -108,9 +109,7 @@ def _runner_rate(name: str, store_url: str, read_url: str) -> float:
 def rebuild_seconds(name: str, bench: Bench) -> float:
     """Seconds from the command to the hand-over, on a new read side."""
     read, store, model = bench.services.read_side(), bench.services.published, named(name)
-    with closing(psycopg2.connect(read.admin)) as connection, connection, connection.cursor() as c:
-        # Beside a version of its own kind it is a candidate; nobody works on its shares.
-        versions.activate(c, name, model.version + 1)
+    candidate(read.admin, model)
     places = Places(
         owner_url=read.admin,
         store_url=store.app,
@@ -129,6 +128,12 @@ def rebuild_seconds(name: str, bench: Bench) -> float:
         if c.fetchone() != (0,):
             raise BenchFailed(f"{name} holds events of the bench.")
     return took
+
+
+def candidate(admin_url: str, model: Projection) -> None:
+    """Beside a version of its own kind it is a candidate; nobody works on its shares."""
+    with closing(psycopg2.connect(admin_url)) as connection, connection, connection.cursor() as c:
+        versions.activate(c, model.name, model.version + 1)
 
 
 def raw_seconds(name: str, store_url: str, target_url: str, count: int) -> float:

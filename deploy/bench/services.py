@@ -56,6 +56,12 @@ class Services:
         self._postgres.start()
         closing.callback(self._postgres.stop)
 
+    def another(self, name: str) -> Services:
+        """Services of their own, for what leaves more behind than others want to measure beside."""
+        folder = self._folder / name
+        folder.mkdir(mode=0o700)
+        return Services(folder, self._jars, self._say, self._closing)
+
     @property
     def kafka(self) -> KafkaAddress:
         """A broker with the topics."""

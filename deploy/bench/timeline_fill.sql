@@ -8,7 +8,8 @@ SELECT 1000000 + n, lpad(to_hex(16 + n %% %(members)s), 32, '0')::uuid, gen_rand
 FROM generate_series(1, %(entries)s) AS n;
 INSERT INTO identity_v1.link
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'customer',
-       CASE WHEN n > 16 THEN lpad(to_hex(16), 32, '0')::uuid END, now(), 1, 1
+       CASE WHEN n > 16 THEN lpad(to_hex(16), 32, '0')::uuid END, '2026-01-01Z', 1, 1, '2026-01-01Z'
 FROM generate_series(16, 15 + %(members)s) AS n;
+INSERT INTO identity_v1.link_version SELECT * FROM identity_v1.link;
 ANALYZE customer_360_v1.entry;
 ANALYZE identity_v1.link

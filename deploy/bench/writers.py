@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from commands.store.mapper import StoredCrmEvent
-from deploy.bench.alone import BenchFailed, leave_ctrl_c_to_the_starter
+from deploy.bench.alone import CONTEXT, BenchFailed, leave_ctrl_c_to_the_starter
 from deploy.bench.samples import stored_events
 
 WRITERS: Final = 8
@@ -29,12 +28,11 @@ def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
     Counted from when the first one begins until the last one is done; making the events, starting and
     connecting come before.
     """
-    context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(WRITERS)
-    answers = context.Queue()
+    ready = CONTEXT.Barrier(WRITERS)
+    answers = CONTEXT.Queue()
     each = max(1, events // WRITERS)
     processes = [
-        context.Process(target=_write, args=(make, url, each, seed + number, ready, answers), daemon=True)
+        CONTEXT.Process(target=_write, args=(make, url, each, seed + number, ready, answers), daemon=True)
         for number in range(WRITERS)
     ]
     for process in processes:

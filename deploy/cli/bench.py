@@ -41,6 +41,7 @@ def bench(
         int | None,
         typer.Option(min=100, help="Events a round. Unset: what each benchmark needs to be steady."),
     ] = None,
+    long: Annotated[bool, typer.Option("--long", help="`growth` up to ten million events.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measures ratios: our rate over that of a reference which does the least that could be done.
@@ -54,7 +55,7 @@ def bench(
     settings = load()
     try:
         with services(settings.home, settings.kafka_jars, say) as running:
-            given = Bench(services=running, events=events, rounds=rounds, say=say)
+            given = Bench(services=running, events=events, rounds=rounds, long=long, say=say)
             found = list(measured(what or (), given))
     except KeyboardInterrupt:
         say("Interrupted; what was started for it is stopped and removed.")

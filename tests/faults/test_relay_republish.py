@@ -152,22 +152,6 @@ def test_a_relay_makes_no_lost_topic_anew(relays: Relays) -> None:
     relays.check()
 
 
-def test_a_topic_made_anew_under_a_running_relay_stops_it(relays: Relays) -> None:
-    """Given another program that deletes a topic and makes it again, the broker takes what comes next as if
-    nothing were missing; the relay notices all the same, with and without events."""
-    relay = relays.start()
-    append_events(relays.urls.app, 100)
-    relays.until_published()
-    until(lambda: "The relay publishes into" in relays.log(), "it has seen the topics", 60)
-    lose(relays.bootstrap, [ONE])
-    make_topics(relays.bootstrap)
-    assert relay.wait(120) == 1
-    assert f"The topics are behind: {ONE} " in relays.row()["reason"]
-    republish(relays)
-    publish_some(relays, 1)
-    relays.check()
-
-
 def test_the_command_says_what_it_does(relays: Relays, tmp_path: Path) -> None:
     """`--dry-run` changes nothing; afterwards nothing is lost; and `relay status` tells of it."""
     publish_some(relays, 2)

@@ -72,6 +72,11 @@ def test_every_figure_of_the_demo_is_what_the_second_readers_expect(demo: Demo) 
         assert value in asked
 
 
+def test_the_demo_ran_on_apache_kafka(demo: Demo) -> None:
+    """Not on the stand-in, which the demo falls back to where the jars cannot be had."""
+    assert "Kafka version: 4" in (demo.home / "kafka" / "kafka.log").read_text()
+
+
 def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Demo) -> None:
     """In one shell, as a reader would: variables of one step are used in later ones."""
     tour = steps(CHECKOUT / "README.md")

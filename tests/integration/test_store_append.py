@@ -194,7 +194,7 @@ def test_an_append_that_dies_in_a_deadlock_is_done_again(
     deadlocks = execute(
         urls.admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     )
-    assert deadlocks[0][0] == 1
+    assert deadlocks[0][0] >= 1, "there was none"
 
 
 def wait_until_blocked(urls: Urls) -> None:

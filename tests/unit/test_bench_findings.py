@@ -7,7 +7,7 @@ import pytest
 from deploy.bench.benchmarks import BENCHMARKS
 from deploy.bench.findings import Times, hundredths, verdict
 from deploy.bench.follow import HighWater, Memory
-from deploy.bench.latency import visible
+from deploy.bench.visible import visible
 from deploy.bench.measure import Measurement
 from deploy.cli.bench import report
 from deploy.cli.main import run

@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Iterator[Times]:
     """One relay and one worker, a process each, and a third that sends; no rounds: each command is one."""
     services, store, events = bench.services, bench.services.published, bench.events or EVENTS
     read_side, kafka, key = services.read_side(), services.kafka, services.seal_key
-    bench.say(f"latency: {events:,} commands, {RATE} a second")
+    bench.say(f"visible: {events:,} commands, {RATE} a second")
     with ExitStack() as running:
         relay = running.enter_context(Companion(run_relay, store.relay, kafka, key.private_bytes_raw()))
         worker = running.enter_context(
@@ -76,7 +76,7 @@ def measure(bench: Bench) -> Iterator[Times]:
         worker.check()
     committed = tuple((done - due) * 1000 for due, done, _ in sent)
     yield Times(
-        name="latency",
+        name="committed",
         what="command to commit",
         milliseconds=committed,
         note=f"opportunities opened through the command handlers, {RATE} a second, each counted from when it "

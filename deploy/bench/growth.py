@@ -1,0 +1,135 @@
+"""What an event costs when there are ten times as many: appended, published, and filled into a read model.
+
+Each is measured over as many events, once at the beginning and once at the end of a store that grows to ten
+times that size. A cost that grows with the store shows as a ratio below 1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import psutil
+
+from commands.privacy.cipher import AesGcmCipher
+from commands.store.bulk import LIMIT
+from commands.store.pool import Pool
+from commands.store.recorder import PostgresApplicationRecorder
+from consumers.rebuild import Places, Progress, begin
+from consumers.rebuild_run import carry_on
+from deploy.bench import projection, relay
+from deploy.bench.alone import BenchFailed, alone, answered
+from deploy.bench.benchmarks import Bench
+from deploy.bench.follow import HighWater, Memory
+from deploy.bench.measure import Measurement
+from deploy.bench.rebuild import candidate
+from deploy.bench.samples import parts, stored_events
+from deploy.bench.services import Databases, Services
+from domain.events.catalogue import CATALOGUE
+from projections.registry import named
+
+EVENTS: Final = 300_000
+"""Events at the beginning where none are named: some five minutes up to three million."""
+LONG: Final = 1_000_000
+TIMES: Final = 10
+GOAL: Final = 1 / 1.3
+MADE: Final = 50_000
+"""Events that are made at a time: millions of them would not fit into memory."""
+SEED: Final = 11_000_000
+MODEL: Final = "pipeline"
+
+
+def measure(bench: Bench) -> Iterator[Measurement | Memory]:
+    """Grows a store and topics of their own; one round, since a store grows only once."""
+    events = bench.events or (LONG if bench.long else EVENTS)
+    services = bench.services.another("growth")
+    store = services.published
+    appended: list[float] = []
+    published: list[float] = []
+    rebuilt: list[float] = []
+    water, standing = (0.0, 0.0, 0.0), 0
+    for number, size in enumerate((events, (TIMES - 2) * events, events)):
+        standing += size
+        appended.append(_append(store, size, SEED + 1000 * number))
+        key = services.seal_key.private_bytes_raw()
+        published.append(alone(relay.relay_rate, store.relay, services.kafka, key, size))
+        told = f"{appended[-1]:,.0f}/s appended, {published[-1]:,.0f}/s published"
+        if size == events:
+            rate, water = _rebuild(services, store, standing)
+            rebuilt.append(rate)
+            told += f", {rate:,.0f}/s rebuilt"
+        bench.say(f"growth: {standing:,} events: {told}")
+    for what, name, rates in (
+        ("bulk appends", "append", appended),
+        ("the relay, store to committed seal", "relay", published),
+        (f"a rebuild of {MODEL} with one process", "rebuild", rebuilt),
+    ):
+        yield Measurement(
+            name=f"growth {name}",
+            unit="events/s",
+            what=f"{what}, at {TIMES * events:,} events",
+            reference=f"the same at {events:,} events",
+            ours=(rates[-1],),
+            theirs=(rates[0],),
+            goal=GOAL,
+        )
+    yield Memory(
+        name="growth",
+        what=f"a rebuild of {MODEL}",
+        mebibytes=water,
+        note=f"the most resident memory until so much of {TIMES * events:,} events was filled in.",
+    )
+
+
+def _append(store: Databases, events: int, seed: int) -> float:
+    """Events a second of their appends alone."""
+    pool = Pool(store.app, 1)
+    recorder = PostgresApplicationRecorder(pool)
+    took = 0.0
+    for number, first in enumerate(range(0, events, MADE)):
+        made = stored_events(min(MADE, events - first), seed + number)
+        begun = time.monotonic()
+        for part in parts(made, LIMIT):
+            recorder.insert_bulk(part)
+        took += time.monotonic() - begun
+    pool.close()
+    return events / took
+
+
+def _rebuild(services: Services, store: Databases, events: int) -> tuple[float, tuple[float, float, float]]:
+    """Events a second, and the memory of the process that filled."""
+    read = services.read_side()
+    places = Places(
+        owner_url=read.admin,
+        store_url=store.app,
+        address=services.kafka,
+        registry=CATALOGUE,
+        cipher=partial(_cipher, store.app),
+    )
+    candidate(read.admin, named(MODEL))
+    return answered(_fill, places, events)
+
+
+def _cipher(keys_url: str) -> AesGcmCipher:
+    return projection._cipher(keys_url)
+
+
+def _fill(places: Places, events: int) -> tuple[float, tuple[float, float, float]]:
+    """In a process of its own, whose memory is only what the filling takes."""
+    process, model = psutil.Process(), named(MODEL)
+    water = HighWater(events, lambda: int(process.memory_info().rss))
+
+    def tell(progress: Progress) -> None:
+        if progress.state == "filling":
+            water.at(progress.done)
+
+    begun = time.monotonic()
+    begin(model, places, by="bench")
+    found = carry_on(model, places, workers=1, tell=tell)
+    took = time.monotonic() - begun
+    if found.state != "catching_up":
+        raise BenchFailed(f"The rebuild ended as {found.state}.")
+    water.at(events)
+    return events / took, water.mebibytes()

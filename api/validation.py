@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from api.problems import Problem
 
 _MOST: Final = 20
+_OURS: Final = re.compile(r"[0-9]+|\[key\]|[A-Za-z][A-Za-z_-]{0,39}(?:\[[a-z]+\])?")
 
 
 def _no_control(text: str) -> str:
@@ -59,8 +61,13 @@ def validation_problem(error: RequestValidationError) -> Problem:
 
 
 def _field(location: Sequence[Any]) -> str:
-    """`body.amount.currency`, `query.page_size`, `header.If-Match`; at most 100 characters."""
-    return ".".join(str(part) for part in location)[:100] or "request"
+    """`body.amount.currency`, `query.page_size`, `header.If-Match`; at most 100 characters.
+
+    Names that the caller chose stand in it too, a misspelt field's or a map's: one that does not look like a
+    name of ours is not repeated.
+    """
+    named = (part if _OURS.fullmatch(part) else "(name)" for part in map(str, location))
+    return ".".join(named)[:100] or "request"
 
 
 def reason_of(error: Mapping[str, Any]) -> str:

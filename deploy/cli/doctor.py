@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli.output import JsonOption, columns, finish
+from deploy.cli.output import JsonOption, columns, counted, finish
 from deploy.settings import load
 
 
@@ -20,14 +20,20 @@ def doctor(as_json: JsonOption = False) -> None:
     seen = examine(load())
     rows = [("ok" if check.ok else "WRONG", check.name, check.seen) for check in seen]
     findings = [finding for check in seen for finding in check.findings]
-    failed = not all(check.ok for check in seen)
+    wrong = [check.name for check in seen if not check.ok]
+    verdict = (
+        f"{counted(len(wrong), 'check')} of {len(seen)} found something wrong. Act on the first finding, then "
+        "look again: it may be the cause of the others."
+        if wrong
+        else "Everything is in order."
+    )
     finish(
         as_json=as_json,
         data=[{"check": check.name, "ok": check.ok, "seen": check.seen} for check in seen],
         text=[
             *columns(("", "check", "seen"), rows, right=3),
-            *([] if failed else ["Everything is in order."]),
+            verdict,
         ],
         diagnostics=findings,
-        failed=failed,
+        failed=bool(wrong),
     )

@@ -91,6 +91,11 @@ def number(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
+def counted(value: int, one: str, many: str = "") -> str:
+    """So many of something, as "1 event" or "2 events"; `many` where it is not `one` with an s."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
 def say(line: str) -> None:
     """One line of progress for people, on standard error."""
     sys.stderr.write(line + "\n")

@@ -12,13 +12,14 @@ import typer
 
 from deploy import logs
 from deploy.cli import rebuild
-from deploy.cli.output import JsonOption, columns, finish, number
+from deploy.cli.output import JsonOption, columns, counted, finish, number
 from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import Settings, load
 from projections.registry import PROJECTIONS, named
 
 if TYPE_CHECKING:
+    from deploy.standing import Standing
     from projections.control.failures import Failure
     from projections.projection import Projection
 
@@ -80,16 +81,21 @@ def run(
             worker.run(stop)
 
 
+TITLES: Final = (
+    "projection", "state", "position", "head", "lag events", "lag s", "lag grows/s", "left s", "events/s",
+    "rows (about)", "held", "worker s ago",
+)  # fmt: skip
+
+
+HELD_TITLES: Final = ("aggregate", "category", "position", "waiting", "error")
+
+
 @projection.command()
 def status(as_json: JsonOption = False) -> None:
     """Where each read model stands, and what to do about what isn't right."""
     from deploy.standing import look
 
     seen = look(load())
-    titles = (
-        "projection", "state", "position", "head", "lag events", "lag s", "lag trend/s", "left s", "events/s",
-        "rows (estimate)", "held", "heartbeat s",
-    )  # fmt: skip
     rows = []
     for row in seen.rows:
         name = f"{row.projection} v{row.version}" + ("" if row.active else " (not active)")
@@ -101,10 +107,21 @@ def status(as_json: JsonOption = False) -> None:
     finish(
         as_json=as_json,
         data=[asdict(row) for row in seen.rows],
-        text=columns(titles, rows, right=2) if rows else [],
+        text=[*columns(TITLES, rows, right=2), *_verdict(seen)] if rows else [],
         diagnostics=seen.findings,
         failed=not seen.ok,
     )
+
+
+def _verdict(seen: Standing) -> list[str]:
+    """One line for who does not know the columns, where nothing is wrong."""
+    behind = [row for row in seen.rows if row.active and row.state != "live"]
+    if not seen.ok:
+        return []
+    if behind:
+        names = ", ".join(row.projection for row in behind)
+        return [f"Nothing is wrong; {names} {'is' if len(behind) == 1 else 'are'} on the way."]
+    return ["Every read model that is read from has all that was recorded."]
 
 
 @projection.command("failures")
@@ -165,14 +182,19 @@ def retry_held(
         )
         with closing(connect(wired.rebuild_places().owner_url, autocommit=False)) as connection:
             record_operations(connection, lambda: wired.crm)
-    said = f"Applied {done.applied:,} held events; {done.freed:,} aggregates wait no more."
+    if done.applied or done.failures:
+        freed = counted(done.freed, "aggregate waits", "aggregates wait")
+        said = f"Applied {counted(done.applied, 'held event')}; {freed} no more."
+    else:
+        said = f"{wanted.title} held nothing of what was asked for: there was nothing to apply."
     finish(
         as_json=as_json,
         data=asdict(done),
         text=[said, *_lines(done.failures)],
         diagnostics=[
             Diagnostic(
-                fact=f"{len(done.failures):,} aggregates are still held in {wanted.name}.",
+                fact=f"{counted(len(done.failures), 'aggregate is', 'aggregates are')} still held in "
+                f"{wanted.name}.",
                 cause=f"The first one fails at position {done.failures[0].position}.",
                 act=done.failures[0].act,
             )
@@ -210,5 +232,5 @@ def _lines(found: Sequence[Failure]) -> list[str]:
         for each in found
     ]  # fmt: skip
     acts = {each.category: each.act for each in found}
-    table = columns(("aggregate", "category", "position", "waiting", "error"), rows, right=9)
+    table = columns(HELD_TITLES, rows, right=9)
     return [*table, "", *(f"{category}: {act}" for category, act in acts.items())]

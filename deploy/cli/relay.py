@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy import logs
-from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, number, say
+from deploy.cli.output import Exit, JsonOption, columns, counted, envelope, finish, number, say
 from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import load
@@ -54,11 +54,16 @@ def status(as_json: JsonOption = False) -> None:
         f"store       head {number(seen.head)}, settled to {number(seen.settled)}, "
         f"sealed to {number(seen.sealed)}",
         f"topics      published to {number(seen.published)}",
-        f"lag         {number(seen.lag_events)} events, {number(seen.lag_seconds)} s",
+        f"lag         {'?' if seen.lag_events is None else counted(seen.lag_events, 'event')}, "
+        f"{number(seen.lag_seconds)} s",
         f"rate        {number(seen.rate)} events/s",
         f"leader      {seen.leader or '-'}",
-        f"heartbeat   {number(seen.heartbeat_age)} s ago",
+        f"heartbeat   {'-' if seen.heartbeat_age is None else f'{number(seen.heartbeat_age)} s ago'}",
     ]
+    if seen.ok and seen.lag_events == 0:
+        lines.append("All that was recorded is sealed and published.")
+    elif seen.ok:
+        lines.append("What is not published yet is on its way; nothing to do.")
     finish(
         as_json=as_json,
         data=asdict(seen),

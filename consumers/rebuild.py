@@ -36,7 +36,7 @@ from projections.control import operating, operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
 from projections.control.shares import RUNNING, partition_count
 from projections.projection import Projection
-from projections.schema import LOCK
+from projections.schema import LOCK, make_again
 
 EVENTS_PER_STRETCH: Final = 20_000
 MOST_STRETCHES: Final = 4_096
@@ -87,11 +87,14 @@ def begin(
     source: str = "store",
     stretch: int = EVENTS_PER_STRETCH,
 ) -> Rebuild:
-    """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody.
+    """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody. One that was
+    dropped is made again.
 
     `stretch`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
     version, and where a rebuild is under way.
     """
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        make_again(c, projection)
     if source == "kafka":
         ends, seal, sealed = {}, None, 0
     else:
@@ -330,13 +333,13 @@ def _refuse(c: Cursor, projection: Projection) -> None:
     if not (row and row[0]):
         raise RebuildRefused(f"{projection.title} has no tables yet. Run `rapport migrate`, then try again.")
     found = rebuilds.open_one(c, projection.name, projection.version, lock=True)
-    if found is not None and found.state != rebuilds.SWAPPED:
+    if found is not None and found.state not in rebuilds.OVER:
         raise RebuildRefused(
             f"A rebuild of {projection.title} is there already ({found.state.replace('_', ' ')}, begun by "
             f"{found.by_whom} at {found.started_at:%Y-%m-%d %H:%M} UTC). Abort it first: `rapport projection "
             f"abort {projection.name} --version {projection.version}`."
         )
-    if found is not None:  # it was active once, and rolled back: what it was is of no use any more
+    if found is not None:
         rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
 
 

@@ -29,6 +29,7 @@ from psycopg2.extensions import cursor as Cursor
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, OutOfRange
 from consumers.kafka.topics import partition_of, topic
+from consumers.worker_dropped import wait_while_dropped
 from consumers.worker_group import Group
 from consumers.worker_patience import Backoff, Patience
 from consumers.worker_seals import SEAL_PLACE, Batch, Mismatch, Place
@@ -140,6 +141,8 @@ class Worker:
                     log.warning("The read side's database is away (%s); trying again.", _first_line(error))
                     stop.wait(self._backoff.pause())
                 except psycopg2.ProgrammingError as error:
+                    if wait_while_dropped(self._projection, self._connect, stop):
+                        continue
                     raise WorkerStopped(
                         f"The read side is not ready for {self._projection.schema} ({_first_line(error)}). "
                         "Run `rapport migrate`, then start the worker again."
@@ -150,8 +153,7 @@ class Worker:
 
     def _session(self, stop: Flag) -> None:
         """Works over one pair of database sessions, from claiming shares to letting them go."""
-        where = (self._read_url, f"rapport {self._projection.name}", self._patience.lease)
-        with closing(connect(*where)) as connection, closing(connect(*where)) as loading:
+        with closing(self._connect()) as connection, closing(self._connect()) as loading:
             loading.autocommit = True
             self._forget_everything()
             self._writer = Writer(connection)
@@ -166,6 +168,9 @@ class Worker:
                     self._shares.leave(c)
             finally:
                 self._writer.close()
+
+    def _connect(self) -> Connection:
+        return connect(self._read_url, f"rapport {self._projection.name}", self._patience.lease)
 
     def _forget_everything(self) -> None:
         self._main.clear()

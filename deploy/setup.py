@@ -15,7 +15,8 @@ from deploy.secrets import RANDOM, Secrets, SecretsProblem
 from deploy.settings import Settings
 from deploy.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
-from projections.schema import install
+from projections import registry
+from projections.schema import Installed, install
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Prepared:
 
     settings: Settings
     migration: MigrationResult
+    read_side: Installed
     key_files: tuple[str, ...]
     topics: tuple[str, ...]
 
@@ -41,18 +43,26 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> Prepared:
         say(f"Key files made in {keys.folder}: {', '.join(made)}. Keep a copy of them elsewhere.")
     settings = complete(settings, keys)
     partitions = settings.partitions
+    read_side = Installed()
+
+    def install_read_side(url: str) -> None:
+        nonlocal read_side
+        read_side = install(url, registry.PROJECTIONS, partitions=partitions)
+
     result = migrate(
         settings.need("admin_url"),
         passwords=passwords(settings, keys),
         keys_admin_url=settings.keys_admin_url,
         read_admin_url=settings.read_admin_url,
         partitions=partitions,
-        read_side=lambda url: install(url, partitions=partitions),
+        read_side=install_read_side,
     )
     topics = ensure_topics(kafka_address(settings), CATALOGUE.families, partitions)
     if topics:
         say(f"Topics made: {', '.join(topics)}")
-    return Prepared(settings=settings, migration=result, key_files=tuple(made), topics=topics)
+    return Prepared(
+        settings=settings, migration=result, read_side=read_side, key_files=tuple(made), topics=topics
+    )
 
 
 def _refuse_new_keys_for_old_data(settings: Settings, keys: Secrets) -> None:

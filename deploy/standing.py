@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,8 @@ from deploy.findings import Diagnostic
 from deploy.settings import Settings
 from domain.errors import Undecodable
 from domain.events.envelope import moment, parse
+from projections import registry
+from projections.control import versions
 from projections.control.status import Status, projection_status
 
 TIMEOUT: Final = 4
@@ -52,22 +54,62 @@ def look(settings: Settings) -> Standing:
             with closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as connection:
                 behind = None if head is None else _recorded_behind(follower, head)
                 rows = tuple(projection_status(connection, head, recorded_behind=behind))
+                with connection.cursor() as c:
+                    gone = versions.dropped(c)
         except psycopg2.OperationalError as error:
             findings.append(postgres_away("read side", "read_url", error))
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.InsufficientPrivilege):
             findings.append(
                 Diagnostic(fact="The read side has not been made yet.", act="Run `rapport migrate`.")
             )
+        else:
+            findings.extend(_left_out(rows, gone))
     for row in rows:
         findings.extend(judged(row))
     return Standing(rows=rows, findings=tuple(findings))
 
 
+def _left_out(rows: Sequence[Status], dropped: Collection[tuple[str, int]]) -> Iterator[Diagnostic]:
+    """The versions of this program that are not in the table, each with why."""
+    shown = {(row.projection, row.version) for row in rows}
+    for each in registry.PROJECTIONS:
+        if (each.name, each.version) in dropped:
+            yield Diagnostic(severity="info", fact=versions.again(each))
+        elif (each.name, each.version) not in shown:
+            yield Diagnostic(
+                severity="warning",
+                fact=f"{each.title} is not in the database yet.",
+                cause="This program has it, and was not installed by `rapport migrate`.",
+                act="Run `rapport migrate`.",
+            )
+
+
 def judged(row: Status) -> list[Diagnostic]:
     """What is wrong with one read model, and what to do."""
     name = f"{row.projection} version {row.version}"
+    verb = f"--version {row.version}`"
     found = []
-    if row.state not in WELL:
+    if row.state == "failed":
+        found.append(
+            Diagnostic(
+                fact=f"The candidate {name} is not what its events say, and can't be swapped to.",
+                cause=row.reason or "",
+                act=f"Correct its fold under a new version, build it again (`rapport projection rebuild "
+                f"{row.projection} {verb}), or remove it (`rapport projection drop {row.projection} {verb}). "
+                "What is read meanwhile is the active version.",
+            )
+        )
+    elif row.state == "aborted":
+        found.append(
+            Diagnostic(
+                severity="warning",
+                fact=f"The rebuild of {name} was given up; its rows are there, and nobody reads them.",
+                cause=row.reason or "",
+                act=f"Begin anew (`rapport projection rebuild {row.projection} {verb}), or remove it "
+                f"(`rapport projection drop {row.projection} {verb}).",
+            )
+        )
+    elif row.state not in WELL:
         state = row.state.replace("_", " ")
         found.append(
             Diagnostic(

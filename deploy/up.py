@@ -36,6 +36,7 @@ from deploy.settings import PREFIX, Settings, write_env_file
 from deploy.stand_in import StandIn
 from deploy.standing import look
 from deploy.wiring import kafka_address
+from projections.control.versions import again
 from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0
@@ -86,8 +87,11 @@ class Stack:
             # Seen before anything is started: a busy port would show only after all the rest is up.
             listen(self.settings.api_host, self.settings.api_port).close()
             self._start_services()
-            self.settings = setup.prepare(self.settings, say=self._say).settings
+            prepared = setup.prepare(self.settings, say=self._say)
+            self.settings = prepared.settings
             write_env_file(self.settings)
+            for dropped in prepared.read_side.dropped:
+                self._say(again(dropped))
             self._start_children()
             # A restored store takes no command yet; all else runs, or nobody could recover it.
             with wiring.Wiring(self.settings) as wired, suppress(RecoveryNeeded):
@@ -137,8 +141,8 @@ class Stack:
         ports = count((self.settings.metrics_port or 0) + 1)  # the relay has the setting's own
         for projection in PROJECTIONS:
             for number in range(1, self.settings.workers + 1):
-                # Every version that has a folder: a candidate's wait until it is rebuilt, and after a swap
-                # the version before is kept up to date.
+                # Every version that has a folder: those of a candidate, or of one that was dropped, wait
+                # until it is rebuilt, and after a swap the version before is kept up to date.
                 newest = named(projection.name).version == projection.version
                 name = f"worker-{projection.name if newest else projection.schema}-{number}"
                 words = ["projection", "run", projection.name, "--version", str(projection.version)]

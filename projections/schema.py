@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
@@ -26,14 +27,30 @@ class WrongShares(Exception):
     """The read side was made for another number of partitions."""
 
 
-def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What an installation made, and left alone: `steps` of the control tables; versions that are `live` at
+    once; `candidates`, which wait to be built; `dropped`, which an operator has removed and which stay so."""
+
+    steps: tuple[int, ...] = ()
+    live: tuple[Projection, ...] = ()
+    candidates: tuple[Projection, ...] = ()
+    dropped: tuple[Projection, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was made."""
+        return bool(self.steps or self.live or self.candidates)
+
+
+def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installed:
     """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
 
     A read model that is new here is live at once, its newest version active. A further version of one that
-    is here is a candidate: its tables are made, and nothing else happens until it is rebuilt. One
-    transaction: all of it or nothing. Roles that do not exist get no grants. Raises `WrongShares` where the
-    shares were made for another number of partitions, since no share would see the same parties again, and
-    `NewerReadSide`.
+    is here is a candidate: its tables are made, and nothing else happens until it is rebuilt. One that an
+    operator dropped is not made again. One transaction: all of it or nothing. Roles that do not exist get no
+    grants. Raises `WrongShares` where the shares were made for another number of partitions, since no share
+    would see the same parties again, and `NewerReadSide`.
     """
     connection = psycopg2.connect(url)
     try:
@@ -41,20 +58,42 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
             c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             # Quiet: everything here may be there already.
             c.execute("SET LOCAL client_min_messages = warning")
-            migrate(c)
-            active = versions.active(c)
-            for projection in projections:
-                _install_one(c, projection, partitions, candidate=projection.name in active)
-            for projection in projections:
-                if projection.version == versions.of(active, projection.name, projections):
+            steps = migrate(c)
+            active, gone = versions.active(c), versions.dropped(c)
+            there = [p for p in projections if (p.name, p.version) not in gone]
+            made = [p for p in there if _install_one(c, p, partitions, candidate=p.name in active)]
+            for projection in there:
+                if projection.version == versions.of(active, projection.name, there):
                     versions.activate(c, projection.name, projection.version)
                     views.show(c, projection, of=projections)
-            grant(c, projections)
+            grant(c, there)
     finally:
         connection.close()
+    return Installed(
+        steps=tuple(steps),
+        live=tuple(p for p in made if p.name not in active),
+        candidates=tuple(p for p in made if p.name in active),
+        dropped=tuple(p for p in projections if p not in there),
+    )
 
 
-def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidate: bool) -> None:
+def make_again(c: Cursor, projection: Projection) -> bool:
+    """Makes a version that was dropped a candidate again, in the caller's transaction; False for any other.
+
+    It gets as many shares as the active version has.
+    """
+    c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    if (projection.name, projection.version) not in versions.dropped(c):
+        return False
+    c.execute("SELECT count(DISTINCT partition) FROM control.share WHERE projection = %s", (projection.name,))
+    row = c.fetchone()
+    _install_one(c, projection, int(row[0]) if row else 0, candidate=True)
+    grant(c, [projection])
+    return True
+
+
+def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidate: bool) -> bool:
+    """Makes what is missing of a version; whether anything was."""
     c.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (projection.schema,))
     if c.fetchone() is None:
         c.execute((projection.folder / "schema.sql").read_text())
@@ -74,6 +113,7 @@ def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidat
         "SELECT %s, %s, generate_series(0, %s), %s ON CONFLICT DO NOTHING",
         (projection.name, projection.version, partitions - 1, versions.CANDIDATE if candidate else RUNNING),
     )
+    return c.rowcount > 0
 
 
 def grant(c: Cursor, projections: Sequence[Projection]) -> None:
@@ -95,6 +135,8 @@ def grant(c: Cursor, projections: Sequence[Projection]) -> None:
         role = sql.Identifier(APP)
         c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, read TO {}").format(schemas, role))
         c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role))
+        # It records as events what operators did, and says so.
+        c.execute(sql.SQL("GRANT UPDATE (recorded) ON control.operation TO {}").format(role))
         _may_read(c, shown, role)
     if _exists(c, READER):
         role = sql.Identifier(READER)

@@ -220,6 +220,7 @@ def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan
         raise SwapRefused(f"{candidate.name} is not installed. Run `rapport migrate`.")
     if active == candidate.version:
         raise SwapRefused(f"{candidate.title} is the active one already.")
+    _refuse_dropped(c, candidate)
     rebuild = _rebuild(c, candidate)
     before = next((p for p in known if (p.name, p.version) == (candidate.name, active)), None)
     c.execute("SAVEPOINT tried")
@@ -255,6 +256,7 @@ def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan
 def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
     if versions.active(c).get(candidate.name) == candidate.version:
         raise SwapRefused(f"{candidate.title} is the active one already.")
+    _refuse_dropped(c, candidate)
     rebuild = _rebuild(c, candidate)
     state = rebuild.state if rebuild is not None else versions.CANDIDATE
     if state != VERIFIED:
@@ -262,6 +264,11 @@ def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
             f"{candidate.title} has not passed its verification (it is {state.replace('_', ' ')}). "
             f"Run `rapport projection verify {candidate.name} --version {candidate.version}` first."
         )
+
+
+def _refuse_dropped(c: Cursor, candidate: Projection) -> None:
+    if (candidate.name, candidate.version) in versions.dropped(c):
+        raise SwapRefused(versions.again(candidate))
 
 
 def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> None:

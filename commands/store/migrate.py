@@ -76,7 +76,7 @@ def migrate(
     partitions: int,
     keys_admin_url: str | None = None,
     read_admin_url: str | None = None,
-    read_side: Callable[[str], None] | None = None,
+    read_side: Callable[[str], object] | None = None,
 ) -> MigrationResult:
     """Migrates store, keys and read side; run again it changes nothing. Of several at once one does it.
 

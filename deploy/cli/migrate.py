@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from deploy.cli.output import JsonOption, finish, say
 from deploy.settings import load, write_env_file
+
+if TYPE_CHECKING:
+    from projections.schema import Installed
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +32,8 @@ def migrate(as_json: JsonOption = False) -> None:
     result = done.migration
     was = "new" if result.before is None else f"at version {result.before}"
     lines.insert(0, f"The store {result.store_id} was {was} and is at version {result.after}.")
-    if not (result.changed or done.key_files or done.topics):
+    lines += _read_side(done.read_side)
+    if not (result.changed or done.read_side.changed or done.key_files or done.topics):
         lines.append("Nothing had to be changed.")
     finish(
         as_json=as_json,
@@ -38,6 +44,28 @@ def migrate(as_json: JsonOption = False) -> None:
             "after": result.after,
             "key_files": done.key_files,
             "topics": done.topics,
+            "read_models": {
+                "live": [each.schema for each in done.read_side.live],
+                "candidates": [each.schema for each in done.read_side.candidates],
+                "dropped": [each.schema for each in done.read_side.dropped],
+            },
         },
         text=lines,
     )
+
+
+def _read_side(done: Installed) -> list[str]:
+    """What was made of the read models, and what was left out, a line each."""
+    from projections.control.versions import again
+
+    lines = []
+    if done.steps:
+        lines.append(f"The read side's control tables are at step {done.steps[-1]}.")
+    if done.live:
+        lines.append(f"Read models made: {', '.join(each.title for each in done.live)}.")
+    lines += [
+        f"{each.title} was made as a candidate: nothing shows it yet. Build it: `rapport projection rebuild "
+        f"{each.name} --version {each.version}`."
+        for each in done.candidates
+    ]
+    return lines + [again(each) for each in done.dropped]

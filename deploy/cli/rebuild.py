@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from deploy import logs
-from deploy.cli.output import JsonOption, finish, number, say
+from deploy.cli.output import JsonOption, counted, finish, number, say
 from deploy.cli.progress import showing
 from deploy.findings import Diagnostic
 from deploy.settings import load
@@ -89,6 +89,7 @@ def rebuild(
     from consumers.rebuild import begin, opened, wait_ready
     from consumers.rebuild_run import carry_on
     from projections import swapping
+    from projections.control.rebuilds import OVER
     from projections.registry import PROJECTIONS
 
     with _acting(name, version) as act:
@@ -97,7 +98,7 @@ def rebuild(
             finish(as_json=as_json, data=made.as_json(), text=_plan_lines(made))
             return
         under_way = opened(act.projection, act.places)
-        if under_way is None or under_way.state == "swapped":
+        if under_way is None or under_way.state in OVER:
             begin(act.projection, act.places, by=act.by, why=why, source=source.value)
         with _shown(act.projection) as tell:
             found = carry_on(act.projection, act.places, workers=workers, tell=tell)
@@ -307,7 +308,10 @@ def _record(wired: Wiring, places: Places) -> None:
     with closing(connect_owner(places.owner_url, "rapport operations")) as connection:
         left = record_operations(connection, lambda: wired.crm)
     if left:
-        say(f"The event store can't be written to: {left} act(s) are noted, and recorded with the next one.")
+        say(
+            f"The event store can't be written to: {counted(left, 'act')} noted. The API, or the next act, "
+            "records what is noted."
+        )
 
 
 def operator() -> str:

@@ -14,6 +14,10 @@ FILLING, CATCHING_UP, READY = "filling", "catching_up", "ready"
 VERIFYING, VERIFIED, FAILED = "verifying", "verified", "failed"
 SWAPPED, PAUSED, ABORTED, DROPPED = "swapped", "paused", "aborted", "dropped"
 
+OVER: Final = (SWAPPED, FAILED)
+"""States of a rebuild that a new one takes the place of: what it made is of no use any more. The version was
+active and rolled back, or its rows are wrong."""
+
 _COLUMNS: Final = (
     "id", "projection", "version", "state", "paused", "reason", "source", "filled_to", "seal_sequence",
     "seal_hash", "offsets", "ddl", "events", "verification", "by_whom", "why", "started_at", "filled_at",

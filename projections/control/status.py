@@ -11,6 +11,7 @@ from typing import Final
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from projections.control.rebuilds import FAILED
 from projections.control.shares import PAUSED, RETRYING, RUNNING, WORKED_ON
 from projections.statements import statement
 
@@ -153,6 +154,8 @@ def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
                 str(row["rebuild_reason"]) if row["rebuild_reason"] else None
             )
         return state, reason or ("An operator paused it." if state == PAUSED else None)
+    if row["rebuild"] == FAILED:  # whoever works on it, and however far it is, its rows are wrong
+        return FAILED, str(row["rebuild_reason"]) if row["rebuild_reason"] else None
     if row["never_claimed"] and not row["heartbeat_age"]:
         return "never_started", f"No worker has ever run. Start one: `rapport projection run {name}`."
     if state == RETRYING:
@@ -167,7 +170,9 @@ def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
         return "catching_up", f"{row['unowned']} of {row['shares']} shares wait for a worker to claim them."
     if lag:
         return "catching_up", None
-    return (str(row["rebuild"]) if row["rebuild"] else "live"), None
+    if not row["rebuild"]:
+        return "live", None
+    return str(row["rebuild"]), str(row["rebuild_reason"]) if row["rebuild_reason"] else None
 
 
 def positions(connection: Connection, projection: str) -> int:

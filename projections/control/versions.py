@@ -12,6 +12,15 @@ from projections.projection import Projection
 CANDIDATE: Final = "candidate"
 """The state of shares whose version waits to be rebuilt: no worker claims them."""
 
+_DROPPED: Final = """
+    SELECT projection, version FROM (
+        SELECT DISTINCT ON (projection, version) projection, version, act FROM control.operation
+         WHERE act IN ('dropped', 'rebuild_started') ORDER BY projection, version, at DESC
+    ) AS last
+     WHERE act = 'dropped' AND NOT EXISTS (
+        SELECT FROM control.share s WHERE s.projection = last.projection AND s.version = last.version)
+"""
+
 
 def active(c: Cursor) -> dict[str, int]:
     """The active version of every read model that is here."""
@@ -24,6 +33,21 @@ def previous(c: Cursor, name: str) -> int | None:
     c.execute("SELECT previous FROM control.active WHERE projection = %s", (name,))
     row = c.fetchone()
     return row[0] if row else None
+
+
+def dropped(c: Cursor) -> frozenset[tuple[str, int]]:
+    """Names and versions that an operator dropped, and nobody has built again since: not there, and not to
+    be made by the way, although a release may still have their folders."""
+    c.execute(_DROPPED)
+    return frozenset(c.fetchall())
+
+
+def again(projection: Projection) -> str:
+    """What to say of a version that was dropped: that it is gone, and what brings it back."""
+    return (
+        f"{projection.title} was dropped: its tables are gone. `rapport projection rebuild {projection.name} "
+        f"--version {projection.version}` makes them again and builds it."
+    )
 
 
 def of(active: Mapping[str, int], name: str, projections: Iterable[Projection]) -> int:

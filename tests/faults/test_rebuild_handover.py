@@ -18,24 +18,19 @@ from projections.pipeline.v1.fold import PIPELINE_V1
 from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import PIPELINE_V2
-from tests.support.rebuilding import Rebuilding, collector_left_alone
-from tests.support.relaying import Relays, query
+from tests.support.rebuilding import Rebuilding, rebuilding
+from tests.support.relaying import query
 
 
 @pytest.fixture
 def world(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
     """A store with a relay, and `pipeline` version 2 beside version 1 with a worker of each."""
-    urls = migrated(fresh_database)
-    relays = Relays(urls, clean_topics, tmp_path)
-    relays.start()
-    with collector_left_alone():
-        made = Rebuilding(urls, clean_topics, relays)
+    with rebuilding(migrated(fresh_database), clean_topics, tmp_path) as made:
         made.install(PIPELINE_V1)
         made.install(PIPELINE_V1, PIPELINE_V2)
         made.work(PIPELINE_V1)
         made.work(PIPELINE_V2)
         yield made
-        made.close()
 
 
 def test_what_commits_late_or_during_the_fill_is_in_and_once(world: Rebuilding) -> None:

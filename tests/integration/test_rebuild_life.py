@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from consumers.rebuild_verify import verify
 from projections import swapping
 from tests.support.database import migrated
 from tests.support.histories import long_history
-from tests.support.rebuilding import Rebuilding, collector_left_alone
-from tests.support.relaying import Relays, query
+from tests.support.rebuilding import Rebuilding, rebuilding
+from tests.support.relaying import query, until
 from tests.support.toy.v1 import TOY_V1
 from tests.support.toy.v2 import TOY_V2
 
@@ -22,16 +23,13 @@ from tests.support.toy.v2 import TOY_V2
 @pytest.fixture
 def world(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
     """A store with a relay."""
-    urls = migrated(fresh_database)
-    relays = Relays(urls, clean_topics, tmp_path)
-    relays.start()
-    with collector_left_alone():
-        made = Rebuilding(urls, clean_topics, relays)
+    with rebuilding(migrated(fresh_database), clean_topics, tmp_path) as made:
         yield made
-        made.close()
 
 
-def test_a_read_model_that_was_only_registered_has_a_whole_life(world: Rebuilding) -> None:
+def test_a_read_model_that_was_only_registered_has_a_whole_life(
+    world: Rebuilding, caplog: pytest.LogCaptureFixture
+) -> None:
     history = long_history(400).rows
     world.append(history[:200])
     world.install(TOY_V1)
@@ -67,6 +65,19 @@ def test_a_read_model_that_was_only_registered_has_a_whole_life(world: Rebuildin
     assert acts == [
         ("rebuild_started", 2), ("verified", 2), ("swapped", 2), ("rolled_back", 2), ("dropped", 2)
     ]  # fmt: skip
+
+    # The next release still has the folder: nothing is made, and a new worker of it waits.
+    left = world.install(TOY_V1, TOY_V2)
+    assert (left.dropped, left.changed) == ((TOY_V2,), False)
+    assert query(world.urls.admin, "SELECT to_regnamespace('toy_v2')") == [(None,)]
+    with caplog.at_level(logging.WARNING):
+        world.work(TOY_V2)
+        until(lambda: "toy version 2 was dropped" in caplog.text, "a worker that says so", 60)
+    begin(TOY_V2, world.places, by="tester")
+    carry_on(TOY_V2, world.places, workers=1)
+    assert wait_ready(TOY_V2, world.places, seconds=60).state == "ready"
+    world.check(TOY_V2)
+    world.check(TOY_V1)
 
 
 def columns(world: Rebuilding) -> list[str]:

@@ -21,8 +21,8 @@ from projections.registry import PROJECTIONS
 from tests.support.histories import long_history
 from tests.support.http import Api, running
 from tests.support.pipeline_v2 import PIPELINE_V2
-from tests.support.rebuilding import Rebuilding, collector_left_alone
-from tests.support.relaying import Relays, query, until
+from tests.support.rebuilding import Rebuilding, rebuilding
+from tests.support.relaying import query, until
 
 # Both views in one transaction, and both in one statement: neither may show two versions.
 SHAPES = "SELECT count(*) FILTER (WHERE to_jsonb(o) ->> 'reopened' IS NOT NULL), count(*) FROM read.{} o"
@@ -78,14 +78,10 @@ def api(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 @pytest.fixture
 def world(api: Api, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
     """The same store with a relay and workers of `pipeline` version 1."""
-    relays = Relays(api.urls, clean_topics, tmp_path)
-    relays.start()
-    with collector_left_alone():
-        made = Rebuilding(api.urls, clean_topics, relays)
+    with rebuilding(api.urls, clean_topics, tmp_path) as made:
         made.work(PIPELINE_V1)
         made.work(IDENTITY_V1)
         yield made
-        made.close()
 
 
 def test_a_schema_is_changed_while_commands_and_readers_run(world: Rebuilding, api: Api) -> None:

@@ -49,7 +49,7 @@ def urls(url: str) -> Urls:
 
 
 def migrated(
-    url: str, *, partitions: int = PARTITIONS, read_side: Callable[[str], None] | None = None
+    url: str, *, partitions: int = PARTITIONS, read_side: Callable[[str], object] | None = None
 ) -> Urls:
     """Migrates the database at the superuser's `url` (fixture `fresh_database`)."""
     migrate(url, passwords=PASSWORDS, partitions=partitions, read_side=read_side)

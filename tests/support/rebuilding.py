@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -21,7 +22,7 @@ from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.projection import Projection
 from projections.replay import fold_all
-from projections.schema import install
+from projections.schema import Installed, install
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import CIPHER, HistoryCipher, opened
 from tests.support.read_side import normal, table_rows
@@ -56,10 +57,10 @@ class Rebuilding:
             cipher=cipher,
         )
 
-    def install(self, *projections: Projection) -> None:
+    def install(self, *projections: Projection) -> Installed:
         """A release with these versions."""
         self.known = projections
-        install(self.urls.owner, projections, partitions=PARTITIONS)
+        return install(self.urls.owner, projections, partitions=PARTITIONS)
 
     def append(self, rows: Sequence[StoredRow], c: Cursor | None = None) -> None:
         """Appends the events in one transaction of its own, or in that of `c`."""
@@ -150,6 +151,19 @@ class Rebuilding:
         for _, thread in self.running:
             thread.join(30)
         self.relays.close()
+
+
+@contextmanager
+def rebuilding(urls: Urls, bootstrap: str, folder: Path) -> Iterator[Rebuilding]:
+    """Such a store with its relay, whose keys are in `folder`; what runs inside it is ended afterwards."""
+    relays = Relays(urls, bootstrap, folder)
+    relays.start()
+    with collector_left_alone():
+        made = Rebuilding(urls, bootstrap, relays)
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
@@ -12,13 +15,18 @@ from eventsourcing.persistence import PersistenceError
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from commands.repeating import repeating
 from commands.store.application import Crm
-from commands.store.pool import PoolBusy
+from commands.store.pool import Pool, PoolBusy
 from domain import readmodel
 from domain.aggregate import stamps
 from domain.errors import ConcurrentChange, DomainError
 from domain.events.event import Actor, Event
 from domain.readmodel import Act, ReadModel
+
+LOG: Final = logging.getLogger("rapport.readmodel")
+EVERY: Final = 60.0
+"""Seconds from one look for noted acts to the next."""
 
 _PRINCIPALS: Final = UUID("c1c4a1e8-0a37-4f0e-9a43-52a2c7a6d1b0")
 _AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError, PersistenceError, PoolBusy)
@@ -75,6 +83,29 @@ def record_operations(connection: Connection, store: Callable[[], Crm]) -> int:
                 "UPDATE control.operation SET recorded = true WHERE id = ANY (%s::uuid[])",
                 ([str(row[0]) for row in noted],),
             )
+
+
+def recording(
+    read_side: Pool, store: Callable[[], Crm], *, every: float = EVERY
+) -> AbstractContextManager[None]:
+    """While the block runs, a thread records what is noted: at once, and then `every` so many seconds.
+
+    An operator's command records its act itself; this is for the acts whose command found the store away, or
+    was killed. It belongs to the API's processes: they are there as long as anything is, and may append.
+    """
+
+    def turn(_: threading.Event) -> float:
+        try:
+            with read_side.connection() as connection:
+                left = record_operations(connection, store)
+        except Exception as error:  # whatever it is, the process goes on serving, and this is tried again
+            LOG.warning("operators' acts stay noted for now: %s", type(error).__name__)
+        else:
+            if left:
+                LOG.warning("%d acts of operators stay noted: the store can't be written to", left)
+        return every
+
+    return repeating("recording", turn)
 
 
 def principal_id(name: str) -> UUID:

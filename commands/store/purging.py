@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 import psycopg2
 
+from commands.repeating import repeating
 from commands.store.pool import PoolBusy
 
 LOG: Final = logging.getLogger("rapport.store.purging")
@@ -42,28 +43,19 @@ def purge_all(purge: Purge, stop: threading.Event) -> int:
     return removed
 
 
-@contextmanager
-def purging(purge: Purge, *, every: float = EVERY, after_failure: float = AFTER_FAILURE) -> Iterator[None]:
-    """While the block runs, a thread purges: at once, since a process may never live for an hour, and then
-    `every` so many seconds. A database that is away is logged and tried again."""
-    stop = threading.Event()
+def purging(
+    purge: Purge, *, every: float = EVERY, after_failure: float = AFTER_FAILURE
+) -> AbstractContextManager[None]:
+    """While the block runs, a thread purges: at once, and then `every` so many seconds. A database that is
+    away is logged and tried again."""
 
-    def run() -> None:
-        wait = 0.0
-        while not stop.wait(wait):
-            try:
-                removed = purge_all(purge, stop)
-            except (psycopg2.Error, PoolBusy) as error:
-                LOG.warning("expired idempotency rows stay for now: %s", type(error).__name__)
-                wait = after_failure
-            else:
-                LOG.info("removed %d expired idempotency rows", removed)
-                wait = every
+    def turn(stop: threading.Event) -> float:
+        try:
+            removed = purge_all(purge, stop)
+        except (psycopg2.Error, PoolBusy) as error:
+            LOG.warning("expired idempotency rows stay for now: %s", type(error).__name__)
+            return after_failure
+        LOG.info("removed %d expired idempotency rows", removed)
+        return every
 
-    thread = threading.Thread(target=run, name="purging", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return repeating("purging", turn)

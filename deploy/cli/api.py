@@ -22,6 +22,7 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port; RAPPORT_API_PORT where unset.")] = None,
 ) -> None:
     """Serves the HTTP API until Ctrl-C or SIGTERM."""
+    from commands.readmodel import recording
     from commands.store.purging import purging
     from deploy import wiring
     from deploy.serve import listen, serve
@@ -36,5 +37,9 @@ def api(
     with wiring.Wiring(settings) as wired:
         app = wired.api(draining)
         say(f"HTTP API on http://{settings.api_host}:{settings.api_port}/docs")
-        with purging(wired.commands.idempotency.purge):
+        with (
+            purging(wired.commands.idempotency.purge),
+            recording(wired.read_pool, lambda: wired.crm),
+            wired.applied.keeping(),
+        ):
             serve(app, taken, draining, settings.drain_seconds)

@@ -18,6 +18,7 @@ from commands.store import purging
 from commands.store.idempotency import Answer, Idempotency
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
+from projections.control import operations
 from projections.schema import install
 from tests.integration.test_cli_api import api, both
 from tests.support.database import PARTITIONS, Urls, migrated
@@ -25,6 +26,7 @@ from tests.support.store import execute
 from tests.support.upping import wait
 
 PRINCIPAL = uuid4()
+NOTED = "SELECT recorded FROM control.operation"
 COUNT = "SELECT count(*) FROM store.idempotency"
 
 
@@ -60,11 +62,16 @@ def test_a_round_removes_all_that_expired_batch_by_batch(
     assert execute(urls.admin, COUNT) == [(1,)]
 
 
-def test_the_api_purges_as_soon_as_it_runs(urls: Urls, idempotency: Idempotency, tmp_path: Path) -> None:
-    """Given expired rows, when `rapport api` runs, then they go."""
+def test_the_api_tidies_up_as_soon_as_it_runs(urls: Urls, idempotency: Idempotency, tmp_path: Path) -> None:
+    """Given expired rows, and an operator's act whose command was killed before it was recorded, when
+    `rapport api` runs, then they go, and it is an event, once."""
     assert idempotency.find(PRINCIPAL, "new", b"") is not None
+    with closing(psycopg2.connect(urls.owner)) as connection, connection, connection.cursor() as c:
+        operations.note(c, "paused", "pipeline", 1, by="ann")
     with api(tmp_path, **both(urls.app)):
         wait(lambda: execute(urls.admin, COUNT) == [(1,)], 60, lambda: "expired rows stay")
+        wait(lambda: execute(urls.admin, NOTED) == [(True,)], 60, lambda: "the act is only noted")
+    assert execute(urls.admin, "SELECT type FROM store.event") == [("crm.readmodel.paused",)]
 
 
 def test_a_database_that_is_away_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:

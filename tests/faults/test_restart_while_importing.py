@@ -24,7 +24,7 @@ from tests.support.database import migrated
 from tests.support.importing import folder_with, importing, original
 from tests.support.store import execute
 from tests.support.story import Story, ends_of
-from tests.support.upping import RAPPORT, Up, environment, wait
+from tests.support.upping import RAPPORT, Up, environment, everything, wait
 
 ROWS = 1000
 LONG = 240
@@ -75,13 +75,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
 @pytest.fixture
 def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
     """Everything, on a home of its own. `kafka` has the jars fetched before."""
-    process = Up(services_folder / "restarts")
-    try:
-        process.wait_ready()
+    with everything(services_folder / "restarts") as process:
         yield process
-    finally:
-        if process.process.poll() is None:
-            process.stop()
 
 
 def taken_by(up: Up, verb: str, path: Path) -> subprocess.Popen[str]:

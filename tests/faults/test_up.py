@@ -14,7 +14,7 @@ from deploy.local.kafka import LocalKafka
 from projections.registry import PROJECTIONS
 from tests.support.commanding import shared_passwords
 from tests.support.kafka import delete_topics
-from tests.support.upping import Up, none_left, rapport, told, visible_after_a_command
+from tests.support.upping import Up, everything, none_left, rapport, told, visible_after_a_command
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,13 +22,8 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture(scope="module")
 def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
     """Runs for the whole module. `kafka` has the jars fetched before the clock of a test runs."""
-    process = Up(services_folder / "up")
-    try:
-        process.wait_ready()
+    with everything(services_folder / "up") as process:
         yield process
-    finally:
-        if process.process.poll() is None:
-            process.stop()
 
 
 def test_a_command_is_visible_in_the_read_model(up: Up) -> None:

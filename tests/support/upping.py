@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,18 @@ class Up:
         self._reader.join(5)
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+@contextmanager
+def everything(home: Path) -> Iterator[Up]:
+    """`rapport up` on that folder, ready; ended afterwards, where the test has not ended it."""
+    up = Up(home)
+    try:
+        up.wait_ready()
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.stop()
 
 
 def wait(until: Callable[[], bool], seconds: float, otherwise: Callable[[], str]) -> None:

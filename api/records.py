@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from api.cuts import Cutting
-from api.private import clear, closed
+from api.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from api.shapes import Instant
 from domain.aggregate import Aggregate, Evolve
@@ -47,6 +47,11 @@ class Record(BaseModel):
         )
 
     @classmethod
+    def gives_private(cls, state: Any) -> bool:  # noqa: ARG003
+        """Whether the values that `clear` gave are a person's."""
+        return True
+
+    @classmethod
     def members(cls, state: Any) -> dict[str, object]:  # noqa: ARG003
         """Members that are not the aggregate's as they stand."""
         return {}
@@ -73,7 +78,11 @@ def read_record(
     services: Services = request.app.state.services
     found = services.crm.load(what, evolve, id, cut=cut)
     response.headers["ETag"] = f'"{found.version}"'
-    return shape.of(found)
+    with watching() as given:
+        record = shape.of(found)
+    if given.any and shape.gives_private(found):
+        shows(request, found.party, found.id)
+    return record
 
 
 def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record]) -> None:
@@ -83,6 +92,7 @@ def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A],
         _reading(what, evolve, shape),
         methods=["GET"],
         tags=[collection],
+        dependencies=[GivesPrivate],
         response_model=shape,
         name=f"get_{what}",
         summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",

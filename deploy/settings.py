@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         description="How long the API says it isn't ready, but still answers, before it stops. Give a load "
         "balancer the time to notice.",
     )
+    audit_reads: Literal["off", "private"] = Field(
+        "off",
+        description="`private`: every HTTP answer that holds private values in clear is recorded before it "
+        "goes out, with who reads, whose they are and what for (the header Purpose, then needed).",
+    )
     metrics_host: str = Field(
         "127.0.0.1", description="Address on which relay and workers show their metrics."
     )

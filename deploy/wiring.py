@@ -328,6 +328,7 @@ class Wiring:
             ready=lambda: not_ready(self),
             draining=draining,
             measuring=self.measuring,
+            audit_reads=self.settings.audit_reads == "private",
         )
 
     def api(self, draining: threading.Event) -> FastAPI:

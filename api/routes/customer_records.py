@@ -11,6 +11,7 @@ from api.batch_outcomes import BatchOutcome, Mode
 from api.batches import SentBatch, request_body
 from api.bodies.customer import EXAMPLE, Upsert, UpsertItem
 from api.cuts import Cutting
+from api.private import GivesPrivate
 from api.query import declared_only
 from api.records import Record, read_record
 from api.sending import IdempotencyKey
@@ -32,7 +33,7 @@ ExternalId = Annotated[Word, Path(description="What that system calls the custom
     tags=["customers"],
     summary="Get a customer by its external id",
     response_model=CustomerRecord,
-    dependencies=[requires("crm:read"), Depends(declared_only)],
+    dependencies=[requires("crm:read"), Depends(declared_only), GivesPrivate],
 )
 def get_customer_by_reference(
     request: Request, response: Response, source: Source, external_id: ExternalId, cut: Cutting

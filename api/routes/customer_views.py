@@ -12,6 +12,7 @@ from api.auth import requires
 from api.consistency import Consistency, consistent
 from api.listing import PageSize, PageToken, Paging
 from api.meta import meta_of
+from api.private import GivesPrivate, shows
 from api.problems import Problem
 from api.query import declared_only
 from api.reading import Reading, reading
@@ -70,6 +71,7 @@ def _sections(text: str | None) -> list[Section]:
 @router.get(
     "/customers/{id:uuid}/overview",
     summary="Get the overview of a customer",
+    dependencies=[GivesPrivate],
     response_model_exclude_unset=True,
 )
 def get_overview(
@@ -95,12 +97,30 @@ def get_overview(
         if found is None:
             raise look.not_found("customer", id, held)
         paging = Paging(request, look, _timeline_of(id), None, arguments={})
+    for section in wanted:
+        _say_whose(request, found, section)
     return CustomerOverview(
         customer_id=found.customer_id,
         parties=list(found.parties),
         meta=meta_of(services, look, consistency, held_here=held),
         **{section: _section(found, section, paging) for section in wanted},
     )
+
+
+def _say_whose(request: Request, found: Overview, section: Section) -> None:
+    """Says whose private values the section holds: names of persons and what they are reached at."""
+    value = found.sections[section]
+    if section == "profile" and isinstance(value, dict) and value["kind"] == "person" and value["name"]:
+        _shows(request, value["id"], value["id"])
+    if section == "contacts" and isinstance(value, Listed):
+        for contact in value.items:
+            if contact["name"] or any(point.get("value") for point in contact["points"]):
+                _shows(request, contact["party"], contact["id"])
+
+
+def _shows(request: Request, party: object, record: object) -> None:
+    """Ids are texts where a row was folded from events."""
+    shows(request, UUID(str(party)), UUID(str(record)))
 
 
 def _section(found: Overview, section: Section, paging: Paging) -> Any:
@@ -164,6 +184,7 @@ def get_timeline(
 @router.get(
     "/customers:search",
     summary="Find customers, contacts and leads",
+    dependencies=[GivesPrivate],
     openapi_extra={"parameters": declared.parameters(_SEARCH)},
 )
 def search_customers(
@@ -182,6 +203,9 @@ def search_customers(
             raise Problem("validation", "query.text: field required. Send text=... with what to find.")
         after = None if paging.after is None else (paging.after[0], paging.after[1], paging.after[2])
         found = _customers(look).search(text, limit=page_size, after=after)
+    for row in found.rows:
+        if row["personal"]:
+            shows(request, row["party"], row["id"])
     return Hits(
         hits=[Hit(**row) for row in found.rows],
         next_page_token=paging.next(found.after),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.records import Ids, Record, Words
 from api.shapes import ReferenceOut
+from domain.customer import Customer
 
 
 class CustomerRecord(Record):
@@ -25,3 +26,8 @@ class CustomerRecord(Record):
     references: list[ReferenceOut]
     survivor_id: UUID | None
     absorbed: Ids = Field(description="Customers that are merged into this one.")
+
+    @classmethod
+    def gives_private(cls, state: Customer) -> bool:
+        """An organisation's own name is nobody's."""
+        return state.kind == "person"

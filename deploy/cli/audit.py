@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.cli import audit_reads
 from deploy.cli.output import Exit, JsonOption, finish, number
 from deploy.findings import Diagnostic
 from deploy.settings import load
@@ -17,6 +18,7 @@ audit = typer.Typer(no_args_is_help=True, help="History that proves itself, for 
 
 def register(app: typer.Typer) -> None:
     """Adds the noun to the root."""
+    audit_reads.register(audit)
     app.add_typer(audit, name="audit")
 
 

@@ -1,0 +1,146 @@
+"""Reads of private values, where they are recorded: who, whose, what for; and none without that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from commands.privacy.reads import Read, reads_of
+from commands.store.application import Crm
+from deploy.local.postgres import LocalPostgres
+from domain.errors import EventTooLarge
+from tests.support.http import EVERY, PRINCIPAL, Api, database, problem, running
+
+SECRET = "Quillfeather"
+HEADER = {"Purpose": "support.call"}
+
+
+@pytest.fixture(scope="module")
+def api(postgres: LocalPostgres) -> Iterator[Api]:
+    with database(postgres, "api_reads_audited") as url, running(url, audit_reads=True) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def ids(api: Api) -> dict[str, str]:
+    """A record of each kind, with a private value in each private field."""
+    customer = api.create("customers", kind="person", name=f"Ada {SECRET}")
+    organisation = api.create("customers", kind="organisation", name="Isdom")
+    contact = api.create("contacts", customer_id=organisation, name=f"Bea {SECRET}")
+    api.change("contacts", contact, "addPoint", kind="email", value=f"{SECRET}@example.org")
+    made = {
+        "customers": customer,
+        "organisations": organisation,
+        "contacts": contact,
+        "leads": api.create("leads", name=f"Cle {SECRET}"),
+        "cases": api.create("cases", kind="question", customer_id=organisation, subject=SECRET),
+        "interactions": api.create(
+            "interactions", kind="email", channel="email", customer_id=organisation, body=SECRET,
+            reference={"source": "mail", "external_id": "1"},
+        ),
+    }  # fmt: skip
+    api.catch_up(projections=EVERY)
+    return made
+
+
+def recorded(api: Api, party: str) -> list[Read]:
+    return list(reads_of(api.services.read_pool, UUID(party)))
+
+
+def every_read(api: Api, ids: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Template and address of every GET, of each record that its address may name."""
+    for path, operations in api.client.get("/openapi.json").json()["paths"].items():
+        operation = operations.get("get")
+        if operation is None or path in ("/metrics", "/livez", "/readyz"):
+            continue
+        query = {
+            each["name"]: (each.get("examples") or each["schema"].get("examples") or ["x"])[0]
+            for each in operation.get("parameters", [])
+            if each["in"] == "query" and each.get("required")
+        } | ({"text": SECRET} if path == "/v1/customers:search" else {})
+        collection = path.split("/")[2].split(":")[0] if path.count("/") > 1 else ""
+        own = [ids[collection]] if collection in ids else []
+        for id in [*own, ids["organisations"]] if collection == "customers" else own or [str(uuid4())]:
+            known = re.sub(r"\{\w+\}", "x", path.replace("{id}", id))
+            yield path, str(httpx.URL(known, params=query))
+
+
+def test_no_read_gives_a_private_value_without_a_purpose_and_each_is_recorded_with_one(
+    api: Api, ids: dict[str, str]
+) -> None:
+    """Every address there is: one that gives private values and forgets to say so fails here."""
+    giving = set()
+    for template, address in every_read(api, ids):
+        before = api.services.head()
+        silent = api.client.get(address)
+        assert SECRET.lower() not in silent.text.lower(), f"{address} gave it without a purpose"
+        assert api.services.head() == before
+        told = api.client.get(address, headers=HEADER)
+        if SECRET.lower() in told.text.lower():
+            giving.add(template)
+            problem(silent, 428, "purpose-required")
+            assert api.services.head() > before, f"{address} gave it, and that is not recorded"
+        else:
+            assert silent.status_code == told.status_code, address
+            assert api.services.head() == before, f"{address} gave nothing private, and a read is recorded"
+    collections = ("customers", "contacts", "leads", "cases", "interactions")
+    of_records = {f"/v1/{name}/{{id}}" for name in collections}
+    assert giving >= of_records | {"/v1/customers/{id}/overview", "/v1/customers:search"}
+
+
+def test_a_read_says_who_whose_when_and_what_for(api: Api, ids: dict[str, str]) -> None:
+    correlation = str(uuid4())
+    before = len(recorded(api, ids["organisations"]))
+
+    answer = api.client.get(
+        f"/v1/contacts/{ids['contacts']}", headers=HEADER | {"Correlation-Id": correlation}
+    )
+
+    assert answer.json()["name"] == f"Bea {SECRET}"
+    read = recorded(api, ids["organisations"])[before]
+    assert (read.by, read.by_kind, read.purpose) == (PRINCIPAL, "service_account", "support.call")
+    assert (read.route, read.records) == ("/v1/contacts/{id}", (UUID(ids["contacts"]),))
+    assert read.correlation == UUID(correlation)
+
+
+def test_a_list_is_recorded_under_each_party_that_it_shows(api: Api, ids: dict[str, str]) -> None:
+    parties = [ids[name] for name in ("customers", "organisations", "leads")]
+    before = [len(recorded(api, party)) for party in parties]
+
+    hits = api.client.get("/v1/customers:search", params={"text": SECRET}, headers=HEADER).json()["hits"]
+
+    assert len(hits) == 3
+    assert [len(recorded(api, party)) for party in parties] == [count + 1 for count in before]
+
+
+def test_what_holds_nothing_private_needs_no_purpose(api: Api, ids: dict[str, str]) -> None:
+    assert api.client.get(f"/v1/customers/{ids['organisations']}").status_code == 200
+    hits = api.client.get("/v1/customers:search", params={"text": "Isdom"})
+    assert (hits.status_code, len(hits.json()["hits"])) == (200, 1)
+
+
+@pytest.mark.parametrize("purpose", ["", "Ada Lovelace", "x" * 65, "support call", "ada@example.org"])
+def test_a_purpose_that_is_no_code_is_refused_and_not_quoted(
+    api: Api, ids: dict[str, str], purpose: str
+) -> None:
+    answer = api.client.get(f"/v1/leads/{ids['leads']}", headers={"Purpose": purpose})
+    body = problem(answer, 400, "malformed")
+    assert not purpose or purpose not in body["detail"]
+
+
+def test_what_cannot_be_recorded_is_not_given(
+    api: Api, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> list[int]:
+        raise EventTooLarge(size=2, limit=1)
+
+    monkeypatch.setattr(Crm, "record", refuse)
+    answer = api.client.get(f"/v1/leads/{ids['leads']}", headers=HEADER)
+    problem(answer, 503, "unavailable")
+    assert SECRET not in answer.text
+    assert "etag" not in answer.headers

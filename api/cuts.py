@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import Depends, Query
+from pydantic import BaseModel, Field
 
-from api.shapes import Moment
+from api.reading import Reading
+from api.services import Services
+from api.shapes import Instant, Moment
 from commands.store.follower import StoredRow
 from domain.cut import Cut
 from domain.events.catalogue import CATALOGUE
+from projections.customer_360.v1.then import Past
 from projections.projection import Projection
-from projections.replay import fold_all
+from projections.replay import Rows, fold_all
+
+TIMES: Final = ("as_of", "known_at")
+"""The query parameters of a cut."""
 
 AsOf = Annotated[
     Moment | None,
@@ -25,6 +33,13 @@ KnownAt = Annotated[
     Moment | None,
     Query(description="What had been recorded by this time, included; may be given with as_of."),
 ]
+
+
+class AtCut(BaseModel):
+    """An answer that may be one of the past; both are null in an answer of now."""
+
+    as_of: Instant | None = Field(default=None, description="The business time that was asked for.")
+    known_at: Instant | None = Field(default=None, description="The recorded time that was asked for.")
 
 
 def cut(as_of: AsOf = None, known_at: KnownAt = None) -> Cut:
@@ -40,3 +55,16 @@ def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict
     are spelled as in events."""
     rows = fold_all(model, events, CATALOGUE)[table].values()
     return next(({**row, "updated_at": row["recorded"]} for row in rows), None)
+
+
+def past(services: Services, look: Reading, cut: Cut) -> Past | None:
+    """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
+    that there are now, so that what was erased since is erased there too. None where nothing is cut."""
+    if cut.whole:
+        return None
+
+    def rows(ids: Sequence[UUID]) -> Rows:
+        events = services.crm.histories(ids, cut)
+        return fold_all(look.model("customer_360"), events, CATALOGUE, services.crm.opener(events))
+
+    return Past(cut, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -10,6 +11,8 @@ from api.consistency import Consistency
 from api.lag import head, recorded_behind
 from api.reading import Reading
 from api.services import Services
+
+Source = Literal["read_model", "store", "both"]
 
 
 class Lag(BaseModel):
@@ -41,6 +44,12 @@ class Meta(BaseModel):
         description="Every event up to this position is in the answer (the least of the models used)."
     )
     lag: Lag
+    source: Source = Field(
+        default="read_model",
+        description="`read_model`: rows of the models. `store`: folded from the event store up to the cut "
+        "that was asked for, so it needs no model to have caught up. `both`: which records it is about comes "
+        "from the models, what they were then from the store.",
+    )
     stale: bool = Field(description="True when the change that Consistency-Token asked for is missing.")
     held: int = Field(
         description="Events that could not be applied and wait for an operator; what they changed is missing."
@@ -53,7 +62,12 @@ class Meta(BaseModel):
 
 
 def meta_of(
-    services: Services, look: Reading, consistency: Consistency, *, held_here: int | None = None
+    services: Services,
+    look: Reading,
+    consistency: Consistency,
+    *,
+    held_here: int | None = None,
+    source: Source = "read_model",
 ) -> Meta:
     """The `meta` of an answer made from `look`; `held_here` for one about a single customer or record."""
     lag = _lags(services, {look.position, *look.positions.values()})
@@ -62,6 +76,7 @@ def meta_of(
         version=look.version,
         position=look.position,
         lag=lag[look.position],
+        source=source,
         stale=consistency.stale,
         held=look.held,
         held_here=held_here,

@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from api.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
+from domain.cut import NOW, Cut
 from domain.errors import NotFound
 from projections import registry
 from projections.identity.v1.queries import Identity
@@ -71,11 +72,11 @@ class Reading:
         """How many events of this record the models hold; those of its party that may be its own count."""
         return self._held_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def held_of_customer(self, id: UUID) -> int:
-        """How many events the models hold of all that is this customer now; needs `identity`."""
+    def held_of_customer(self, id: UUID, cut: Cut = NOW) -> int:
+        """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
         if not self.held:
             return 0
-        cluster = self.ask("identity", Identity).cluster(id)
+        cluster = self.ask("identity", Identity).cluster(id, cut)
         return self._held_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
 
     def not_found(self, what: str, id: UUID, held: int) -> Exception:

@@ -7,19 +7,19 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from api.cuts import Cutting
+from api.cuts import AtCut, Cutting
 from api.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from api.shapes import Instant
 from domain.aggregate import Aggregate, Evolve
-from domain.cut import Cut
+from domain.cut import NOW, Cut
 
 A = TypeVar("A", bound=Aggregate)
 
 
-class Record(BaseModel):
+class Record(AtCut):
     """What every record has; the other members are the aggregate's, by their names."""
 
     private: ClassVar[tuple[str, ...]] = ()
@@ -34,14 +34,15 @@ class Record(BaseModel):
     )
 
     @classmethod
-    def of(cls, state: Aggregate) -> Self:
-        """From the aggregate; private values in clear, or named as closed."""
+    def of(cls, state: Aggregate, cut: Cut = NOW) -> Self:
+        """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
         values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         private = {name: values[name] for name in cls.private}
         return cls.model_validate(
             values
             | {name: clear(value) for name, value in private.items()}
             | {"updated_at": state.recorded, "closed": closed(private)}
+            | {"as_of": cut.as_of, "known_at": cut.known_at}
             | cls.members(state),
             from_attributes=True,
         )
@@ -79,7 +80,7 @@ def read_record(
     found = services.crm.load(what, evolve, id, cut=cut)
     response.headers["ETag"] = f'"{found.version}"'
     with watching() as given:
-        record = shape.of(found)
+        record = shape.of(found, cut)
     if given.any and shape.gives_private(found):
         shows(request, found.party, found.id)
     return record

@@ -1,4 +1,5 @@
-"""One customer in full: overview and timeline, over all that is this customer now; and finding customers."""
+"""One customer in full: overview and timeline, over all that is this customer, now or at a cut; and finding
+customers."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from api import filters as declared
 from api.auth import requires
 from api.consistency import Consistency, consistent
+from api.cuts import TIMES, Cutting, past
 from api.listing import PageSize, PageToken, Paging
 from api.meta import meta_of
 from api.private import GivesPrivate, shows
@@ -18,6 +20,7 @@ from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.views.customer import CustomerOverview, Entry, Hit, Hits, Timeline, TotalsOut
+from domain.cut import Cut
 from projections.customer_360.v1.queries import (
     SECTIONS,
     Customers,
@@ -42,8 +45,8 @@ _CUTS: Final = {
     "channel": declared.word("Only entries of this channel."),
     "from": declared.moment("What happened at this business time or later."),
     "to": declared.moment("What happened before this business time."),
-    "as_of": declared.moment("What had happened by this business time."),
-    "known_at": declared.moment("What had been recorded by this time."),
+    "as_of": declared.moment("What had happened by this business time, included."),
+    "known_at": declared.moment("What had been recorded by this time, included; may be given with as_of."),
 }  # fmt: skip
 
 _SEARCH: Final = {"text": declared.word("What to find: words of a name, or an external id.")}
@@ -78,6 +81,7 @@ def get_overview(
     request: Request,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
+    cut: Cutting,
     sections: Annotated[
         str | None,
         Query(
@@ -88,21 +92,29 @@ def get_overview(
     first: Annotated[int, Query(ge=1, le=50, description="How many items of each section.")] = 5,
 ) -> CustomerOverview:
     """Each section with its first items and how many there are, over all parties that are this customer now:
-    a merged customer's overview is its survivor's."""
+    a merged customer's overview is its survivor's. With as_of or known_at everything as it was then, who was
+    merged by then included: 404 before the customer's first event. It then costs what it takes to fold the
+    records of the sections asked for from the event store."""
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with reading(services, *_MODELS) as look:
-        held = look.held_of_customer(id)
-        found = _customers(look).overview(id, wanted, first=first)
+        held = look.held_of_customer(id, cut)
+        found = _customers(look).overview(id, wanted, first=first, past=past(services, look, cut))
         if found is None:
             raise look.not_found("customer", id, held)
-        paging = Paging(request, look, _timeline_of(id), None, arguments={})
+        # The timeline goes on at the same cut.
+        sent = {name: request.query_params[name] for name in TIMES if name in request.query_params}
+        paging = Paging(request, look, _timeline_of(id), None, arguments=sent)
     for section in wanted:
         _say_whose(request, found, section)
     return CustomerOverview(
+        as_of=cut.as_of,
+        known_at=cut.known_at,
         customer_id=found.customer_id,
         parties=list(found.parties),
-        meta=meta_of(services, look, consistency, held_here=held),
+        meta=meta_of(
+            services, look, consistency, held_here=held, source="read_model" if cut.whole else "both"
+        ),
         **{section: _section(found, section, paging) for section in wanted},
     )
 
@@ -153,11 +165,14 @@ def get_timeline(
     page_token: PageToken = None,
 ) -> Timeline:
     """Everything that happened with the customer, newest first: its own events, those of its contacts, leads,
-    opportunities, cases and interactions, and of all parties that are this customer now."""
+    opportunities, cases and interactions, and of all parties that are this customer now. With as_of or
+    known_at what had happened, or was known, by then, of all that was this customer then; empty before its
+    first event."""
     services: Services = request.app.state.services
     with reading(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
         cuts = declared.values(paging.arguments, _CUTS)
+        then = Cut(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
         customers = _customers(look)
         after = None if paging.after is None else (paging.after[0], paging.after[1])
         found = customers.timeline(
@@ -166,15 +181,17 @@ def get_timeline(
             channel=cuts.get("channel"),
             from_=cuts.get("from"),
             to=cuts.get("to"),
-            as_of=cuts.get("as_of"),
-            known_at=cuts.get("known_at"),
+            as_of=then.as_of,
+            known_at=then.known_at,
             limit=page_size,
             after=after,
         )
-        held = look.held_of_customer(id)
+        held = look.held_of_customer(id, then)
         if not found.rows and customers.get(id) is None:
             raise look.not_found("customer", id, held)
     return Timeline(
+        as_of=then.as_of,
+        known_at=then.known_at,
         entries=[Entry(**_entry(row)) for row in found.rows],
         next_page_token=paging.next(found.after),
         meta=meta_of(services, look, consistency, held_here=held),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from api import filters as declared
 from api.auth import requires
 from api.consistency import Consistency, consistent
-from api.cuts import Cutting, row_then
+from api.cuts import AtCut, Cutting, row_then
 from api.listing import NEXT, PageSize, PageToken, Paging, following_merges
 from api.meta import Meta, meta_of
 from api.query import declared_only
@@ -95,8 +95,8 @@ class Opportunity(BaseModel):
         return cls(amount=MoneyOut.of(row), team=row["team"] or [], products=row["products"] or [], **taken)
 
 
-class OneOpportunity(BaseModel):
-    """One opportunity."""
+class OneOpportunity(AtCut):
+    """One opportunity, now or at a cut."""
 
     opportunity: Opportunity
     meta: Meta
@@ -161,5 +161,10 @@ def get_opportunity(
         raise look.not_found("opportunity", id, held)
     response.headers["ETag"] = f'"{row["version"]}"'
     return OneOpportunity(
-        opportunity=Opportunity.of(row), meta=meta_of(services, look, consistency, held_here=held)
+        as_of=cut.as_of,
+        known_at=cut.known_at,
+        opportunity=Opportunity.of(row),
+        meta=meta_of(
+            services, look, consistency, held_here=held, source="read_model" if cut.whole else "store"
+        ),
     )

@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from api.auth import requires
 from api.consistency import Consistency, consistent
-from api.cuts import AsOf, KnownAt
+from api.cuts import AsOf, AtCut, KnownAt
 from api.meta import Meta, meta_of
 from api.query import declared_only
 from api.reading import reading
 from api.services import Services
-from api.shapes import Day, Instant, Number
+from api.shapes import Day, Number
 from domain.errors import NotFound
 from domain.pipelines import Pipeline
 from projections.pipeline.v1.queries import BoardFilter, BoardStage, Opportunities
@@ -73,12 +73,10 @@ class Totals(BaseModel):
     weighted: Number
 
 
-class Board(BaseModel):
+class Board(AtCut):
     """The board of a pipeline, now or at a time."""
 
     pipeline: str
-    as_of: Instant | None
-    known_at: Instant | None
     owner_id: UUID | None
     stages: list[BoardColumn]
     totals: Totals

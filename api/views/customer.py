@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.cuts import AtCut
 from api.listing import NEXT
 from api.meta import Meta
 from api.shapes import Instant, Number, ReferenceOut
@@ -183,11 +184,13 @@ class TimelineHead(BaseModel):
     next_page_token: str | None = Field(description=NEXT)
 
 
-class CustomerOverview(BaseModel):
-    """A customer. Sections that were not asked for are left out."""
+class CustomerOverview(AtCut):
+    """A customer, now or at a cut. Sections that were not asked for are left out."""
 
-    customer_id: UUID = Field(description="The customer that stands for all parties now.")
-    parties: list[UUID] = Field(description="All that are this customer now: merged ones, converted leads.")
+    customer_id: UUID = Field(description="The customer that stands for all parties, now or then.")
+    parties: list[UUID] = Field(
+        description="All that are this customer, or were it then: merged ones, converted leads."
+    )
     profile: Profile | None = None
     contacts: Contacts | None = None
     consents: Consents | None = None
@@ -198,7 +201,7 @@ class CustomerOverview(BaseModel):
     meta: Meta
 
 
-class Timeline(BaseModel):
+class Timeline(AtCut):
     """A page of a timeline, newest first."""
 
     entries: list[Entry]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from commands.store.contact_index import ContactPoint
 from commands.store.follower import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
-from commands.store.mapper import EventMapper
+from commands.store.mapper import EventMapper, Opener
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.refusals import refusal
@@ -155,13 +155,28 @@ class Crm(Application[UUID]):
     def history(self, id: UUID, cut: Cut = NOW) -> list[StoredRow]:
         """The record's stored events up to the cut, in order, for a read model's fold; private values stay
         closed."""
+        return self.histories([id], cut)
+
+    def histories(self, ids: Sequence[UUID], cut: Cut = NOW) -> list[StoredRow]:
+        """The same of several records, one after the other."""
 
         def before(row: StoredRow) -> bool:
             envelope = parse(row.event)
             return cut.covers(moment(envelope["time"]), moment(envelope["recordedtime"]))
 
-        rows = self._given_recorder.select_history(id)
-        return rows if cut.whole else list(takewhile(before, rows))
+        rows = self._given_recorder.select_histories(ids)
+        if cut.whole:
+            return rows
+        return [
+            row
+            for _, record in groupby(rows, key=lambda row: row.aggregate_id)
+            for row in takewhile(before, record)
+        ]
+
+    def opener(self, rows: Iterable[StoredRow]) -> Opener:
+        """What opens the private values of persons in these events for a read model's fold, with the keys
+        that there are now."""
+        return self._given_mapper.opener(row.event for row in rows)
 
     def versions(self, ids: Sequence[UUID]) -> dict[UUID, int]:
         """The version at which each of those records is, of the ones that are there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from uuid import UUID
@@ -11,13 +11,18 @@ from uuid import UUID
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from domain.events.envelope import decode, encode
+from domain.events.envelope import decode, encode, parse
 from domain.events.event import Event
-from domain.events.private import METADATA, PrivateParts
+from domain.events.private import METADATA, Closed, PrivateParts
 
 if TYPE_CHECKING:
     from domain.events.private import PrivateCipher
     from domain.events.registry import Registry
+
+
+Opener = Callable[[dict[str, Any]], dict[str, Any]]
+"""Gives an upcast envelope its `private`: person to field to value, None where the key was destroyed; what
+has no key here is left out."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,15 @@ class PreparingCipher(Protocol):
 
     def prepare(self, events: Iterable[tuple[Event, PrivateParts]]) -> None:
         """Makes the keys that closing these events will need."""
+        ...
+
+
+@runtime_checkable
+class LoadingCipher(Protocol):
+    """A cipher that can fetch the keys of many values at once."""
+
+    def load(self, privates: Iterable[Mapping[str, Any]]) -> None:
+        """Gets the keys that opening these values of `data.private` will need."""
         ...
 
 
@@ -71,3 +85,31 @@ class EventMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """The event of these bytes, upcast. Raises `Undecodable` or `UnknownEventType`."""
         return decode(stored_event.state, self._registry, self._cipher)
+
+    def opener(self, events: Iterable[bytes]) -> Opener:
+        """Opens what is private of persons in these events, as a read model's fold takes it; free text stays
+        closed. Raises `Undecodable` for a value that was changed or moved."""
+        if isinstance(self._cipher, LoadingCipher):
+            self._cipher.load({"persons": _persons(parse(event))} for event in events)
+
+        def opened(envelope: dict[str, Any]) -> dict[str, Any]:
+            found = {
+                person: self._cipher.open(envelope["id"], {"persons": {person: fields}})
+                for person, fields in _persons(envelope).items()
+            }
+            private = {
+                person: {
+                    name: None if isinstance(value, Closed) else value
+                    for name, value in values.items()
+                    if value != Closed("absent")
+                }
+                for person, values in found.items()
+            }
+            return envelope | {"private": private}
+
+        return opened
+
+
+def _persons(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    persons: Mapping[str, Any] = (envelope["data"].get("private") or {}).get("persons") or {}
+    return persons

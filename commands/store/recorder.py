@@ -43,7 +43,7 @@ _STREAMS: Final = """
 """
 _HISTORY: Final = """
     SELECT position, aggregate_id, version, type, party, event FROM store.event
-     WHERE aggregate_id = %s ORDER BY version
+     WHERE aggregate_id = ANY (%s::uuid[]) ORDER BY aggregate_id, version
 """
 _DIGESTS: Final = """
     SELECT aggregate_id, convert_from(event, 'UTF8')::json #>> '{data,source_digest}'
@@ -157,10 +157,11 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
                 for id, version, type, event in cursor.fetchall()
             ]
 
-    def select_history(self, id: UUID) -> list[StoredRow]:
-        """The events of one aggregate with their positions, in order."""
+    def select_histories(self, ids: Sequence[UUID]) -> list[StoredRow]:
+        """The events of those aggregates with their positions, one aggregate after the other, each in
+        order."""
         with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
-            cursor.execute(_HISTORY, (id,))
+            cursor.execute(_HISTORY, (list(ids),))
             return [StoredRow._make((*columns, bytes(event))) for *columns, event in cursor.fetchall()]
 
     def select_digests(self, ids: Sequence[UUID]) -> dict[UUID, str]:

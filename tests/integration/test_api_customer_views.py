@@ -124,7 +124,7 @@ def test_a_merged_customer_s_overview_is_its_survivor_s(story: Story) -> None:
 
 def test_sections_are_those_that_were_asked_for(story: Story) -> None:
     body = story.overview(sections="totals,profile")
-    assert set(body) == {"customer_id", "parties", "profile", "totals", "meta"}
+    assert set(body) == {"as_of", "known_at", "customer_id", "parties", "profile", "totals", "meta"}
     refused = story.api.client.get(f"/v1/customers/{story.acme}/overview?sections=profile,secrets")
     assert "consents" in problem(refused, 422, "validation")["allowed"]
     assert story.overview(sections="contacts", first=1)["contacts"]["count"] == 2
@@ -160,7 +160,7 @@ def test_the_timeline_by_kind_channel_and_period(story: Story) -> None:
     assert story.types(kind="case") == ["crm.case.opened"]
     assert story.types(kind="case", channel="email") == []
     early = story.types(as_of="2026-01-01T00:00:00Z")
-    assert early == ["crm.customer.registered"] * 2
+    assert early == ["crm.customer.registered"], "the other one was merged into it later"
     assert story.types(known_at="2026-02-20T00:00:00Z") == []
 
 

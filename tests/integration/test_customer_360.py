@@ -272,8 +272,9 @@ FILL = """
     FROM generate_series(1, 100000) AS n;
     INSERT INTO identity_v1.link
     SELECT ('00000000-0000-0000-0000-0000000000' || n)::uuid, 'customer',
-           CASE WHEN n > 10 THEN '00000000-0000-0000-0000-000000000010'::uuid END, now(), 1, 1
+           CASE WHEN n > 10 THEN '00000000-0000-0000-0000-000000000010'::uuid END, '2026-01-01Z', 1, 1, now()
     FROM generate_series(10, 15) AS n;
+    INSERT INTO identity_v1.link_version SELECT * FROM identity_v1.link;
     ANALYZE customer_360_v1.entry; ANALYZE identity_v1.link
 """
 

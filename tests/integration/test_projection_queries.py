@@ -56,7 +56,7 @@ def usd(amount: str, rate: str = "1") -> dict[str, Any]:
 def link(connection: Connection, party: int, kind: str, target: int | None = None) -> None:
     with connection.cursor() as c:
         c.execute(
-            "INSERT INTO identity_v1.link VALUES (%s, %s, %s, now(), 1, 1) "
+            "INSERT INTO identity_v1.link VALUES (%s, %s, %s, now(), 1, 1, now()) "
             "ON CONFLICT (party) DO UPDATE SET target = excluded.target",
             (str(UUID(int=party)), kind, None if target is None else str(UUID(int=target))),
         )
@@ -219,7 +219,7 @@ def test_a_filter_on_party_reads_identity_by_index(reading: Connection) -> None:
     """The view walks per row; as one recursive query over everything it would read the whole table."""
     with reading.cursor() as c:
         c.execute(
-            "INSERT INTO identity_v1.link SELECT gen_random_uuid(), 'customer', NULL, now(), 1, 1 "
+            "INSERT INTO identity_v1.link SELECT gen_random_uuid(), 'customer', NULL, now(), 1, 1, now() "
             "FROM generate_series(1, 5000)"
         )
         c.execute("ANALYZE identity_v1.link")

@@ -1,7 +1,8 @@
 """Questions to `customer_360` about one customer: overview, timeline. Finding customers: `finding.py`.
 
 Rows are dictionaries: ids are `UUID`, amounts `Decimal`, times UTC-aware datetimes. A customer that was
-merged, and a lead that was converted, are answered for by the customer they belong to now.
+merged, and a lead that was converted, are answered for by the customer they belong to now. At a cut they are
+answered for by the one they belonged to then, and values are spelled as in events where `then.py` gives them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from domain.cut import NOW, Cut
 from projections.customer_360.v1.finding import Found, by_reference, search
+from projections.customer_360.v1.then import Past, Then
 from projections.identity.v1.queries import Cluster, Identity
 from projections.statements import statement, with_uuids
 
@@ -71,8 +74,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """One customer. `customer_id` is the one that stands for all of `parties` now; `sections` holds what was
-    asked for: profile a row, totals `Totals`, timeline a `TimelinePage`, the others `Listed`."""
+    """One customer. `customer_id` is the one that stands for all of `parties`, now or at the cut; `sections`
+    holds what was asked for: profile a row, totals `Totals`, timeline a `TimelinePage`, all else `Listed`."""
 
     customer_id: UUID
     parties: tuple[UUID, ...]
@@ -95,25 +98,34 @@ class Customers:
         return rows[0] if rows else None
 
     def overview(
-        self, customer_id: UUID, sections: Sequence[Section] = SECTIONS, *, first: int = 5
+        self,
+        customer_id: UUID,
+        sections: Sequence[Section] = SECTIONS,
+        *,
+        first: int = 5,
+        past: Past | None = None,
     ) -> Overview | None:
-        """The sections asked for, each with its `first` items; None for a customer that is not known."""
-        cluster = self._identity.cluster(customer_id)
-        profile = self.get(cluster.customer_id)
+        """The sections asked for, each with its `first` items; None for a customer that is not known. With
+        `past` as all was then, who belongs together included."""
+        cut = NOW if past is None else past.cut
+        cluster = self._identity.cluster(customer_id, cut)
+        then = None if past is None else Then(self._connection, cluster, past)
+        profile = self.get(cluster.customer_id) if then is None else then.profile()
         if profile is None:
             return None
         found: dict[Section, Row | Listed | Totals | TimelinePage] = {}
         for section in sections:
             if section == "profile":
-                merged = [party for party in cluster.parties if party != cluster.customer_id]
-                members = self._rows("profile", {"ids": merged, "first": cluster.customer_id})
-                found[section] = profile | {"merged": [row["id"] for row in members]}
+                found[section] = self._merged(profile, cluster) if then is None else profile
             elif section == "totals":
-                found[section] = self._totals(cluster)
+                found[section] = self._totals(cluster, cut, then)
             elif section == "timeline":
-                found[section] = self._timeline(cluster, limit=first)
-            else:
+                found[section] = self._timeline(cluster, limit=first, cut=cut)
+            elif then is None:
                 found[section] = self._listed(section, cluster, first)
+            else:
+                rows: list[Row] = getattr(then, section)()
+                found[section] = Listed(rows[:first], len(rows))
         return Overview(customer_id=cluster.customer_id, parties=cluster.parties, sections=found)
 
     def timeline(
@@ -132,17 +144,17 @@ class Customers:
         """One page of everything that happened with the customer, newest first.
 
         Cut by business time to `from_` (included) and `to` (not), and to what had happened `as_of` a time and
-        was `known_at` a time (both included). Empty for a party that is not known; raises `ValueError` for an
-        `after` that is none.
+        was `known_at` a time (both included): then of all that was this customer at that cut. Empty for a
+        party that is not known; raises `ValueError` for an `after` that is none.
         """
+        cut = Cut(as_of=as_of, known_at=known_at)
         return self._timeline(
-            self._identity.cluster(customer_id),
+            self._identity.cluster(customer_id, cut),
             kind=kind,
             channel=channel,
             start=from_,
             end=to,
-            as_of=as_of,
-            known_at=known_at,
+            cut=cut,
             limit=limit,
             after=after,
         )
@@ -166,8 +178,7 @@ class Customers:
         channel: str | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        as_of: datetime | None = None,
-        known_at: datetime | None = None,
+        cut: Cut = NOW,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
         at, position = (None, None) if after is None else (datetime.fromisoformat(after[0]), int(after[1]))
@@ -178,8 +189,8 @@ class Customers:
                 "channel": channel,
                 "start": start,
                 "end": end,
-                "as_of": as_of,
-                "known_at": known_at,
+                "as_of": cut.as_of,
+                "known_at": cut.known_at,
                 "after_time": at,
                 "after_position": position,
                 # One more than asked tells whether there is a next page.
@@ -192,15 +203,23 @@ class Customers:
         last = (page[-1]["occurred"].isoformat(), str(page[-1]["position"])) if more else None
         return TimelinePage(page, last)
 
+    def _merged(self, profile: Row, cluster: Cluster) -> Row:
+        merged = [party for party in cluster.parties if party != cluster.customer_id]
+        members = self._rows("profile", {"ids": merged, "first": cluster.customer_id})
+        return profile | {"merged": [row["id"] for row in members]}
+
     def _listed(self, section: str, cluster: Cluster, first: int) -> Listed:
         rows = self._rows(section, {"limit": first, **cluster.parameters()})
         count = rows[0]["of"] if rows else 0
         return Listed([{name: value for name, value in row.items() if name != "of"} for row in rows], count)
 
-    def _totals(self, cluster: Cluster) -> Totals:
+    def _totals(self, cluster: Cluster, cut: Cut, then: Then | None) -> Totals:
+        asked = {"once": then is not None, "as_of": cut.as_of, "known_at": cut.known_at}
         with self._connection.cursor() as c:
-            c.execute(statement(SQL / "totals.sql"), cluster.parameters())
+            c.execute(statement(SQL / "totals.sql"), asked | cluster.parameters())
             groups = c.fetchall()
+        if then is not None:
+            groups += then.interactions()
         purchases = [group for group in groups if group[0] == "purchase"]
         returns = [group for group in groups if group[0] == "return"]
         last: dict[str, datetime] = {}

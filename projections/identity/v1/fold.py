@@ -16,6 +16,7 @@ LINK: Final = {
     "since": "timestamptz",
     "version": "int",
     "position": "bigint",
+    "recorded": "timestamptz",
 }
 
 MOVED: Final = {
@@ -26,6 +27,7 @@ MOVED: Final = {
     "since": "timestamptz",
     "version": "int",
     "position": "bigint",
+    "recorded": "timestamptz",
 }
 
 TARGETS: Final = {
@@ -82,6 +84,7 @@ def link(row: Row | None, event: EventMap) -> Row:
         "since": event["time"],
         "version": version,
         "position": event["position"],
+        "recorded": event["recordedtime"],
     }
 
 
@@ -95,6 +98,7 @@ def moved(row: Row | None, event: EventMap) -> Row:
         "since": event["time"],
         "version": _later(row, event),
         "position": event["position"],
+        "recorded": event["recordedtime"],
     }
 
 
@@ -103,10 +107,16 @@ IDENTITY_V1: Final = Projection(
     version=1,
     families=("customer", "lead", "opportunity", "case", "interaction"),
     tables=(
-        Table(name="link", columns=LINK, key="party", touches=own_party, fold=link, own=True),
-        Table(name="moved", columns=MOVED, key="id", touches=within_another, fold=moved, own=True),
+        Table(
+            name="link", columns=LINK, key="party", touches=own_party, fold=link, history="link_version",
+            own=True,
+        ),
+        Table(
+            name="moved", columns=MOVED, key="id", touches=within_another, fold=moved,
+            history="moved_version", own=True,
+        ),
     ),
     folder=Path(__file__).parent,
     views=("identity", "identity_moved"),
     queries=Identity,
-)
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Questions to `identity`: whose a party is, and which parties are one customer."""
+"""Questions to `identity`: whose a party is, and which parties are one customer, now or at a cut."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
+from domain.cut import NOW, Cut
 from projections.statements import statement, with_uuids
 
 FOLDER: Final = Path(__file__).parent
@@ -16,7 +17,7 @@ FOLDER: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """All that is one customer now.
+    """All that is one customer, now or at a cut.
 
     `parties` are its members, itself first; `incoming` are records of other parties that were given to it,
     `away` records of its parties that were given to others.
@@ -38,29 +39,58 @@ class Identity:
     def __init__(self, connection: Connection) -> None:
         self._connection = with_uuids(connection)
 
-    def customer_of(self, party: UUID) -> UUID | None:
+    def customer_of(self, party: UUID, cut: Cut = NOW) -> UUID | None:
         """The surviving customer that the party belongs to; None for an unknown party or one without."""
+        if not cut.whole:
+            return self._customer_then(party, cut)
         with self._connection.cursor() as c:
             c.execute("SELECT customer_id FROM read.identity WHERE party = %s", (party,))
             row = c.fetchone()
         return row[0] if row else None
 
-    def members(self, customer: UUID) -> list[UUID]:
-        """All parties that are this customer now: itself first, then those merged into it or linked to it."""
-        with self._connection.cursor() as c:
-            c.execute(statement(FOLDER / "members.sql"), {"customer": customer})
-            return [row[0] for row in c.fetchall()]
+    def members(self, customer: UUID, cut: Cut = NOW) -> list[UUID]:
+        """All parties that are this customer: itself first, then those merged into it or linked to it."""
+        return [row[0] for row in self._rows("members", cut, {"customer": customer})]
 
-    def cluster(self, party: UUID) -> Cluster:
-        """The whole customer that a party belongs to; a party without a customer stands for itself."""
-        customer = self.customer_of(party) or party
-        members = self.members(customer)
-        with self._connection.cursor() as c:
-            c.execute(statement(FOLDER / "moved.sql"), {"members": members})
-            moved = c.fetchall()
+    def cluster(self, party: UUID, cut: Cut = NOW) -> Cluster:
+        """The whole customer that a party belongs to; a party without a customer stands for itself.
+
+        At a cut what was merged, linked or unmerged later does not count, even where it is so now.
+        """
+        customer = self.customer_of(party, cut) or party
+        members = self.members(customer, cut)
+        moved = self._rows("moved", cut, {"members": members})
         return Cluster(
             customer_id=customer,
             parties=tuple(members),
             incoming=tuple(id for id, came in moved if came),
             away=tuple(id for id, came in moved if not came),
         )
+
+    def _customer_then(self, party: UUID, cut: Cut) -> UUID | None:
+        """What `read.identity` would have said at the cut: the links are followed to their end, one look-up
+        for each; a customer whose links go round in a loop stands for itself."""
+        kind, target = self._link_then(party, cut) or (None, None)
+        itself = party if kind == "customer" else None
+        if target is None:
+            return itself
+        passed: set[UUID] = set()
+        while target not in passed:
+            passed.add(target)
+            _, further = self._link_then(target, cut) or (None, None)
+            if further is None:
+                return target
+            target = further
+        return itself
+
+    def _link_then(self, party: UUID, cut: Cut) -> tuple[str, UUID | None] | None:
+        rows = self._rows("link", cut, {"party": party})
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def _rows(self, name: str, cut: Cut, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """What the statement answers; that of `<name>_then` for a cut."""
+        file = f"{name}.sql" if cut.whole else f"{name}_then.sql"
+        times = {"as_of": cut.as_of, "known_at": cut.known_at}
+        with self._connection.cursor() as c:
+            c.execute(statement(FOLDER / file), asked | times)
+            return c.fetchall()

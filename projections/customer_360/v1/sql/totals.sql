@@ -1,4 +1,5 @@
--- What a customer's interactions come to, by kind and channel. Values in the reporting currency.
+-- What a customer's interactions come to, by kind and channel. Values in the reporting currency. At a cut (once):
+-- of those alone that have one event, which is the row, and is before the cut.
 SELECT kind, channel, count(*), coalesce(sum(amount * rate), 0), min(occurred), max(occurred),
        count(*) FILTER (WHERE survey_question = 'csat'),
        count(*) FILTER (WHERE survey_question = 'csat' AND survey_score >= 4),
@@ -11,5 +12,9 @@ FROM (
     UNION ALL
     SELECT * FROM customer_360_v1.interaction WHERE id = ANY (%(incoming)s::uuid[])
 ) AS mine
+WHERE NOT %(once)s
+   OR version = 1
+      AND (%(as_of)s::timestamptz IS NULL OR occurred <= %(as_of)s::timestamptz)
+      AND (%(known_at)s::timestamptz IS NULL OR recorded <= %(known_at)s::timestamptz)
 GROUP BY kind, channel
 ORDER BY kind, channel

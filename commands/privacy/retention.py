@@ -6,17 +6,20 @@ restore that brought the key back (`reapply`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 from commands.privacy.keys import PostgresKeyStore, Retention
+from commands.privacy.person import People
 from commands.privacy.recording import record
 from commands.store.application import Crm
 from commands.store.pool import Pool
+from commands.store.privacy_events import PrivacyEvents
 from domain import retention
+from domain.errors import Invalid
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Actor
 from domain.retention import STREAM, Closings, RetentionApplied, Rules
@@ -28,19 +31,20 @@ _EVENTS: Final = """
           FROM store.event WHERE type = ANY (%s)
     ) AS texts WHERE retention = ANY (%s) GROUP BY retention
 """
-# Whose texts they are: of the party, or of a participant.
+# Whose texts they are: of the record, its party, or a participant.
 _HELD: Final = """
     SELECT DISTINCT retention, held FROM (
         SELECT substring(encode(event, 'escape') FROM '"retention":"([^"]+)"') AS retention, held
           FROM store.event, unnest(%s::uuid[]) AS held
          WHERE type = ANY (%s)
-           AND (party = held OR encode(event, 'escape') ~ ('"participants":\\[[^]]*"' || held || '"'))
+           AND (held IN (aggregate_id, party)
+                OR encode(event, 'escape') ~ ('"participants":\\[[^]]*"' || held || '"'))
     ) AS texts WHERE retention = ANY (%s)
 """
 
 
 class Hold(Protocol):
-    """A legal hold: on a customer (`party`), or on a kind of text, of one month or of all."""
+    """A legal hold: on a record (`party`), or on a kind of text, of one month or of all."""
 
     @property
     def id(self) -> UUID: ...
@@ -69,13 +73,23 @@ KINDS: Final = retention.kinds(kind.payload for kind in CATALOGUE.types)
 """Every kind of free text, with the payloads that have it."""
 
 
+Whose = Callable[[UUID], Collection[UUID]]
+"""All parties and persons whose texts a hold on that record keeps, it among them."""
+
+
 def plan(
-    rules: Rules, as_of: date, keys: PostgresKeyStore, store: Pool, holds: Sequence[Hold]
+    rules: Rules,
+    as_of: date,
+    *,
+    keys: PostgresKeyStore,
+    store: Pool,
+    holds: Sequence[Hold],
+    whose: Whose,
 ) -> tuple[Due, ...]:
     """What is due on that day, sorted by kind and month. Changes nothing.
 
     Where something is due, the store's events of those types are read through once to count them, and once
-    more where a customer's data are held.
+    more where somebody's data are held. Raises what `whose` raises.
     """
     due = [
         name
@@ -85,12 +99,12 @@ def plan(
     if not due:
         return ()
     events = _counted(store, due)
-    parties = {hold.party for hold in holds if hold.party is not None}
-    of_parties = _held(store, due, parties) if parties else set()
+    held = {hold.party: frozenset(whose(hold.party)) for hold in holds if hold.party is not None}
+    theirs = _held(store, due, frozenset[UUID]().union(*held.values())) if held else {}
 
     def postpones(hold: Hold, name: Retention) -> bool:
         if hold.party is not None:
-            return (_text(name), hold.party) in of_parties
+            return not held[hold.party].isdisjoint(theirs.get(_text(name), ()))
         return hold.kind == name.kind and hold.month in (None, name.month)
 
     return tuple(
@@ -102,6 +116,20 @@ def plan(
         )
         for name in due
     )
+
+
+def concerned(crm: Crm, people: Callable[[], People], id: UUID) -> frozenset[UUID]:
+    """`Whose` of a hold on the record `id`: the whole person, an organisation with its contacts, else the
+    record itself. Raises what `People.find` raises."""
+    events = PrivacyEvents(crm.pool)
+    family = events.families([id]).get(id)
+    if family not in ("customer", "contact", "lead"):
+        return frozenset({id})
+    try:
+        person = people().find(family, id)
+    except Invalid:  # an organisation
+        return frozenset({id, *events.contacts_of([id])})
+    return frozenset({id, *person.keys, *person.incoming})
 
 
 def apply(due: Iterable[Due], crm: Crm, keys: PostgresKeyStore, actor: Actor) -> int:
@@ -146,10 +174,14 @@ def _counted(store: Pool, due: Sequence[Retention]) -> dict[str, int]:
         return dict(c.fetchall())
 
 
-def _held(store: Pool, due: Sequence[Retention], parties: Iterable[UUID]) -> set[tuple[str, UUID]]:
+def _held(store: Pool, due: Sequence[Retention], persons: Iterable[UUID]) -> dict[str, set[UUID]]:
+    """Who of them has a text of which kind and month."""
+    found: dict[str, set[UUID]] = {}
     with store.connection() as opened, opened.cursor() as c:
-        c.execute(_HELD, (sorted(parties), _types(due), [_text(name) for name in due]))
-        return {(text, UUID(str(party))) for text, party in c.fetchall()}
+        c.execute(_HELD, (sorted(persons), _types(due), [_text(name) for name in due]))
+        for text, person in c.fetchall():
+            found.setdefault(text, set()).add(person)
+    return found
 
 
 def _text(name: Retention) -> str:

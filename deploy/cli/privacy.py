@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from deploy.cli import privacy_keys
 from deploy.cli.output import JsonOption, finish
 from deploy.cli.rebuild import operator
 from deploy.settings import load
@@ -22,6 +23,7 @@ KINDS = ("customer", "contact", "lead")
 privacy = typer.Typer(no_args_is_help=True, help="The rights of the persons whose data is kept.")
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what must be kept for now.")
 privacy.add_typer(hold, name="hold")
+privacy_keys.register(privacy)
 
 BasisOption = Annotated[
     str | None, typer.Option("--legal-basis", help='On which basis, such as "GDPR art. 17 (1) b".')

@@ -22,8 +22,8 @@ def doctor(as_json: JsonOption = False) -> None:
     findings = [finding for check in seen for finding in check.findings]
     wrong = [check.name for check in seen if not check.ok]
     verdict = (
-        f"{counted(len(wrong), 'check')} of {len(seen)} found something wrong. Act on the first finding, then "
-        "look again: it may be the cause of the others."
+        f"{counted(len(wrong), 'check')} of {len(seen)} found something wrong. Act on the first finding, "
+        "then look again: it may be the cause of the others."
         if wrong
         else "Everything is in order."
     )

@@ -26,7 +26,7 @@ up: .venv ## start everything on this machine, without data, and stay up until C
 	@exec $(BIN)/rapport up $(UP_ARGS)
 
 test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
-	$(BIN)/python -m pytest --dist loadfile $(TEST_ARGS)
+	$(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
 	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 Kind = TypeVar("Kind")
 
-SHORT_KINDS = 8
+SHORT_KINDS = 6
 """Kinds of faults in a short form."""
 NOISE = ("kafka.net", "kafka.cluster", "kafka.producer.sender", "  File ", "Traceback", "    ")
 """How lines begin, behind the time, that the Kafka client writes by the hundred while its broker is away."""

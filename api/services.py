@@ -12,6 +12,7 @@ from uuid import UUID
 from api.measuring import Measuring
 from commands.access import ApiKeys
 from commands.bus import Commands
+from commands.privacy.erasing import Erasing
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.pool import Pool
@@ -55,6 +56,7 @@ class Services:
     crm: Crm
     claims: ClaimTable
     read_pool: Pool
+    erasing: Erasing
     api_keys: ApiKeys
     pipelines: Pipelines
     token_key: bytes

@@ -27,16 +27,13 @@ from commands.store.follower import Follower
 from commands.store.idempotency import Idempotency
 from commands.store.incarnation import Incarnation
 from commands.store.mapper import EventMapper
-from commands.store.pool import Pool, PoolBusy
+from commands.store.pool import Pool
 from commands.store.roles import OWNER, role_url
 from commands.store.schema import (
     KEYS,
     STORE,
     Component,
-    OlderSchema,
-    SchemaProblem,
     check_version,
-    refuse_newer,
 )
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
@@ -47,13 +44,14 @@ from deploy.settings import Settings, SettingsProblem
 from domain.errors import Invalid
 from domain.events.catalogue import CATALOGUE
 from domain.pipelines import Pipelines, parse
-from projections.schema import check_step, is_installed
+from projections.schema import check_step
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client.registry import Collector
 
     from api.services import Services
+    from commands.privacy.applied import Applied
     from commands.privacy.erasing import Erasing
     from consumers.rebuild import Places
     from consumers.recovery import Recovering
@@ -144,6 +142,14 @@ class Wiring:
 
         self.refuse_other_schema("keys_url", KEYS)
         return erasing(self, self._pool(self.settings.need("keys_url")))
+
+    @cached_property
+    def applied(self) -> Applied:
+        """What sees to it that whoever was erased stays erased."""
+        from commands.privacy.applied import Applied
+        from deploy.persons import acting
+
+        return Applied(lambda: self.erasing, lambda: acting(None))
 
     @cached_property
     def incarnation(self) -> Incarnation:
@@ -315,12 +321,14 @@ class Wiring:
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
+        from deploy.readiness import not_ready
 
         return Services(
             commands=self.commands,
             crm=self.crm,
             claims=self.claims,
             read_pool=self.read_pool,
+            erasing=self.erasing,
             api_keys=self.api_keys,
             pipelines=self.pipelines,
             token_key=self.secrets.read("token-key"),
@@ -367,26 +375,3 @@ def load_pipelines(settings: Settings) -> Pipelines:
             "Correct it, or name another with RAPPORT_PIPELINES_FILE."
         ) from None
 
-
-def not_ready(wired: Wiring) -> Sequence[str]:
-    """What keeps the API from serving, in sentences; empty when nothing does."""
-    reasons = []
-    try:
-        with wired.store_pool.connection() as connection:
-            found = refuse_newer(connection, STORE)
-        if found is None or found < STORE.newest:
-            raise OlderSchema(STORE, found)
-        needed = wired.incarnation.found()
-        if needed is not None:
-            reasons.append(needed)
-    except SchemaProblem as problem:
-        reasons.append(str(problem))
-    except (psycopg2.Error, PoolBusy):
-        reasons.append("The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL.")
-    try:
-        with wired.read_pool.connection() as connection:
-            if not is_installed(connection):
-                reasons.append("The read side has not been made yet. Run `rapport migrate`.")
-    except (psycopg2.Error, PoolBusy):
-        reasons.append("The read side does not answer. Check PostgreSQL and RAPPORT_READ_URL.")
-    return reasons

@@ -16,15 +16,20 @@ import psycopg2
 import uvicorn
 
 from api.app import create_app
+from api.links import links
 from api.services import ApiLimits, Services
 from commands.access import SCOPES, ApiKeys
 from commands.bus import Commands
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
+from commands.privacy.erasing import Erasing
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
+from commands.privacy.person import People
+from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
+from commands.store.contact_index import ContactIndex
 from commands.store.follower import Follower
 from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
@@ -170,6 +175,7 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
             "crm": crm,
             "claims": ClaimTable(store),
             "read_pool": read,
+            "erasing": erasing(crm, cipher, store, read),
             "api_keys": ApiKeys(store),
             "pipelines": pipelines(),
             "token_key": KEY,
@@ -182,6 +188,12 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
         client = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=20)
         closing_stack.callback(client.close)
         yield Api(at, services, address, client, cipher)
+
+
+def erasing(crm: Crm, cipher: AesGcmCipher, store: Pool, read: Pool) -> Erasing:
+    """What erases persons; the read models are expected to be up to date when they are asked."""
+    people = People(crm, links(read, wait=0))
+    return Erasing(crm, people, Tombstones(store), ContactIndex(store), cipher)
 
 
 @contextmanager

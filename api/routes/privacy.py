@@ -1,0 +1,85 @@
+"""The rights of the person: to be erased."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
+
+from api.auth import requires
+from api.query import declared_only
+from api.sending import IdempotencyKey, IfMatch, context_of
+from api.services import Services
+from api.validation import Body
+from domain.customer import evolve
+from domain.erasure import BASIS, REFERENCE, Reason
+from domain.errors import ConcurrentChange
+
+router = APIRouter(prefix="/v1", tags=["privacy"])
+
+
+class Erase(Body):
+    """Why a person is erased. What stands here is kept for ever and must name nobody."""
+
+    reason: Reason = Field(description="Which of the grounds of GDPR article 17 (1).")
+    legal_basis: Annotated[str, Field(pattern=f"^(?:{BASIS.pattern})$")] = Field(
+        examples=["GDPR art. 17 (1) b"]
+    )
+    reference: Annotated[str, Field(pattern=f"^(?:{REFERENCE.pattern})$")] | None = Field(
+        default=None, description="How the request is known elsewhere.", examples=["DSR-2026-118"]
+    )
+
+
+class ErasedPerson(BaseModel):
+    """What was erased."""
+
+    id: UUID = Field(description="The customer.")
+    erasure: UUID = Field(description="Names the erasure; `rapport privacy certificate` takes it.")
+    parties: list[UUID] = Field(description="All records that were the same person, this one among them.")
+    keys_destroyed: list[UUID] = Field(description="Whose keys are destroyed, contacts among them.")
+    consistency_token: str = Field(
+        description="Send it as Consistency-Token with a read that must not show the person any more."
+    )
+
+
+@router.post(
+    "/customers/{id:uuid}:erase",
+    summary="Erase a person",
+    dependencies=[requires("privacy:erase"), Depends(declared_only)],
+)
+def erase_customer(
+    request: Request,
+    response: Response,
+    id: UUID,
+    body: Erase,
+    precondition: IfMatch,
+    key: IdempotencyKey,  # noqa: ARG001 - accepted as everywhere; an erasure is done once in any case
+) -> ErasedPerson:
+    """Erases the person that the customer is, with all that was merged or converted into it, for ever: keys
+    are destroyed, every read model forgets. Counts and money stay. Sent again it is answered as before.
+    409 under a legal hold; an organisation is no person (422): erase its contacts."""
+    services: Services = request.app.state.services
+    if services.erasing.erasure_of("customer", id) is None:
+        found = services.crm.load("customer", evolve, id)
+        if precondition.version not in (None, found.version):
+            raise ConcurrentChange(id=id, expected=precondition.version, found=found.version)
+    done = services.erasing.erase(
+        "customer",
+        id,
+        reason=body.reason,
+        legal_basis=body.legal_basis,
+        reference=body.reference,
+        context=context_of(request),
+    )
+    response.headers["Consistency-Token"] = str(done.position)
+    if done.repeated:
+        response.headers["Idempotent-Replayed"] = "true"
+    return ErasedPerson(
+        id=id,
+        erasure=done.id,
+        parties=list(done.parties),
+        keys_destroyed=list(done.persons),
+        consistency_token=str(done.position),
+    )

@@ -1,0 +1,60 @@
+"""Sees to it that whoever was erased stays erased: when a process starts, and from time to time afterwards.
+
+A restore can bring keys back, and a process that erases can die in the middle. What this finds is put right
+before the process says that it is ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final
+
+from commands.context import Context
+from commands.privacy.erasing import Erasing
+from commands.repeating import repeating
+
+LOG: Final = logging.getLogger("rapport.privacy")
+EVERY: Final = 60.0
+AGAIN: Final = 2.0
+"""Seconds until it is tried again where the store or the keys could not be asked."""
+
+
+class Applied:
+    """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted."""
+
+    def __init__(self, erasing: Callable[[], Erasing], context: Callable[[], Context]) -> None:
+        self._erasing, self._context = erasing, context
+        self._once = threading.Event()
+
+    def missing(self) -> list[str]:
+        """What keeps this process from serving, as a sentence; empty once all erasures were applied."""
+        if self._once.is_set():
+            return []
+        return [
+            "Whether every erased person is still erased could not be checked yet: the store or the keys do "
+            "not answer. Check PostgreSQL, RAPPORT_STORE_URL and RAPPORT_KEYS_URL."
+        ]
+
+    def turn(self, _: threading.Event | None = None) -> float:
+        """Applies them once; the seconds until the next time."""
+        try:
+            erasing = self._erasing()
+            back = erasing.again()
+            finished = erasing.resume(self._context())
+        except Exception as error:  # whatever it is, the process lives on, is not ready, and tries again
+            LOG.warning("erasures could not be applied again: %s", type(error).__name__)
+            return AGAIN
+        if back:
+            LOG.warning("%d keys of erased persons had come back, and are destroyed again", len(back))
+        for each in finished:
+            LOG.info("the erasure %s was interrupted, and is finished", each)
+        self._once.set()
+        return EVERY
+
+    def keeping(self) -> AbstractContextManager[None]:
+        """Applies them before the block runs, and again and again while it does."""
+        self.turn()
+        return repeating("erasures", self.turn)

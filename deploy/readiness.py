@@ -1,0 +1,39 @@
+"""What keeps the API from serving, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from commands.store.pool import PoolBusy
+from commands.store.schema import STORE, OlderSchema, SchemaProblem, refuse_newer
+from projections.schema import is_installed
+
+if TYPE_CHECKING:
+    from deploy.wiring import Wiring
+
+
+def not_ready(wired: Wiring) -> Sequence[str]:
+    """The reasons; empty when nothing does."""
+    reasons = []
+    try:
+        with wired.store_pool.connection() as connection:
+            found = refuse_newer(connection, STORE)
+        if found is None or found < STORE.newest:
+            raise OlderSchema(STORE, found)
+        needed = wired.incarnation.found()
+        if needed is not None:
+            reasons.append(needed)
+    except SchemaProblem as problem:
+        reasons.append(str(problem))
+    except (psycopg2.Error, PoolBusy):
+        reasons.append("The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL.")
+    try:
+        with wired.read_pool.connection() as connection:
+            if not is_installed(connection):
+                reasons.append("The read side has not been made yet. Run `rapport migrate`.")
+    except (psycopg2.Error, PoolBusy):
+        reasons.append("The read side does not answer. Check PostgreSQL and RAPPORT_READ_URL.")
+    return reasons or wired.applied.missing()

@@ -1,0 +1,236 @@
+"""Erasing a person: forgotten everywhere, refused where it must be, and gone on with after any death."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg2
+import pytest
+
+from commands.privacy import holds
+from commands.privacy.erasing import Erasing
+from deploy.local.postgres import LocalPostgres
+from deploy.persons import acting
+from tests.support.http import EVERY, Api, database, erasing, problem, running
+from tests.support.persons import EMAIL, ERASE, NAME, Told, done, somebody, usd
+
+PLACES = ("recorded", "destroyed", "forgotten")
+
+
+@pytest.fixture(scope="module")
+def api(postgres: LocalPostgres) -> Iterator[Api]:
+    with database(postgres, "privacy_erase") as url, running(url) as served:
+        yield served
+
+
+@pytest.fixture
+def person(api: Api) -> Told:
+    told = somebody(api, uuid4().hex)
+    api.catch_up(projections=EVERY)
+    return told
+
+
+def erase(api: Api, id: str, **given: str) -> Any:
+    return api.change("customers", id, "erase", **ERASE | given)
+
+
+def rows(api: Api, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    with closing(psycopg2.connect(api.urls.owner)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def totals(api: Api) -> list[tuple[Any, ...]]:
+    """Counts and money of all customers and stages."""
+    return rows(
+        api,
+        "SELECT 'customers', count(*), sum(interactions), sum(purchases), sum(purchase_value)"
+        "  FROM read.customer_summary"
+        " UNION ALL SELECT stage, count(*), sum(amount), count(closed_at), 0"
+        "  FROM customer_360_v1.opportunity GROUP BY stage ORDER BY 1",
+    )
+
+
+def forgotten(api: Api, told: Told) -> None:
+    """No key, no look-up and no clear value of the person is left."""
+    members = list(told.members)
+    assert rows(
+        api, "SELECT count(*) FROM keys.person_key WHERE person = ANY (%s::uuid[]) AND wrapped IS NOT NULL",
+        members,
+    ) == [(0,)]  # fmt: skip
+    assert rows(api, "SELECT count(*) FROM store.contact_index WHERE person = ANY (%s::uuid[])", members) == [
+        (0,)
+    ]
+    shown = rows(
+        api, "SELECT erased, name, email, phone, points, search FROM customer_360_v1.person"
+        " WHERE id = ANY (%s::uuid[])", members,
+    )  # fmt: skip
+    assert shown == [(True, None, None, None, [], "")] * 4
+    assert not api.client.get("/v1/customers:search", params={"name": NAME}).json().get("customers")
+
+
+def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, person: Told) -> None:
+    before = totals(api)
+    answer = erase(api, person.customer)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert person.members <= {*told["parties"], *told["keys_destroyed"]}
+
+    api.cipher.forget()
+    for collection, id in (
+        ("customers", person.customer),
+        ("contacts", person.contact),
+        ("leads", person.lead),
+    ):
+        record = api.read(collection, id)
+        assert record["name"] is None
+        assert set(record["closed"].values()) == {"erased"}
+    assert api.read("interactions", person.interaction)["closed"] == {"body": "erased"}
+
+    api.catch_up(projections=EVERY)
+    forgotten(api, person)
+    assert totals(api) == before, "Counts and money stay."
+    overview = api.client.get(f"/v1/customers/{person.customer}/overview").json()
+    assert overview["profile"]["erased"] is True
+    assert overview["profile"]["name"] is None
+
+    again = erase(api, person.customer, reason="objection")
+    assert again.json()["erasure"] == told["erasure"], "Sent again it is answered as before."
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_no_command_touches_an_erased_person_who_may_come_back_as_a_new_one(api: Api, person: Told) -> None:
+    assert erase(api, person.merged).status_code == 200, "Any member of the person names it."
+    other = api.create("customers", kind="person", name="Somebody Else")
+    for collection, id, verb, fields in (
+        ("customers", person.customer, "change", {"add_tags": ["x"]}),
+        ("customers", person.customer, "merge", {"survivor_id": other}),
+        ("customers", other, "merge", {"survivor_id": person.customer}),
+        ("customers", person.merged, "unmerge", {}),
+        ("contacts", person.contact, "addPoint", {"kind": "email", "value": EMAIL}),
+        ("leads", person.lead, "convert", {"pipeline": "sales"}),
+    ):  # fmt: skip
+        problem(api.change(collection, id, verb, **fields), 409, "erased")
+    problem(
+        api.client.post("/v1/contacts", json={"customer_id": person.customer, "name": NAME}), 409, "erased"
+    )
+    back = somebody(api, uuid4().hex)
+    assert api.read("customers", back.customer)["name"] == NAME
+    assert api.read("contacts", back.contact)["points"][0]["value"] == EMAIL
+
+
+def test_money_goes_on_after_the_erasure(api: Api, person: Told) -> None:
+    """What is not personal can still be put right."""
+    erase(api, person.customer)
+    done(api, "opportunities", person.opportunity, "reopen")
+    done(api, "opportunities", person.opportunity, "changeAmount", amount=usd("100"))
+
+
+def test_an_organisation_is_no_person_and_its_contacts_are(api: Api) -> None:
+    firm = api.create("customers", kind="organisation", name="Quux & Sons")
+    contact = api.create("contacts", customer_id=firm, name=NAME)
+    problem(erase(api, firm), 422, "invalid")
+    problem(erase(api, str(uuid4())), 404, "not-found")
+    problem(erase(api, contact), 404, "not-found")
+    api.catch_up(projections=EVERY)
+    found = api.services.erasing.erase(
+        "contact", UUID(contact), reason="objection", legal_basis="x", reference=None, context=acting(None)
+    )
+    assert found.persons == (UUID(contact),)
+    assert api.read("customers", firm)["name"] == "Quux & Sons"
+
+
+def test_while_identity_is_behind_nobody_is_erased(api: Api) -> None:
+    """A lead that was converted a moment ago would be missed."""
+    told = somebody(api, uuid4().hex)
+    problem(erase(api, told.customer), 503, "identity-behind")
+    assert api.read("customers", told.customer)["state"] == "active"
+
+
+@pytest.mark.parametrize("what", ["party", "text"])
+def test_a_legal_hold_forbids_it_until_it_is_released(api: Api, person: Told, what: str) -> None:
+    crm, context = api.services.crm, acting("olga")
+    placed = holds.place(
+        crm, context, reference="LIT-7", legal_basis="litigation",
+        party=UUID(person.lead) if what == "party" else None,
+        kind="interaction-purchase" if what == "text" else None, month="2026-03" if what == "text" else None,
+    )  # fmt: skip
+    api.catch_up(projections=EVERY)
+    refused = problem(erase(api, person.customer), 409, "legal-hold")
+    assert (refused["hold"], refused["reference"]) == (str(placed.id), "LIT-7")
+    assert holds.active(crm) == (placed,)
+    assert api.read("customers", person.customer)["name"] == NAME
+    holds.release(crm, context, placed.id)
+    assert holds.active(crm) == ()
+    api.catch_up(projections=EVERY)
+    assert erase(api, person.customer).status_code == 200
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_at_any_point_it_goes_on_to_its_end(api: Api, person: Told, place: str) -> None:
+    def dies(at: str) -> None:
+        if at == place:
+            raise Killed
+
+    victim, survivor = another(api), another(api)
+    victim.checkpoint = dies
+    with pytest.raises(Killed):
+        victim.erase(
+            "customer", UUID(person.customer), reason="objection", legal_basis="x", reference=None,
+            context=acting(None),
+        )  # fmt: skip
+    assert len(survivor.resume(acting(None))) == 1
+    assert survivor.resume(acting(None)) == []
+    api.catch_up(projections=EVERY)
+    forgotten(api, person)
+
+
+def test_a_contact_registered_by_a_command_under_way_is_erased_too(api: Api, person: Told) -> None:
+    """Given a command that read the customer before the erasure and records after it."""
+    late: list[str] = []
+
+    def meanwhile(at: str) -> None:
+        if at == "recorded":
+            id, born = UUID(person.contact), uuid4()
+            first = api.services.crm.streams([id])[id][0]
+            payload = replace(first.payload, name=NAME)
+            api.services.crm.record([replace(first, originator_id=born, payload=payload)])
+            late.append(str(born))
+
+    erasing_now = another(api)
+    erasing_now.checkpoint = meanwhile
+    found = erasing_now.erase(
+        "customer", UUID(person.customer), reason="objection", legal_basis="x", reference=None,
+        context=acting(None),
+    )  # fmt: skip
+    assert UUID(late[0]) in found.persons
+    assert api.read("contacts", late[0])["closed"] == {"name": "erased"}
+
+
+def test_keys_that_come_back_are_destroyed_again(api: Api, person: Told) -> None:
+    """Given keys restored from before the erasure, when erasures are applied again, then they are gone."""
+    saved = rows(api, "SELECT person, wrapped, kek FROM keys.person_key WHERE person = %s", person.customer)
+    erase(api, person.customer)
+    with closing(psycopg2.connect(api.urls.admin)) as admin, admin, admin.cursor() as cursor:
+        cursor.execute("ALTER TABLE keys.person_key DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM keys.person_key WHERE person = %s", (person.customer,))
+        cursor.execute("INSERT INTO keys.person_key (person, wrapped, kek) VALUES (%s, %s, %s)", saved[0])
+        cursor.execute("INSERT INTO store.contact_index VALUES ('\\x00', %s)", (person.contact,))
+        cursor.execute("ALTER TABLE keys.person_key ENABLE TRIGGER USER")
+    assert another(api).again() == [UUID(person.customer)]
+    assert another(api).again() == []
+    api.catch_up(projections=EVERY)
+    forgotten(api, person)
+
+
+def another(api: Api) -> Erasing:
+    """As another process has it."""
+    return erasing(api.services.crm, api.cipher, api.services.crm.pool, api.services.read_pool)

@@ -24,6 +24,7 @@ from api.pages import PageTokens
 from api.problems import Problem, domain_response
 from api.query import DeclaredParameters
 from api.routes import (
+    audit,
     case_moves,
     cases,
     consents,
@@ -112,6 +113,7 @@ def create_app(services: Services) -> FastAPI:
         projections,
         metrics,
         health,
+        audit,
     ):
         app.include_router(module.router)
     add_docs(app)

@@ -81,6 +81,7 @@ API: Final[Mapping[str, Kind]] = {
     "rate-limited": Kind(429, "Too many requests", retry_after=1),
     "headers-too-large": Kind(431, "Headers too large"),
     "internal": Kind(500, "Internal error"),
+    "seal-differs": Kind(500, "Seal differs"),
     "unavailable": Kind(503, "Unavailable", retry_after=2),
     "not-yet-visible": Kind(503, "Not yet visible", retry_after=1),
     "held": Kind(503, "Events held", retry_after=60),

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from api.measuring import Measuring
 from commands.access import ApiKeys
 from commands.bus import Commands
@@ -67,4 +69,5 @@ class Services:
     new_id: Callable[[], UUID] = uuid.uuid4
     draining: threading.Event = field(default_factory=threading.Event)
     measuring: Measuring = field(default_factory=Measuring)
+    seal_public: Callable[[], Ed25519PublicKey] | None = None
     audit_reads: bool = False

@@ -336,6 +336,7 @@ class Wiring:
             ready=lambda: not_ready(self),
             draining=draining,
             measuring=self.measuring,
+            seal_public=self.secrets.seal_public,
             audit_reads=self.settings.audit_reads == "private",
         )
 

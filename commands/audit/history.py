@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
 from commands.audit.replaying import Fact, Kind, fact_of, require_kind
-from commands.audit.withheld import NoKeys, withholding
+from commands.audit.withheld import NoKeys, has_clear, withholding
 from commands.store.application import Crm
 from commands.store.follower import StoredRow
 from commands.store.pool import Pool
@@ -67,10 +67,14 @@ class Scope:
 
 
 class Histories:
-    """Reads histories over connections of `pool`; with `crm` private values are opened, else withheld."""
+    """Reads histories over connections of `pool`; with `crm` private values are opened, else withheld.
+
+    `shown` are the records of which private values were given in clear, by party.
+    """
 
     def __init__(self, pool: Pool, crm: Crm | None = None) -> None:
         self._pool, self._crm = pool, crm
+        self.shown: dict[UUID, set[UUID]] = {}
 
     @property
     def opened(self) -> bool:
@@ -122,6 +126,8 @@ class Histories:
             originator_id=row.aggregate_id, originator_version=row.version, topic=row.type, state=row.event
         )
         event = cast(Event, self._crm.mapper.to_domain_event(stored))
+        if has_clear(event):
+            self.shown.setdefault(event.party, set()).add(event.originator_id)
         return Fact(row.position, withholding(event, opened=True))
 
     def covering(self, position: int) -> Seal | None:

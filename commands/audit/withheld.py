@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from domain.events.event import Event
-from domain.events.private import Closed, PrivateParts
+from domain.events.private import METADATA, Closed, PrivateParts
 
 Why = Literal["not_opened", "erased", "absent"]
 """Nobody asked for it; its key was destroyed; its key is not to be had here."""
@@ -58,3 +58,12 @@ def withholding(event: Event, *, opened: bool) -> Event:
         for name, value in closed.items()
     }
     return dataclasses.replace(event, payload=dataclasses.replace(payload, **withheld))
+
+
+def has_clear(event: Event) -> bool:
+    """Whether it holds a private value in clear."""
+    payload = event.payload
+    return any(
+        METADATA in field.metadata and not isinstance(getattr(payload, field.name), Closed | None)
+        for field in dataclasses.fields(payload)
+    )

@@ -29,6 +29,8 @@ SENTENCES: Final = {
     "commands.privacy.rotating.RotationRefused": Exit.FOUND,
     "consumers.kafka.whole.TopicsUnread": Exit.FOUND,
     "commands.audit.keep.KeptSealProblem": Exit.ENVIRONMENT,
+    "commands.audit.opening.NoExport": Exit.ENVIRONMENT,
+    "commands.audit.exporting.SealDiffers": Exit.FOUND,
     "deploy.webhook.WebhookProblem": Exit.ENVIRONMENT,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,

@@ -52,6 +52,7 @@ CODES = {
     "rate-limited": 429,
     "headers-too-large": 431,
     "internal": 500,
+    "seal-differs": 500,
     "unavailable": 503,
     "not-yet-visible": 503,
     "held": 503,

@@ -1,0 +1,117 @@
+"""`rapport audit open FILE`: a raw export checked and replayed, with the file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from deploy.cli.audit_moments import AtOption, KnownAtOption, VersionOption, after_event, moment_of
+from deploy.cli.output import JsonOption, finish, number
+from deploy.findings import Diagnostic
+
+if TYPE_CHECKING:
+    from commands.audit.opening import Opened
+
+SHOWN: Final = 20
+"""Faults of a file that are listed."""
+
+
+def open_(
+    file: Annotated[Path, typer.Argument(help="A raw export.")],
+    at: AtOption = None,
+    version: VersionOption = None,
+    known_at: KnownAtOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="The public key you were given: 64 hex digits, or a file that holds them."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Checks every proof and signature of a raw export and replays it: needs no database, network or keys."""
+    from commands.audit.opening import MOST_LINE, read
+    from commands.audit.replaying import state_at
+    from commands.audit.timeline import state_json
+    from commands.audit.words import field_lines
+
+    moment = moment_of(at, version, known_at)
+    public = None if key is None else _public(key)
+    with file.open("rb") as opened:
+        found = read(iter(lambda: opened.readline(MOST_LINE), b""), public)
+    data: dict[str, Any] = _summary(found)
+    text = [
+        f"history     {found.kind} {found.id}, exported {found.exported}",
+        f"events      {number(found.events)}, of which {number(found.proven)} proven under seals",
+        f"key         {found.key}, {'as given' if found.key_given else 'as the file names it'}",
+    ]
+    if found.sound:
+        replayed = state_at(found.kind, found.id, found.facts, moment)
+        data |= state_json(replayed)
+        text += [after_event(replayed), *field_lines(replayed.fields)]
+    told = _told(found)
+    failed = any(each.severity == "error" for each in told)
+    finish(as_json=as_json, data=data, text=text, diagnostics=told, failed=failed)
+
+
+def _public(text: str) -> Any:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    file = Path(text)
+    hexed = file.read_text().strip() if len(text) != 64 else text
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(hexed))
+    except ValueError:
+        raise typer.BadParameter("--key takes 64 hex digits, or a file that holds them.") from None
+
+
+def _summary(found: Opened) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "id": str(found.id),
+        "exported": found.exported,
+        "store": str(found.store),
+        "key": found.key,
+        "key_given": found.key_given,
+        "events": found.events,
+        "proven": found.proven,
+        "unsealed": found.unsealed,
+        "seals": found.seals,
+        "records": len(found.others) + 1,
+        "sound": found.sound,
+    }
+
+
+def _told(found: Opened) -> Sequence[Diagnostic]:
+    told = [
+        Diagnostic(
+            fact=f"Line {each.line}: {each.fact}",
+            cause="The file is not what was exported.",
+            act="Trust nothing in it; have it exported again, and keep this one to find out who changed it.",
+        )
+        for each in found.faults[:SHOWN]
+    ]
+    if more := len(found.faults) - SHOWN:
+        told += [Diagnostic(fact=f"{number(more)} more faults are not listed.")] if more > 0 else []
+    if found.unsealed:
+        told.append(
+            Diagnostic(
+                fact=f"Without proof: {number(found.unsealed)} of {number(found.events)} events.",
+                cause="They were not sealed yet when the file was written.",
+                act="Have it exported again once the relay has sealed them.",
+            )
+        )
+    if found.sound:
+        key = "" if found.key_given else " Whose key it is, the file can't show: give yours with --key."
+        told.append(
+            Diagnostic(
+                severity="info",
+                fact="Nothing in this file was changed since it was sealed."
+                if not found.unsealed
+                else "What is sealed in this file was not changed.",
+                cause="What was recorded after it was written, or left out of it as a whole, it can't show."
+                + key,
+            )
+        )
+    return told

@@ -1,0 +1,357 @@
+"""Histories by HTTP and on the command line over one real store: the same answers, closed unless opened,
+exported with proofs that a process without database, network and keys checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from commands.audit.opening import read
+from commands.store.follower import Follower
+from commands.store.seals import Seals
+from commands.store.settings import store_settings
+from consumers.sealing import seal_range
+from deploy.local.postgres import LocalPostgres
+from deploy.secrets import PUBLIC, Secrets
+from tests.support.commanding import run, told
+from tests.support.database import PARTITIONS
+from tests.support.http import EVERY, KEY, PRINCIPAL, Api, database, problem, running
+from tests.support.working import KEY as SEAL_KEY
+
+CHECKOUT = Path(__file__).parents[2]
+ALONE = """
+import socket, sys
+def refuse(*given):
+    raise OSError("a connection was tried")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+from deploy.cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@dataclass
+class Audited:
+    """A customer that a lead was converted to, with one merged into it, an opportunity linked, a case."""
+
+    api: Api
+    home: Path
+    customer: str
+    merged: str
+    lead: str
+    opportunity: str
+    linked: str
+    case: str
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.api.client.get(f"/v1/audit/{path}", params=query)
+
+    def read(self, path: str, **query: Any) -> dict[str, Any]:
+        answer = self.get(path, **query)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def said(self, *words: str) -> tuple[int, Any, list[str]]:
+        """`rapport audit ...` with --json."""
+        return told(self.home, "audit", *words, **self.urls())
+
+    def done(self, *words: str) -> Any:
+        code, data, findings = self.said(*words)
+        assert code == 0, findings
+        return data
+
+    def urls(self) -> dict[str, str]:
+        url = self.api.urls.app
+        return {"RAPPORT_STORE_URL": url, "RAPPORT_READ_URL": url, "RAPPORT_KEYS_URL": url}
+
+    def records(self) -> dict[str, tuple[str, str]]:
+        """Each kind of record: where it is by HTTP, and its id."""
+        return {
+            "customer": ("customers", self.customer),
+            "lead": ("leads", self.lead),
+            "opportunity": ("opportunities", self.opportunity),
+            "case": ("cases", self.case),
+        }
+
+    def seal(self) -> None:
+        """Seals what is not sealed yet, as the relay would."""
+        urls = self.api.urls
+        with Follower(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
+            last = seals.last()
+            rows = follower.read(last.last if last else 0, follower.settled(), limit=10_000)
+            for at in range(0, len(rows), 4):
+                made = seal_range(
+                    rows[at : at + 4], last, store=store_settings(urls.app).store_id, partitions=PARTITIONS,
+                    key=SEAL_KEY, now=datetime.now(UTC),
+                )  # fmt: skip
+                last = seals.append(made.record)
+
+
+@pytest.fixture(scope="module")
+def audited(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    home = tmp_path_factory.mktemp("home")
+    keys = Secrets(home / "secrets")
+    keys.keep("kek", KEY.hex)
+    keys.keep(PUBLIC, SEAL_KEY.public_key().public_bytes_raw().hex)
+    with (
+        database(postgres, "audit_replay") as url,
+        running(url, seal_public=SEAL_KEY.public_key) as served,
+    ):
+        found = told_to(served, home)
+        served.catch_up(projections=EVERY)
+        found.seal()
+        yield found
+
+
+def told_to(api: Api, home: Path) -> Audited:
+    customer = api.create("customers", kind="person", name="Zuse Plankalkuel")
+    merged = api.create("customers", kind="person", name="Konrad Zuse")
+    lead = api.create("leads", name="Zuse Plankalkuel", email="z3@example.org")
+    case = api.create("cases", kind="complaint", priority=3, customer_id=customer, subject="Loud relays")
+    linked = api.create("opportunities", pipeline="small")
+
+    def change(collection: str, id: str, verb: str, **fields: Any) -> None:
+        answer = api.change(collection, id, verb, **fields)
+        assert answer.status_code == 200, answer.text
+
+    change("leads", lead, "move", to_state="working")
+    change("leads", lead, "move", to_state="qualified")
+    change("leads", lead, "convert", pipeline="sales", customer_id=customer)
+    opportunity: str = api.read("leads", lead)["opportunity_id"]
+    change("opportunities", opportunity, "changeAmount", amount={"amount": "10", "currency": "USD"})
+    change("opportunities", opportunity, "lose", reason="price", note="Far too dear")
+    change("opportunities", linked, "linkCustomer", customer_id=customer)
+    change("customers", customer, "change", name="Konrad Plankalkuel")
+    change("customers", merged, "merge", survivor_id=customer)
+    return Audited(api, home, customer, merged, lead, opportunity, linked, case)
+
+
+SECRETS = ("Plankalkuel", "Konrad", "z3@example.org", "Loud relays", "Far too dear")
+
+
+def without_secrets(text: str) -> bool:
+    return not any(secret in text for secret in SECRETS)
+
+
+def test_a_customer_s_history_is_that_of_all_that_is_the_customer_now(audited: Audited) -> None:
+    page = audited.read(f"customers/{audited.merged}/timeline", page_size=500)
+    events = [event for group in page["groups"] for event in group["events"]]
+    mine = {
+        audited.customer, audited.merged, audited.lead, audited.case, audited.opportunity, audited.linked,
+    }  # fmt: skip
+    assert mine <= {event["record"] for event in events}
+    assert {audited.customer, audited.merged, audited.lead, audited.linked} == set(page["parties"])
+    positions = [event["position"] for event in events]
+    assert len(set(positions)) == len(positions)
+    assert page["next_page_token"] is None
+    assert without_secrets(json.dumps(page))
+
+    (conversion,) = [group for group in page["groups"] if len(group["events"]) > 2]
+    assert conversion["events"][0]["type"] == "crm.lead.converted"
+    assert {event["actor"]["id"] for event in events} == {str(PRINCIPAL)}
+    (lost,) = [event for event in events if event["type"] == "crm.opportunity.lost"]
+    assert lost["reasons"] == {"reason": "price"}
+    assert "changes" not in lost
+
+
+def test_pages_go_on_where_the_one_before_ended_and_the_command_line_says_the_same(audited: Audited) -> None:
+    path = f"customers/{audited.customer}/timeline"
+    whole = audited.read(path, page_size=500, view="full")
+    found: list[Any] = []
+    page = audited.read(path, page_size=3, view="full")
+    while True:
+        found += [event for group in page["groups"] for event in group["events"]]
+        if page["next_page_token"] is None:
+            break
+        page = audited.read(path, page_size=3, page_token=page["next_page_token"])
+    assert found == [event for group in whole["groups"] for event in group["events"]]
+
+    by_line = audited.done("timeline", "customer", audited.customer, "--full")
+    assert by_line["parties"] == whole["parties"]
+    assert [group["correlation"] for group in by_line["groups"]] == [
+        group["correlation"] for group in whole["groups"]
+    ]
+    assert [change for group in by_line["groups"] for change in group["events"][0]["changes"]] == [
+        change for group in whole["groups"] for change in group["events"][0]["changes"]
+    ]
+    first = audited.done("timeline", "customer", audited.customer, "--limit", "4")
+    rest = audited.done("timeline", "customer", audited.customer, "--after", str(first["after"]))
+    assert len(found) == sum(len(group["events"]) for part in (first, rest) for group in part["groups"])
+    code, text = run(audited.home, "audit", "timeline", "lead", audited.lead, **audited.urls())
+    assert code == 0
+    assert "lead converted" in text
+    assert without_secrets(text)
+
+
+@pytest.mark.parametrize("kind", ["customer", "lead", "opportunity", "case"])
+def test_states_differences_and_steps_agree_by_http_and_on_the_command_line(
+    audited: Audited, kind: str
+) -> None:
+    collection, id = audited.records()[kind]
+    now = audited.read(f"{collection}/{id}/state")
+    assert now["version"] == audited.api.read(collection, id)["version"] if kind != "opportunity" else True
+    assert audited.done("state", kind, id)["state"] == now["state"]
+    first = audited.read(f"{collection}/{id}/state", version=1)
+    assert first["version"] == 1
+    assert audited.done("state", kind, id, "--version", "1")["state"] == first["state"]
+
+    fields = audited.read(f"{collection}/{id}/diff", **{"from": "1"})["fields"]
+    by_line = audited.done("diff", kind, id, "--from", "1")["fields"]
+    assert [(each["field"], each["before"], each["after"]) for each in fields] == [
+        (each["field"], each["before"], each["after"]) for each in by_line
+    ]
+    for each in fields:
+        assert each["events"]
+        if "." not in each["field"]:
+            assert now["state"][each["field"]] == each["after"]
+            assert first["state"][each["field"]] in (each["before"], [])
+
+    steps = audited.read(f"{collection}/{id}/steps")["steps"]
+    assert [step["version"] for step in steps] == list(range(1, now["version"] + 1))
+    by_line = audited.done("step", kind, id)["steps"]
+    assert [step["changes"] for step in by_line] == [step["changes"] for step in steps]
+    token = audited.read(f"{collection}/{id}/steps", page_size=1)["next_page_token"]
+    if now["version"] > 1:
+        assert audited.read(f"{collection}/{id}/steps", page_token=token)["steps"] == steps[1:]
+    assert without_secrets(json.dumps([now, first, fields, steps]))
+
+
+def test_a_moment_is_a_version_or_a_time_and_before_the_first_event_there_is_nothing(
+    audited: Audited,
+) -> None:
+    path = f"leads/{audited.lead}"
+    created = audited.read(f"{path}/steps")["steps"][0]["time"]
+    assert audited.read(f"{path}/state", as_of=created)["version"] == 1
+    assert audited.done("state", "lead", audited.lead, "--at", created)["version"] == 1
+    problem(audited.get(f"{path}/state", as_of="2020-01-01T00:00:00Z"), 404, "not-found")
+    problem(audited.get(f"{path}/state", version=99), 422, "invalid")
+    problem(audited.get(f"{path}/diff", **{"from": "yesterday"}), 422, "validation")
+    problem(audited.get(f"{path}/diff", **{"from": "3", "to": "1"}), 422, "invalid")
+    problem(audited.get(f"{path}/timeline", view="short"), 422, "validation")
+    changed = audited.read(f"{path}/diff", **{"from": created, "to": "2"})["fields"]
+    assert {each["field"] for each in changed} == {"state"}
+    assert audited.said("state", "lead", audited.lead, "--at", "noon")[0] == 2
+    assert audited.said("state", "lead", audited.lead, "--at", "2026-01-01", "--version", "1")[0] == 2
+
+
+@pytest.mark.parametrize("what", ["timeline", "state", "diff", "steps", "export"])
+def test_a_record_of_another_kind_is_not_found(audited: Audited, what: str) -> None:
+    problem(audited.get(f"cases/{audited.lead}/{what}"), 404, "not-found")
+    problem(audited.get(f"customers/{audited.lead}/{what}"), 404, "not-found")
+
+
+def test_private_values_are_opened_only_where_asked_for_with_the_right_to(audited: Audited) -> None:
+    path = f"/v1/audit/leads/{audited.lead}/state"
+    send = audited.api.send
+    problem(send("GET", path, "crm:read"), 403, "scope-missing")
+    closed = send("GET", path, "audit:read").json()["state"]
+    assert closed["email"] == {"closed": "not_opened", "of": f"{audited.lead}:1"}
+    problem(send("GET", f"{path}?open=true", "audit:read"), 403, "scope-missing")
+    opened = send("GET", f"{path}?open=true", "audit:read", "crm:read").json()["state"]
+    assert (opened["name"], opened["email"]) == ("Zuse Plankalkuel", "z3@example.org")
+
+    assert audited.done("state", "lead", audited.lead, "--open")["state"] == opened
+    lost = audited.done("diff", "opportunity", audited.opportunity, "--from", "1", "--open")["fields"]
+    assert "Far too dear" in json.dumps(lost)
+    page = audited.read(f"customers/{audited.customer}/timeline", view="full", open="true", page_size=500)
+    assert "Konrad Plankalkuel" in json.dumps(page)
+    assert page["groups"][0]["actor"]["name"] is None
+
+
+def alone(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`rapport ...` on what could be another machine: no settings, no home, no network."""
+    return subprocess.run(
+        [sys.executable, "-c", ALONE, *words],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), "HOME": str(folder)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_raw_export_opens_on_another_machine_to_the_same_state(audited: Audited, tmp_path: Path) -> None:
+    audited.seal()  # what was recorded by other tests
+    file = tmp_path / "history.jsonl"
+    written = audited.done("export", "customer", audited.customer, str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert written["lines"] == len(file.read_bytes().splitlines())
+    assert without_secrets(file.read_text())
+    assert audited.said("export", "customer", audited.customer, str(file))[0] == 2  # never replaced
+
+    public = SEAL_KEY.public_key().public_bytes_raw().hex()
+    opened = alone(tmp_path, "audit", "open", str(file), "--key", public, "--json")
+    assert opened.returncode == 0, opened.stdout + opened.stderr
+    data = json.loads(opened.stdout)["data"]
+    assert data["state"] == audited.read(f"customers/{audited.customer}/state")["state"]
+    assert (data["sound"], data["unsealed"], data["key_given"]) == (True, 0, True)
+    assert data["events"] == data["proven"] > 10
+    earlier = told(audited.home, "audit", "open", str(file), "--version", "1")
+    assert earlier[0] == 0
+    assert earlier[1]["state"] == audited.read(f"customers/{audited.customer}/state", version=1)["state"]
+
+    whole = file.read_bytes()
+    at = whole.index(b'"event":"') + 60
+    file.write_bytes(whole[:at] + (b"A" if whole[at : at + 1] != b"A" else b"B") + whole[at + 1 :])
+    changed = alone(tmp_path, "audit", "open", str(file))
+    assert changed.returncode == 1
+    assert "error: Line 3: The event at position" in changed.stdout
+    assert "version" not in changed.stdout.split("error:")[0].split("key ")[1]
+
+
+def test_what_is_not_sealed_yet_is_exported_without_proof_and_told(audited: Audited, tmp_path: Path) -> None:
+    late = audited.api.create("cases", kind="question", priority=2, customer_id=audited.customer)
+    file = tmp_path / "late.jsonl"
+    audited.done("export", "case", late, str(file))
+    code, data, findings = told(audited.home, "audit", "open", str(file))
+    assert (code, data["unsealed"], data["state"]["kind"]) == (1, 1, "question")
+    assert findings[0].startswith("Without proof: 1 of 1 events.")
+
+
+def test_who_was_handed_a_history_in_clear_stands_in_it(audited: Audited, tmp_path: Path) -> None:
+    before = {event["id"] for event in exports(audited)}
+    by_http = audited.get(f"customers/{audited.customer}/export", form="decoded", open="true")
+    assert by_http.status_code == 200
+    assert "z3@example.org" in by_http.text
+    assert by_http.headers["content-disposition"].endswith(f'customer-{audited.customer}.decoded.jsonl"')
+    file = tmp_path / "history.txt"
+    written = audited.done("export", "customer", audited.customer, str(file), "--form", "readable")
+    assert "opportunity lost (reason: price)" in file.read_text()
+    assert without_secrets(file.read_text())
+
+    made = [event for event in exports(audited) if event["id"] not in before]
+    assert [event["position"] for event in made][-1] == written["recorded"]
+    assert made[0]["actor"]["id"] == str(PRINCIPAL)
+    assert made[1]["actor"]["kind"] == "user"
+    lines = [json.loads(line) for line in by_http.text.splitlines()]
+    (own,) = [line for line in lines if line.get("id") == made[0]["id"]]
+    assert own["data"] == {"kind": "customer", "id": audited.customer, "form": "decoded", "opened": True}
+
+
+def exports(audited: Audited) -> list[dict[str, Any]]:
+    """The events that say that the customer's history was handed out."""
+    page = audited.read(f"customers/{audited.customer}/timeline", page_size=500)
+    events = [event for group in page["groups"] for event in group["events"]]
+    return [event for event in events if event["type"] == "crm.privacy.history_exported"]
+
+
+def test_a_raw_export_by_http_is_one_that_opens_and_holds_no_clear_value(audited: Audited) -> None:
+    answer = audited.get(f"leads/{audited.lead}/export")
+    assert answer.headers["content-type"] == "application/jsonl"
+    found = read(answer.content.splitlines(keepends=True), SEAL_KEY.public_key())
+    assert found.sound
+    assert len(found.facts) == audited.read(f"leads/{audited.lead}/state")["version"] == found.proven
+    assert without_secrets(answer.text)
+    problem(audited.get(f"leads/{audited.lead}/export", open="true"), 422, "validation")

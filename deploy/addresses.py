@@ -18,15 +18,18 @@ ROLES: Final = {
     "reader_url": "rapport_reader",
 }
 """Setting to the role it logs in as. `keys_url` is the store's where it is unset."""
+READ_SIDE: Final = frozenset({"worker_url", "read_url", "reader_url"})
+"""Those of the read side, which may have a database of its own."""
 
 
 def complete(settings: Settings, keys: Secrets) -> Settings:
-    """The settings with an URL for each role: in the administrator's database, with a password kept in the
-    secrets folder. Raises `SettingsProblem` where neither the URL nor the administrator's is set."""
+    """The settings with an URL for each role: in the administrator's database, the read side's in its own
+    where it has one; passwords are kept in the secrets folder. Raises `SettingsProblem` where neither the URL
+    nor the administrator's is set."""
     derived = {}
     for name, role in ROLES.items():
         if getattr(settings, name) is None:
-            admin = settings.need("admin_url")
+            admin = (settings.read_admin_url if name in READ_SIDE else None) or settings.need("admin_url")
             password, _ = keys.keep(f"password-{role}", lambda: secrets.token_urlsafe(24))
             derived[name] = role_url(admin, role, password)
     return settings.model_copy(update=derived)

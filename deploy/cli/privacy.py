@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.cli import privacy_keys
+from deploy.cli import privacy_consent, privacy_keys
 from deploy.cli.output import JsonOption, finish
 from deploy.cli.rebuild import operator
 from deploy.settings import load
@@ -24,6 +24,7 @@ privacy = typer.Typer(no_args_is_help=True, help="The rights of the persons whos
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what must be kept for now.")
 privacy.add_typer(hold, name="hold")
 privacy_keys.register(privacy)
+privacy_consent.register(privacy)
 
 BasisOption = Annotated[
     str | None, typer.Option("--legal-basis", help='On which basis, such as "GDPR art. 17 (1) b".')

@@ -97,6 +97,18 @@ def test_each_role_gets_an_address_of_its_own_that_stays_the_same(tmp_path: Path
     assert set(found) == {f"rapport_{role}" for role in ("owner", "app", "relay", "worker", "reader")}
 
 
+def test_the_roles_of_a_read_side_of_its_own_are_there(tmp_path: Path) -> None:
+    own = "postgresql://postgres:secret@127.0.0.1:5433/reads"
+
+    filled = complete(load(home=tmp_path, admin_url=ADMIN, read_admin_url=own), Secrets(tmp_path / "secrets"))
+
+    for name, role in (("worker_url", "worker"), ("read_url", "app"), ("reader_url", "reader")):
+        assert filled.need(name).startswith(f"postgresql://rapport_{role}:")
+        assert filled.need(name).endswith("@127.0.0.1:5433/reads")
+    for name in ("store_url", "relay_url", "keys_url"):
+        assert filled.need(name).endswith("@127.0.0.1:5432/rapport")
+
+
 def test_key_files_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     keys = Secrets(tmp_path / "secrets")
 

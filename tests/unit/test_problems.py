@@ -51,6 +51,7 @@ CODES = {
     "precondition-required": 428,
     "rate-limited": 429,
     "headers-too-large": 431,
+    "purpose-required": 428,
     "internal": 500,
     "seal-differs": 500,
     "unavailable": 503,

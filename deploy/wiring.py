@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from api.services import Services
     from commands.privacy.applied import Applied
     from commands.privacy.erasing import Erasing
+    from consumers.kafka.copied import TopicsCopy
     from consumers.rebuild import Places
     from consumers.recovery import Recovering
     from consumers.relay import Relay
@@ -182,6 +183,12 @@ class Wiring:
         follower = Follower(self.settings.need(url_setting))
         self._closing.callback(follower.close)
         return follower
+
+    def topics_copy(self) -> TopicsCopy:
+        """The topics as an audit's copy of the store's history."""
+        from consumers.kafka.copied import TopicsCopy
+
+        return TopicsCopy(self.kafka)
 
     def seals(self, url_setting: str = "relay_url") -> Seals:
         """The seal rows, as the role of that setting."""

@@ -92,21 +92,28 @@ def read(file: Path) -> KeptSeal:
 def write(kept: KeptSeal, place: Path) -> Path:
     """Writes it to the new file `place`, or into the folder `place` under its own name; where it is now.
 
-    What is there is evidence: a file that holds anything else is left as it is. Raises `KeptSealProblem`.
+    Raises `KeptSealProblem`, as `write_new`.
     """
-    file = place / kept.name if place.is_dir() else place
+    return write_new(kept.encoded, place / kept.name if place.is_dir() else place)
+
+
+def write_new(content: bytes, file: Path) -> Path:
+    """Writes evidence to a new file, whole or not at all; the file.
+
+    One that is there with anything else in it is left as it is. Raises `KeptSealProblem`.
+    """
     try:
         if file.exists():
-            return _the_same(kept, file)
+            return _the_same(content, file)
         partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         try:
             with partial.open("xb") as opened:
-                opened.write(kept.encoded)
+                opened.write(content)
                 opened.flush()
                 os.fsync(opened.fileno())
             os.link(partial, file)  # unlike a rename, never replaces the file of another that was faster
         except FileExistsError:
-            return _the_same(kept, file)
+            return _the_same(content, file)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
@@ -116,12 +123,12 @@ def write(kept: KeptSeal, place: Path) -> Path:
     return file
 
 
-def _the_same(kept: KeptSeal, file: Path) -> Path:
-    if file.read_bytes() == kept.encoded:
+def _the_same(content: bytes, file: Path) -> Path:
+    if file.read_bytes() == content:
         return file
     raise KeptSealProblem(
-        f"{file} is there already and holds something else; it was not replaced. Name a new file, or a "
-        "folder: every seal gets a file of its own there."
+        f"{file} is there already and holds something else; it was not replaced. Name a new file, or for a "
+        "seal a folder: every seal gets a file of its own there."
     )
 
 

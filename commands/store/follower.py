@@ -38,7 +38,7 @@ _PARTY: Final = """
 """
 # Every read is a stretch of an index. Of a table that grew since it was last analysed the planner thinks too
 # little: it would sort all the rest of the store for each page.
-_BY_INDEX: Final = """
+BY_INDEX: Final = """
     SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
     SET max_parallel_workers_per_gather = 0; SET jit = off
 """
@@ -169,7 +169,7 @@ class Follower:
             self._settled = self._settling = None
             self._connection = connect(self._url)
             with self._connection.cursor() as opened:
-                opened.execute(_BY_INDEX)
+                opened.execute(BY_INDEX)
         return self._connection
 
 

@@ -51,7 +51,7 @@ class SealCheck:
         if self._seal is not None:
             leaf = leaf_hash(row.position, row.event)
             self._leaves.append(leaf)
-            self._sums.setdefault(_topic(row.type), Digest()).add(leaf)
+            self._sums.setdefault(topic_of(row.type), Digest()).add(leaf)
 
     def end(self) -> Iterator[Finding]:
         """No event comes any more: what is wrong with the seals that are left."""
@@ -153,6 +153,7 @@ def broken(seal: Seal, before: Seal | None, key: Ed25519PublicKey) -> Iterator[F
         )
 
 
-def _topic(type: str) -> str:
+def topic_of(type: str) -> str:
+    """The topic of an event type, whatever stands there."""
     family = type.split(".")[1] if type.count(".") else type
     return f"crm.{family}.v1"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import audit_reads, audit_replay
+from deploy.cli import audit_reads, audit_replay, audit_verify
 from deploy.cli.output import Exit, JsonOption, finish, number
 from deploy.findings import Diagnostic
 from deploy.settings import load
@@ -19,6 +19,7 @@ audit = typer.Typer(no_args_is_help=True, help="History that proves itself, for 
 def register(app: typer.Typer) -> None:
     """Adds the noun to the root."""
     audit_replay.register(audit)
+    audit_verify.register(audit)
     audit_reads.register(audit)
     app.add_typer(audit, name="audit")
 

@@ -31,6 +31,7 @@ SENTENCES: Final = {
     "commands.audit.keep.KeptSealProblem": Exit.ENVIRONMENT,
     "commands.audit.opening.NoExport": Exit.ENVIRONMENT,
     "commands.audit.exporting.SealDiffers": Exit.FOUND,
+    "commands.audit.prove.NotProvable": Exit.FOUND,
     "deploy.webhook.WebhookProblem": Exit.ENVIRONMENT,
     "commands.store.schema.SchemaProblem": Exit.ENVIRONMENT,
     "commands.store.pool.PoolBusy": Exit.ENVIRONMENT,

@@ -15,6 +15,12 @@ def event_id(aggregate_id: UUID, version: int) -> str:
     return f"{aggregate_id}:{version}"
 
 
+def parts_of(event_id: str) -> tuple[UUID, int]:
+    """Aggregate and version of an event's id. Raises `ValueError` for a text that is none."""
+    aggregate, _, version = event_id.partition(":")
+    return UUID(aggregate), int(version)
+
+
 def derived_id(key: bytes, *parts: str) -> UUID:
     """A UUID version 8 made of the first 122 free bits of HMAC-SHA256(key, parts joined by 0x1F).
 

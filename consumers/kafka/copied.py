@@ -1,0 +1,98 @@
+"""The topics as a copy of the store's history, for audits: the events of one seal's range, and the seals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from kafka.errors import KafkaError
+
+from commands.audit.chain import CopyAway
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.reader import Place
+from consumers.kafka.stretches import Published, Stretches
+from consumers.kafka.tail import last_committed_seal
+from domain.errors import Undecodable
+from domain.events.seal import TOPIC as SEALS
+from domain.events.seal import Seal, parse
+
+NEAR: Final = 64
+"""So many offsets are read through rather than halved once more."""
+
+
+class Halved(Stretches):
+    """Stretches whose beginning is found by halving: any place of a long topic costs twenty questions."""
+
+    def from_the_first(self, passed: Callable[[Published], bool]) -> dict[Place, int]:
+        """For each partition an offset little before its first record for which `passed` is false; it is true
+        up to some record of a partition and false from there on."""
+        low, high = dict(self.begins), dict(self.ends)
+        while wide := {place: (low[place] + high[place]) // 2 for place in low if _wide(low, high, place)}:
+            firsts = self._firsts(wide)
+            for place, middle in wide.items():
+                found = firsts.get(place)
+                if found is not None and passed(found):
+                    low[place] = min(found.offset + 1, high[place])
+                else:
+                    high[place] = middle
+        return low
+
+
+def _wide(low: Mapping[Place, int], high: Mapping[Place, int], place: Place) -> bool:
+    return high[place] - low[place] > NEAR
+
+
+class TopicsCopy:
+    """What an audit asks of the topics (`commands.audit.chain.Copy`)."""
+
+    def __init__(self, address: KafkaAddress, *, timeout: float = 20.0) -> None:
+        self._address, self._timeout = address, timeout
+
+    def head(self) -> Seal | None:
+        """The last committed seal."""
+        with _away():
+            return last_committed_seal(self._address, timeout=self._timeout)
+
+    def seals(self, passed: Callable[[Seal], bool]) -> Iterator[Seal]:
+        """The seals from the first one for which `passed` is false."""
+        with _away(), Halved(self._address, [SEALS], timeout=self._timeout) as topic:
+            starts = topic.from_the_first(lambda record: passed(parse(record.value)))
+            skipping = True
+            for record in topic.read(starts):
+                seal = parse(record.value)
+                skipping = skipping and passed(seal)
+                if not skipping:
+                    yield seal
+
+    def events(self, seal: Seal) -> Sequence[tuple[int, bytes]]:
+        """Position and bytes of the records in the seal's range, of the topics that it touched."""
+        places = {(topic, number) for topic, parts in seal.partitions.items() for number in parts}
+        found: list[tuple[int, bytes]] = []
+        with _away(), Halved(self._address, seal.partitions, timeout=self._timeout) as topics:
+            left = {place: seal.partitions[place[0]][place[1]].count for place in places & topics.ends.keys()}
+            starts = topics.from_the_first(lambda record: (record.position or 0) < seal.first)
+            # Where the right number of records does not come, a partition is read to its end.
+            for record in topics.read({place: at for place, at in starts.items() if place in left}):
+                place = (record.topic, record.partition)
+                if place not in left or record.position is None or record.position < seal.first:
+                    continue
+                if record.position <= seal.last:
+                    found.append((record.position, record.value))
+                    left[place] -= 1
+                if record.position > seal.last or not left[place]:
+                    del left[place]
+                if not left:
+                    break
+        return sorted(found)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        words = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        raise CopyAway(f"Kafka can't be asked: {words or type(error).__name__}.") from error
+    except Undecodable as error:
+        raise CopyAway(f"{SEALS} has a record that is no seal: {error}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +15,9 @@ import pytest
 from commands.privacy.reads import Read, reads_of
 from commands.store.application import Crm
 from deploy.local.postgres import LocalPostgres
+from deploy.secrets import Secrets
 from domain.errors import EventTooLarge
+from tests.support.commanding import run
 from tests.support.http import EVERY, PRINCIPAL, Api, database, problem, running
 
 SECRET = "Quillfeather"
@@ -52,22 +56,28 @@ def recorded(api: Api, party: str) -> list[Read]:
     return list(reads_of(api.services.read_pool, UUID(party)))
 
 
+MOST_OPEN = {"open": "true", "view": "full", "form": "decoded"}
+"""What lets an answer hold as much as it can, where an address takes it."""
+
+
 def every_read(api: Api, ids: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Template and address of every GET, of each record that its address may name."""
     for path, operations in api.client.get("/openapi.json").json()["paths"].items():
         operation = operations.get("get")
         if operation is None or path in ("/metrics", "/livez", "/readyz"):
             continue
+        taken = {each["name"]: each for each in operation.get("parameters", []) if each["in"] == "query"}
         query = {
-            each["name"]: (each.get("examples") or each["schema"].get("examples") or ["x"])[0]
-            for each in operation.get("parameters", [])
-            if each["in"] == "query" and each.get("required")
-        } | ({"text": SECRET} if path == "/v1/customers:search" else {})
-        collection = path.split("/")[2].split(":")[0] if path.count("/") > 1 else ""
-        own = [ids[collection]] if collection in ids else []
-        for id in [*own, ids["organisations"]] if collection == "customers" else own or [str(uuid4())]:
-            known = re.sub(r"\{\w+\}", "x", path.replace("{id}", id))
-            yield path, str(httpx.URL(known, params=query))
+            name: (each.get("examples") or each["schema"].get("examples") or ["x"])[0]
+            for name, each in taken.items()
+            if each.get("required")
+        } | {name: value for name, value in MOST_OPEN.items() if name in taken}
+        query |= {"text": SECRET} if path == "/v1/customers:search" else {}
+        for collection in ids if "{records}" in path else [path.split("/")[-1 if path.count("/") < 2 else 2]]:
+            collection = collection.split(":")[0]
+            id = ids.get(collection, str(uuid4()))
+            known = path.replace("{id}", id).replace("{records}", collection)
+            yield path, str(httpx.URL(re.sub(r"\{\w+\}", "x", known), params=query))
 
 
 def test_no_read_gives_a_private_value_without_a_purpose_and_each_is_recorded_with_one(
@@ -79,18 +89,23 @@ def test_no_read_gives_a_private_value_without_a_purpose_and_each_is_recorded_wi
         before = api.services.head()
         silent = api.client.get(address)
         assert SECRET.lower() not in silent.text.lower(), f"{address} gave it without a purpose"
-        assert api.services.head() == before
+        exported = template.endswith("/export")  # that it is, is recorded besides
+        assert exported or api.services.head() == before
         told = api.client.get(address, headers=HEADER)
         if SECRET.lower() in told.text.lower():
             giving.add(template)
             problem(silent, 428, "purpose-required")
-            assert api.services.head() > before, f"{address} gave it, and that is not recorded"
+            assert api.services.head() > before + 2 * exported, f"{address} gave it, and that is not recorded"
         else:
             assert silent.status_code == told.status_code, address
-            assert api.services.head() == before, f"{address} gave nothing private, and a read is recorded"
+            assert exported or api.services.head() == before, (
+                f"{address} gave nothing, and a read is recorded"
+            )
     collections = ("customers", "contacts", "leads", "cases", "interactions")
     of_records = {f"/v1/{name}/{{id}}" for name in collections}
     assert giving >= of_records | {"/v1/customers/{id}/overview", "/v1/customers:search"}
+    audits = {f"/v1/audit/{{records}}/{{id}}/{what}" for what in ("timeline", "state", "steps", "export")}
+    assert giving >= audits
 
 
 def test_a_read_says_who_whose_when_and_what_for(api: Api, ids: dict[str, str]) -> None:
@@ -144,3 +159,49 @@ def test_what_cannot_be_recorded_is_not_given(
     problem(answer, 503, "unavailable")
     assert SECRET not in answer.text
     assert "etag" not in answer.headers
+
+
+def test_reads_are_listed_on_the_command_line(api: Api, ids: dict[str, str], tmp_path: Path) -> None:
+    api.client.get(f"/v1/leads/{ids['leads']}", headers=HEADER)
+
+    code, said = run(tmp_path, "audit", "reads", "--party", ids["leads"], RAPPORT_STORE_URL=api.urls.app)
+    assert code == 0
+    assert re.search(rf"{PRINCIPAL} +service_account +support.call +/v1/leads/\{{id\}} +{ids['leads']}", said)
+    assert SECRET not in said
+
+    code, said = run(tmp_path, "audit", "reads", "--party", str(uuid4()), RAPPORT_STORE_URL=api.urls.app)
+    assert (code, "RAPPORT_AUDIT_READS is off here" in said) == (0, True)
+
+
+def test_what_a_contact_had_allowed_is_answered_by_http_and_on_the_command_line(
+    api: Api, ids: dict[str, str], tmp_path: Path
+) -> None:
+    contact = ids["contacts"]
+    (point,) = api.client.get(f"/v1/contacts/{contact}", headers=HEADER).json()["points"]
+    api.change(
+        "contacts", contact, "giveConsent",
+        point_id=point["id"], purpose="news", legal_basis="consent", source="form", double_opt_in=True,
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    asked = {"purpose": "news", "on": now.isoformat(), "channel": "email"}
+
+    answer = api.client.get(f"/v1/contacts/{contact}/consents:at", params=asked)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["verdict"] == "allowed"
+    (period,) = answer.json()["points"][0]["periods"]
+    assert (period["why"], period["event"]["id"]) == ("consent", f"{contact}:3")
+    before = api.client.get(f"/v1/contacts/{contact}/consents:at", params=asked | {"on": "2020-01-01"})
+    assert before.json()["verdict"] == "refused"
+    unclear = api.client.get(f"/v1/contacts/{contact}/consents:at", params=asked | {"on": "yesterday"})
+    problem(unclear, 422, "invalid")
+    nobody = api.client.get(f"/v1/contacts/{uuid4()}/consents:at", params=asked)
+    problem(nobody, 404, "not-found")
+    Secrets(tmp_path / "secrets").ensure()
+    words = ("privacy", "consent", contact, "--purpose", "news", "--on", now.isoformat())
+    code, said = run(tmp_path, *words, RAPPORT_STORE_URL=api.urls.app)
+    assert code == 0, said
+    assert said.startswith(f"Allowed: the contact {contact}, news, ")
+    position = period["event"]["position"]
+    assert f"(event {contact}:3, position {position}, of " in said
+    assert "legal basis consent, double opt-in, source form)" in said

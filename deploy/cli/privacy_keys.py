@@ -239,7 +239,6 @@ def _told(due: tuple[Due, ...], rules: Rules, day: date, *, dry_run: bool) -> li
     lines = columns(("kind", "month", "texts", "events"), rows, right=3)
     if dry_run:
         return [*lines, "Nothing was changed. Run it without --dry-run."]
-    return [
-        *lines,
-        "What is closed is closed for good; who has it open still can read it for 60 seconds at most.",
-    ]
+    if all(one.holds for one in due):
+        return [*lines, "Nothing was closed."]
+    return [*lines, "That is for good. Who has read a text just now may go on for 60 seconds at most."]

@@ -89,7 +89,7 @@ class Asked:
         pool = cast(PostgresApplicationRecorder, services.crm.recorder).pool
         self.kind, self.id, self.services = _KINDS[records], id, services
         self.histories = Histories(pool, services.crm if opened else None)
-        self.names: Names | None = names_from(services.crm) if opened else None
+        self.names: Names | None = names_from(services.crm, self.histories) if opened else None
         self._request = request
 
     def scope(self, look: Reading) -> Scope:
@@ -106,7 +106,7 @@ class Asked:
         )
 
     def told(self) -> None:
-        """Says whose private values the answer holds."""
+        """Says whose private values the answer holds, once it is made."""
         for party, records in self.histories.shown.items():
             for record in records:
                 shows(self._request, party, record)
@@ -148,14 +148,15 @@ def get_audit_timeline(
         period=Period(start=told.get("from"), end=told.get("to")),
         full=view == "full",
     )
-    asked.told()
-    return {
+    answer = {
         "parties": scope.parties,
         "groups": [group_json(group, asked.names, full=view == "full") for group in grouped(page.steps)],
         "continues": page.cut,
         "next_page_token": paging.next(None if page.after is None else (str(page.after),)),
         "meta": meta,
     }
+    asked.told()
+    return answer
 
 
 @router.get("/{records}/{id:uuid}/state", summary="Get a record at a moment", response_model=HistoryState)
@@ -190,8 +191,9 @@ def get_audit_diff(
     asked = Asked(request, records, id, opened=open)
     start, end = _point("from", from_), Moment() if to is None else _point("to", to)
     found = diff(asked.histories.facts(asked.kind, id), start, end)
+    answer = {"fields": [difference_json(each, asked.names) for each in found]}
     asked.told()
-    return {"fields": [difference_json(each, asked.names) for each in found]}
+    return answer
 
 
 @router.get("/{records}/{id:uuid}/steps", summary="List the steps of a record", response_model=HistorySteps)
@@ -212,13 +214,14 @@ def list_audit_steps(
         page = tokens.open(page_token, listing, 1, arguments)
         after = int(page.after[0]) if page.after else 0
     found = list(steps(asked.histories.facts(asked.kind, id)))
-    asked.told()
     upto = after + page_size
     following = tokens.seal(listing, 1, arguments, (str(upto),)) if upto < len(found) else None
-    return {
+    answer = {
         "steps": [step_json(step, asked.names) for step in found[after:upto]],
         "next_page_token": following,
     }
+    asked.told()
+    return answer
 
 
 @router.get(

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from commands.audit.history import Histories
 from commands.audit.timeline import Names
 from commands.store.application import Crm
 from domain.principal import evolve
 
 
-def names_from(crm: Crm) -> Names:
-    """Looks each principal up once; None for one that was never registered, or whose name can't be read."""
+def names_from(crm: Crm, histories: Histories) -> Names:
+    """Looks each principal up once; None for one that was never registered, or whose name can't be read.
+
+    A name that was given is noted with what `histories` has shown: it is a person's too.
+    """
     known: dict[UUID, str | None] = {}
 
     def name(id: UUID) -> str | None:
         if id not in known:
             found = crm.find(evolve, id)
-            known[id] = found.name if found is not None and isinstance(found.name, str) else None
+            known[id] = None
+            if found is not None and isinstance(found.name, str):
+                known[id] = found.name
+                histories.shown.setdefault(found.party, set()).add(id)
         return known[id]
 
     return name

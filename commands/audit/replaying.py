@@ -219,7 +219,7 @@ def plain(value: Any) -> Any:
         case Decimal():
             return format(value, "f")
         case Mapping():
-            return {str(name): plain(each) for name, each in sorted(value.items())}
+            return {_key(name): plain(each) for name, each in sorted(value.items())}
         case AbstractSet():
             return sorted(plain(each) for each in value)
         case list() | tuple():
@@ -227,6 +227,11 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return value
+
+
+def _key(name: Any) -> str:
+    """The key of a mapping's entry as JSON has it; of several parts, with slashes."""
+    return "/".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
 def _fields(state: Any) -> dict[str, Any]:

@@ -246,7 +246,9 @@ def _auditing(kind: Record, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
     with wiring.Wiring(settings) as wired:
         crm = wired.crm if opened else None
         histories = Histories(wired.store_pool, crm)
-        yield _Auditing(wired, histories, _scope(wired, kind, id), names_from(crm) if crm else None)
+        yield _Auditing(
+            wired, histories, _scope(wired, kind, id), names_from(crm, histories) if crm else None
+        )
         if crm is not None and histories.shown and settings.audit_reads != "off":
             _record_reads(crm, histories)
 

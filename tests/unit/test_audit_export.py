@@ -21,7 +21,7 @@ from commands.audit.opening import NoExport, Opened, read
 from commands.audit.replaying import Moment, state_at
 from commands.audit.words import step_lines
 from domain.errors import NotFound
-from tests.support.audited import HistoriesInMemory, Sold, sealed
+from tests.support.replayed import HistoriesInMemory, Sold, sealed
 from tests.support.working import KEY
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)

@@ -18,6 +18,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "relay": "deploy.bench.relay",
     "projection": "deploy.bench.projection",
     "rebuild": "deploy.bench.rebuild",
+    "privacy": "deploy.bench.privacy",
     "timeline": "deploy.bench.timeline",
     "follow": "deploy.bench.follow",
     "growth": "deploy.bench.growth",

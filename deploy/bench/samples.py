@@ -52,10 +52,11 @@ def people_events(count: int, seed: int, cipher: PrivateCipher) -> list[StoredCr
     """`count` encoded events of persons with private names, their purchases and mails with private texts, and
     their cases; eleven for each person, about 900 bytes each."""
     mapper = EventMapper(CATALOGUE, cipher)
-    return [mapper.to_stored_event(event) for event in islice(_people(seed), count)]
+    return [mapper.to_stored_event(event) for event in islice(people(seed), count)]
 
 
-def _people(seed: int) -> Iterator[Event]:
+def people(seed: int) -> Iterator[Event]:
+    """The events of `people_events`, without an end, not encoded."""
     chance = random.Random(seed)  # noqa: S311 - the same ids in every run are what is wanted
     moment = BEGIN
     while True:

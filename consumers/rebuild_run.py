@@ -190,14 +190,16 @@ def _index(owner_url: str, rebuild: Rebuild, workers: int, tell: Tell) -> None:
             c.execute(_MAKING)
             bare.bring_back(c, part)
 
+    def analyse(table: str) -> None:
+        with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+            c.execute(f"ANALYZE {table}")  # quoted by the catalogue
+
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
         for group in (keys, others):
             for _ in threads.map(make, group):
                 done += 1
                 tell(Progress(state="indexing", done=done, whole=len(rebuild.ddl), unit="keys and indexes"))
-    with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
-        for table in sorted({part["table"] for part in rebuild.ddl}):
-            c.execute(f"ANALYZE {table}")  # quoted by the catalogue
+        list(threads.map(analyse, sorted({part["table"] for part in rebuild.ddl})))
 
 
 def _hand_over(owner: Connection, rebuild: Rebuild, projection: Projection) -> None:

@@ -1,12 +1,12 @@
-"""Rows as lines of COPY's CSV format.
+"""Rows as lines of COPY's text format.
 
-A line is a JSON array without its brackets: with `FORMAT` below PostgreSQL reads that as CSV. So a row is
-written in a third of the time that a line of COPY's text format takes in Python.
+Nearly every row is written by `orjson` as an array, whose quotes are dropped and whose commas become tabs:
+that takes less time than Python's own formatting. Where a value holds what has a meaning in either, the row
+is spelled value by value.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -15,11 +15,15 @@ import orjson
 
 from projections.projection import Row
 
-FORMAT: Final = """(FORMAT csv, QUOTE '"', ESCAPE E'\\\\', NULL 'null')"""
+NULL: Final = "null"
+"""What stands for an absent value, as JSON has it."""
+FORMAT: Final = f"(NULL '{NULL}')"
 """How COPY is told to read the lines."""
 
-# In CSV the escape stands before quotes and itself alone; what JSON escapes besides (as \n) stands as it is.
-_OTHER_ESCAPE: Final = re.compile(rb'\\[^"\\]')
+_TABS: Final = bytes.maketrans(b",", b"\t")
+_A_TEXT: Final = b'"null"'
+_ESCAPED_TEXT: Final = "\\156ull"
+"""The text "null": its first letter as an octal number (a backslash before an n would end the line)."""
 
 
 def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
@@ -40,16 +44,16 @@ def text_of(columns: Mapping[str, str]) -> Callable[[Row], bytes]:
         itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     )
     documents = [number for number, name in enumerate(names) if columns[name] == "jsonb"]
-    dumps, other_escape = orjson.dumps, _OTHER_ESCAPE.search
+    commas, dumps = len(names) - 1, orjson.dumps
 
     def text(row: Row) -> bytes:
         values = values_of(row)
         if documents:
             values = _with_documents(values, documents)
         line = dumps(values)
-        if b"\\" in line and other_escape(line):
-            return ",".join(map(_spelled, values)).encode()
-        return line[1:-1]
+        if b"\\" in line or line.count(b",") != commas or _A_TEXT in line:
+            return "\t".join(map(_spelled, values)).encode()
+        return line[1:-1].translate(_TABS, b'"')
 
     return text
 
@@ -65,7 +69,11 @@ def _with_documents(values: tuple[Any, ...], documents: Sequence[int]) -> tuple[
 
 
 def _spelled(value: Any) -> str:
-    """A value with only what CSV escapes."""
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return orjson.dumps(value).decode()
+    if value is None:
+        return NULL
+    text = value if isinstance(value, str) else str(value)
+    if text == NULL:
+        return _ESCAPED_TEXT
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text

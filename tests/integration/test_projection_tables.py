@@ -43,7 +43,7 @@ def row(number: int, version: int = 1, **given: Any) -> dict[str, Any]:
 
 NASTY = [
     "", " ", "None", "xNoney", "\\N", "\\", "\\\\n", "a\tb", "a\nb", "a\r\nb", "\\.", "'; DROP TABLE x; --",
-    "🎈", "NULL", "%s", '{"a": 1}', "\x01\x7f", "\u2028",
+    "🎈", "NULL", "null", "nullnull", '"null"', 'say "a, b"', "a,b", "%s", '{"a": 1}', "\x01\x7f", "\u2028",
 ]  # fmt: skip
 
 

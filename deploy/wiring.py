@@ -148,9 +148,10 @@ class Wiring:
     def applied(self) -> Applied:
         """What sees to it that whoever was erased stays erased."""
         from commands.privacy.applied import Applied
+        from commands.privacy.retention import reapply
         from deploy.persons import acting
 
-        return Applied(lambda: self.erasing, lambda: acting(None))
+        return Applied(lambda: self.erasing, lambda: acting(None), lambda: reapply(self.crm, self.keys))
 
     @cached_property
     def incarnation(self) -> Incarnation:

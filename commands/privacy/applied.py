@@ -1,4 +1,5 @@
-"""Sees to it that whoever was erased stays erased: when a process starts, and from time to time afterwards.
+"""Sees to it that whoever was erased stays erased, and what was kept long enough stays closed: when a process
+starts, and from time to time afterwards.
 
 A restore can bring keys back, and a process that erases can die in the middle. What this finds is put right
 before the process says that it is ready.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -23,10 +24,18 @@ AGAIN: Final = 2.0
 
 
 class Applied:
-    """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted."""
+    """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted.
 
-    def __init__(self, erasing: Callable[[], Erasing], context: Callable[[], Context]) -> None:
-        self._erasing, self._context = erasing, context
+    `close_again` closes texts again whose retention was over, and answers which were open.
+    """
+
+    def __init__(
+        self,
+        erasing: Callable[[], Erasing],
+        context: Callable[[], Context],
+        close_again: Callable[[], Collection[object]],
+    ) -> None:
+        self._erasing, self._context, self._close_again = erasing, context, close_again
         self._once = threading.Event()
 
     def missing(self) -> list[str]:
@@ -44,11 +53,16 @@ class Applied:
             erasing = self._erasing()
             back = erasing.again()
             finished = erasing.resume(self._context())
+            opened = self._close_again()
         except Exception as error:  # whatever it is, the process lives on, is not ready, and tries again
             LOG.warning("erasures could not be applied again: %s", type(error).__name__)
             return AGAIN
         if back:
             LOG.warning("%d keys of erased persons had come back, and are destroyed again", len(back))
+        if opened:
+            LOG.warning(
+                "the texts of %d closed months could be read again, and are closed again", len(opened)
+            )
         for each in finished:
             LOG.info("the erasure %s was interrupted, and is finished", each)
         self._once.set()

@@ -84,12 +84,15 @@ def recover(
     as_json: JsonOption = False,
 ) -> None:
     """After a restore, a move or a failover: puts back what only the topics have, then lets work go on."""
+    from commands.privacy.retention import reapply
     from consumers.recovery_stage import RecoveryRefused
     from deploy import wiring
 
     try:
         with wiring.Wiring(load()) as wired, showing("read", "records") as progress:
             done = wired.recovering(progress).run(set_aside=set_aside, dry_run=dry_run)
+            if not dry_run:
+                reapply(wired.crm, wired.keys)
     except RecoveryRefused as refused:
         finish(as_json=as_json, data={}, text=[], diagnostics=[Diagnostic(fact=str(refused))], failed=True)
         return

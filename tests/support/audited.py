@@ -1,153 +1,155 @@
-"""Histories over events in memory, sealed without a relay: what an audit needs of a store, and no service."""
+"""An installation whose 18 events are sealed by six, at known positions, and published with their seals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any, cast
-from uuid import UUID
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands import contact, customer, lead, opportunity
-from commands.audit.history import Histories, Scope
-from commands.audit.replaying import Fact, Kind, fact_of
-from commands.audit.withheld import NoKeys
-from commands.store.follower import StoredRow
-from commands.store.pool import Pool
+from commands.store.follower import Follower, StoredRow
+from commands.store.seals import Seals
+from commands.store.settings import StoreSettings, store_settings
+from consumers.kafka.address import KafkaAddress
+from consumers.kafka.producer import SealingProducer
 from consumers.sealing import seal_range
-from domain.errors import NotFound
-from domain.events.private import PrivateCipher
+from deploy import wiring
+from deploy.secrets import Secrets
+from deploy.settings import load
 from domain.events.seal import Seal
-from domain.money import Money
-from tests.support.database import PARTITIONS
-from tests.support.memory import Desk
-from tests.support.working import KEY
+from tests.support.commanding import run, shared_passwords, told
+from tests.support.damage import record_six
+from tests.support.kafka import delete_topics
+from tests.support.relaying import query
 
-STORE = UUID(int=5)
+BATCHES = 3
 
 
-class HistoriesInMemory(Histories):
-    """What `Histories` promises, over rows and seals at hand."""
+@dataclass(frozen=True)
+class Said:
+    """What `audit verify` came to."""
 
-    def __init__(
-        self, rows: Sequence[StoredRow], seals: Sequence[Seal] = (), cipher: PrivateCipher | None = None
-    ) -> None:
-        super().__init__(cast(Pool, None))
-        self._stored, self._seals, self._cipher = rows, seals, cipher
+    code: int
+    data: dict[str, Any]
+    text: str
 
     @property
-    def opened(self) -> bool:
-        """Whether there is a cipher."""
-        return self._cipher is not None
+    def kinds(self) -> set[str]:
+        """Of all findings."""
+        return {one["kind"] for one in self.data["findings"]}
 
-    def page(self, scope: Scope, after: int = 0, limit: int = 1000) -> list[StoredRow]:
-        """As the query says it."""
-        found = [
-            row
-            for row in self._stored
-            if row.position > after
-            and (
-                (row.party in scope.parties and row.aggregate_id not in scope.without)
-                or row.aggregate_id in scope.records
+    @property
+    def first(self) -> tuple[str, int]:
+        """Kind and position of the first that is about an event."""
+        named = self.data["named"]
+        assert named is not None, self.text
+        return named["kind"], named["position"]
+
+
+@dataclass(frozen=True)
+class World:
+    """The installation. Positions 1 to 6, 8 to 13, 15 to 20; the seals cover 1 to 6, 7 to 13, 14 to 20.
+
+    Each six are a principal, three of a customer, two of a contact.
+    """
+
+    home: Path
+    admin: str
+    bootstrap: str
+
+    @cached_property
+    def rows(self) -> tuple[StoredRow, ...]:
+        """The store as it was filled; ask before it is damaged."""
+        with Follower(self.admin) as follower:
+            return tuple(follower.read(0, follower.settled()))
+
+    @cached_property
+    def seals(self) -> tuple[Seal, ...]:
+        """As above."""
+        with closing(Seals(self.admin)) as seals:
+            return tuple(seals.since(0))
+
+    @cached_property
+    def key(self) -> Ed25519PrivateKey:
+        """What its seals are signed with."""
+        return Secrets(load(home=self.home).secrets).seal_key()
+
+    @cached_property
+    def settings(self) -> StoreSettings:
+        """Its id and partitions."""
+        return store_settings(self.admin)
+
+    def row(self, position: int) -> StoredRow:
+        """The event there."""
+        return next(row for row in self.rows if row.position == position)
+
+    def name(self, position: int) -> str:
+        """The id of the event there."""
+        row = self.row(position)
+        return f"{row.aggregate_id}:{row.version}"
+
+    def keep(self, place: Path) -> Path:
+        """The newest seal, kept in that folder."""
+        code, data, _ = told(self.home, "audit", "seal", "--file", str(place))
+        assert code == 0
+        return Path(data["file"])
+
+    def verified(self, *words: str) -> Said:
+        """Runs `audit verify`, with the topics unless told otherwise."""
+        code, data, _ = told(self.home, "audit", "verify", *words)
+        return Said(code, data, "\n".join(f"{one['fact']} {one['cause']}" for one in data["findings"]))
+
+    def alone(self, *words: str) -> Said:
+        """The same without the topics."""
+        return self.verified("--no-topics", *words)
+
+    def seal_anew(self, key: Ed25519PrivateKey) -> None:
+        """Makes all seals anew from what the store holds now, signed with that key, at the same times."""
+        with Follower(self.admin) as follower:
+            rows = follower.read(0, 100)
+        last: Seal | None = None
+        for old in self.seals:
+            covered = [row for row in rows if old.first <= row.position <= old.last]
+            last = self.made(covered, last, key, datetime.fromisoformat(old.sealed))
+            query(
+                self.admin,
+                "UPDATE store.seal SET record = %s, hash = %s, count = %s WHERE sequence = %s",
+                (last.record, last.hash, last.count, last.sequence),
             )
-        ]
-        return found[:limit]
 
-    def streams(self, ids: Iterable[UUID], upto: int = 1 << 62) -> list[StoredRow]:
-        """As the query says it."""
-        wanted = set(ids)
-        found = [row for row in self._stored if row.aggregate_id in wanted and row.position <= upto]
-        return sorted(found, key=lambda row: (row.aggregate_id, row.version))
-
-    def require(self, kind: Kind, id: UUID) -> UUID:
-        """As the query says it."""
-        for row in self.streams([id])[:1]:
-            if row.type.split(".")[1] == kind:
-                return row.party
-        raise NotFound(kind, id)
-
-    def fact(self, row: StoredRow) -> Fact:
-        """Opened where there is a cipher."""
-        return fact_of(row.position, row.event, self._cipher or NoKeys(), opened=self.opened)
-
-    def covering(self, position: int) -> Seal | None:
-        """The seal whose range the position is in."""
-        return next((seal for seal in self._seals if seal.last >= position), None)
-
-    def sealed(self, seal: Seal) -> list[tuple[int, bytes]]:
-        """The events that stand where the seal says."""
-        return [(row.position, row.event) for row in self._stored if seal.first <= row.position <= seal.last]
-
-    def store_id(self) -> UUID:
-        """The id that the seals name."""
-        return STORE
+    def made(self, rows: list[StoredRow], last: Seal | None, key: Ed25519PrivateKey, now: datetime) -> Seal:
+        """The seal of these rows."""
+        told = self.settings
+        return seal_range(rows, last, store=told.store_id, partitions=told.partitions, key=key, now=now)
 
 
-class Sold:
-    """A lead that became a customer with an opportunity, which was lost; its customer took in another one."""
-
-    def __init__(self) -> None:
-        desk = self.desk = Desk()
-        self._requests = 0
-        self.lead = self.do(lead.CreateLead(name="Ada", company="ACME", email="ada@example.org")).id
-        desk.later()
-        self.do(lead.MoveLead(lead_id=self.lead, to_state="working"))
-        self.do(lead.MoveLead(lead_id=self.lead, to_state="qualified"))
-        desk.later(days=1)
-        self.other = self.do(customer.RegisterCustomer(kind="organisation", name="Acme Inc")).id
-        desk.later()
-        self.do(lead.ConvertLead(lead_id=self.lead, pipeline="sales"))
-        self.customer = self._newest("crm.customer.registered")
-        self.opportunity = self._newest("crm.opportunity.opened")
-        self.contact = self._newest("crm.contact.registered")
-        for amount in (10, 20, 10):
-            desk.later()
-            money = Money(amount=Decimal(amount), currency="USD")
-            self.do(opportunity.ChangeAmount(opportunity_id=self.opportunity, amount=money))
-        self.do(contact.ChangeContact(contact_id=self.contact, name="Ada Lovelace"))
-        self.do(customer.MergeCustomers(loser_id=self.other, survivor_id=self.customer))
-        desk.later(days=1)
-        self.do(
-            opportunity.LoseOpportunity(opportunity_id=self.opportunity, reason="price", note="Too dear.")
-        )
-
-    def do(self, command: Any) -> Any:
-        """One request, of a correlation of its own; its outcome."""
-        self._requests += 1
-        context = replace(self.desk.context(), correlation=UUID(int=self._requests))
-        return self.desk.commands.execute(command, context)
-
-    def _newest(self, type: str) -> UUID:
-        return next(row.aggregate_id for row in reversed(self.rows) if row.type == type)
-
-    @property
-    def rows(self) -> list[StoredRow]:
-        """All that was recorded, with a gap between two positions."""
-        found = []
-        for number, (id, version, encoded) in enumerate(self.desk.crm.stored, start=1):
-            envelope = orjson.loads(encoded)
-            party = UUID(envelope["partitionkey"])
-            found.append(StoredRow(number * 2, id, version, envelope["type"], party, encoded))
-        return found
-
-    @property
-    def scope(self) -> Scope:
-        """The customer's history: its own party, that of the merged one and that of the lead."""
-        return Scope(kind="customer", id=self.customer, parties=(self.customer, self.other, self.lead))
-
-
-def sealed(rows: Sequence[StoredRow], size: int = 5, upto: int | None = None) -> list[Seal]:
-    """Seals of `size` events each over the rows, up to a position."""
-    found: list[Seal] = []
-    wanted = [row for row in rows if upto is None or row.position <= upto]
-    for at in range(0, len(wanted), size):
-        found.append(
-            seal_range(
-                wanted[at : at + size], found[-1] if found else None, store=STORE, partitions=PARTITIONS,
-                key=KEY, now=datetime(2026, 3, 9, tzinfo=UTC),
-            )
-        )  # fmt: skip
-    return found
+def filled(home: Path, admin: str, bootstrap: str) -> World:
+    """Migrates `home`, records, seals and publishes; what a relay does, with ranges that are known."""
+    delete_topics(bootstrap)
+    shared_passwords(home)
+    services = {"RAPPORT_ADMIN_URL": admin, "RAPPORT_KAFKA_BOOTSTRAP": bootstrap}
+    code, said = run(home, "migrate", **services)
+    assert code == 0, said
+    world = World(home, admin, bootstrap)
+    with wiring.Wiring(load(home=home)) as wired:
+        for number in range(BATCHES):
+            if number:
+                query(admin, "SELECT nextval('store.event_position_seq')")
+            record_six(wired, number)
+    producer = SealingProducer(
+        KafkaAddress(bootstrap=bootstrap), "audit test", partitions=world.settings.partitions
+    )
+    with closing(Seals(admin)) as seals:
+        producer.init()
+        last: Seal | None = None
+        for at in range(0, len(world.rows), 6):
+            part = list(world.rows[at : at + 6])
+            last = seals.append(world.made(part, last, world.key, datetime.now(UTC)).record)
+            producer.publish(part, last.record)
+        producer.close()
+    assert [(seal.first, seal.last) for seal in world.seals] == [(1, 6), (7, 13), (14, 20)]
+    return world

@@ -39,7 +39,7 @@ def published(home: Path, admin: str, bootstrap: str) -> Path:
         relaying.start()
         try:
             for number in range(3):
-                _record(wired, number)
+                record_six(wired, number)
                 _until_published(admin)
         finally:
             stop.set()
@@ -52,7 +52,7 @@ def _until_published(admin: str) -> None:
     until(lambda: query(admin, "SELECT position FROM store.relay") == head, "all is published", 60)
 
 
-def _record(wired: wiring.Wiring, number: int) -> None:
+def record_six(wired: wiring.Wiring, number: int) -> None:
     """An owner, a customer with three versions, and a contact with two: 6 events."""
 
     def execute(command: Command) -> Any:

@@ -34,6 +34,6 @@ def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
                 row = at.fetchone()
             questions = registry.named("identity", row[0] if row else 1).queries or Identity
             cluster = questions(connection).cluster(party)
-        return Linked(parties=cluster.parties, incoming=cluster.incoming)
+        return Linked(parties=cluster.parties, incoming=cluster.incoming, away=cluster.away)
 
     return asked

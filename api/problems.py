@@ -15,7 +15,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from commands.privacy import cipher, holds, person
+from commands.privacy import certifying, cipher, holds, person
 from commands.store.incarnation import RecoveryNeeded
 from domain import errors
 
@@ -56,6 +56,8 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     errors.UnknownEventType: Kind(500, "Unknown event type"),
     errors.Undecodable: Kind(500, "Undecodable event"),
     holds.OnHold: Kind(409, "Legal hold", ("hold", "reference")),
+    certifying.TooEarly: Kind(409, "Too early"),
+    certifying.NotClean: Kind(409, "Not erased everywhere"),
     person.IdentityBehind: Kind(503, "Identity behind", retry_after=2),
     cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
     RecoveryNeeded: Kind(503, "Recovery needed", retry_after=30),

@@ -3,32 +3,80 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from api.links import links
 from commands.context import Context
+from commands.privacy.certificate import Place
+from commands.privacy.certifying import Certifying, ReadSide, TooEarly
+from commands.privacy.cipher import CACHE_SECONDS
 from commands.privacy.erasing import Erasing
 from commands.privacy.person import People
-from commands.privacy.tombstones import Tombstones
 from commands.readmodel import principal_id
 from commands.store.contact_index import ContactIndex
 from domain.events.event import SYSTEM, Actor
+from projections.control.forgotten import remembered
 
 if TYPE_CHECKING:
     from commands.store.pool import Pool
     from deploy.wiring import Wiring
 
 
-def erasing(wired: Wiring, keys: Pool) -> Erasing:
-    """Erases in the store of `wired`; `keys` are connections to the database of keys."""
+def erasing(wired: Wiring) -> Erasing:
+    """Erases in the store of `wired`."""
     return Erasing(
         wired.crm,
         People(wired.crm, links(wired.read_pool)),
-        Tombstones(keys),
+        wired.tombstones,
         ContactIndex(wired.store_pool),
         wired.cipher,
     )
+
+
+def certifying(wired: Wiring, cache_seconds: float = CACHE_SECONDS) -> Certifying:
+    """Certifies erasures in the store of `wired`, with the key that signs seals."""
+    return Certifying(
+        wired.crm,
+        People(wired.crm, links(wired.read_pool)),
+        wired.keys,
+        wired.tombstones,
+        ContactIndex(wired.store_pool),
+        read_side(wired.read_pool),
+        wired.secrets.seal_key(),
+        cache_seconds=cache_seconds,
+    )
+
+
+def read_side(pool: Pool) -> ReadSide:
+    """Looks at every read model that `pool` may read."""
+
+    def places(persons: Sequence[UUID], position: int) -> list[Place]:
+        with pool.connection() as connection:
+            found = remembered(connection, persons)
+        # What was never started shows nothing, and will read these persons with keys that are destroyed.
+        behind = [each for each in found if each.position < position and (each.position or each.rows)]
+        if behind:
+            names = ", ".join(f"{each.projection} v{each.version} ({each.position})" for each in behind)
+            raise TooEarly(
+                f"These read models have not passed position {position} yet: {names}. Repeat it when they "
+                "have; see `rapport projection status`."
+            )
+        return [
+            Place(
+                place=f"read model {each.projection} v{each.version}",
+                checked="holds no clear private values, by its declaration"
+                if each.rows is None
+                else "rows of these persons that show a name, an address or a search term",
+                found=f"{each.shown} of {each.rows or 0} rows; {each.held} held events, which are ciphertext",
+                clean=not each.shown,
+            )
+            for each in found
+        ]
+
+    return places
 
 
 def acting(operator: str | None) -> Context:

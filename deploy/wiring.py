@@ -21,6 +21,7 @@ from commands.context import Context
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import PostgresKeyStore
+from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.follower import Follower
@@ -141,8 +142,13 @@ class Wiring:
         """What erases persons, and finishes erasures that were interrupted."""
         from deploy.persons import erasing
 
+        return erasing(self)
+
+    @cached_property
+    def tombstones(self) -> Tombstones:
+        """What destroys keys of persons, and knows which are."""
         self.refuse_other_schema("keys_url", KEYS)
-        return erasing(self, self._pool(self.settings.need("keys_url")))
+        return Tombstones(self._pool(self.settings.need("keys_url")))
 
     @cached_property
     def applied(self) -> Applied:

@@ -1,8 +1,8 @@
-"""The rights of the person: to be erased."""
+"""The rights of the person: to be erased, and to have all that is known of one."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,6 +13,7 @@ from api.query import declared_only
 from api.sending import IdempotencyKey, IfMatch, context_of
 from api.services import Services
 from api.validation import Body
+from commands.privacy.person_export import export
 from domain.customer import evolve
 from domain.erasure import BASIS, REFERENCE, Reason
 from domain.errors import ConcurrentChange
@@ -83,3 +84,29 @@ def erase_customer(
         keys_destroyed=list(done.persons),
         consistency_token=str(done.position),
     )
+
+
+class PersonExport(BaseModel):
+    """Everything that is known of one person."""
+
+    version: int
+    exported_at: str
+    person: UUID
+    sections: dict[str, list[dict[str, Any]]] = Field(
+        description="profile, leads, contacts, interactions, opportunities, cases: of each record its `id`, "
+        "what it is `now`, and its `history`. What was erased is null.",
+        examples=[{"profile": []}],
+    )
+
+
+@router.get(
+    "/customers/{id:uuid}/export",
+    summary="Everything that is known of a person",
+    dependencies=[requires("privacy:erase"), Depends(declared_only)],
+)
+def export_customer(request: Request, id: UUID) -> PersonExport:
+    """All records that are the same person, in clear, with their history. That it was handed out is recorded,
+    as an event of its own. `rapport privacy export` makes a page to read of it."""
+    services: Services = request.app.state.services
+    found = export(services.crm, services.erasing.people, "customer", id, context_of(request))
+    return PersonExport.model_validate(found.document)

@@ -126,15 +126,15 @@ class Erasing:
         """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""
         state = self._crm.load("erasure", erasure.evolve, id)
         cause = replace(context, cause=f"{id}:1")
-        persons = set(state.persons)
-        if state.state == "begun":
-            persons |= self._late_contacts(state, cause)
+        persons = {*state.persons, *self._late_contacts(state, cause)}
         self._tombstones.destroy(sorted(persons))
         self._cipher.forget()
         self.checkpoint("destroyed")
         self._index.forget(sorted(persons))
         self.checkpoint("forgotten")
-        while (state := self._crm.load("erasure", erasure.evolve, id)).state == "begun":
+        while (state := self._crm.load("erasure", erasure.evolve, id)).state == "begun" or not (
+            persons <= set(state.persons)
+        ):
             done = erasure.KeysDestroyed(persons=tuple(sorted(persons)))
             try:
                 self._crm.record(events_of(Decision(changes=(_change(state, (done,)),)), cause))

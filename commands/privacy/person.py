@@ -24,10 +24,12 @@ PersonKind = Literal["customer", "contact", "lead"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """What the read side knows of a customer: its `parties`, and records of other parties given to it."""
+    """What the read side knows of a customer: its `parties`, records of other parties given to it, and those
+    of its parties that were given `away`."""
 
     parties: tuple[UUID, ...]
     incoming: tuple[UUID, ...]
+    away: tuple[UUID, ...] = ()
 
 
 class IdentityBehind(DomainError):
@@ -52,7 +54,8 @@ class Person:
     """A person with all records that are theirs.
 
     `parties` are all members, of records without a customer too; keys of `parties` and contacts close what is
-    personal. `incoming` are records that were given to the person later and stay in another's party.
+    personal. `incoming` are records that were given to the person later and stay in another's party; `away`
+    are others' now.
     """
 
     customers: tuple[Customer, ...]
@@ -60,6 +63,7 @@ class Person:
     leads: tuple[Lead, ...]
     parties: tuple[UUID, ...]
     incoming: tuple[UUID, ...]
+    away: tuple[UUID, ...]
 
     @property
     def keys(self) -> tuple[UUID, ...]:
@@ -104,6 +108,10 @@ class People:
             for each in self._events.contacts_of(list(parties))
         ]
 
+    def linked(self, party: UUID, position: int) -> tuple[UUID, ...]:
+        """Records of other parties that were given to this one. Raises as `find` does."""
+        return self._links(party, position).incoming
+
     def _of(self, customer_id: UUID) -> Person | None:
         """The person that this customer is, None for an organisation."""
         found = self._crm.find(customer.evolve, customer_id)
@@ -128,6 +136,7 @@ class People:
             leads,
             parties=[*members, *families],
             incoming=linked.incoming,
+            away=linked.away,
         )
 
     def _members(self, found: Customer) -> dict[UUID, Customer]:
@@ -149,6 +158,7 @@ class People:
         *,
         parties: Iterable[UUID] = (),
         incoming: tuple[UUID, ...] = (),
+        away: tuple[UUID, ...] = (),
     ) -> Person:
         return Person(
             customers=tuple(customers),
@@ -156,6 +166,7 @@ class People:
             leads=tuple(leads),
             parties=tuple(sorted(set(parties))),
             incoming=incoming,
+            away=away,
         )
 
 

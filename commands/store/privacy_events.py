@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +26,12 @@ _UNFINISHED: Final = """
 _CONTACTS: Final = """
     SELECT DISTINCT aggregate_id FROM store.event
      WHERE party = ANY (%s::uuid[]) AND type = 'crm.contact.registered' ORDER BY 1
+"""
+_AGGREGATES: Final = "SELECT DISTINCT aggregate_id FROM store.event WHERE party = ANY (%s::uuid[])"
+_NAMING: Final = """
+    SELECT DISTINCT aggregate_id FROM store.event
+     WHERE party = ANY (%s::uuid[]) AND type LIKE 'crm.interaction.%%'
+       AND EXISTS (SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN event) > 0)
 """
 _BIRTHS: Final = """
     SELECT aggregate_id, type FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) AND version = 1
@@ -59,6 +65,14 @@ class PrivacyEvents:
     def contacts_of(self, parties: Sequence[UUID]) -> list[UUID]:
         """The contacts registered at these customers."""
         return self._ids(_CONTACTS, list(parties))
+
+    def aggregates_of(self, parties: Sequence[UUID]) -> list[UUID]:
+        """All records in these parties."""
+        return self._ids(_AGGREGATES, list(parties))
+
+    def naming(self, parties: Collection[UUID], persons: Sequence[UUID]) -> set[UUID]:
+        """The interactions in these parties that name one of these persons."""
+        return set(self._ids(_NAMING, list(parties), [str(person).encode() for person in persons]))
 
     def families(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """What each of those records is: `customer`, `lead`, ... by its first event."""

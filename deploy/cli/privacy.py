@@ -1,14 +1,16 @@
-"""`rapport privacy erase|hold`: the rights of the person, and what stands against them for a while."""
+"""`rapport privacy erase|export|hold`: the rights of the person, and what stands against them for a while."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from deploy.cli import privacy_consent, privacy_keys
+from deploy.cli import privacy_certificate, privacy_consent, privacy_keys
 from deploy.cli.output import JsonOption, finish
 from deploy.cli.rebuild import operator
 from deploy.settings import load
@@ -23,6 +25,7 @@ KINDS = ("customer", "contact", "lead")
 privacy = typer.Typer(no_args_is_help=True, help="The rights of the persons whose data is kept.")
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what must be kept for now.")
 privacy.add_typer(hold, name="hold")
+privacy_certificate.register(privacy)
 privacy_keys.register(privacy)
 privacy_consent.register(privacy)
 
@@ -164,6 +167,32 @@ def _done(done: Erased) -> dict[str, Any]:
         "position": done.position,
         "repeated": done.repeated,
     }
+
+
+@privacy.command()
+def export(
+    kind: Annotated[str, typer.Argument(help="customer, contact or lead.")],
+    id: Annotated[UUID, typer.Argument(help="The record's id.")],
+    file: Annotated[Path, typer.Option(help="New file: a zip with a page to read and the same as JSON.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Everything that is known of one person, in clear. That it was handed out is recorded."""
+    from commands.privacy.person_export import export as gather
+    from deploy import wiring
+    from deploy.persons import acting
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"Name a kind ({', '.join(KINDS)}) and the record's id.")
+    if file.exists():
+        raise typer.BadParameter(f"The file {file} is there already. Name another.")
+    with wiring.Wiring(load()) as wired:
+        found = gather(wired.crm, wired.erasing.people, kind, id, acting(operator()))  # type: ignore[arg-type]
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as written:
+        written.write(found.as_zip())
+    counts = {name: len(records) for name, records in found.document["sections"].items()}
+    text = [f"{name:14} {count:,}" for name, count in counts.items()]
+    finish(as_json=as_json, data={"file": file, "sections": counts}, text=[*text, f"In {file}, mode 0600."])
 
 
 @hold.command("place")

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import psycopg2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.links import links
 from commands.privacy import holds
+from commands.privacy.certificate import opened
+from commands.privacy.certifying import Certifying, NotClean, TooEarly
 from commands.privacy.erasing import Erasing
+from commands.privacy.kek import FileKek
+from commands.privacy.keys import PostgresKeyStore
+from commands.privacy.person import People
+from commands.privacy.person_export import export
+from commands.privacy.tombstones import Tombstones
+from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
-from deploy.persons import acting
-from tests.support.http import EVERY, Api, database, erasing, problem, running
-from tests.support.persons import EMAIL, ERASE, NAME, Told, done, somebody, usd
+from deploy.persons import acting, read_side
+from domain.erasure import evolve
+from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running
+from tests.support.persons import EMAIL, ERASE, NAME, OTHER_NAME, PHONE, TEXT, Told, done, somebody, usd
 
 PLACES = ("recorded", "destroyed", "forgotten")
 
@@ -229,6 +244,89 @@ def test_keys_that_come_back_are_destroyed_again(api: Api, person: Told) -> None
     assert another(api).again() == []
     api.catch_up(projections=EVERY)
     forgotten(api, person)
+
+
+def test_a_certificate_says_what_was_looked_at_and_is_known_again(api: Api, person: Told) -> None:
+    """Given an erasure, when key caches have run out and the read models have caught up, then it is
+    certified; and not before, nor while anything is left."""
+    crm, seal_key = api.services.crm, Ed25519PrivateKey.generate()
+    other = api.create("customers", kind="person", name="Somebody Else")
+    shared = api.create(
+        "interactions", kind="meeting", channel="room", body="Both were there.", customer_id=other,
+        participants=[other, person.contact], at="2026-03-02T10:00:00Z",
+        reference={"source": uuid4().hex, "external_id": "1"},
+    )  # fmt: skip
+    api.catch_up(projections=EVERY)
+    id = UUID(erase(api, person.customer).json()["erasure"])
+
+    def certifying(cache_seconds: float = 0) -> Certifying:
+        store, read = crm.pool, api.services.read_pool
+        keys = PostgresKeyStore(api.urls.app, FileKek(KEY))
+        return Certifying(
+            crm, People(crm, links(read, wait=0)), keys, Tombstones(store), ContactIndex(store),
+            read_side(read), seal_key, cache_seconds=cache_seconds,
+        )  # fmt: skip
+
+    with pytest.raises(TooEarly, match="may remember a destroyed key"):
+        certifying(60).issue(id, acting("olga"))
+    with pytest.raises(TooEarly, match="have not passed position"):
+        certifying().issue(id, acting("olga"))
+    api.catch_up(projections=EVERY)
+    with closing(psycopg2.connect(api.urls.admin)) as admin, admin, admin.cursor() as cursor:
+        cursor.execute("INSERT INTO store.contact_index VALUES ('\\x01', %s)", (person.contact,))
+        cursor.execute("UPDATE customer_360_v1.person SET name = %s WHERE id = %s", (NAME, person.lead))
+    with pytest.raises(NotClean) as refused:
+        certifying().issue(id, acting("olga"))
+    unclean = {each.place for each in refused.value.places if not each.clean}
+    assert unclean == {"contact index", "read model customer_360 v1"}
+    with closing(psycopg2.connect(api.urls.admin)) as admin, admin, admin.cursor() as cursor:
+        cursor.execute("UPDATE customer_360_v1.person SET name = NULL WHERE id = %s", (person.lead,))
+    another(api).finish(id, acting(None))
+
+    issued = certifying().issue(id, acting("olga"), backups_until=date(2027, 1, 1))
+    said, public = opened(issued.file)
+    assert public.public_bytes_raw() == seal_key.public_key().public_bytes_raw()
+    assert said["erasure"] == str(id)
+    assert person.members <= {*said["parties"], *(each["person"] for each in said["keys_destroyed"])}
+    assert {each["place"] for each in said["places"]} >= {
+        "keys", "event store", "topics", "contact index", "idempotency rows",
+        "read model customer_360 v1", "read model identity v1", "read model pipeline v1",
+    }  # fmt: skip
+    assert said["closed_texts"] == [f"{shared}:1"]
+    assert said["not_checked"][0]["until"] == "2027-01-01"
+    state = crm.load("erasure", evolve, id)
+    assert (state.state, state.certificates) == ("certified", (issued.sha256,))
+
+
+def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_others(
+    api: Api, person: Told
+) -> None:
+    crm, people = api.services.crm, People(api.services.crm, links(api.services.read_pool, wait=0))
+    api.create("customers", kind="person", name="Somebody Else")
+    api.catch_up(projections=EVERY)
+    found = export(crm, people, "lead", UUID(person.lead), acting("olga"))
+    with zipfile.ZipFile(io.BytesIO(found.as_zip())) as file:
+        machine, page = orjson.loads(file.read("person.json")), file.read("person.html").decode()
+    sections = machine["sections"]
+    assert {name: [each["id"] for each in records] for name, records in sections.items()} == {
+        "profile": [person.merged, person.customer], "leads": [person.lead], "contacts": [person.contact],
+        "interactions": [person.interaction], "opportunities": [person.opportunity], "cases": [],
+    }  # fmt: skip
+    assert sections["profile"][1]["now"]["name"] == NAME
+    (call,) = sections["interactions"]
+    assert call["history"][0]["what"]["body"] == TEXT
+    assert [each["value"] for each in sections["contacts"][0]["now"]["points"].values()] == [EMAIL, PHONE]
+    for value in (NAME, OTHER_NAME, EMAIL, TEXT):
+        assert value in page
+    assert "Somebody Else" not in page
+    (recorded,) = rows(
+        api, "SELECT convert_from(event, 'UTF8')::jsonb -> 'data' FROM store.event"
+        " WHERE type = 'crm.privacy.person_exported' ORDER BY position DESC LIMIT 1",
+    )  # fmt: skip
+    assert recorded[0] == {
+        "party": person.lead,
+        "sections": ["profile", "leads", "contacts", "interactions", "opportunities"],
+    }
 
 
 def another(api: Api) -> Erasing:

@@ -33,6 +33,8 @@ CODES = {
     "erased": 409,
     "legal-hold": 409,
     "identity-behind": 503,
+    "certificate-too-early": 409,
+    "not-erased": 409,
     "key-missing": 503,
     "recovery-needed": 503,
     "malformed": 400,

@@ -1,0 +1,63 @@
+"""What the read models still show of persons who were erased: every version that has tables; held events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from projections import registry
+
+_VERSIONS: Final = """
+    SELECT projection, version, min(position) FROM control.share GROUP BY projection, version ORDER BY 1, 2
+"""
+# Held events hold what the store holds: ciphertext. How many there are is told all the same.
+_HELD: Final = """
+    SELECT count(DISTINCT position) FROM control.held
+     WHERE projection = %s AND version = %s AND (party = ANY (%s::uuid[]) OR aggregate_id = ANY (%s::uuid[]))
+"""
+_SHOWN: Final = """
+    SELECT count(*), count(*) FILTER (
+        WHERE NOT erased OR name IS NOT NULL OR email IS NOT NULL OR phone IS NOT NULL OR points <> '[]'
+           OR search <> '')
+      FROM {} WHERE id = ANY (%s::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """One version of a read model: how far it is, its `rows` of the persons (None where it has no clear
+    values at all), those of them that show one (`shown`), and held events of theirs."""
+
+    projection: str
+    version: int
+    position: int
+    rows: int | None
+    shown: int
+    held: int
+
+
+def remembered(connection: Connection, persons: Sequence[UUID]) -> list[Remembered]:
+    """Every version that has shares, with what it shows of these persons."""
+    ids = [str(person) for person in persons]
+    found = []
+    with connection.cursor() as c:
+        c.execute(_VERSIONS)
+        for name, version, position in c.fetchall():
+            c.execute(_HELD, (name, version, ids, ids))
+            held = int(c.fetchall()[0][0])
+            rows, shown = None, 0
+            table = f"{name}_v{version}"
+            if registry.named(name, version).private:
+                c.execute(sql.SQL(_SHOWN).format(sql.Identifier(table, "person")), (ids,))
+                rows, shown = c.fetchall()[0]
+            found.append(
+                Remembered(
+                    projection=name, version=version, position=position, rows=rows, shown=shown, held=held
+                )
+            )
+    return found

@@ -4,137 +4,32 @@ exported with proofs that a process without database, network and keys checks.""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from api.routes import audit
 from commands.audit.opening import read
-from commands.store.follower import Follower
-from commands.store.seals import Seals
-from commands.store.settings import store_settings
-from consumers.sealing import seal_range
 from deploy.local.postgres import LocalPostgres
-from deploy.secrets import PUBLIC, Secrets
 from tests.support.commanding import run, told
-from tests.support.database import PARTITIONS
-from tests.support.http import EVERY, KEY, PRINCIPAL, Api, database, problem, running
+from tests.support.http import PRINCIPAL, database, problem, running, served
+from tests.support.replayed_world import Audited, alone, told_to
+from tests.support.store import execute
 from tests.support.working import KEY as SEAL_KEY
-
-CHECKOUT = Path(__file__).parents[2]
-ALONE = """
-import socket, sys
-def refuse(*given):
-    raise OSError("a connection was tried")
-socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-from deploy.cli.main import run
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-@dataclass
-class Audited:
-    """A customer that a lead was converted to, with one merged into it, an opportunity linked, a case."""
-
-    api: Api
-    home: Path
-    customer: str
-    merged: str
-    lead: str
-    opportunity: str
-    linked: str
-    case: str
-
-    def get(self, path: str, **query: Any) -> httpx.Response:
-        return self.api.client.get(f"/v1/audit/{path}", params=query)
-
-    def read(self, path: str, **query: Any) -> dict[str, Any]:
-        answer = self.get(path, **query)
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def said(self, *words: str) -> tuple[int, Any, list[str]]:
-        """`rapport audit ...` with --json."""
-        return told(self.home, "audit", *words, **self.urls())
-
-    def done(self, *words: str) -> Any:
-        code, data, findings = self.said(*words)
-        assert code == 0, findings
-        return data
-
-    def urls(self) -> dict[str, str]:
-        url = self.api.urls.app
-        return {"RAPPORT_STORE_URL": url, "RAPPORT_READ_URL": url, "RAPPORT_KEYS_URL": url}
-
-    def records(self) -> dict[str, tuple[str, str]]:
-        """Each kind of record: where it is by HTTP, and its id."""
-        return {
-            "customer": ("customers", self.customer),
-            "lead": ("leads", self.lead),
-            "opportunity": ("opportunities", self.opportunity),
-            "case": ("cases", self.case),
-        }
-
-    def seal(self) -> None:
-        """Seals what is not sealed yet, as the relay would."""
-        urls = self.api.urls
-        with Follower(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
-            last = seals.last()
-            rows = follower.read(last.last if last else 0, follower.settled(), limit=10_000)
-            for at in range(0, len(rows), 4):
-                made = seal_range(
-                    rows[at : at + 4], last, store=store_settings(urls.app).store_id, partitions=PARTITIONS,
-                    key=SEAL_KEY, now=datetime.now(UTC),
-                )  # fmt: skip
-                last = seals.append(made.record)
 
 
 @pytest.fixture(scope="module")
 def audited(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     home = tmp_path_factory.mktemp("home")
-    keys = Secrets(home / "secrets")
-    keys.keep("kek", KEY.hex)
-    keys.keep(PUBLIC, SEAL_KEY.public_key().public_bytes_raw().hex)
     with (
         database(postgres, "audit_replay") as url,
-        running(url, seal_public=SEAL_KEY.public_key) as served,
+        running(url, seal_public=SEAL_KEY.public_key) as api,
     ):
-        found = told_to(served, home)
-        served.catch_up(projections=EVERY)
-        found.seal()
-        yield found
-
-
-def told_to(api: Api, home: Path) -> Audited:
-    customer = api.create("customers", kind="person", name="Zuse Plankalkuel")
-    merged = api.create("customers", kind="person", name="Konrad Zuse")
-    lead = api.create("leads", name="Zuse Plankalkuel", email="z3@example.org")
-    case = api.create("cases", kind="complaint", priority=3, customer_id=customer, subject="Loud relays")
-    linked = api.create("opportunities", pipeline="small")
-
-    def change(collection: str, id: str, verb: str, **fields: Any) -> None:
-        answer = api.change(collection, id, verb, **fields)
-        assert answer.status_code == 200, answer.text
-
-    change("leads", lead, "move", to_state="working")
-    change("leads", lead, "move", to_state="qualified")
-    change("leads", lead, "convert", pipeline="sales", customer_id=customer)
-    opportunity: str = api.read("leads", lead)["opportunity_id"]
-    change("opportunities", opportunity, "changeAmount", amount={"amount": "10", "currency": "USD"})
-    change("opportunities", opportunity, "lose", reason="price", note="Far too dear")
-    change("opportunities", linked, "linkCustomer", customer_id=customer)
-    change("customers", customer, "change", name="Konrad Plankalkuel")
-    change("customers", merged, "merge", survivor_id=customer)
-    return Audited(api, home, customer, merged, lead, opportunity, linked, case)
+        yield told_to(api, home)
 
 
 SECRETS = ("Plankalkuel", "Konrad", "z3@example.org", "Loud relays", "Far too dear")
@@ -269,19 +164,6 @@ def test_private_values_are_opened_only_where_asked_for_with_the_right_to(audite
     assert page["groups"][0]["actor"]["name"] is None
 
 
-def alone(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`rapport ...` on what could be another machine: no settings, no home, no network."""
-    return subprocess.run(
-        [sys.executable, "-c", ALONE, *words],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), "HOME": str(folder)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
 def test_a_raw_export_opens_on_another_machine_to_the_same_state(audited: Audited, tmp_path: Path) -> None:
     audited.seal()  # what was recorded by other tests
     file = tmp_path / "history.jsonl"
@@ -305,10 +187,10 @@ def test_a_raw_export_opens_on_another_machine_to_the_same_state(audited: Audite
     whole = file.read_bytes()
     at = whole.index(b'"event":"') + 60
     file.write_bytes(whole[:at] + (b"A" if whole[at : at + 1] != b"A" else b"B") + whole[at + 1 :])
-    changed = alone(tmp_path, "audit", "open", str(file))
-    assert changed.returncode == 1
-    assert "error: Line 3: The event at position" in changed.stdout
-    assert "version" not in changed.stdout.split("error:")[0].split("key ")[1]
+    code, changed = run(audited.home, "audit", "open", str(file))
+    assert code == 1
+    assert "error: Line 3: The event at position" in changed
+    assert "at version" not in changed
 
 
 def test_what_is_not_sealed_yet_is_exported_without_proof_and_told(audited: Audited, tmp_path: Path) -> None:
@@ -355,3 +237,73 @@ def test_a_raw_export_by_http_is_one_that_opens_and_holds_no_clear_value(audited
     assert len(found.facts) == audited.read(f"leads/{audited.lead}/state")["version"] == found.proven
     assert without_secrets(answer.text)
     problem(audited.get(f"leads/{audited.lead}/export", open="true"), 422, "validation")
+
+
+def test_a_history_opened_is_a_read_that_is_recorded_where_reads_are(audited: Audited) -> None:
+    path = f"/v1/audit/leads/{audited.lead}"
+    with served(replace(audited.api.services, audit_reads=True)) as address:
+        client = httpx.Client(base_url=address, headers=audited.api.client.headers, timeout=20)
+        with client:
+            for what in ("timeline", "state", "diff", "steps"):
+                assert client.get(f"{path}/{what}").status_code == 200
+            assert read_events(audited) == []
+            for what in (
+                "timeline?view=full&open=true",
+                "state?open=true",
+                "diff?open=true",
+                "steps?open=true",
+            ):
+                problem(client.get(f"{path}/{what}"), 428, "purpose-required")
+                answer = client.get(f"{path}/{what}", headers={"Purpose": "audit.test"})
+                assert answer.status_code == 200, answer.text
+    found = read_events(audited)
+    assert [event["data"]["purpose"] for event in found] == ["audit.test"] * 4
+    assert found[0]["data"]["records"] == [audited.lead]
+
+    code, data, _ = told(
+        audited.home, "audit", "state", "lead", audited.lead, "--open", RAPPORT_AUDIT_READS="private",
+        **audited.urls(),
+    )  # fmt: skip
+    assert (code, data["state"]["email"]) == (0, "z3@example.org")
+    assert read_events(audited)[-1]["data"]["purpose"] == "audit.cli"
+
+
+def read_events(audited: Audited) -> list[dict[str, Any]]:
+    """The recorded reads of the lead's party."""
+    rows = execute(
+        audited.api.urls.app,
+        "SELECT event FROM store.event WHERE party = %s AND type = %s ORDER BY position",
+        (audited.lead, "crm.privacy.private_read"),
+    )
+    return [json.loads(bytes(event)) for (event,) in rows]
+
+
+def test_a_history_too_long_for_an_answer_is_refused_with_what_to_do(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MOST", 3)
+    refused = problem(audited.get(f"leads/{audited.lead}/export"), 422, "validation")
+    assert "`rapport audit export`" in refused["detail"]
+
+
+def test_what_was_changed_in_the_store_is_not_handed_out_as_proven(audited: Audited, tmp_path: Path) -> None:
+    """As a superuser would change it, past the guards of the table."""
+    audited.seal()
+    change = (
+        "SET session_replication_role = replica;"
+        " UPDATE store.event SET event = {} WHERE aggregate_id = %s AND version = 1"
+    )
+    admin = audited.api.urls.admin
+    execute(admin, change.format("event || ' '::bytea"), (audited.case,))
+    try:
+        answer = problem(audited.get(f"cases/{audited.case}/export"), 500, "seal-differs")
+        assert "`rapport audit verify`" in answer["detail"]
+        file = tmp_path / "history.jsonl"
+        words = ("audit", "export", "case", audited.case, str(file))
+        code, text = run(audited.home, *words, **audited.urls())
+        assert code == 1
+        assert "are not those of the seal" in text
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        execute(admin, change.format("substring(event FOR length(event) - 1)"), (audited.case,))
+    assert audited.get(f"cases/{audited.case}/export").status_code == 200

@@ -14,10 +14,11 @@ from projections.decode import Category
 from projections.projection import Projection
 
 NOBODY: Final = UUID(int=0)
-_EVENTS: Final = (
+EVENTS: Final = (
     "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
     "WHERE projection = %s AND version = %s "
 )
+"""Held events of a projection's version, as the beginning of a statement."""
 
 
 class Held(NamedTuple):
@@ -104,7 +105,7 @@ def of_category(c: Cursor, projection: Projection, category: Category) -> list[s
 def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[Held]:
     """An aggregate's held events in order."""
     c.execute(
-        _EVENTS + "AND aggregate_id = %s ORDER BY position",
+        EVENTS + "AND aggregate_id = %s ORDER BY position",
         (projection.name, projection.version, aggregate_id),
     )
     return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
@@ -113,7 +114,7 @@ def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[H
 def of_party(c: Cursor, projection: Projection, party: str) -> list[Held]:
     """A party's held events in order, of whichever aggregate."""
     c.execute(
-        _EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
+        EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
     )
     return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 

@@ -16,6 +16,7 @@ from commands.store.follower import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
 from projections.apply import Applier
+from projections.control.held import EVENTS
 from projections.decode import Decoder, Received
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.replay import fold_all
@@ -203,3 +204,22 @@ def test_an_old_version_of_an_event_is_folded_as_the_newest(reading: Connection)
     apply_rows(reading, PIPELINE_V1, mine, [10], applier)
     team = table_rows(reading, PIPELINE_V1)["opportunity"][str(row.aggregate_id)]["team"]
     assert len(team) == 1
+
+
+def test_what_is_held_of_one_record_is_read_by_index(reading: Connection) -> None:
+    """Retrying asks that of each aggregate: reading all that is held every time would take hours."""
+    whose = (PIPELINE_V1.name, PIPELINE_V1.version)
+    with reading.cursor() as c:
+        c.execute(
+            "INSERT INTO control.held"
+            " (projection, version, position, aggregate_id, party, category, error, event)"
+            " SELECT %s, %s, n, gen_random_uuid(), gen_random_uuid(), 'apply', repeat('x', 200), 'x'"
+            " FROM generate_series(1, 10000) AS n",
+            whose,
+        )
+        c.execute("ANALYZE control.held")
+        for column in ("aggregate_id", "party"):
+            c.execute(f"EXPLAIN {EVENTS} AND {column} = %s ORDER BY position", (*whose, str(UUID(int=1))))
+            plan = "\n".join(line for (line,) in c.fetchall())
+            assert "held_" in plan, plan
+            assert "Seq Scan" not in plan, plan

@@ -187,6 +187,7 @@ class Worker:
                 self._settle()
                 self._tend(connection)
             self._unpark(now)
+            self.meter.strangers = sum(self._ward.strangers.values())
             waiting = POLL
             for group in (self._main, self._ward):
                 if group.shares and group.rests_until <= now:
@@ -351,7 +352,8 @@ class Worker:
             for partition in concerned:
                 share = group.take_out(partition)
                 # What was told of it stays in its row: the ward takes that back as soon as it reads.
-                self._ward.add(replace(share, state=WAITING) if group.telling.broker else share, {place})
+                told = replace(share, state=WAITING) if group.telling.broker else share
+                self._ward.add(told, {place, SEAL_PLACE})
             group.unseat()
             return
         if place not in group.again:
@@ -377,7 +379,7 @@ class Worker:
         for partition, parked in list(self._parked.items()):
             if now >= parked.until:
                 del self._parked[partition]
-                self._ward.add(parked.share, parked.again)
+                self._ward.add(parked.share, {*parked.again, SEAL_PLACE})
 
     def _held(self) -> dict[int, int]:
         """Partition to epoch of all shares held, parked ones too."""

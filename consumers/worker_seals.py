@@ -53,12 +53,25 @@ Kept = tuple[int, int, bytes, bytes | None, bytes]
 """A record that waits for its seal: position, offset, the position's eight bytes, key, value."""
 
 
+class Sum:
+    """How many records, and the sum of their hashes."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self) -> None:
+        self.count, self.total = 0, 0
+
+    def add(self, count: int, total: int) -> None:
+        """Takes in so many more."""
+        self.count, self.total = self.count + count, (self.total + total) % _MODULUS
+
+
 class Lane:
     """The records of one topic and partition, in order, from `start` on not handed out yet."""
 
-    __slots__ = ("kept", "latest", "offset", "read", "start")
+    __slots__ = ("had", "kept", "latest", "offset", "read", "sealed", "start")
 
-    def __init__(self, offset: int, position: int = 0) -> None:
+    def __init__(self, offset: int, position: int = 0, *, anew: bool = False) -> None:
         self.kept: list[Kept] = []
         self.start = 0
         self.offset = offset
@@ -67,6 +80,10 @@ class Lane:
         """The next record to read."""
         self.latest = position
         """The highest position before the next record: of the last one read, or of what is applied."""
+        self.had = Sum() if anew else None
+        """What is dropped where the topic is read from its first record again."""
+        self.sealed = Sum()
+        """What was sealed of that, by the seals that are read again too."""
 
 
 @dataclass(slots=True)
@@ -101,7 +118,7 @@ class Gatherer:
         self._entries = {
             partition: Entry(
                 standing,
-                {t: Lane(0) if (t, partition) in anew else _lane(standing, t) for t in topics},
+                {t: Lane(0, anew=True) if (t, partition) in anew else _lane(standing, t) for t in topics},
             )
             for partition, standing in sorted(shares.items())
         }
@@ -115,7 +132,8 @@ class Gatherer:
         )
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
         self._chain = (least.sequence, least.hash, least.position)
-        self._seal_offset = 0 if SEAL_PLACE in anew else least.offsets.get(SEALS, 0)
+        self._seals_anew = SEAL_PLACE in anew
+        self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
     def places(self) -> dict[Place, int]:
         """Where reading must go on: the offset for each topic and partition."""
@@ -164,6 +182,8 @@ class Gatherer:
                 kept.append((position, record.offset, stamp, record.key, record.value or b""))
             else:
                 lane.offset = record.offset + 1
+                if lane.had is not None:
+                    lane.had.add(1, _hashed(stamp, record.value or b""))
             read = record.offset + 1
         lane.latest, lane.read = latest, read
         return len(kept) - before
@@ -179,6 +199,7 @@ class Gatherer:
                 raise Mismatch(
                     SEAL_PLACE, f"the record at offset {record.offset} is no seal: {error}"
                 ) from error
+            self._sealed(seal)
             if seal.sequence <= sequence:
                 continue  # had; only what goes beyond is judged
             if seal.sequence != sequence + 1 or seal.previous != previous or seal.first != last + 1:
@@ -197,6 +218,26 @@ class Gatherer:
             self._chain = (seal.sequence, hashed, seal.last)
             taken += 1
         return taken
+
+    def _sealed(self, seal: Seal) -> None:
+        """Adds up what was sealed of the places that are read again, up to where their shares stand."""
+        for place, (lane, had) in self._lanes.items():
+            if lane.had is not None and seal.last <= had:
+                expected = _expected(seal, place)
+                lane.sealed.add(expected.count, expected.total)
+
+    def left_out(self) -> dict[Place, int]:
+        """How many records more than were sealed stand at positions already applied, by place: a stranger
+        wrote them, and they are dropped. To be asked once what is read again has been; says nothing where the
+        seals are not read again too. Of a record put in another's place it says 1."""
+        if not self._seals_anew:
+            return {}
+        found = {
+            place: max(lane.had.count - lane.sealed.count, int(lane.had.total != lane.sealed.total))
+            for place, (lane, _) in self._lanes.items()
+            if lane.had is not None and lane.had.count >= lane.sealed.count
+        }
+        return {place: count for place, count in found.items() if count}
 
     def waits_for(self) -> list[Place]:
         """The topics and partitions that the next seal still misses records of; none without a next seal."""
@@ -278,7 +319,7 @@ class Gatherer:
             raise Mismatch(place, _differ(have, expected.count, seal))
         total = 0
         for _, _, stamp, _, value in kept[lane.start : end]:
-            total += int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
+            total += _hashed(stamp, value)
         if total % _MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
 
@@ -286,6 +327,11 @@ class Gatherer:
 def _lane(standing: Standing, topic: str) -> Lane:
     """Where reading goes on."""
     return Lane(standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position)
+
+
+def _hashed(stamp: bytes, value: bytes) -> int:
+    """A record's part of a digest."""
+    return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
 
 
 def _hand_out(count: int, lane: Lane, events: list[Received]) -> int:

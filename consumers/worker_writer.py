@@ -41,6 +41,8 @@ class Meter:
         """All events added."""
         self.commits = 0
         """How often any were."""
+        self.strangers = 0
+        """Records left out where a topic was read again, since no seal has them."""
         self._last: float | None = None
 
     def add(self, events: int) -> None:

@@ -270,3 +270,57 @@ def test_what_does_not_come_is_a_mismatch_only_when_nothing_moves() -> None:
     watch.watch([place], [], ends, 92.9)
     with pytest.raises(Mismatch, match="has stood at offset 9"):
         watch.watch([place], [], ends, 93.0)
+
+
+def again(topics: MemoryTopics, place: Place, *, seals: bool = True) -> Gatherer:
+    """A gatherer whose shares have all that was published first, and that has read a place again."""
+    first = gather(topics_of_all(), START)
+    batch = first.take(1000)
+    assert batch is not None
+    shares = {partition: standing for partition, (standing, _) in batch.moved.items()}
+    found = Gatherer(TOPICS, shares, KEY.public_key(), again={place, SEAL_PLACE} if seals else {place})
+    for at, records in topics.read(found.places()).items():
+        found.feed(at, records)
+    return found
+
+
+def topics_of_all() -> MemoryTopics:
+    made = MemoryTopics()
+    made.publish_all(ROWS, [SIZE])
+    return made
+
+
+def with_another_at_the_end(topics: MemoryTopics) -> Place:
+    """At a position that no event of this place has, and that is applied."""
+    place = min(place for place in topics.lanes if place[0] == OPPORTUNITY and ends_early(topics, place))
+    topics.put(place, b"k", b"{}", [("position", ROWS[-1].position.to_bytes(8, "big"))])
+    return place
+
+
+def ends_early(topics: MemoryTopics, place: Place) -> bool:
+    return int.from_bytes(topics.lanes[place][-1].headers[0][1], "big") < ROWS[-1].position
+
+
+@pytest.mark.parametrize("tamper", [with_another_at_the_end, changed])
+def test_a_strangers_record_at_an_applied_position_is_told_where_its_topic_is_read_again(
+    topics: MemoryTopics, tamper: Callable[[MemoryTopics], Place]
+) -> None:
+    """It is dropped with what was applied long since: only the seals, read again too, tell of it."""
+    place = tamper(topics)
+    gatherer = again(topics, place)
+    assert gatherer.left_out() == {place: 1}
+    assert again(topics, place, seals=False).left_out() == {}, "without the seals nothing is claimed"
+    assert gatherer.take(1000) is None
+    topics.publish([ROWS[0]._replace(position=ROWS[-1].position + 5)])
+    for at, records in topics.read(gatherer.places()).items():
+        gatherer.feed(at, records)
+    assert taken(gatherer) == [ROWS[-1].position + 5], "what comes next is not held up by it"
+
+
+def test_a_topic_that_is_sound_has_nothing_left_out_and_one_that_lacks_records_neither(
+    topics: MemoryTopics,
+) -> None:
+    place, _ = place_with(topics, VICTIM)
+    assert again(topics, place).left_out() == {}
+    removed(topics)  # as while it is being published again
+    assert again(topics, place).left_out() == {}

@@ -49,6 +49,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.validation import validation_problem
+from commands.privacy.kek import KekProblem
 from commands.store.pool import PoolBusy
 from domain.errors import DomainError
 
@@ -127,6 +128,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(psycopg2.InterfaceError, _database_away)
     app.add_exception_handler(PoolBusy, _database_away)
     app.add_exception_handler(PersistenceError, _database_away)
+    app.add_exception_handler(KekProblem, _keys_closed)
     app.add_middleware(Disclosing, services=services)
     app.add_middleware(Guard, limits=services.limits)
     app.add_middleware(
@@ -159,6 +161,17 @@ async def _database_away(request: Request, error: Any) -> Response:
         "unavailable",
         "The database does not answer at the moment. A change that was sent may or may not have been made: "
         "repeat the request, with the same Idempotency-Key, in a few seconds.",
+    )
+    return problem.response(str(correlation_of(request.scope)))
+
+
+async def _keys_closed(request: Request, error: Any) -> Response:
+    LOG.error("keys can't be used: %s: %s", type(error).__name__, error)
+    problem = Problem(
+        "unavailable",
+        "The keys of personal data can't be used at the moment, because their own key is not to be had. "
+        "Repeat the request, with the same Idempotency-Key, in a few seconds; if that does not help, tell the "
+        "operators.",
     )
     return problem.response(str(correlation_of(request.scope)))
 

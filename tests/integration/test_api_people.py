@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.postgres import LocalPostgres
 from tests.support.http import Api, database, problem, running
+from tests.support.store import execute
 
 LEAD = {"name": "Ann Example", "company": "Acme", "email": "ann@example.org", "phone": "+44 20 7946 0000"}
 
@@ -59,6 +60,19 @@ def test_a_lead_goes_its_way_and_is_read_in_clear(api: Api) -> None:
     assert {name: record[name] for name in LEAD} == LEAD
     assert (record["state"], record["score"], record["owner_id"]) == ("working", 72, owner)
     assert (record["campaign"], record["version"], record["closed"]) == ("fair", 8, {})
+
+
+def test_a_key_whose_own_key_is_not_to_be_had_is_no_defect(api: Api) -> None:
+    """The program was started without the key-encryption key that a person's key names."""
+    id = api.create("leads", **LEAD)
+    kek = "UPDATE keys.person_key SET kek = %s WHERE person = %s"
+    ((before,),) = execute(api.urls.admin, "SELECT kek FROM keys.person_key WHERE person = %s", (id,))
+    api.cipher.forget()
+    execute(api.urls.admin, kek, ("file:0123456789abcdef", id))
+    told = problem(api.client.get(f"/v1/leads/{id}"), 503, "unavailable")
+    assert "their own key is not to be had" in told["detail"]
+    execute(api.urls.admin, kek, (before, id))
+    assert api.read("leads", id)["name"] == LEAD["name"]
 
 
 def test_a_move_outside_the_lifecycle_is_refused(api: Api) -> None:

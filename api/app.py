@@ -170,8 +170,8 @@ async def _keys_closed(request: Request, error: Any) -> Response:
     problem = Problem(
         "unavailable",
         "The keys of personal data can't be used at the moment, because their own key is not to be had. "
-        "Repeat the request, with the same Idempotency-Key, in a few seconds; if that does not help, tell the "
-        "operators.",
+        "Repeat the request, with the same Idempotency-Key, in a few seconds; if that does not help, tell "
+        "the operators.",
     )
     return problem.response(str(correlation_of(request.scope)))
 

@@ -19,7 +19,7 @@ from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
 from projections.folding import Folder
 from projections.lines import FORMAT, text_of
-from projections.projection import Key, Projection, Row
+from projections.projection import Key, Projection, Row, whole
 
 FLUSH: Final = 4 * 1024 * 1024
 """Bytes of lines that are kept for one table before they are sent."""
@@ -42,7 +42,7 @@ class Filler(Folder):
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
         super().__init__(projection, decoder, [])
         self._opens = projection.private
-        self._tables = [(n, table.touches, table.fold) for n, table in enumerate(projection.tables)]
+        self._tables = [(n, table.touches, whole(table)) for n, table in enumerate(projection.tables)]
         self._kept = [not table.once for table in projection.tables]
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
         self.held: list[Held] = []

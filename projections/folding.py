@@ -14,7 +14,7 @@ from domain.events.envelope import parse
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
 from projections.decode import Category, Decoder, Received, category_of, told
-from projections.projection import Key, Projection, Row
+from projections.projection import Key, Projection, Row, whole
 from projections.tables import TableStore
 
 GENERATION: Final = 60_000
@@ -79,6 +79,7 @@ class Folder:
         self._projection = projection
         self._decoder = decoder
         self._stores = stores
+        self._folds = [whole(store.table) for store in stores]
         self._rows = [Rows() for _ in stores]
         self.waiting = Waiting()
 
@@ -146,7 +147,7 @@ class Folder:
         self._load(c, decoded, changed)
         versions: list[list[Row]] = [[] for _ in self._stores]
         waiting = self.waiting
-        folds = [store.table.fold for store in self._stores]
+        folds = self._folds
         for event, (envelope, touched) in zip(received, decoded, strict=True):
             if envelope.__class__ is not dict:
                 held.append(self.put_aside(event, envelope))

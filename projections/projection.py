@@ -85,6 +85,24 @@ class OutOfOrder(ValueError):
     """An event whose predecessor has not been applied; it is held, since folding it would lose a change."""
 
 
+class NotBegun(ValueError):
+    """An event that changes a record which did not begin with it, though it says that it is the first."""
+
+
+def whole(table: Table) -> Fold:
+    """The table's fold; raises `NotBegun` for a row that comes about without all its columns, so that the
+    event is held that made it, and no worker ends over it."""
+    fold, width = table.fold, len(table.columns)
+
+    def checked(row: Row | None, event: EventMap) -> Row:
+        after = fold(row, event)
+        if row is None and len(after) < width:
+            raise NotBegun(f"{event['id']} changes a record that did not begin with it")
+        return after
+
+    return checked
+
+
 def nothing(_: EventMap) -> Sequence[Key]:
     """The keys of an event that a table does not mind."""
     return ()

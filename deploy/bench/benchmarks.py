@@ -19,6 +19,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
     "projection": "deploy.bench.projection",
     "rebuild": "deploy.bench.rebuild",
     "privacy": "deploy.bench.privacy",
+    "audit": "deploy.bench.audit",
     "timeline": "deploy.bench.timeline",
     "follow": "deploy.bench.follow",
     "growth": "deploy.bench.growth",

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 import psycopg2
 
+from commands.privacy.kek import KekProblem
 from commands.store.pool import connect
 from commands.store.schema import KEYS, STORE, SchemaProblem, check_version
 from commands.store.seals import Seals
@@ -21,6 +22,7 @@ from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import WrongTopics, missing_topics, topic
 from consumers.relay_agreement import Disagreement, StoreSide, TopicSide, agree
 from consumers.relay_status import relay_status
+from deploy import keks
 from deploy.addresses import ROLES
 from deploy.checkup import Checkup, disk, environment, key_files, packages, python
 from deploy.findings import Diagnostic
@@ -106,7 +108,9 @@ def _checked(name: str, check: Callable[[Settings], str], settings: Settings) ->
         return Checkup(name=name, seen=check(settings))
     except _Found as found:
         diagnostic = found.diagnostic
-    except (SettingsProblem, SecretsProblem, SchemaProblem, WrongTopics, Disagreement, Undecodable) as error:
+    except (
+        SettingsProblem, SecretsProblem, SchemaProblem, KekProblem, WrongTopics, Disagreement, Undecodable,
+    ) as error:  # fmt: skip
         diagnostic = Diagnostic(fact=str(error))
     except Exception as error:  # what went away in the middle: a doctor must not fail for it
         diagnostic = Diagnostic(
@@ -162,7 +166,8 @@ def _keys(settings: Settings) -> str:
         check_version(settings.need("keys_url"), KEYS)
     except psycopg2.Error as error:
         raise _Found(postgres_away("key store", "keys_url", error)) from None
-    return f"version {KEYS.newest}"
+    kek = keks.current(settings, Secrets(settings.secrets))
+    return f"version {KEYS.newest}, " + (f"wrapped by {kek}" if kek else "empty")
 
 
 def _roles(settings: Settings) -> str:

@@ -14,12 +14,14 @@ import secrets as random
 from base64 import b64decode
 from binascii import Error as Malformed
 from collections.abc import Collection
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from commands.privacy.kek import KEY_BYTES, FileKek, KeyEncryptionKey
 from commands.privacy.ring import KekRing
+from commands.store.pool import connect
 from deploy.secrets import KEK, Secrets
 from deploy.settings import Settings, SettingsProblem
 
@@ -78,6 +80,15 @@ def of_environment(settings: Settings) -> list[KeyEncryptionKey]:
             )
         found.append(FileKek(raw))
     return found
+
+
+def current(settings: Settings, secrets: Secrets) -> str | None:
+    """The id of the one that wraps new keys, None while there is no key. Raises `KekUnknown` where this program
+    has not been given it, and the driver's errors."""
+    with closing(connect(settings.need("keys_url"), connect_timeout=4)) as opened, opened.cursor() as c:
+        c.execute("SELECT id FROM keys.kek WHERE current")
+        row = c.fetchone()
+    return None if row is None else ring(settings, secrets).named(row[0]).id
 
 
 class KekFiles:

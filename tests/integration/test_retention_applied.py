@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from commands.privacy import holds
+from commands.privacy.kek import KekUnknown
 from commands.privacy.keys import DESTROYED, Retention
 from commands.privacy.retention import reapply
 from deploy import keks, wiring
@@ -213,9 +214,14 @@ def test_keys_are_rotated_from_file_to_file_to_a_service(without_read_side: Inst
     secrets = Secrets(here.home / "secrets")
     files = keks.KekFiles(secrets)
     (first,) = files.ids()
+    settings = load(home=here.home, store_url=here.urls.app)
+    assert keks.current(settings, secrets) == first
+    with pytest.raises(KekUnknown, match=first):
+        keks.current(settings.model_copy(update={"kek": "AAAA" * 10 + "AAA="}), Secrets(here.home / "none"))
     one = here.told("rotate")
     assert (one["from"], one["keys"], one["left"]) == (first, 8, 0)
     assert files.ids() == {one["to"]: "kek", first: f"kek-{first.removeprefix('file:')}"}
+    assert keks.current(settings, secrets) == one["to"]
     made = here.told("rotate", "--prepare")
     assert "RAPPORT_VAULT_URL is not set" in here.refused("rotate", "--to", "service")
     two = here.told("rotate")

@@ -83,8 +83,8 @@ def of_environment(settings: Settings) -> list[KeyEncryptionKey]:
 
 
 def current(settings: Settings, secrets: Secrets) -> str | None:
-    """The id of the one that wraps new keys, None while there is no key. Raises `KekUnknown` where this program
-    has not been given it, and the driver's errors."""
+    """The id of the one that wraps new keys, None while there is no key. Raises `KekUnknown` where this
+    program has not been given it, and the driver's errors."""
     with closing(connect(settings.need("keys_url"), connect_timeout=4)) as opened, opened.cursor() as c:
         c.execute("SELECT id FROM keys.kek WHERE current")
         row = c.fetchone()

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from api.problems import Problem
 from api.reading import Reading
 from api.services import Services
 from api.shapes import Instant, Moment
@@ -18,6 +19,9 @@ from domain.events.catalogue import CATALOGUE
 from projections.customer_360.v1.then import Past
 from projections.projection import Projection
 from projections.replay import Rows, fold_all
+
+MOST_RECORDS: Final = 5_000
+"""Records that are folded for one section of an overview at a cut: some 100 microseconds for each event."""
 
 TIMES: Final = ("as_of", "known_at")
 """The query parameters of a cut."""
@@ -59,11 +63,19 @@ def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict
 
 def past(services: Services, look: Reading, cut: Cut) -> Past | None:
     """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
-    that there are now, so that what was erased since is erased there too. None where nothing is cut."""
+    that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
+    raises `Problem` (`validation`) for a section that would take more than `MOST_RECORDS`."""
     if cut.whole:
         return None
 
     def rows(ids: Sequence[UUID]) -> Rows:
+        if len(ids) > MOST_RECORDS:
+            raise Problem(
+                "validation",
+                f"A section of the overview takes {len(ids):,} records to be folded at that time; at most "
+                f"{MOST_RECORDS:,} are. Leave that section out with `sections`, or read the records one by "
+                "one.",
+            )
         events = services.crm.histories(ids, cut)
         return fold_all(look.model("customer_360"), events, CATALOGUE, services.crm.opener(events))
 

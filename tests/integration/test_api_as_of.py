@@ -241,6 +241,17 @@ def test_before_its_birth_it_is_not_there(past: Past, what: str) -> None:
     assert seen(past, what, as_of=LATER) == seen(past, what)
 
 
+def test_a_section_that_takes_too_much_to_look_back_is_refused(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cuts.MOST_RECORDS", 1)
+    path = past.every()["overview"]
+    assert past.read(path, as_of=FIRST)["customer_id"] == past.customer
+    refused = problem(past.get(path, as_of=SECOND), 422, "validation")
+    assert "takes 2 records" in refused["detail"]
+    assert "`sections`" in refused["detail"]
+
+
 def test_what_was_erased_is_erased_at_every_time(past: Past) -> None:
     """The past is read with the keys that there are now, or erasure would hide nothing from a look back."""
     path = f"customers/{past.person}"

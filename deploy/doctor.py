@@ -211,7 +211,8 @@ def _relay(settings: Settings, timeout: float) -> Checkup:
         seen = relay_status(settings.need("relay_url"), kafka_address(settings), timeout=timeout)
     except SettingsProblem as problem:
         return Checkup(name="relay", seen="", findings=(Diagnostic(fact=str(problem)),))
-    said = f"{seen.state}, published to {seen.published}, {seen.lag_events} events behind"
+    behind = "all" if seen.lag_events == 0 else f"all but {seen.lag_events or '?'}"
+    said = f"{seen.state}, {behind} of the store's events are published"
     if seen.head is None:
         return Checkup(name="relay", seen="not known while the event store is away", wrong=True)
     # A broker that is away is the finding of the check before this one.
@@ -248,7 +249,11 @@ def _read_models(settings: Settings) -> Checkup:
         seen = look(settings)
     except SettingsProblem as problem:
         return Checkup(name="read models", seen="", findings=(Diagnostic(fact=str(problem)),))
-    said = ", ".join(f"{row.projection} v{row.version} {row.state} at {row.position}" for row in seen.rows)
+    said = ", ".join(
+        f"{row.projection} v{row.version} {row.state} at {row.position:,}"
+        + (f" with {row.held:,} held" if row.held else "")
+        for row in seen.rows
+    )
     return Checkup(name="read models", seen=said, findings=seen.findings)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from deploy.settings import Settings
 from deploy.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from projections import registry
+from projections.control import versions
 from projections.schema import Installed, install
 
 
@@ -63,6 +64,17 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> Prepared:
     return Prepared(
         settings=settings, migration=result, read_side=read_side, key_files=tuple(made), topics=topics
     )
+
+
+def not_built(installed: Installed) -> Iterator[str]:
+    """What to say of the versions that a release has and nobody reads: made just now, or dropped."""
+    for each in installed.candidates:
+        yield (
+            f"{each.title} was made as a candidate: nothing shows it yet. Build it: `rapport projection "
+            f"rebuild {each.name} --version {each.version}`."
+        )
+    for each in installed.dropped:
+        yield versions.again(each)
 
 
 def _refuse_new_keys_for_old_data(settings: Settings, keys: Secrets) -> None:

@@ -133,7 +133,7 @@ def judged(row: Status) -> list[Diagnostic]:
                 act="See `rapport relay status`, then the log of its worker.",
             )
         )
-    if row.held:
+    if row.held and row.state != "aborted":
         found.append(
             Diagnostic(
                 fact=f"The read model {name} holds {row.held:,} events that it could not apply.",

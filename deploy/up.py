@@ -36,7 +36,6 @@ from deploy.settings import PREFIX, Settings, write_env_file
 from deploy.stand_in import StandIn
 from deploy.standing import look
 from deploy.wiring import kafka_address
-from projections.control.versions import again
 from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0
@@ -90,8 +89,8 @@ class Stack:
             prepared = setup.prepare(self.settings, say=self._say)
             self.settings = prepared.settings
             write_env_file(self.settings)
-            for dropped in prepared.read_side.dropped:
-                self._say(again(dropped))
+            for line in setup.not_built(prepared.read_side):
+                self._say(line)
             self._start_children()
             # A restored store takes no command yet; all else runs, or nobody could recover it.
             with wiring.Wiring(self.settings) as wired, suppress(RecoveryNeeded):

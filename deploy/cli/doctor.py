@@ -18,7 +18,10 @@ def doctor(as_json: JsonOption = False) -> None:
     from deploy.doctor import examine
 
     seen = examine(load())
-    rows = [("ok" if check.ok else "WRONG", check.name, check.seen) for check in seen]
+    rows = [
+        ("ok" if check.ok else "WRONG", check.name, check.seen or ("" if check.ok else "see below"))
+        for check in seen
+    ]
     findings = [finding for check in seen for finding in check.findings]
     wrong = [check.name for check in seen if not check.ok]
     verdict = (

@@ -56,16 +56,11 @@ def migrate(as_json: JsonOption = False) -> None:
 
 def _read_side(done: Installed) -> list[str]:
     """What was made of the read models, and what was left out, a line each."""
-    from projections.control.versions import again
+    from deploy.setup import not_built
 
     lines = []
     if done.steps:
         lines.append(f"The read side's control tables are at step {done.steps[-1]}.")
     if done.live:
         lines.append(f"Read models made: {', '.join(each.title for each in done.live)}.")
-    lines += [
-        f"{each.title} was made as a candidate: nothing shows it yet. Build it: `rapport projection rebuild "
-        f"{each.name} --version {each.version}`."
-        for each in done.candidates
-    ]
-    return lines + [again(each) for each in done.dropped]
+    return lines + list(not_built(done))

@@ -88,7 +88,8 @@ def number(value: float | None) -> str:
     """A number for people; a question mark for what could not be asked."""
     if value is None:
         return "?"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    # Adding 0.0 makes 0.0 of the -0.0 that a trace below zero is rounded to.
+    return f"{value:,}" if isinstance(value, int) else f"{round(value, 1) + 0.0:,.1f}"
 
 
 def counted(value: int, one: str, many: str = "") -> str:

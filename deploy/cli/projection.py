@@ -87,7 +87,7 @@ TITLES: Final = (
 )  # fmt: skip
 
 
-HELD_TITLES: Final = ("aggregate", "category", "position", "waiting", "error")
+HELD_TITLES: Final = ("aggregate", "category", "position", "behind it", "error")
 
 
 @projection.command()

@@ -54,8 +54,12 @@ def status(as_json: JsonOption = False) -> None:
         f"store       head {number(seen.head)}, settled to {number(seen.settled)}, "
         f"sealed to {number(seen.sealed)}",
         f"topics      published to {number(seen.published)}",
-        f"lag         {'?' if seen.lag_events is None else counted(seen.lag_events, 'event')}, "
-        f"{number(seen.lag_seconds)} s",
+        "lag         "
+        + (
+            "?"
+            if seen.lag_events is None
+            else f"{counted(seen.lag_events, 'event')}, {number(seen.lag_seconds)} s"
+        ),
         f"rate        {number(seen.rate)} events/s",
         f"leader      {seen.leader or '-'}",
         f"heartbeat   {'-' if seen.heartbeat_age is None else f'{number(seen.heartbeat_age)} s ago'}",

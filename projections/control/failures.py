@@ -18,12 +18,13 @@ FOLDER: Final = Path(__file__).parent
 
 ACTS: Final[Mapping[Category, str]] = {
     "apply": "Correct the read model's fold, start its workers with it, then run "
-    "`rapport projection retry {name}`.",
+    "`rapport projection retry {name} --version {version} --all`.",
     "decode": "See with `rapport store verify` whether the stored event was changed; correct what reads it, "
-    "then run `rapport projection retry {name}`.",
+    "then run `rapport projection retry {name} --version {version} --all`.",
     "unknown_type": "Upgrade this program to the version that writes this type; the new workers apply it by "
     "themselves.",
-    "key_missing": "Restore the key store from its backup, then run `rapport projection retry {name}`.",
+    "key_missing": "Restore the key store from its backup, then run "
+    "`rapport projection retry {name} --version {version} --all`.",
 }
 """Category to the one act that heals it."""
 
@@ -69,7 +70,7 @@ def failures(
             error=error,
             held_at=held_at,
             waiting=waiting,
-            act=ACTS[category].format(name=projection),
+            act=ACTS[category].format(name=projection, version=version),
         )
         for position, aggregate_id, party, category, error, held_at, waiting in c.fetchall()
     ]

@@ -112,7 +112,7 @@ def test_what_still_fails_stays_held_with_its_error_of_now(at: Urls, reading: Co
     assert (failure.position, failure.aggregate_id) == (bad.position, str(bad.aggregate_id))
     assert (failure.category, failure.waiting) == ("apply", len(stuck) - 1)
     assert failure.error.startswith("KeyError")
-    assert failure.act == ACTS["apply"].format(name="pipeline")
+    assert failure.act == ACTS["apply"].format(name="pipeline", version=1)
 
 
 def test_an_unreadable_event_is_drained_with_all_that_its_party_waits_for(
@@ -207,4 +207,5 @@ def test_nothing_held_is_nothing_to_do(at: Urls) -> None:
 
 @pytest.mark.parametrize("category", ["apply", "decode", "unknown_type", "key_missing"])
 def test_every_category_has_one_act_with_its_command(category: Category) -> None:
-    assert ACTS[category].format(name="pipeline").endswith(("retry pipeline`.", "by themselves."))
+    act = ACTS[category].format(name="pipeline", version=2)
+    assert act.endswith(("retry pipeline --version 2 --all`.", "by themselves."))

@@ -86,7 +86,7 @@ class _Reader:
         )
         self._key = key
         self._seal: Seal | None = None
-        self._position, self._index, self._seals = 0, -1, 0
+        self._position, self._seals = 0, 0
         self._versions: dict[UUID, int] = {}
         self._ended = False
         self._digest = sha256(first)
@@ -129,7 +129,7 @@ class _Reader:
             self.fault(number, f"The seal {seal.sequence} is of another store.")
         if seal.first <= self._position or (self._seal is not None and seal.first <= self._seal.last):
             self.fault(number, f"The seal {seal.sequence} does not stand behind what comes before it.")
-        self._seal, self._index = seal, -1
+        self._seal = seal
         self.found.seals = (self.found.seals or (seal.sequence, 0))[0], seal.sequence
 
     def _take_event(self, number: int, content: Mapping[str, Any]) -> None:
@@ -147,12 +147,13 @@ class _Reader:
         self._follow(number, fact_of(position, encoded, NoKeys(), opened=False))
 
     def _proven(self, position: int, encoded: bytes, content: Mapping[str, Any]) -> bool:
-        seal, index = self._seal, int(content.get("index", -1))
-        if seal is None or content["seal"] != seal.sequence or not seal.first <= position <= seal.last:
+        """The leaf holds the position, so that a proof is of that event at that place alone."""
+        seal = self._seal
+        if seal is None or content["seal"] != seal.sequence:
             return False
-        behind, self._index = index > self._index, max(index, self._index)
         path = [bytes.fromhex(step) for step in content.get("path", [])]
-        return behind and proves(leaf_hash(position, encoded), index, seal.count, path, seal.root)
+        leaf = leaf_hash(position, encoded)
+        return proves(leaf, int(content.get("index", -1)), seal.count, path, seal.root)
 
     def _follow(self, number: int, fact: Fact) -> None:
         """Versions of a record follow each other from 1, so none is missing between two that are here."""

@@ -21,6 +21,7 @@ from commands.audit.opening import NoExport, Opened, read
 from commands.audit.replaying import Moment, state_at
 from commands.audit.words import step_lines
 from domain.errors import NotFound
+from domain.events.seal import Seal
 from tests.support.replayed import HistoriesInMemory, Sold, sealed
 from tests.support.working import KEY
 
@@ -143,6 +144,12 @@ def forged() -> dict[str, Lines]:
         ),
         "another record": at_line(0, lambda line: line.update(id=str(sold().desk.new_id()))),
         "another kind": at_line(0, lambda line: line.update(kind="lead")),
+        "no proof, ahead of its seal": [
+            *lines[:1],
+            at_line(first, lambda line: line.update(seal=None))[first],
+            lines[1],
+            *lines[first + 1 :],
+        ],
         "a line of nothing": [*lines[:2], b"{}\n", *lines[2:]],
         "a line of no JSON": [*lines[:2], b"x\n", *lines[2:]],
     }
@@ -155,6 +162,30 @@ def test_a_forged_file_is_found_even_where_its_last_line_fits(what: str) -> None
     found = read(fits)
     assert not found.sound
     assert all(fault.fact.endswith(".") for fault in found.faults)
+
+
+def test_events_without_proof_are_in_their_order_too() -> None:
+    lines = list(
+        raw(histories(upto=8), Scope.of_record("opportunity", sold().opportunity), KEY.public_key(), NOW)
+    )
+    assert read(lines).sound
+    faults = read(rewritten([lines[0], lines[2], lines[1], *lines[3:]])).faults
+    assert any("does not stand behind" in fault.fact for fault in faults)
+
+
+def test_a_seal_made_while_a_history_is_exported_is_left_to_the_next_export() -> None:
+    """Its events would stand behind others without proof, as in a file from which proofs were taken."""
+
+    class Sealing(HistoriesInMemory):
+        asked = 0
+
+        def covering(self, position: int) -> Seal | None:
+            self.asked += 1
+            return super().covering(position) if self.asked != 2 else None
+
+    found = read(raw(Sealing(sold().rows, sealed(sold().rows)), sold().scope, KEY.public_key(), NOW))
+    assert found.sound
+    assert (found.proven, found.seals) == (5, (1, 1))
 
 
 def test_a_cut_file_and_one_that_goes_on_are_found() -> None:

@@ -226,7 +226,22 @@ def test_a_group_names_the_event_outside_of_it_that_led_to_it() -> None:
     assert [event["cause"] for event in group_json(group, full=False)["events"]] == [outer, inner]
 
 
-def _with(event: Any, cause: str) -> Any:
+def test_a_group_that_nothing_outside_of_it_led_to_has_no_cause() -> None:
+    first, second = closed().facts("lead", sold().lead)[:2]
+    within = [
+        Fact(fact.position, _with(fact.event, cause=cause))
+        for fact, cause in ((first, None), (second, first.event.id))
+    ]
+    (group,) = grouped(list(steps(within)))
+    assert group.cause is None
+
+
+def test_what_a_new_record_does_not_have_is_no_change_of_it() -> None:
+    opened_with = next(iter(steps(closed().facts("opportunity", sold().opportunity))))
+    assert {change.field for change in opened_with.changes}.isdisjoint({"team", "items", "closes", "amount"})
+
+
+def _with(event: Any, cause: str | None) -> Any:
     return replace(event, cause=cause, correlation=UUID(int=1))
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from api.auth import requires
+from api.private import GivesPrivate, shows
 from api.query import declared_only
 from api.sending import IdempotencyKey, IfMatch, context_of
 from api.services import Services
@@ -102,11 +103,14 @@ class PersonExport(BaseModel):
 @router.get(
     "/customers/{id:uuid}/export",
     summary="Everything that is known of a person",
-    dependencies=[requires("privacy:erase"), Depends(declared_only)],
+    dependencies=[requires("privacy:erase"), Depends(declared_only), GivesPrivate],
 )
 def export_customer(request: Request, id: UUID) -> PersonExport:
     """All records that are the same person, in clear, with their history. That it was handed out is recorded,
     as an event of its own. `rapport privacy export` makes a page to read of it."""
     services: Services = request.app.state.services
     found = export(services.crm, services.erasing.people, "customer", id, context_of(request))
+    for records in found.document["sections"].values():
+        for each in records:
+            shows(request, id, UUID(str(each["id"])))
     return PersonExport.model_validate(found.document)

@@ -4,6 +4,7 @@
     -> seals and events behind the last seal that both have, proven by the seals
     -> what the restored store has recorded since, in their way: refused, or set aside
     -> events and seals written back with their bytes and positions, claims and contact index made of them
+    -> keys of erased persons, which a restore may bring back, destroyed again
     -> the sequence set past every position that was ever used
     -> the server and timeline recorded as known
 
@@ -27,6 +28,7 @@ from psycopg2.extras import Json
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import KeyStore
+from commands.privacy.tombstones import Tombstones
 from commands.store.incarnation import BEHIND
 from commands.store.pool import connect
 from commands.store.settings import StoreSettings, store_settings
@@ -116,6 +118,7 @@ class Recovering:
         families: each has a topic.
         key: checks the seals.
         keys: the persons' keys.
+        tombstones: destroys those of the erased again.
         cipher: opens private values with them.
         identifiers: makes the blind index.
         progress: told how many of how many records were read.
@@ -131,6 +134,7 @@ class Recovering:
         families: tuple[str, ...],
         key: Ed25519PublicKey,
         keys: KeyStore,
+        tombstones: Tombstones,
         cipher: AesGcmCipher,
         identifiers: Identifiers,
         progress: Progress = lambda _done, _total: None,
@@ -138,7 +142,7 @@ class Recovering:
     ) -> None:
         self._url, self._read_url, self._address, self._families = admin_url, read_url, address, families
         self._key, self._keys, self._cipher, self._identifiers = key, keys, cipher, identifiers
-        self._progress, self.checkpoint = progress, checkpoint
+        self._progress, self.checkpoint, self._tombstones = progress, checkpoint, tombstones
 
     def run(self, *, set_aside: Path | None = None, dry_run: bool = False) -> Recovery:
         """Recovers, or with `dry_run` tells what it would do and changes nothing.
@@ -214,6 +218,8 @@ class Recovering:
             at.execute(_SEALS)
         at.execute(_EVENTS)
         back = at.rowcount
+        # Before the index is derived: of whom was erased nothing is to open.
+        deriving.erase_again(derived, self._tombstones, dry_run=dry_run)
         deriving.write(derived)
         at.execute(_RELAY, (fork.upto, BEHIND, BEHIND))
         at.execute(_LAST_SEAL)

@@ -18,6 +18,8 @@ from psycopg2.extras import execute_values
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import KeyName, KeyStore, Retention
+from commands.privacy.tombstones import Tombstones
+from commands.store.privacy_events import ERASED_PERSONS
 from domain.errors import DomainError, Undecodable, UnknownEventType
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse
@@ -42,7 +44,8 @@ class Derived:
     called changed if it came again. `points_not_opened`: event ids of contact points that no search finds.
     `persons_without_key` and `texts_without_key`: whose personal values, and which kinds of text of which
     months (`kind/YYYY-MM`), can't be read any more. `undecodable`: positions of events of which this program
-    can't tell what they carry.
+    can't tell what they carry. `erased_again`: erased persons who had no tombstone any
+    more.
     """
 
     claims: list[UUID] = field(default_factory=list)
@@ -51,6 +54,7 @@ class Derived:
     persons_without_key: list[UUID] = field(default_factory=list)
     texts_without_key: list[str] = field(default_factory=list)
     undecodable: list[int] = field(default_factory=list)
+    erased_again: list[UUID] = field(default_factory=list)
 
 
 class Deriving:
@@ -79,6 +83,17 @@ class Deriving:
             ]
             if rows:
                 execute_values(self._at, "INSERT INTO back_claim VALUES %s", rows, page_size=PAGE)
+
+    def erase_again(self, derived: Derived, tombstones: Tombstones, *, dry_run: bool) -> None:
+        """Destroys what keys came back of everybody whom an erasure names, in the store as it will be, and
+        removes them from the contact index. Keys stay destroyed, also if all else is undone."""
+        self._at.execute(ERASED_PERSONS)
+        persons: list[UUID] = [person for (person,) in self._at.fetchall()]
+        derived.erased_again = tombstones.open(persons)
+        if not dry_run:
+            tombstones.destroy(derived.erased_again)
+            self._cipher.forget()
+        self._at.execute("DELETE FROM store.contact_index WHERE person = ANY (%s::uuid[])", (persons,))
 
     def write(self, derived: Derived) -> None:
         """Writes claims and contact index, and finds out whose keys are lost."""

@@ -285,6 +285,7 @@ class Wiring:
             families=CATALOGUE.families,
             key=self.secrets.seal_public(),
             keys=self.keys,
+            tombstones=self.tombstones,
             cipher=self.cipher,
             identifiers=Identifiers(self.secrets.read("id-key")),
             progress=progress,
@@ -389,4 +390,3 @@ def load_pipelines(settings: Settings) -> Pipelines:
             f"The pipelines file {file} can't be used: {reason} "
             "Correct it, or name another with RAPPORT_PIPELINES_FILE."
         ) from None
-

@@ -17,7 +17,7 @@ class CustomerRecord(Record):
     private = ("name",)
 
     kind: str = Field(examples=["organisation"])
-    state: str = Field(description="active, or merged (then `survivor_id` is who it is now).")
+    state: str = Field(description="active, merged (then `survivor_id` is who it is now), or erased.")
     name: str | None
     parent_id: UUID | None
     owner_id: UUID | None

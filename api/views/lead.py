@@ -15,7 +15,7 @@ class LeadRecord(Record):
 
     private = ("name", "email", "phone")
 
-    state: str = Field(description="new, working, nurturing, qualified, converted or disqualified.")
+    state: str = Field(description="new, working, nurturing, qualified, converted, disqualified or erased.")
     name: str | None
     company: str | None
     email: str | None

@@ -36,10 +36,13 @@ class Applied:
         close_again: Callable[[], Collection[object]],
     ) -> None:
         self._erasing, self._context, self._close_again = erasing, context, close_again
-        self._once = threading.Event()
+        self._once, self._alone = threading.Event(), threading.Lock()
 
     def missing(self) -> list[str]:
-        """What keeps this process from serving, as a sentence; empty once all erasures were applied."""
+        """What keeps this process from serving, as a sentence; empty once all erasures were applied. Whoever
+        asks first applies them."""
+        if not self._once.is_set():
+            self.turn()
         if self._once.is_set():
             return []
         return [
@@ -49,6 +52,10 @@ class Applied:
 
     def turn(self, _: threading.Event | None = None) -> float:
         """Applies them once; the seconds until the next time."""
+        with self._alone:
+            return self._apply()
+
+    def _apply(self) -> float:
         try:
             erasing = self._erasing()
             back = erasing.again()
@@ -69,6 +76,5 @@ class Applied:
         return EVERY
 
     def keeping(self) -> AbstractContextManager[None]:
-        """Applies them before the block runs, and again and again while it does."""
-        self.turn()
+        """Applies them at once, in a thread, and again and again while the block runs."""
         return repeating("erasures", self.turn)

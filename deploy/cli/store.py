@@ -122,6 +122,10 @@ def _told(done: Recovery, file: Path | None) -> list[str]:
         lines.append("back        nothing: the store lacks nothing that the topics have")
     if done.set_aside:
         lines.append(f"set aside   {number(done.set_aside)} events" + (f", in {file}" if file else ""))
+    if done.derived.erased_again:
+        lines.append(
+            f"erased      {number(len(done.derived.erased_again))} keys of erased persons had come back"
+        )
     if done.aborted:
         lines.append(f"aborted     {', '.join(done.aborted)}")
     lines.append(f"positions   go on behind {number(done.sequence)}")

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest.mock import patch
+from uuid import uuid4
 
+import orjson
 import psycopg2
 import pytest
 from kafka import KafkaProducer
@@ -121,6 +123,34 @@ def test_a_store_that_lacks_nothing_keeps_what_is_not_published_yet(home: Path, 
         assert (code, findings) == (0, [])
         assert content(admin) == before
     assert (done["new_incarnation"], done["events"], done["set_aside"], done["replaced"]) == (True, 0, 0, 0)
+
+
+def test_keys_of_the_erased_that_a_restore_brought_back_are_destroyed_again(home: Path, admin: str) -> None:
+    """Given an erasure in the store and keys from a copy that is older, when the store is recovered, then the
+    keys are destroyed again, and nobody is found by an address."""
+    person = str(uuid4())
+    # A recovery reads no more of it, and needs no key-encryption key for what it destroys.
+    event = orjson.dumps({"data": {"parties": [], "persons": [person]}}).decode()
+    query(admin, f"INSERT INTO keys.person_key (person, wrapped, kek) SELECT '{person}', wrapped, kek"
+          " FROM keys.person_key WHERE state = 'active' LIMIT 1")  # fmt: skip
+    with damaged(admin, "UPDATE store.relay SET position = 0", "UPDATE store.incarnation SET timeline = 9"):
+        query(
+            admin,
+            "SET session_replication_role = replica;"
+            " INSERT INTO store.event (aggregate_id, version, type, party, event)"
+            f" SELECT gen_random_uuid(), 1, 'crm.privacy.erasure_begun', gen_random_uuid(), '{event}';"
+            f" INSERT INTO store.contact_index VALUES ('x', '{person}')",
+        )
+        state = f"SELECT state FROM keys.person_key WHERE person = '{person}'"
+        code, done, _ = told(home, "store", "recover", "--dry-run")
+        assert (code, done["derived"]["erased_again"]) == (0, [person])
+        assert query(admin, state) == [("active",)], "A dry run destroys nothing."
+        code, done, findings = told(home, "store", "recover")
+        assert code == 0, findings
+        left = query(admin, f"SELECT count(*) FROM store.contact_index WHERE person = '{person}'")
+    assert done["derived"]["erased_again"] == [person]
+    assert query(admin, state) == [("destroyed",)]
+    assert left == [(0,)]
 
 
 def test_it_refuses_topics_that_are_behind(home: Path, admin: str) -> None:

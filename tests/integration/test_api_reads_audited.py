@@ -135,6 +135,16 @@ def test_a_list_is_recorded_under_each_party_that_it_shows(api: Api, ids: dict[s
     assert [len(recorded(api, party)) for party in parties] == [count + 1 for count in before]
 
 
+def test_a_look_back_is_a_read_too(api: Api, ids: dict[str, str]) -> None:
+    api.catch_up(projections=EVERY)
+    at = {"as_of": datetime.now(UTC).isoformat()}
+    for party, record in ((ids["customers"], ids["customers"]), (ids["organisations"], ids["contacts"])):
+        address = f"/v1/customers/{party}/overview"
+        problem(api.client.get(address, params=at), 428, "purpose-required")
+        assert SECRET in api.client.get(address, params=at, headers=HEADER).text
+        assert recorded(api, party)[-1].records == (UUID(record),)
+
+
 def test_what_holds_nothing_private_needs_no_purpose(api: Api, ids: dict[str, str]) -> None:
     assert api.client.get(f"/v1/customers/{ids['organisations']}").status_code == 200
     hits = api.client.get("/v1/customers:search", params={"text": "Isdom"})

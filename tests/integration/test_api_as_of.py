@@ -125,7 +125,7 @@ def test_the_overview_of_then_has_every_section_of_then(past: Past) -> None:
     assert (then["opportunities"]["count"], now["opportunities"]["count"]) == (0, 1)
     assert (then["totals"]["purchases"], then["totals"]["purchase_value"]) == (1, "10")
     assert (now["totals"]["purchases"], now["totals"]["purchase_value"]) == (1, "20")
-    for shown, active, points in ((then, True, 1), (now, False, 1)):
+    for shown, active, points in ((then, True, 2), (now, False, 1)):
         (contact,) = shown["contacts"]["items"]
         assert (contact["name"], len(contact["points"])) == ("Bob Example", points)
         assert contact["points"][0]["value"] == "bob@example.org"

@@ -66,12 +66,15 @@ def told(api: Api) -> Past:
         assert answer.status_code == 200, answer.text
 
     point = "00000000-0000-4000-8000-000000000001"
+    phone = "00000000-0000-4000-8000-000000000002"
     change("contacts", contact, "addPoint", FIRST, kind="email", value="bob@example.org", point_id=point)
+    change("contacts", contact, "addPoint", FIRST, kind="phone", value="+49 30 123", point_id=phone)
     for verb, at, fields in (
         ("giveConsent", FIRST, {"legal_basis": "consent"}),
         ("withdrawConsent", SECOND, {}),
     ):
         change("contacts", contact, verb, at, point_id=point, purpose="news", source="form", **fields)
+    change("contacts", contact, "removePoint", point_id=phone)
     change("interactions", purchase, "correct", amount=usd("20"))
     change("cases", case, "changePriority", priority=1)
     change("opportunities", opportunity, "linkCustomer", customer_id=customer)

@@ -1,1 +1,1 @@
-"""Version 1: tables, views, fold and queries; of those on links a second one, `<name>_then.sql`, for a cut."""
+"""Version 1: tables, views, fold and queries; `<name>_then.sql` is what a query asks at a cut."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.links import links
 from commands.privacy import holds
-from commands.privacy.certificate import opened
+from commands.privacy.certificate import opened as opened_file
 from commands.privacy.certifying import Certifying, NotClean, TooEarly
 from commands.privacy.erasing import Erasing
 from commands.privacy.kek import FileKek
@@ -27,9 +28,14 @@ from commands.privacy.person import People
 from commands.privacy.person_export import export
 from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
+from commands.store.follower import Follower
 from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting, read_side
 from domain.erasure import evolve
+from domain.events.catalogue import CATALOGUE
+from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.decode import Decoder
+from projections.replay import Rows, fold_all
 from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running
 from tests.support.persons import EMAIL, ERASE, NAME, OTHER_NAME, PHONE, TEXT, Told, done, somebody, usd
 
@@ -68,6 +74,19 @@ def totals(api: Api) -> list[tuple[Any, ...]]:
         " UNION ALL SELECT stage, count(*), sum(amount), count(closed_at), 0"
         "  FROM customer_360_v1.opportunity GROUP BY stage ORDER BY 1",
     )
+
+
+def refolded(api: Api) -> Rows:
+    """What a rebuild makes of the store, with the keys that there are now."""
+    decoder = Decoder(CATALOGUE, api.cipher)
+
+    def opened(event: dict[str, Any]) -> dict[str, Any]:
+        decoder.open([event])
+        return event
+
+    with closing(Follower(api.urls.worker)) as follower:
+        stored = follower.read(0, follower.settled(), limit=10_000, max_bytes=1 << 26)
+        return fold_all(CUSTOMER_360_V1, stored, CATALOGUE, opened)
 
 
 def forgotten(api: Api, told: Told) -> None:
@@ -112,6 +131,17 @@ def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, p
     overview = api.client.get(f"/v1/customers/{person.customer}/overview").json()
     assert overview["profile"]["erased"] is True
     assert overview["profile"]["name"] is None
+
+    rebuilt = refolded(api)
+    for member in person.members:
+        row = rebuilt["person"][member]
+        assert (row["erased"], row["name"], row["points"]) == (True, None, []), (
+            "A rebuild brings nothing back."
+        )
+    for table, count in (("interaction", "amount"), ("opportunity", "amount")):
+        shown = rows(api, f"SELECT count(*), sum({count}) FROM customer_360_v1.{table}")
+        amounts = [Decimal(row[count]) for row in rebuilt[table].values() if row[count] is not None]
+        assert shown == [(len(rebuilt[table]), sum(amounts))]
 
     again = erase(api, person.customer, reason="objection")
     assert again.json()["erasure"] == told["erasure"], "Sent again it is answered as before."
@@ -284,7 +314,7 @@ def test_a_certificate_says_what_was_looked_at_and_is_known_again(api: Api, pers
     another(api).finish(id, acting(None))
 
     issued = certifying().issue(id, acting("olga"), backups_until=date(2027, 1, 1))
-    said, public = opened(issued.file)
+    said, public = opened_file(issued.file)
     assert public.public_bytes_raw() == seal_key.public_key().public_bytes_raw()
     assert said["erasure"] == str(id)
     assert person.members <= {*said["parties"], *(each["person"] for each in said["keys_destroyed"])}

@@ -13,11 +13,11 @@ FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults check format lock bench clean
+.PHONY: help demo up test test-faults check format lock audit-dependencies bench clean
 .SUFFIXES:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 demo: .venv ## import real data into a Rapport started here, compare the figures, stay up until Ctrl-C
 	@exec $(BIN)/rapport demo $(DEMO_ARGS)
@@ -44,6 +44,9 @@ format: .venv ## format the code and sort its imports
 lock: .venv ## write requirements.lock, with hashes, from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --all-extras --no-header \
 		pyproject.toml -o requirements.lock
+
+audit-dependencies: .venv ## ask whether a dependency has a known vulnerability; says so where nobody answers
+	@$(BIN)/python -m deploy.advisories
 
 bench: .venv ## measure append, relay, live projections beside their references, and timeline pages
 	@exec $(BIN)/rapport bench $(BENCH_ARGS)

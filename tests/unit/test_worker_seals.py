@@ -272,10 +272,10 @@ def test_what_does_not_come_is_a_mismatch_only_when_nothing_moves() -> None:
         watch.watch([place], [], ends, 93.0)
 
 
-def again(topics: MemoryTopics, place: Place, *, seals: bool = True) -> Gatherer:
-    """A gatherer whose shares have all that was published first, and that has read a place again."""
+def again(topics: MemoryTopics, place: Place, *, seals: bool = True, had: int = 1000) -> Gatherer:
+    """A gatherer whose shares have so many events, and that has read a place again."""
     first = gather(topics_of_all(), START)
-    batch = first.take(1000)
+    batch = first.take(had)
     assert batch is not None
     shares = {partition: standing for partition, (standing, _) in batch.moved.items()}
     found = Gatherer(TOPICS, shares, KEY.public_key(), again={place, SEAL_PLACE} if seals else {place})
@@ -315,6 +315,14 @@ def test_a_strangers_record_at_an_applied_position_is_told_where_its_topic_is_re
     for at, records in topics.read(gatherer.places()).items():
         gatherer.feed(at, records)
     assert taken(gatherer) == [ROWS[-1].position + 5], "what comes next is not held up by it"
+
+
+def test_of_what_is_not_applied_yet_nothing_is_left_out(topics: MemoryTopics) -> None:
+    """Seals beyond where the share stands say nothing of what it has."""
+    place, _ = place_with(topics, VICTIM)
+    assert again(topics, place, had=60).left_out() == {}
+    changed(topics)
+    assert again(topics, place, had=60).left_out() == {place: 1}
 
 
 def test_a_topic_that_is_sound_has_nothing_left_out_and_one_that_lacks_records_neither(

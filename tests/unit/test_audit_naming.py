@@ -94,6 +94,15 @@ def test_a_changed_event_is_named_and_by_sums_narrowed_to_its_partition(drawn: t
         assert found.places == ((place, len(beside)),)
 
 
+def test_a_changed_event_that_is_alone_in_its_partition_is_named_by_sums() -> None:
+    rows, seal = world(4)
+    homes = [HOME(row.party) for row in rows]
+    at = next(n for n, home in enumerate(homes) if homes.count(home) == 1)
+    now = [changed(row) if number == at else row for number, row in enumerate(rows)]
+    found = by_sums(seal, now, HOME, no_gaps)
+    assert found == Difference(kind="changed", position=rows[at].position, event=name(rows[at]), others=0)
+
+
 @settings(max_examples=40)
 @given(indexes)
 def test_a_removed_event_is_named_by_its_copy_or_by_the_gap_it_leaves(drawn: tuple[int, int, int]) -> None:
@@ -108,7 +117,9 @@ def test_a_removed_event_is_named_by_its_copy_or_by_the_gap_it_leaves(drawn: tup
     assert seal.first <= found.position <= rows[at].position
     elsewhere = dataclasses.replace(gap(rows[at]), place=("crm.case.v1", 0))
     late = dataclasses.replace(gap(rows[at]), low=seal.last + 1, high=seal.last + 9)
-    assert by_sums(seal, now, HOME, lambda: [elsewhere, late]).kind == "range"
+    early = dataclasses.replace(gap(rows[at]), low=seal.first - 9, high=seal.first)
+    assert by_sums(seal, now, HOME, lambda: [elsewhere, late, early]).kind == "range"
+    assert by_sums(seal, now, HOME, lambda: [gap(rows[at]), gap(rows[at])]).kind == "range"
     assert by_sums(seal, now, HOME, no_gaps).kind == "range"
 
 

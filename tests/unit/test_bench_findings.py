@@ -7,8 +7,8 @@ import pytest
 from deploy.bench.benchmarks import BENCHMARKS
 from deploy.bench.findings import Times, hundredths, verdict
 from deploy.bench.follow import HighWater, Memory
-from deploy.bench.visible import visible
 from deploy.bench.measure import Measurement
+from deploy.bench.visible import visible
 from deploy.cli.bench import report
 from deploy.cli.main import run
 

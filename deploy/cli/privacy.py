@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from deploy.cli import privacy_certificate, privacy_consent, privacy_keys
-from deploy.cli.output import JsonOption, finish
+from deploy.cli.output import JsonOption, counted, finish
 from deploy.cli.rebuild import operator
 from deploy.settings import load
 
@@ -93,7 +93,8 @@ def erase(
         as_json=as_json,
         data=_done(done),
         text=[
-            f"The person {again}: {len(done.persons)} keys are destroyed. Erasure {done.id}.",
+            f"The person {again}; {counted(len(done.persons), 'key is', 'keys are')} destroyed. "
+            f"Erasure {done.id}.",
             f"Its certificate, in a minute: `rapport privacy certificate {done.id}`.",
         ],
     )
@@ -150,7 +151,7 @@ def _plan_lines(person: Person) -> list[str]:
         ("customer", person.customers), ("contact", person.contacts), ("lead", person.leads),
     ):  # fmt: skip
         lines += [f"  {what:9} {each.id}" for each in records]
-    lines.append(f"  {len(person.keys)} keys would be destroyed.")
+    lines.append(f"  {counted(len(person.keys), 'key')} would be destroyed.")
     if person.incoming:
         lines.append(
             f"  {len(person.incoming)} records were given to this person by others and stay in their party: "

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-TARGETS = {"demo", "up", "test", "test-faults", "check", "format", "lock", "bench", "clean", ".venv", "help"}
+TARGETS = {
+    "demo", "up", "test", "test-faults", "check", "format", "lock", "audit-dependencies", "bench", "clean",
+    ".venv", "help",
+}  # fmt: skip
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

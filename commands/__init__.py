@@ -7,6 +7,6 @@ share in `decision.py`, `lookups.py` and `identifiers.py` (what is derived by a 
 digests, the blind index). `bulk.py` records many at once through the same handlers, for imports and requests;
 `bulk_items.py` is what it is given and answers, `bulk_world.py` what its handlers read.
 `store/` is the event store, `privacy/` keys and ciphers, `imports/` the imports of files, `access.py` the API
-keys. `readmodel.py` records what operators did to read models; `repeating.py` is for what a process does
-again and again.
+keys. `recording.py` records what operators did, each act as an event, `readmodel.py` what they did to read
+models; `repeating.py` is for what a process does again and again.
 """

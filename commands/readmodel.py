@@ -6,22 +6,22 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import psycopg2
 from eventsourcing.persistence import PersistenceError
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from commands.recording import record
 from commands.repeating import repeating
 from commands.store.application import Crm
 from commands.store.pool import Pool, PoolBusy
 from domain import readmodel
-from domain.aggregate import stamps
-from domain.errors import ConcurrentChange, DomainError
-from domain.events.event import Actor, Event
+from domain.errors import DomainError
+from domain.events.event import Actor
 from domain.readmodel import Act, ReadModel
 
 LOG: Final = logging.getLogger("rapport.readmodel")
@@ -118,32 +118,13 @@ def _record(crm: Crm, row: tuple[Any, ...]) -> None:
     operation = UUID(str(id))
     kind, own = _KINDS[act](details)
     payload = kind(projection=projection, version=version, operation=operation, note=reason, **own)
-    while True:
-        state = crm.find(readmodel.evolve, readmodel.id_of(projection, version))
-        if state is not None and operation in state.operations:
-            return
-        try:
-            crm.record([_event(state, payload, at, principal)])
-            return
-        except ConcurrentChange:
-            continue  # somebody else recorded another act of this version meanwhile
 
+    def decide(state: ReadModel | None) -> Act | None:
+        return None if state is not None and operation in state.operations else payload
 
-def _event(state: ReadModel | None, payload: Act, at: datetime, principal: str) -> Event:
-    id = readmodel.id_of(payload.projection, payload.version)
-    named = at.astimezone(UTC) if state is None else max(at.astimezone(UTC), state.time)
-    time, recorded = stamps(named, now=max(datetime.now(UTC), named), last=state)
-    return Event(
-        originator_id=id,
-        originator_version=1 if state is None else state.version + 1,
-        party=id,
-        time=time,
-        recorded=recorded,
-        correlation=uuid4(),
-        cause=None,
-        actor=Actor(id=principal_id(principal), kind="user"),
-        payload=payload,
-    )
+    actor = Actor(id=principal_id(principal), kind="user")
+    of = readmodel.id_of(projection, version)
+    record(crm, readmodel.evolve, of, decide, actor, at=at.astimezone(UTC))
 
 
 def _left(c: Cursor) -> int:

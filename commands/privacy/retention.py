@@ -14,7 +14,7 @@ from uuid import UUID
 
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import People, PersonKind
-from commands.privacy.recording import record
+from commands.recording import record
 from commands.store.application import Crm
 from commands.store.pool import Pool
 from commands.store.privacy_events import PrivacyEvents

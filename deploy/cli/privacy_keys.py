@@ -185,7 +185,7 @@ def _place(files: KekFiles, standing: Standing) -> Place:
 
 
 def _record(wired: Any, standing: Standing) -> None:
-    from commands.privacy.recording import record
+    from commands.recording import record
     from deploy.persons import acting
     from domain import rotation
 

@@ -1,4 +1,4 @@
-"""Records what an operator did for privacy: one event of an aggregate, decided upon its state."""
+"""Records what an operator did: one event of an aggregate that is its own party, decided upon its state."""
 
 from __future__ import annotations
 
@@ -16,19 +16,29 @@ A = TypeVar("A", bound=Aggregate)
 
 
 def record(
-    crm: Crm, evolve: Evolve[A], id: UUID, decide: Callable[[A | None], Any | None], actor: Actor
+    crm: Crm,
+    evolve: Evolve[A],
+    id: UUID,
+    decide: Callable[[A | None], Any | None],
+    actor: Actor,
+    *,
+    at: datetime | None = None,
 ) -> bool:
     """Records the payload that `decide` answers for the aggregate's state, and says whether it did.
 
-    None of `decide`: nothing is to be recorded. It is asked again where somebody else was faster. The
-    aggregate's id is its party.
+    None of `decide`: nothing is to be recorded. It is asked again where somebody else was faster. `at`: when
+    it was done, where that was earlier, or by another clock; never before the aggregate's last event.
     """
     while True:
         state = crm.find(evolve, id)
         payload = decide(state)
         if payload is None:
             return False
-        time, recorded = stamps(None, now=datetime.now(UTC), last=state)
+        now, named = datetime.now(UTC), at
+        if named is not None:
+            named = named if state is None else max(named, state.time)
+            now = max(now, named)
+        time, recorded = stamps(named, now=now, last=state)
         event = Event(
             originator_id=id,
             originator_version=1 if state is None else state.version + 1,

@@ -169,7 +169,7 @@ class LocalKafka(LocalService):
     def _launch(self, classpath: str) -> None:
         self._process = GuardedProcess(
             self._java(classpath, "kafka.Kafka", str(self.config)),
-            log=self._log,
+            log=self.log,
             cwd=self.folder,
             grace=20.0,
         )

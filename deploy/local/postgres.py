@@ -220,7 +220,7 @@ class LocalPostgres(LocalService):
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = GuardedProcess(
             [*run.prefix, str(self.programs() / "postgres"), "-D", str(self.data), *options],
-            log=self._log,
+            log=self.log,
             user=run.user,
             stop_signal=signal.SIGINT,  # "fast": sessions are ended, data is flushed
             grace=20.0,

@@ -1,4 +1,4 @@
-"""What the services started on this machine have in common: a folder, one guarded process, a log."""
+"""What the services started on this machine have in common: one guarded process, a log, mostly a folder."""
 
 from pathlib import Path
 
@@ -7,18 +7,11 @@ from deploy.local.lock import FolderLock
 from deploy.local.process import NOT_STARTED, GuardedProcess
 
 
-class LocalService:
-    """A service with its data in a folder; what it is called is `title`.
+class ProcessService:
+    """A service that is one guarded process, which its `start` sets; `log` is the file it logs to."""
 
-    `start` is each one's own: it sets `_process`, after `_lock_folder` where it keeps data.
-    """
-
-    title: str
-
-    def __init__(self, folder: Path, log: str) -> None:
-        self.folder = folder
-        self._log = folder / log
-        self._lock = FolderLock(folder)
+    def __init__(self, log: Path) -> None:
+        self.log = log
         self._process: GuardedProcess | None = None
 
     @property
@@ -36,10 +29,19 @@ class LocalService:
         """How its process ended, as "signal 9"."""
         return self._process.ended if self._process is not None else NOT_STARTED
 
-    @property
-    def log(self) -> Path:
-        """The file it logs to."""
-        return self._log
+
+class LocalService(ProcessService):
+    """A service with its data in a folder; what it is called is `title`.
+
+    Its `start` comes after `_lock_folder` where it keeps data.
+    """
+
+    title: str
+
+    def __init__(self, folder: Path, log: str) -> None:
+        super().__init__(folder / log)
+        self.folder = folder
+        self._lock = FolderLock(folder)
 
     def stop(self) -> None:
         """End it in order; returns when no process of it is left."""

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from deploy.local.errors import LocalServiceError
-from deploy.local.process import NOT_STARTED, GuardedProcess, tail
+from deploy.local.process import GuardedProcess, tail
+from deploy.local.service import ProcessService
 
 FIRST_DELAY = 0.2  # seconds before the first new start
 LONGEST_DELAY = 30.0
@@ -74,45 +75,28 @@ class Child:
     before: Callable[[], None] | None = None
 
 
-class ChildService:
+class ChildService(ProcessService):
     """A child as a service: serving means started."""
 
     def __init__(self, child: Child, log: Path) -> None:
+        super().__init__(log)
         self.name = child.name
-        self._log = log
         self._child = child
-        self._process: GuardedProcess | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether its process lives."""
-        return self._process is not None and self._process.running
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id, None when it does not run."""
-        return self._process.pid if self._process is not None else None
 
     @property
     def ended(self) -> str:
         """How it ended: "signal 9" or "exit code 1", with the sentence that its log ends with, if it does."""
-        if self._process is None:
-            return NOT_STARTED
-        last = tail(self._log, 1) if (self._process.returncode or 0) > 0 else ""
+        failed = self._process is not None and (self._process.returncode or 0) > 0
+        last = tail(self.log, 1) if failed else ""
         reason = f": {last.removeprefix(ERROR)}" if last.startswith(ERROR) else ""
-        return f"{self._process.ended}{reason}"
-
-    @property
-    def log(self) -> Path:
-        """The file its output goes to."""
-        return self._log
+        return f"{super().ended}{reason}"
 
     def start(self) -> None:
         """Start the command."""
         if self._child.before is not None:
             self._child.before()
         self._process = GuardedProcess(
-            self._child.argv, log=self._log, env=self._child.env, grace=self._child.grace
+            self._child.argv, log=self.log, env=self._child.env, grace=self._child.grace
         )
 
     def stop(self) -> None:

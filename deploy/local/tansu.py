@@ -56,7 +56,7 @@ class LocalTansu(LocalService):
         # Both addresses: by default it listens to everybody and sends its clients to "localhost".
         options = ["--listener-url", where, "--advertised-listener-url", where]
         argv = [str(self._program()), "broker", "--storage-engine", "memory://tansu/", *options]
-        self._process = GuardedProcess(argv, log=self._log, cwd=self.folder, grace=2.0)
+        self._process = GuardedProcess(argv, log=self.log, cwd=self.folder, grace=2.0)
         deadline = time.monotonic() + START_SECONDS
         while self._process.running and time.monotonic() < deadline:
             if answers(self.port):

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Final
 
 import psutil
 
-from commands.privacy.cipher import AesGcmCipher
 from commands.store.bulk import LIMIT
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from consumers.rebuild import Places, Progress, begin
-from consumers.rebuild_run import carry_on
-from deploy.bench import projection, relay
-from deploy.bench.alone import BenchFailed, alone, answered
+from consumers.rebuild import Places, Progress
+from deploy.bench import rebuild, relay
+from deploy.bench.alone import alone, answered
 from deploy.bench.benchmarks import Bench
 from deploy.bench.follow import HighWater, Memory
 from deploy.bench.measure import Measurement
-from deploy.bench.rebuild import candidate
 from deploy.bench.samples import parts, stored_events
 from deploy.bench.services import Databases, Services
-from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 
 EVENTS: Final = 300_000
@@ -101,35 +96,19 @@ def _append(store: Databases, events: int, seed: int) -> float:
 def _rebuild(services: Services, store: Databases, events: int) -> tuple[float, tuple[float, float, float]]:
     """Events a second, and the memory of the process that filled."""
     read = services.read_side()
-    places = Places(
-        owner_url=read.admin,
-        store_url=store.app,
-        address=services.kafka,
-        registry=CATALOGUE,
-        cipher=partial(_cipher, store.app),
-    )
-    candidate(read.admin, named(MODEL))
-    return answered(_fill, places, events)
-
-
-def _cipher(keys_url: str) -> AesGcmCipher:
-    return projection._cipher(keys_url)
+    rebuild.candidate(read.admin, named(MODEL))
+    return answered(_fill, rebuild.places(services, read, store), events)
 
 
 def _fill(places: Places, events: int) -> tuple[float, tuple[float, float, float]]:
     """In a process of its own, whose memory is only what the filling takes."""
-    process, model = psutil.Process(), named(MODEL)
+    process = psutil.Process()
     water = HighWater(events, lambda: int(process.memory_info().rss))
 
     def tell(progress: Progress) -> None:
         if progress.state == "filling":
             water.at(progress.done)
 
-    begun = time.monotonic()
-    begin(model, places, by="bench")
-    found = carry_on(model, places, workers=1, tell=tell)
-    took = time.monotonic() - begun
-    if found.state != "catching_up":
-        raise BenchFailed(f"The rebuild ended as {found.state}.")
+    took = rebuild.fill_seconds(named(MODEL), places, workers=1, tell=tell)
     water.at(events)
     return events / took, water.mebibytes()

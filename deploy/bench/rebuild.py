@@ -15,13 +15,14 @@ import psycopg2
 
 from commands.privacy.cipher import AesGcmCipher
 from commands.store.pool import connect
-from consumers.rebuild import Places, begin
+from consumers.rebuild import Places, Tell, begin
 from consumers.rebuild_run import carry_on
 from deploy.bench import projection, relay, runner
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import people_events, stored_events
+from deploy.bench.services import Databases, Services
 from domain.events.catalogue import CATALOGUE
 from projections.control import versions
 from projections.decode import OpeningCipher
@@ -112,23 +113,39 @@ def rebuild_seconds(name: str, bench: Bench, *, opening: Callable[[], OpeningCip
     opens private values where that is not the bench's cipher."""
     read, store, model = bench.services.read_side(), bench.services.published, named(name)
     candidate(read.admin, model)
-    places = Places(
-        owner_url=read.admin,
-        store_url=store.app,
-        address=bench.services.kafka,
-        registry=CATALOGUE,
-        cipher=opening or partial(cipher, store.app),
-    )
-    begun = time.monotonic()
-    begin(model, places, by="bench")
-    found = carry_on(model, places, workers=WORKERS)
-    took = time.monotonic() - begun
-    if found.state != "catching_up":
-        raise BenchFailed(f"The rebuild ended as {found.state}.")
+    took = fill_seconds(model, places(bench.services, read, store, opening=opening), workers=WORKERS)
     with closing(connect(read.worker)) as connection, connection.cursor() as c:
         c.execute("SELECT count(*) FROM control.held")
         if c.fetchone() != (0,):
             raise BenchFailed(f"{name} holds events of the bench.")
+    return took
+
+
+def places(
+    services: Services,
+    read: Databases,
+    store: Databases,
+    *,
+    opening: Callable[[], OpeningCipher] | None = None,
+) -> Places:
+    """Where a rebuild reads and writes."""
+    return Places(
+        owner_url=read.admin,
+        store_url=store.app,
+        address=services.kafka,
+        registry=CATALOGUE,
+        cipher=opening or partial(cipher, store.app),
+    )
+
+
+def fill_seconds(model: Projection, where: Places, *, workers: int, tell: Tell = lambda _: None) -> float:
+    """Seconds from the command to the hand-over."""
+    begun = time.monotonic()
+    begin(model, where, by="bench")
+    found = carry_on(model, where, workers=workers, tell=tell)
+    took = time.monotonic() - begun
+    if found.state != "catching_up":
+        raise BenchFailed(f"The rebuild ended as {found.state}.")
     return took
 
 

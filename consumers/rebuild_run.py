@@ -6,9 +6,9 @@ import gc
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing.process import BaseProcess
 from threading import Event as Flag
@@ -185,13 +185,18 @@ def _index(owner_url: str, rebuild: Rebuild, workers: int, tell: Tell) -> None:
     others = [part for part in rebuild.ddl if part["kind"] != "constraint"]
     done = 0
 
-    def make(part: bare.Part) -> None:
+    @contextmanager
+    def session() -> Iterator[Cursor]:
         with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+            yield c
+
+    def make(part: bare.Part) -> None:
+        with session() as c:
             c.execute(_MAKING)
             bare.bring_back(c, part)
 
     def analyse(table: str) -> None:
-        with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+        with session() as c:
             c.execute(f"ANALYZE {table}")  # quoted by the catalogue
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:

@@ -132,6 +132,7 @@ class Gatherer:
         )
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
         self._chain = (least.sequence, least.hash, least.position)
+        self._again = {place: told for place, told in self._lanes.items() if told[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
@@ -221,8 +222,8 @@ class Gatherer:
 
     def _sealed(self, seal: Seal) -> None:
         """Adds up what was sealed of the places that are read again, up to where their shares stand."""
-        for place, (lane, had) in self._lanes.items():
-            if lane.had is not None and seal.last <= had:
+        for place, (lane, had) in self._again.items():
+            if seal.last <= had:
                 expected = _expected(seal, place)
                 lane.sealed.add(expected.count, expected.total)
 
@@ -234,7 +235,7 @@ class Gatherer:
             return {}
         found = {
             place: max(lane.had.count - lane.sealed.count, int(lane.had.total != lane.sealed.total))
-            for place, (lane, _) in self._lanes.items()
+            for place, (lane, _) in self._again.items()
             if lane.had is not None and lane.had.count >= lane.sealed.count
         }
         return {place: count for place, count in found.items() if count}

@@ -5,15 +5,14 @@ The short form, 6 kinds drawn from 16, runs with all tests; `make test-faults` r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.conftest import JARS
+from tests.support.befalling import befall
 from tests.support.relay_faults import LONG_ROUND, SHORT_ROUND, Fault
 from tests.support.relay_scene import Scene, scene
 from tests.support.story import some
@@ -34,29 +33,21 @@ def test_whatever_befalls_relays_store_and_broker_each_event_is_published_once(
         stage.story.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
         chance = Random(fault_seed)
         with stage.story.told_with_errors(stage.report):
-            befall(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
+            play(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
 
 
-def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
-    """Round after round of these kinds, each in another order, until at least so many faults were done."""
-    done: Counter[str] = Counter()
+def play(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
+    """At least so many faults, and what is to be seen after them."""
     stage.fill()
     stage.catch_up()
-    for number in count(1):
-        for kind in chance.sample(list(kinds), len(kinds)):
-            stage.story.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
-            done[kind] += 1
-            stage.heal()
-            stage.fill()
-            stage.catch_up()
-        if done.total() >= wanted:
-            break
-        if number % 3 == 0:
-            stage.story.say(f"{stage.check(whole=False)} events are in the topics, once and in order")
+    done = befall(
+        stage, chance, kinds, wanted, every=3,
+        look=lambda: f"{stage.check(whole=False)} events are in the topics, once and in order",
+    )  # fmt: skip
     stage.clients.stop()
     stage.catch_up()
     for seat in stage.seats:
-        assert seat.relay is not None
-        assert stage.relays.stop(seat.relay) == 0
+        assert seat.process is not None
+        assert stage.relays.stop(seat.process) == 0
     events = stage.check(whole=True)
     stage.story.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")

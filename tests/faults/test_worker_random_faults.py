@@ -5,9 +5,7 @@ The short form, 6 kinds drawn from 13, runs with all tests; `make test-faults` r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from itertools import count
 from random import Random
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.registry import PROJECTIONS
+from tests.support.befalling import befall
 from tests.support.relaying import until
 from tests.support.story import some
 from tests.support.worker_faults import LONG_ROUND, SHORT_ROUND, Fault
@@ -36,28 +35,20 @@ def test_whatever_befalls_workers_the_rows_are_those_of_an_independent_fold(
         stage.story.say(f"faults drawn from the seed {fault_seed}; the same again: --fault-seed={fault_seed}")
         chance = Random(fault_seed)
         with stage.story.told_with_errors(stage.report):
-            befall(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
+            play(stage, chance, LONG_ROUND if faults else some(chance, SHORT_ROUND), faults or 1)
 
 
-def befall(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
-    """Round after round of these kinds, each in another order, until at least so many faults were done."""
-    done: Counter[str] = Counter()
+def play(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) -> None:
+    """At least so many faults, and what is to be seen after them."""
     stage.fill()
     for seat in stage.seats:
         stage.until_at_work(seat)
     until(lambda: stage.relays.head() > 0, "commands come", LONG)
     stage.catch_up()
-    for number in count(1):
-        for kind in chance.sample(list(kinds), len(kinds)):
-            stage.story.say(f"{done.total() + 1}: {kinds[kind](stage, chance)}")
-            done[kind] += 1
-            stage.heal()
-            stage.fill()
-            stage.catch_up()
-        if done.total() >= wanted:
-            break
-        if number % 2 == 0:
-            stage.story.say(f"{stage.check_while_clients_rest()} events are in the rows, once and in order")
+    done = befall(
+        stage, chance, kinds, wanted, every=2,
+        look=lambda: f"{stage.check_while_clients_rest()} events are in the rows, once and in order",
+    )  # fmt: skip
     stage.clients.stop()
     events = stage.check()
     stage.story.say(f"{done.total()} faults, {events} events in {stage.relays.seals()} seals: {dict(done)}")

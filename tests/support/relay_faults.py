@@ -57,9 +57,9 @@ def leader_killed_at_random(scene: Scene, chance: Random) -> str:
 def leader_told_to_stop(scene: Scene, chance: Random) -> str:
     """SIGTERM: the leader ends in order."""
     seat = a_moment_later(scene, chance)
-    assert seat.relay is not None
+    assert seat.process is not None
     seat.signal(signal.SIGTERM)
-    code = seat.relay.wait(LONG)
+    code = seat.process.wait(LONG)
     assert code == 0, f"{seat.name} was told to stop and ended with {code}"
     return f"{seat.name} told to stop"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import psutil
-
 from deploy.local.kafka import LocalKafka
 from deploy.local.ports import HOST, free_port
 from deploy.local.postgres import LocalPostgres
+from tests.support import befalling
 from tests.support.appending import Appending
 from tests.support.database import migrated
 from tests.support.kafka import SEALS, TOPICS, make_topics, read
@@ -42,39 +40,13 @@ class RelayEnded(AssertionError):
     """A relay gave up, which no fault here is a reason for."""
 
 
-@dataclass
-class Seat:
+@dataclass(eq=False)
+class Seat(befalling.Seat):
     """A place for one relay after the other, with networks of its own to store and broker."""
 
-    letter: str
-    store: Network
-    broker: Network
-    relay: subprocess.Popen[bytes] | None = None
-    name: str = ""
+    store: Network = field(kw_only=True)
+    broker: Network = field(kw_only=True)
     over: set[str] = field(default_factory=set)
-
-    @property
-    def frozen(self) -> bool:
-        """Whether its relay is stopped, by SIGSTOP."""
-        return self.alive and self.status() == psutil.STATUS_STOPPED
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has a relay that runs, or is only stopped."""
-        return self.relay is not None and self.relay.poll() is None
-
-    def status(self) -> str:
-        """The state of its process, as the system has it."""
-        assert self.relay is not None
-        try:
-            return psutil.Process(self.relay.pid).status()
-        except psutil.NoSuchProcess:
-            return psutil.STATUS_DEAD
-
-    def signal(self, which: signal.Signals) -> None:
-        """This signal for its relay; a dead one gets none."""
-        if self.relay is not None:
-            self.relay.send_signal(which)
 
 
 @dataclass
@@ -134,8 +106,8 @@ class Scene:
             if leader is not None and leader is not armed:
                 if armed is not None:
                     self._disarm(armed)
-                assert leader.relay is not None
-                self.relays.set_trap(leader.relay, trap)
+                assert leader.process is not None
+                self.relays.set_trap(leader.process, trap)
                 armed = leader
             assert time.monotonic() < deadline, f"in {LONG:g} s no leader came to: {trap['at']}"
             time.sleep(0.02)
@@ -192,7 +164,7 @@ class Scene:
     def see_that_none_gave_up(self) -> None:
         """Raises `RelayEnded` for a relay that ended by itself."""
         for seat in self.seats:
-            if seat.relay is not None and seat.relay.poll() not in (None, 0, -signal.SIGKILL):
+            if seat.process is not None and seat.process.poll() not in (None, 0, -signal.SIGKILL):
                 raise RelayEnded(f"the relay {seat.name} ended by itself:\n{self.log(seat)[-3000:]}")
 
     def check(self, whole: bool) -> int:
@@ -228,7 +200,7 @@ class Scene:
     def _start(self, seat: Seat) -> None:
         self.started += 1
         seat.name = f"{self.started}{seat.letter}"
-        seat.relay = self.relays.start(
+        seat.process = self.relays.start(
             seat.name,
             silence=SILENCE,
             patience=PATIENCE,
@@ -237,8 +209,8 @@ class Scene:
         )
 
     def _disarm(self, seat: Seat) -> None:
-        if seat.relay is not None:
-            self.relays.set_trap(seat.relay, None)
+        if seat.process is not None:
+            self.relays.set_trap(seat.process, None)
 
 
 @contextmanager
@@ -249,7 +221,9 @@ def scene(folder: Path, jars: Path, logs: Path, seed: int, pace: float = 1.0) ->
         stack.callback(postgres.stop)
         postgres.start()
         ways = {letter: free_port() for letter in "AB"}
-        seats = [Seat(letter, Network(postgres.port), Network(way)) for letter, way in ways.items()]
+        seats = [
+            Seat(letter, store=Network(postgres.port), broker=Network(way)) for letter, way in ways.items()
+        ]
         for seat in seats:
             stack.callback(seat.store.close)
             stack.callback(seat.broker.close)

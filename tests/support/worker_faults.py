@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from consumers.worker_seals import SEAL_PLACE
+from tests.support.befalling import Seat
 from tests.support.database import PARTITIONS
 from tests.support.kafka import SEALS, TOPICS
 from tests.support.relaying import query, until
 from tests.support.republishing import lose, republish, write
-from tests.support.worker_scene import LONG, Scene, Seat
+from tests.support.worker_scene import LONG, Scene
 from tests.support.working import ALL
 
 GATHERED, WRITTEN, COMMIT = "batch gathered", "rows written", "before the commit"
@@ -84,9 +85,9 @@ def added(scene: Scene, chance: Random) -> str:
 def removed(scene: Scene, chance: Random) -> str:
     """SIGTERM for workers: they end in order, others go on."""
     seat = scene.a_seat(chance)
-    assert seat.worker is not None
+    assert seat.process is not None
     seat.signal(signal.SIGTERM)
-    code = seat.worker.wait(LONG)
+    code = seat.process.wait(LONG)
     assert code == 0, f"{seat.name} was told to stop and ended with {code}: {scene.log(seat)[-2000:]}"
     assert not scene.held(seat), "it let nothing go"
     if len(scene.seats) > 2:

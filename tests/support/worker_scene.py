@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import psutil
 import psycopg2
 
 from commands.store.follower import StoredRow
@@ -21,6 +20,7 @@ from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from projections.registry import PROJECTIONS, named
 from projections.replay import fold_all
+from tests.support.befalling import Seat
 from tests.support.crm_clients import Clients, open_bus
 from tests.support.database import PARTITIONS
 from tests.support.histories import opened
@@ -39,35 +39,6 @@ EVENTS = "SELECT position, aggregate_id, version, type, party, event FROM store.
 
 class WorkerEnded(AssertionError):
     """A worker gave up, which no fault here is a reason for."""
-
-
-@dataclass(eq=False)
-class Seat:
-    """A place for one process after the other, with a worker of each read model."""
-
-    letter: str
-    worker: subprocess.Popen[bytes] | None = None
-    name: str = ""
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has a worker that runs, or is only stopped."""
-        return self.worker is not None and self.worker.poll() is None
-
-    @property
-    def frozen(self) -> bool:
-        """Whether its worker is stopped, by SIGSTOP."""
-        if self.worker is None or not self.alive:
-            return False
-        try:
-            return psutil.Process(self.worker.pid).status() == psutil.STATUS_STOPPED
-        except psutil.NoSuchProcess:
-            return False
-
-    def signal(self, which: signal.Signals) -> None:
-        """This signal for its worker; a dead one gets none."""
-        if self.worker is not None:
-            self.worker.send_signal(which)
 
 
 @dataclass
@@ -90,7 +61,7 @@ class Scene:
             if not seat.alive:
                 self.started += 1
                 seat.name = f"{self.started}{seat.letter}"
-                seat.worker = self.workers.start(seat.name, projection=",".join(ALL), traps=True)
+                seat.process = self.workers.start(seat.name, projection=",".join(ALL), traps=True)
 
     def a_seat(self, chance: Random) -> Seat:
         """Any seat whose workers hold shares of every read model."""
@@ -104,12 +75,12 @@ class Scene:
 
     def held(self, seat: Seat) -> set[str]:
         """The read models of which its workers hold shares."""
-        assert seat.worker is not None
+        assert seat.process is not None
         found = query(
             self.workers.urls.admin,
             "SELECT DISTINCT s.projection FROM control.share s JOIN control.worker w ON w.id = s.worker"
             " WHERE w.pid = %s",
-            (seat.worker.pid,),
+            (seat.process.pid,),
         )
         return {name for (name,) in found}
 
@@ -119,8 +90,8 @@ class Scene:
 
     def trap(self, seat: Seat, at: str, which: str, times: int = 1) -> None:
         """Its worker dies ("SIGKILL") or stops ("SIGSTOP") at that checkpoint; returns when it has."""
-        assert seat.worker is not None
-        self.workers.set_trap(seat.worker, Trap(at=at, time=times, pause=0.0, signal=which))
+        assert seat.process is not None
+        self.workers.set_trap(seat.process, Trap(at=at, time=times, pause=0.0, signal=which))
         until(lambda: seat.frozen or not seat.alive, f"{seat.name} at: {at}", LONG)
 
     def log(self, seat: Seat) -> str:
@@ -163,14 +134,14 @@ class Scene:
         """No fault lasts."""
         for seat in self.seats:
             if seat.alive:
-                assert seat.worker is not None
-                self.workers.set_trap(seat.worker, None)
+                assert seat.process is not None
+                self.workers.set_trap(seat.process, None)
                 seat.signal(signal.SIGCONT)
 
     def see_that_none_gave_up(self) -> None:
         """Raises `WorkerEnded` for a worker that ended by itself, and for the relay."""
         for seat in self.seats:
-            if seat.worker is not None and seat.worker.poll() not in (None, 0, -signal.SIGKILL):
+            if seat.process is not None and seat.process.poll() not in (None, 0, -signal.SIGKILL):
                 raise WorkerEnded(f"{seat.name} ended by itself:\n{self.log(seat)[-3000:]}")
         assert self.relay.poll() is None, "the relay ended by itself"
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from commands.store.application import Crm
+from commands.store.recorder import Guard
 from domain.aggregate import Aggregate, Evolve, stamps
 from domain.errors import ConcurrentChange
 from domain.events.event import Actor, Event
@@ -23,11 +24,13 @@ def record(
     actor: Actor,
     *,
     at: datetime | None = None,
+    guard: Guard | None = None,
 ) -> bool:
     """Records the payload that `decide` answers for the aggregate's state, and says whether it did.
 
     None of `decide`: nothing is to be recorded. It is asked again where somebody else was faster. `at`: when
     it was done, where that was earlier, or by another clock; never before the aggregate's last event.
+    `guard`: as for `Crm.record`.
     """
     while True:
         state = crm.find(evolve, id)
@@ -51,7 +54,7 @@ def record(
             payload=payload,
         )
         try:
-            crm.record([event])
+            crm.record([event], guard=guard)
             return True
         except ConcurrentChange:
             continue

@@ -16,8 +16,9 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Change, Decision, events_of
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.holds import OnHold, active
+from commands.privacy.holds import HoldPlacedMeanwhile, OnHold, active, newest, unless_placed
 from commands.privacy.person import People, Person, PersonKind
+from commands.privacy.retention import types_of
 from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
@@ -48,7 +49,8 @@ class Erased:
 class Erasing:
     """Erases in the store of `crm`; `people` finds who a person is.
 
-    `checkpoint` is told what was just done, for tests: "recorded", "destroyed", "forgotten".
+    `checkpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
+    batch of keys), "destroyed", "forgotten", "noted".
     """
 
     def __init__(
@@ -88,8 +90,11 @@ class Erasing:
         before = self.erasure_of(kind, id)
         if before is not None:
             return replace(self.finish(before, context), repeated=True)
-        for left in reversed(range(ATTEMPTS)):
+        left = ATTEMPTS
+        while True:
+            held = newest(self._crm)
             person = self.plan(kind, id)
+            self.checkpoint("planned")
             begun = erasure.begin(
                 parties=person.parties,
                 persons=person.keys,
@@ -104,14 +109,16 @@ class Erasing:
             records = [*person.customers, *person.contacts, *person.leads]
             events += events_of(_erased(records, new), told)
             try:
-                self._crm.record(events)
+                self._crm.record(events, guard=unless_placed(held))
+            except HoldPlacedMeanwhile:
+                continue
             except ConcurrentChange:
+                left -= 1
                 if not left:
                     raise
                 continue
             self.checkpoint("recorded")
             return self.finish(new, told)
-        raise AssertionError("each attempt ends in a return or an error")
 
     def erasure_of(self, kind: PersonKind, id: UUID) -> UUID | None:
         """The erasure that this record names, None while it was not erased. Raises `NotFound`."""
@@ -127,7 +134,7 @@ class Erasing:
         state = self._crm.load("erasure", erasure.evolve, id)
         cause = replace(context, cause=f"{id}:1")
         persons = {*state.persons, *self._late_contacts(state, cause)}
-        self._tombstones.destroy(sorted(persons))
+        self._tombstones.destroy(sorted(persons), lambda: self.checkpoint("some destroyed"))
         self._cipher.forget()
         self.checkpoint("destroyed")
         self._index.forget(sorted(persons))
@@ -140,6 +147,7 @@ class Erasing:
                 self._crm.record(events_of(Decision(changes=(_change(state, (done,)),)), cause))
             except ConcurrentChange:
                 continue  # another one that goes on with it was faster: what it recorded is read now
+        self.checkpoint("noted")
         return Erased(
             id=id,
             parties=state.parties,
@@ -177,15 +185,17 @@ class Erasing:
 
     def _refuse_held(self, person: Person) -> None:
         holds = active(self._crm)
-        mine = {*person.keys, *person.parties}
-        for each in holds:
-            if each.party is not None and each.party in mine:
-                raise OnHold(each, f"The person of {each.party}")
+        firms = [each.customer_id for each in person.contacts] + [each.customer_id for each in person.leads]
+        mine = {*person.keys, *person.parties, *firms}
+        records = {each.party: each for each in holds if each.party is not None}
+        for party in sorted(records):
+            if party in mine:
+                raise OnHold(records[party], f"The person of {party}")
+        for id in self._events.concerning(records, person.parties, person.keys) if records else ():
+            raise OnHold(records[id], f"The record {id} of the person")
         kinds = [each for each in holds if each.kind is not None]
-        if not kinds:
-            return
-        parties = {*person.parties, *(each.party for each in person.contacts)}
-        for retention in sorted(self._events.retentions_of(sorted(parties), person.keys)):
+        types = types_of(each.kind for each in kinds if each.kind is not None)
+        for retention in sorted(self._events.retentions_of(types, person.keys)) if types else ():
             kind, _, month = retention.rpartition("/")
             for each in kinds:
                 if each.covers(kind, month):

@@ -1,17 +1,46 @@
-"""Legal holds: what must be kept for now, whoever wants it gone. Placed, released, and asked for."""
+"""Legal holds: what must be kept for now, whoever wants it gone. Placed, released, and asked for.
+
+Who is about to destroy something has looked for holds before, and one can be placed in between. So they
+shut each other out in the transactions that record: one who places a hold waits for those who record that
+something goes, and is told what is gone; they wait for one who places, and look again where a hold came in
+between.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
 
 from commands.context import Context
 from commands.decision import Change, Decision, events_of
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
+from commands.store.recorder import Guard
 from domain import hold
-from domain.errors import DomainError, NotFound
+from domain.errors import DomainError, Erased, NotFound
 from domain.hold import LegalHold
+from domain.retention import STREAM
+
+LOCK: Final = (1380012112, 6)
+"""The two numbers of the advisory lock by which placing a hold and destroying shut each other out."""
+
+_SHARED: Final = "SELECT pg_catalog.pg_advisory_xact_lock_shared(%s, %s)"
+_ALONE: Final = "SELECT pg_catalog.pg_advisory_xact_lock(%s, %s)"
+_NEWEST: Final = """
+    SELECT coalesce(max(position), 0) FROM store.privacy_event WHERE type = 'crm.privacy.hold_placed'
+"""
+_ERASED: Final = """
+    SELECT split_part(type, '.', 2) FROM store.event
+     WHERE aggregate_id = %s AND type IN ('crm.customer.erased', 'crm.contact.erased', 'crm.lead.erased')
+"""
+_CLOSED: Final = """
+    SELECT FROM store.event
+     WHERE aggregate_id = %s
+       AND convert_from(event, 'UTF8')::jsonb -> 'data' @> jsonb_build_object('kind', %s, 'month', %s)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +72,30 @@ class OnHold(DomainError):
         self.hold, self.reference = str(held.id), held.reference
 
 
+class HoldPlacedMeanwhile(Exception):
+    """A hold was placed after those were looked for that there are: look again."""
+
+
+def newest(crm: Crm) -> int:
+    """The position of the newest hold placed. Ask before `active`, for `unless_placed`."""
+    with crm.pool.connection() as opened, opened.cursor() as c:
+        c.execute(_NEWEST)
+        return int(c.fetchall()[0][0])
+
+
+def unless_placed(newest: int) -> Guard:
+    """Shuts out who places a hold while something is recorded as gone. The guard raises
+    `HoldPlacedMeanwhile` where one was placed behind the position `newest`."""
+
+    def guard(c: Cursor) -> None:
+        c.execute(_SHARED, LOCK)
+        c.execute(_NEWEST)
+        if c.fetchall()[0][0] > newest:
+            raise HoldPlacedMeanwhile
+
+    return guard
+
+
 def active(crm: Crm) -> tuple[Hold, ...]:
     """The holds in force, the oldest first."""
     found = []
@@ -63,14 +116,31 @@ def place(
     reference: str,
     legal_basis: str,
 ) -> Hold:
-    """Places a hold. Raises `Invalid`, and `NotFound` for a party that is none."""
+    """Places a hold. Raises `Invalid`, `NotFound` for a party that is none, and `Erased` where nothing is
+    left that it could keep."""
     payload = hold.place(party=party, kind=kind, month=month, reference=reference, legal_basis=legal_basis)
     if party is not None and not _is_record(crm, party):
         raise NotFound("record", party)
     id = context.new_id()
     birth = Change(id=id, party=id, state=None, payloads=(payload,), at=None)
-    crm.record(events_of(Decision(changes=(birth,)), context))
+
+    def guard(c: Cursor) -> None:
+        c.execute(_ALONE, LOCK)
+        _refuse_gone(c, party, kind, month)
+
+    crm.record(events_of(Decision(changes=(birth,)), context), guard=guard)
     return _told(crm.load("legal hold", hold.evolve, id))
+
+
+def _refuse_gone(c: Cursor, party: UUID | None, kind: str | None, month: str | None) -> None:
+    if party is not None:
+        c.execute(_ERASED, (party,))
+        for (family,) in c.fetchall():
+            raise Erased.record(family, party)
+    if month is not None:
+        c.execute(_CLOSED, (STREAM, kind, month))
+        if c.fetchall():
+            raise Erased.values(f"kept as {kind} for {month}")
 
 
 def release(crm: Crm, context: Context, id: UUID) -> Hold:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from commands.privacy.holds import HoldPlacedMeanwhile, active, newest, unless_placed
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import People, PersonKind
 from commands.recording import record
@@ -132,22 +133,36 @@ def concerned(crm: Crm, people: Callable[[], People], id: UUID) -> frozenset[UUI
     return frozenset({id, *person.keys, *person.incoming})
 
 
-def apply(due: Iterable[Due], crm: Crm, keys: PostgresKeyStore, actor: Actor) -> int:
-    """Closes what no hold postpones; how many months."""
-    closed = 0
-    for one in due:
-        if one.holds:
+def close(
+    rules: Rules, as_of: date, *, keys: PostgresKeyStore, crm: Crm, whose: Whose, actor: Actor
+) -> tuple[Due, ...]:
+    """Closes what is due on that day and what no hold postpones; everything that was due.
+
+    Where a hold is placed meanwhile, what is left is looked at again. Raises as `plan` does.
+    """
+    told: dict[tuple[str, str], Due] = {}
+    while True:
+        placed = newest(crm)
+        due = plan(rules, as_of, keys=keys, store=crm.pool, holds=active(crm), whose=whose)
+        told |= {(one.kind, one.month): one for one in due}
+        try:
+            for one in due:
+                if not one.holds:
+                    _close(one, placed, crm, keys, actor)
+        except HoldPlacedMeanwhile:
             continue
-        payload = RetentionApplied(kind=one.kind, month=one.month)
+        return tuple(told[name] for name in sorted(told))
 
-        def decide(state: Closings | None, payload: RetentionApplied = payload) -> RetentionApplied | None:
-            known = state is not None and (payload.kind, payload.month) in state.applied
-            return None if known else payload
 
-        record(crm, retention.evolve, STREAM, decide, actor)
-        keys.destroy(Retention(one.kind, one.month))
-        closed += 1
-    return closed
+def _close(one: Due, placed: int, crm: Crm, keys: PostgresKeyStore, actor: Actor) -> None:
+    payload = RetentionApplied(kind=one.kind, month=one.month)
+
+    def decide(state: Closings | None) -> RetentionApplied | None:
+        known = state is not None and (payload.kind, payload.month) in state.applied
+        return None if known else payload
+
+    record(crm, retention.evolve, STREAM, decide, actor, guard=unless_placed(placed))
+    keys.destroy(Retention(one.kind, one.month))
 
 
 def reapply(crm: Crm, keys: PostgresKeyStore) -> tuple[Retention, ...]:
@@ -163,14 +178,15 @@ def reapply(crm: Crm, keys: PostgresKeyStore) -> tuple[Retention, ...]:
     return back
 
 
-def _types(names: Iterable[Retention]) -> list[str]:
-    payloads: set[type[Any]] = {payload for name in names for payload in KINDS[name.kind]}
+def types_of(kinds: Iterable[str]) -> list[str]:
+    """The types of events that can have a free text of one of these kinds; none for a kind that is none."""
+    payloads: set[type[Any]] = {payload for kind in kinds for payload in KINDS.get(kind, ())}
     return [kind.name for kind in CATALOGUE.types if kind.payload in payloads]
 
 
 def _counted(store: Pool, due: Sequence[Retention]) -> dict[str, int]:
     with store.connection() as opened, opened.cursor() as c:
-        c.execute(_EVENTS, (_types(due),))
+        c.execute(_EVENTS, (types_of(name.kind for name in due),))
         return dict(c.fetchall())
 
 
@@ -178,7 +194,7 @@ def _held(store: Pool, due: Sequence[Retention], persons: Iterable[UUID]) -> dic
     """Who of them has a text of which kind and month."""
     found: dict[str, set[UUID]] = {}
     with store.connection() as opened, opened.cursor() as c:
-        c.execute(_HELD, (sorted(persons), _types(due)))
+        c.execute(_HELD, (sorted(persons), types_of(name.kind for name in due)))
         for text, person in c.fetchall():
             found.setdefault(text, set()).add(person)
     return found

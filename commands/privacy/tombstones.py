@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -33,11 +33,12 @@ class Tombstones:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def destroy(self, persons: Sequence[UUID]) -> None:
-        """Destroys these keys for ever; again changes nothing."""
+    def destroy(self, persons: Sequence[UUID], done: Callable[[], None] = lambda: None) -> None:
+        """Destroys these keys for ever; again changes nothing. `done` is told after each batch."""
         for batch in _batches(persons):
             with self._pool.connection() as opened, opened.cursor() as at:
                 at.execute(_DESTROY, (batch,))
+            done()
 
     def open(self, persons: Sequence[UUID]) -> list[UUID]:
         """Those of them without a tombstone."""

@@ -19,7 +19,7 @@ from commands.store.idempotency import IdempotencyRow
 from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
 from commands.store.mapper import EventMapper, Opener
 from commands.store.pool import Pool
-from commands.store.recorder import PostgresApplicationRecorder
+from commands.store.recorder import Guard, PostgresApplicationRecorder
 from commands.store.refusals import refusal
 from domain.aggregate import Aggregate, Evolve, replay
 from domain.cut import NOW, Cut
@@ -95,9 +95,11 @@ class Crm(Application[UUID]):
         claims: Sequence[Claim] = (),
         idempotency: IdempotencyRow | None = None,
         contact_points: Sequence[ContactPoint] = (),
+        guard: Guard | None = None,
     ) -> list[int]:
         """Appends events, claims, contact points and the idempotency row, all or nothing; their positions.
 
+        `guard` is asked first, in the same transaction; what it raises is raised, and nothing is appended.
         Raises `ConcurrentChange` when somebody appended to one of the aggregates first, `AlreadyClaimed`,
         `KeyReused`, `EventTooLarge`, and `RequestInProgress` when a request with the same key and content
         is running or has just ended: then `Idempotency.find` has its answer, or will soon; `RecoveryNeeded`.
@@ -105,7 +107,7 @@ class Crm(Application[UUID]):
         return self._refused(
             lambda: [
                 recording.notification.id
-                for recording in self._save(events, claims, idempotency, contact_points)
+                for recording in self._save(events, claims, idempotency, contact_points, guard)
             ],
             events,
             claims,
@@ -188,12 +190,14 @@ class Crm(Application[UUID]):
         claims: Sequence[Claim],
         idempotency: IdempotencyRow | None,
         contact_points: Sequence[ContactPoint],
+        guard: Guard | None,
     ) -> list[Recording[UUID]]:
         return self.save(
             *cast("Sequence[DomainEventProtocol[UUID]]", events),
             claims=claims,
             idempotency=idempotency,
             contact_points=contact_points,
+            guard=guard,
         )
 
     def _refused(

@@ -36,9 +36,17 @@ _NAMING: Final = """
 _BIRTHS: Final = """
     SELECT aggregate_id, type FROM store.event WHERE aggregate_id = ANY (%s::uuid[]) AND version = 1
 """
+_CONCERNING: Final = """
+    SELECT DISTINCT aggregate_id FROM store.event
+     WHERE aggregate_id = ANY (%s::uuid[])
+       AND (party = ANY (%s::uuid[])
+            OR EXISTS (SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN event) > 0))
+"""
+# Read through, by types: a person may have taken part in a text of anybody's, and no index knows of texts.
 _TEXTS: Final = """
     SELECT DISTINCT convert_from(event, 'UTF8')::jsonb #>> '{data,private,text,retention}' FROM store.event
-     WHERE party = ANY (%s::uuid[])
+     WHERE type = ANY (%s)
+       AND EXISTS (SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN event) > 0)
        AND convert_from(event, 'UTF8')::jsonb #> '{data,private,text,participants}' ?| %s::text[]
 """
 _POSITION: Final = "SELECT coalesce(max(position), 0) FROM store.event WHERE aggregate_id = ANY (%s::uuid[])"
@@ -72,7 +80,7 @@ class PrivacyEvents:
 
     def naming(self, parties: Collection[UUID], persons: Sequence[UUID]) -> set[UUID]:
         """The interactions in these parties that name one of these persons."""
-        return set(self._ids(_NAMING, list(parties), [str(person).encode() for person in persons]))
+        return set(self._ids(_NAMING, list(parties), _names(persons)))
 
     def families(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """What each of those records is: `customer`, `lead`, ... by its first event."""
@@ -80,11 +88,18 @@ class PrivacyEvents:
             at.execute(_BIRTHS, (list(ids),))
             return {id: type.split(".")[1] for id, type in at.fetchall()}
 
-    def retentions_of(self, parties: Sequence[UUID], persons: Sequence[UUID]) -> set[str]:
-        """The kinds and months (`kind/YYYY-MM`) of the free texts in these parties that these persons' keys
-        close."""
-        with self._pool.connection() as opened, opened.cursor() as at:
-            at.execute(_TEXTS, (list(parties), [str(person) for person in persons]))
+    def concerning(
+        self, records: Collection[UUID], parties: Sequence[UUID], persons: Sequence[UUID]
+    ) -> list[UUID]:
+        """Those of the records that are in these parties or name one of these persons."""
+        return self._ids(_CONCERNING, list(records), list(parties), _names(persons))
+
+    def retentions_of(self, types: Sequence[str], persons: Sequence[UUID]) -> set[str]:
+        """The kinds and months (`kind/YYYY-MM`) of the free texts that these persons' keys close, in events
+        of these types. Reads them all."""
+        with self._pool.connection() as opened, opened, opened.cursor() as at:
+            at.execute("SET LOCAL statement_timeout = 0")
+            at.execute(_TEXTS, (list(types), _names(persons), [str(person) for person in persons]))
             return {retention for (retention,) in at.fetchall() if retention}
 
     def last_position(self, ids: Sequence[UUID]) -> int:
@@ -97,3 +112,8 @@ class PrivacyEvents:
         with self._pool.connection() as opened, opened.cursor() as at:
             at.execute(statement, values)
             return [id for (id,) in at.fetchall()]
+
+
+def _names(persons: Sequence[UUID]) -> list[bytes]:
+    """As they stand in the bytes of an event."""
+    return [str(person).encode() for person in persons]

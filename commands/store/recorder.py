@@ -7,7 +7,7 @@ become visible after a higher one. Whoever follows the store uses `commands.stor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
 )
 from psycopg2 import Binary
 from psycopg2.extensions import connection
+from psycopg2.extensions import cursor as Cursor
 
 from commands.store import bulk, claims, contact_index, idempotency
 from commands.store.bulk import party_of
@@ -32,7 +33,11 @@ from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
 from commands.store.subscription import SettledSubscription
 
-__all__ = ["PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCrmEvent"]
+__all__ = ["Guard", "PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCrmEvent"]
+
+Guard = Callable[[Cursor], None]
+"""Asked first in the transaction that appends; what it raises keeps it from appending. It may be asked again,
+where PostgreSQL ended the transaction to free others."""
 
 _INSERT: Final = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES "
 _ROW: Final = "(%s, %s, %s, %s, %s)"
@@ -93,10 +98,13 @@ class _Recorder(AggregateRecorder):
         taken: Sequence[Claim],
         answered: IdempotencyRow | None,
         points: Sequence[ContactPoint],
+        guard: Guard | None = None,
     ) -> list[int]:
         if not stored and not taken and answered is None and not points:
             return []
         with translated(), self.pool.connection() as opened:
+            if guard is not None:
+                return _append_guarded(opened, stored, taken, answered, points, guard)
             return _append(opened, stored, taken, answered, points)
 
 
@@ -123,15 +131,16 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         claims: Sequence[Claim] = (),
         idempotency: IdempotencyRow | None = None,
         contact_points: Sequence[ContactPoint] = (),
+        guard: Guard | None = None,
         **kwargs: Any,  # noqa: ARG002  # the library passes its own, as `tracking`
     ) -> Sequence[int]:
         """Appends events, claims, contact points and the idempotency row, all or nothing, in one round trip;
-        the positions.
+        the positions. With a `guard` it takes a few more, and raises what that raises.
 
         Raises `IntegrityError` when a version, a claim or a key is taken, `OperationalError` after 2 s of
         waiting for another request with the same key.
         """
-        return self._insert(stored_events, claims, idempotency, contact_points)
+        return self._insert(stored_events, claims, idempotency, contact_points, guard)
 
     def insert_bulk(
         self,
@@ -228,7 +237,34 @@ def _append(
     answered: IdempotencyRow | None,
     points: Sequence[ContactPoint],
 ) -> list[int]:
-    """One statement string in autocommit: PostgreSQL makes it one transaction, in one round trip.
+    """One statement string in autocommit: PostgreSQL makes it one transaction, in one round trip."""
+    with opened.cursor() as cursor:
+        return _positions(cursor, stored, taken, answered, points)
+
+
+@deadlocks_retried
+def _append_guarded(
+    opened: connection,
+    stored: Sequence[StoredEvent],
+    taken: Sequence[Claim],
+    answered: IdempotencyRow | None,
+    points: Sequence[ContactPoint],
+    guard: Guard,
+) -> list[int]:
+    """The same behind the guard, in its transaction."""
+    with opened, opened.cursor() as cursor:
+        guard(cursor)
+        return _positions(cursor, stored, taken, answered, points)
+
+
+def _positions(
+    cursor: Cursor,
+    stored: Sequence[StoredEvent],
+    taken: Sequence[Claim],
+    answered: IdempotencyRow | None,
+    points: Sequence[ContactPoint],
+) -> list[int]:
+    """Appends; where the events went.
 
     The key comes first: a second request with the same key waits there, before it meets version or claim.
     """
@@ -256,6 +292,5 @@ def _append(
                 party_of(event),
                 Binary(event.state),
             )
-    with opened.cursor() as cursor:
-        cursor.execute(statement, values)
-        return [row[0] for row in cursor.fetchall()] if stored else []
+    cursor.execute(statement, values)
+    return [row[0] for row in cursor.fetchall()] if stored else []

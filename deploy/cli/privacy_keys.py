@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import typer
 
@@ -130,18 +131,16 @@ def retention(
         raise typer.BadParameter("What is not over yet can't be closed. Name an earlier day, or --dry-run.")
     rules = _rules(settings, retaining.KINDS)
     with wiring.Wiring(settings) as wired:
-        if not dry_run:
-            retaining.reapply(wired.crm, wired.keys)
-        due = retaining.plan(
-            rules,
-            day,
-            keys=wired.keys,
-            store=wired.store_pool,
-            holds=active(wired.crm),
-            whose=lambda id: retaining.concerned(wired.crm, lambda: wired.erasing.people, id),
-        )
-        if not dry_run:
-            retaining.apply(due, wired.crm, wired.keys, acting(operator()).actor)
+        crm, keys = wired.crm, wired.keys
+
+        def whose(id: UUID) -> Collection[UUID]:
+            return retaining.concerned(crm, lambda: wired.erasing.people, id)
+
+        if dry_run:
+            due = retaining.plan(rules, day, keys=keys, store=crm.pool, holds=active(crm), whose=whose)
+        else:
+            retaining.reapply(crm, keys)
+            due = retaining.close(rules, day, keys=keys, crm=crm, whose=whose, actor=acting(operator()).actor)
     finish(
         as_json=as_json,
         data={

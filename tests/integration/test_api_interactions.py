@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import httpx
@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from deploy.local.postgres import LocalPostgres
+from domain.interaction import InteractionKind
 from tests.support.http import Api, database, problem, running
 
 BATCH = "/v1/interactions:batch"
@@ -180,6 +181,16 @@ def test_a_batch_answers_for_each_item_in_its_order(api: Api) -> None:
     assert int(found["consistency_token"]) == api.services.head()
     again = api.client.post(BATCH, content=lines(bodies[0], bodies[-1]), headers=NDJSON).json()
     assert (again["created"], again["unchanged"], again["failed"]) == (0, 2, 0)
+
+
+def test_every_kind_is_taken_and_read_back(api: Api) -> None:
+    kinds = get_args(InteractionKind)
+    more = {"survey_answer": {"survey": {"question": "csat", "score": 4}}, "purchase": PURCHASE}
+    bodies = [sent(channel="other") | more.get(kind, {}) | {"kind": kind} for kind in kinds]
+    found = api.client.post(BATCH, content=lines(*bodies), headers=NDJSON).json()
+    assert (found["created"], found["failed"]) == (len(kinds), 0), found
+    records = [api.read("interactions", each["id"]) for each in found["results"]]
+    assert [record["kind"] for record in records] == list(kinds)
 
 
 def test_a_json_array_says_the_same_and_has_no_lines(api: Api) -> None:

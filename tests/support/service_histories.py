@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from uuid import UUID
 
 from domain import case, contact, customer, interaction, lead
@@ -14,13 +14,7 @@ from domain.values import Change, Reference
 if TYPE_CHECKING:
     from tests.support.histories import History, Life
 
-KINDS: Final[tuple[interaction.InteractionKind, ...]] = (
-    "call",
-    "purchase",
-    "survey_answer",
-    "return",
-    "email",
-)
+KINDS: Final[tuple[interaction.InteractionKind, ...]] = get_args(interaction.InteractionKind)
 CASE_OPEN: Final[tuple[case.CaseState, ...]] = ("new", "assigned", "in_progress", "waiting_on_customer")
 LEAD_OPEN: Final[tuple[lead.OpenLeadState, ...]] = ("new", "working", "nurturing", "qualified")
 
@@ -192,12 +186,12 @@ def _open_case(history: History, life: Life, stage: Any, what: int, value: int, 
 
 
 def interaction_step(history: History, number: int, what: int, value: int, spread: int) -> None:
-    """One more event of an interaction: recorded, then corrected and linked."""
+    """One more event of an interaction of any kind: recorded, then corrected and linked."""
     life = history.others.get(number)
-    kind = KINDS[number % len(KINDS)]
     if life is None:
         buyer = somebody(history, what, spread)
         life = history.life(number, buyer)
+        life.stage = kind = KINDS[(number + what) % len(KINDS)]
         history.add(
             life,
             interaction.Recorded(
@@ -212,6 +206,7 @@ def interaction_step(history: History, number: int, what: int, value: int, sprea
             ),
         )  # fmt: skip
         return
+    kind = cast("interaction.InteractionKind", life.stage)
     buyer = somebody(history, value, spread) or UUID(int=800 + value)
     score = (Change(field="score", old="1", new=str(1 + value % 5)),) if kind == "survey_answer" else ()
     payloads: list[Any] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -18,7 +18,7 @@ from commands.identifiers import Identifiers
 from commands.opportunity import OpenOpportunity
 from domain import interaction
 from domain.errors import AlreadyRecorded, DomainError, Invalid, NotFound
-from domain.interaction import Attachment, Interaction, Item, Survey
+from domain.interaction import Attachment, Interaction, InteractionKind, Item, Survey
 from domain.money import Money
 from domain.values import Change, Reference
 from tests.support.memory import START, Desk
@@ -55,6 +55,21 @@ def answer(question: Any, score: int) -> c.RecordInteraction:
 
 def state(desk: Desk, id: UUID) -> Interaction:
     return desk.crm.load("interaction", interaction.evolve, id)
+
+
+@pytest.mark.parametrize("kind", get_args(InteractionKind))
+def test_every_kind_is_taken_with_what_belongs_to_it_and_corrected(kind: InteractionKind) -> None:
+    """Money and items belong to purchases and returns, an answer to a survey's; words to each."""
+    paid = kind in ("purchase", "return")
+    amount = usd("12.77") if paid else None
+    items = (Item(sku="cd", quantity=Decimal(2)),) if paid else ()
+    survey = Survey(question="nps", score=9) if kind == "survey_answer" else None
+    desk = Desk()
+    id = desk.do(command(kind=kind, amount=amount, items=items, survey=survey, subject="Hello")).id
+    desk.do(c.CorrectInteraction(interaction_id=id, channel="phone"))
+    found = state(desk, id)
+    assert (found.kind, found.amount, found.items, found.survey) == (kind, amount, items, survey)
+    assert (found.subject, found.channel, found.corrections) == ("Hello", "phone", 1)
 
 
 def test_its_id_and_digest_follow_from_what_was_said_for_ever() -> None:

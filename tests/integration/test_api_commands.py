@@ -316,6 +316,33 @@ def test_changes_of_the_other_records(
     assert (answer.status_code, answer.json().get("version")) == (200, 2), answer.text
 
 
+@pytest.mark.parametrize(
+    ("collection", "made", "there", "back", "recorded"),
+    [
+        ("principals", {"kind": "agent", "name": "Bob"}, "deactivate", "reactivate", "Reactivated"),
+        ("products", {"name": "GTX", "list_price": USD}, "discontinue", "reintroduce", "Reintroduced"),
+    ],
+)
+def test_what_was_ended_is_taken_up_again(
+    api: Api, collection: str, made: dict[str, Any], there: str, back: str, recorded: str
+) -> None:
+    id = register(api, collection, **made)
+    for version, verb in enumerate((there, back), start=1):
+        answer = api.client.post(f"/v1/{collection}/{id}:{verb}", headers={"If-Match": f'"{version}"'})
+        assert (answer.status_code, answer.json().get("version")) == (200, version + 1), answer.text
+    assert type(events(api, id)[-1].payload).__name__ == recorded
+
+
+def test_a_customer_is_given_to_an_owner_who_may_change(api: Api) -> None:
+    id = register(api, "customers", kind="organisation", name="Acme")
+    for version, owner in enumerate((agent(api), agent(api)), start=1):
+        answer = api.client.post(
+            f"/v1/customers/{id}:assignOwner", json={"owner_id": owner}, headers={"If-Match": f'"{version}"'}
+        )
+        assert (answer.status_code, answer.json().get("version")) == (200, version + 1), answer.text
+        assert api.read("customers", id)["owner_id"] == owner
+
+
 def test_a_change_that_changes_nothing_keeps_the_version(api: Api) -> None:
     id = api.open()["id"]
     answer = api.move(id, "moveStage", 1, stage="prospecting")

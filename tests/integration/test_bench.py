@@ -49,6 +49,7 @@ def test_every_benchmark_says_what_it_found(found: list[dict[str, Any]]) -> None
 def test_rates_stand_beside_their_references(found: list[dict[str, Any]]) -> None:
     """Ratio of medians, the goal, and whether it was reached."""
     rates = {each["name"]: each for each in found if "ratio" in each}
+    assert {"projection", "projection customer_360", "projection service_history"} <= set(rates)
     assert {name: each["goal"] for name, each in rates.items() if each["goal"]}.items() >= GOALS.items()
     for each in rates.values():
         assert each["unit"] == "events/s"

@@ -36,8 +36,11 @@ def erasing(wired: Wiring) -> Erasing:
     )
 
 
-def certifying(wired: Wiring, cache_seconds: float = CACHE_SECONDS) -> Certifying:
-    """Certifies erasures in the store of `wired`, with the key that signs seals."""
+def certifying(wired: Wiring, *, topics: bool = True, cache_seconds: float = CACHE_SECONDS) -> Certifying:
+    """Certifies erasures in the store of `wired`, with the key that signs seals.
+
+    `topics`: they are compared too, where Kafka's address is set.
+    """
     return Certifying(
         wired.crm,
         People(wired.crm, links(wired.read_pool)),
@@ -46,6 +49,7 @@ def certifying(wired: Wiring, cache_seconds: float = CACHE_SECONDS) -> Certifyin
         ContactIndex(wired.store_pool),
         read_side(wired.read_pool),
         wired.secrets.seal_key(),
+        topics=wired.topics_copy() if topics and wired.settings.kafka_bootstrap else None,
         cache_seconds=cache_seconds,
     )
 

@@ -1,8 +1,11 @@
 """The certificate of an erasure: canonical JSON, signed, that anybody can check without this installation.
 
 A file holds one line: {"certificate": {...}, "public_key": hex, "signature": hex}. The signature is Ed25519,
-by the key of the seals, over `rapport-certificate-v1`, a newline, and the certificate with its members sorted
-and without spaces. The format is for ever; a frozen example stands in `tests/unit/frozen/certificate/`.
+by the key of the seals, over `rapport-certificate-v2`, a newline, and the certificate with its members sorted
+and without spaces. The format is for ever; frozen examples stand in `tests/unit/frozen/certificate/`.
+
+Version 1 took the topics for what the event store is and did not read them. In version 2 the place `topics`
+says what was read there; where they were not asked they are under `not_checked`.
 """
 
 from __future__ import annotations
@@ -16,8 +19,9 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-PREFIX: Final = b"rapport-certificate-v1\n"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of certificates that are issued; earlier ones are still checked."""
+PREFIXES: Final = {version: b"rapport-certificate-v%d\n" % version for version in (1, 2)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ def signed(certificate: bytes, key: Ed25519PrivateKey) -> bytes:
     whole = {
         "certificate": orjson.Fragment(certificate),
         "public_key": key.public_key().public_bytes_raw().hex(),
-        "signature": key.sign(PREFIX + certificate).hex(),
+        "signature": key.sign(PREFIXES[VERSION] + certificate).hex(),
     }
     return orjson.dumps(whole, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -93,10 +97,11 @@ def opened(file: bytes) -> tuple[dict[str, Any], Ed25519PublicKey]:
         signature = bytes.fromhex(whole["signature"])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         raise NotACertificate("The file holds no certificate of an erasure. Name another.") from None
-    if version != VERSION:
-        raise NotACertificate(f"The certificate has version {version}; this program knows {VERSION}.")
+    if version not in PREFIXES:
+        known = " and ".join(map(str, PREFIXES))
+        raise NotACertificate(f"The certificate has version {version}; this program knows {known}.")
     try:
-        public.verify(signature, PREFIX + canonical(certificate))
+        public.verify(signature, PREFIXES[version] + canonical(certificate))
     except InvalidSignature:
         raise NotACertificate(
             "The certificate was changed after it was signed: the signature does not fit. Ask for the "

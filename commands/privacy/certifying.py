@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from commands.audit.chain import CopyAway
 from commands.context import Context
 from commands.decision import Change, Decision, events_of
 from commands.privacy import certificate
@@ -19,6 +20,7 @@ from commands.privacy.certificate import Content, Place
 from commands.privacy.cipher import CACHE_SECONDS, AesGcmCipher
 from commands.privacy.keys import KeyStore
 from commands.privacy.person import People
+from commands.privacy.published import NotPublishedYet, Published, Topics
 from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
@@ -34,8 +36,10 @@ ReadSide = Callable[[Sequence[UUID], int], list[Place]]
 """Places of the read side for these persons; raises `TooEarly` while one has not passed a position."""
 
 # Of the person's own parties everything; elsewhere what names one of them, which texts of several persons do.
+# In whose texts they took part no index knows: the store is read through once, whatever that takes. It is
+# asked for a minute after the erasure at the soonest, and nobody waits for it.
 _EVENTS: Final = """
-    SELECT position, type, event FROM store.event e
+    SELECT position, type, party, event FROM store.event e
      WHERE party = ANY (%(parties)s::uuid[]) OR aggregate_id = ANY (%(persons)s::uuid[])
         OR EXISTS (SELECT FROM unnest(%(names)s::bytea[]) AS name WHERE position(name IN e.event) > 0)
      ORDER BY position
@@ -45,6 +49,7 @@ _REQUESTS: Final = """
      WHERE EXISTS (SELECT FROM jsonb_array_elements_text(i.answer -> 'ids') AS id
                     WHERE id = ANY (%s::text[]))
 """
+_THERE: Final = "SELECT position FROM store.event WHERE position = ANY (%s)"
 _STORE: Final = "SELECT value #>> '{}' FROM store.setting WHERE name = 'store_id'"
 
 
@@ -61,10 +66,13 @@ class NotClean(DomainError):
 
     def __init__(self, id: UUID, places: Sequence[Place]) -> None:
         where = "; ".join(f"{each.place}: {each.found}" for each in places if not each.clean)
-        super().__init__(
-            f"The erasure {id} can't be certified: {where}. Run `rapport privacy erase --resume {id}`, wait "
-            "until the read models have caught up, and repeat."
-        )
+        acts = [
+            f"Run `rapport privacy erase --resume {id}`, wait until the read models have caught up, and "
+            "repeat."
+        ]
+        if any(each.place == "topics" and not each.clean for each in places):
+            acts.append("Whether store or topics were changed, `rapport audit verify` tells.")
+        super().__init__(f"The erasure {id} can't be certified: {where}. {' '.join(acts)}")
         self.places = list(places)
 
 
@@ -80,7 +88,8 @@ class Issued:
 class Certifying:
     """Certifies erasures in the store of `crm`.
 
-    `read_side` looks at the read models; `cache_seconds`: how long a process may still remember a key.
+    `read_side` looks at the read models; `topics` are compared with the store, None where they are not to be
+    asked, which the certificate then says; `cache_seconds`: how long a process may still remember a key.
     """
 
     def __init__(
@@ -93,10 +102,12 @@ class Certifying:
         read_side: ReadSide,
         key: Ed25519PrivateKey,
         *,
+        topics: Topics | None = None,
         cache_seconds: float = CACHE_SECONDS,
     ) -> None:
         self._crm, self._people, self._keys, self._tombstones = crm, people, keys, tombstones
         self._index, self._read_side, self._key, self._cache_seconds = index, read_side, key, cache_seconds
+        self._topics = topics
         self._events = PrivacyEvents(crm.pool)
 
     def issue(self, id: UUID, context: Context, *, backups_until: date | None = None) -> Issued:
@@ -114,7 +125,7 @@ class Certifying:
         position = self._events.last_position((id, *state.persons, *state.parties))
         places = self._read_side(state.persons, position)
         seen = self._stored(state)
-        places = [*self._store_places(state, seen), *places]
+        places = [*self._store_places(state, seen), *self._topics_place(seen), *places]
         if not all(each.clean for each in places):
             raise NotClean(id, places)
         destroyed = self._tombstones.destroyed(state.persons)
@@ -135,7 +146,7 @@ class Certifying:
             closed_texts=seen.closed_with_others,
             texts_kept_with_others=[*seen.kept_with_others, *self._incoming(state, position)],
             kept=dict(sorted(seen.kept.items())),
-            not_checked=_not_checked(backups_until),
+            not_checked=_not_checked(backups_until, topics=self._topics is not None),
         )
         signed = certificate.encoded(content)
         sha256 = certificate.digest(signed)
@@ -172,7 +183,7 @@ class Certifying:
 
     def _stored(self, state: Erasure) -> Seen:
         """Reads every event that is the persons' or names one of them, with keys as they are now."""
-        seen = Seen(persons=set(state.persons))
+        seen = Seen(persons=set(state.persons), published=Published(own=set(state.parties)))
         cipher = AesGcmCipher(self._keys)
         with self._crm.pool.connection() as opened, opened, opened.cursor() as at:
             at.execute("SET LOCAL statement_timeout = 0")
@@ -182,13 +193,37 @@ class Certifying:
             })  # fmt: skip
             while True:
                 at.execute(f"FETCH {PAGE} FROM theirs")
-                page = [(type, orjson.loads(bytes(event))) for _, type, event in at.fetchall()]
+                page = []
+                for position, type, party, event in at.fetchall():
+                    seen.published.add(position, type, party, bytes(event))
+                    page.append((type, orjson.loads(bytes(event))))
                 if not page:
                     return seen
                 privates = [told["data"].get("private") for _, told in page]
                 cipher.load(part for part in privates if part)
                 for (type, told), private in zip(page, privates, strict=True):
                     seen.take(type, told, private or {}, cipher)
+
+    def _topics_place(self, seen: Seen) -> list[Place]:
+        if self._topics is None:
+            return []
+        try:
+            return [seen.published.compare(self._topics, self._there)]
+        except CopyAway as away:
+            raise TooEarly(
+                f"{away} So it is not known what the topics hold. Repeat it when they answer, or with "
+                "--no-topics: then the certificate says that they were not checked."
+            ) from away
+        except NotPublishedYet as behind:
+            raise TooEarly(
+                f"The topics have not got position {behind.position} yet. Repeat it when the relay has "
+                "published it; see `rapport relay status`."
+            ) from behind
+
+    def _there(self, positions: Collection[int]) -> set[int]:
+        with self._crm.pool.connection() as opened, opened.cursor() as at:
+            at.execute(_THERE, (list(positions),))
+            return {position for (position,) in at.fetchall()}
 
     def _store_places(self, state: Erasure, seen: Seen) -> list[Place]:
         persons = list(state.persons)
@@ -208,10 +243,6 @@ class Certifying:
                 found=f"{seen.values} values, {seen.open} of them open", clean=not seen.open,
             ),
             Place(
-                place="topics", checked="the same bytes as the event store, as the seals show",
-                found=f"{seen.values} values, {seen.open} of them open", clean=not seen.open,
-            ),
-            Place(
                 place="contacts", checked="contacts of the erased customers that were not erased",
                 found=f"{len(late)}", clean=not late,
             ),
@@ -227,10 +258,11 @@ class Certifying:
 
 
 class Seen:
-    """What was found in the store: values of `persons`, how many are still open, texts, counts by family."""
+    """What was found in the store: values of `persons`, how many are still open, texts, counts by family;
+    `published` has what the topics must have too."""
 
-    def __init__(self, persons: set[UUID]) -> None:
-        self._persons = persons
+    def __init__(self, persons: set[UUID], published: Published) -> None:
+        self._persons, self.published = persons, published
         self.values = self.open = 0
         self.kept: Counter[str] = Counter()
         self.closed_with_others: list[str] = []
@@ -261,11 +293,18 @@ class Seen:
         self.open += sum(not isinstance(opened[field], Closed) for field in fields)
 
 
-def _not_checked(backups_until: date | None) -> list[dict[str, str | None]]:
+def _not_checked(backups_until: date | None, *, topics: bool) -> list[dict[str, str | None]]:
+    unasked = "topics; what was published of these events is ciphertext, as it is in the event store"
     return [
+        *([] if topics else [{"place": unasked, "until": None}]),
         {
             "place": "backups and write-ahead logs of the key store",
             "until": backups_until.isoformat() if backups_until else None,
+        },
+        {
+            "place": "files and write-ahead log of the read models' database: rows that were replaced stand "
+            "there until it is vacuumed and its log is recycled",
+            "until": None,
         },
         {"place": "subscribers of the topics; what they have is ciphertext", "until": None},
         {"place": "exports that were handed out", "until": None},

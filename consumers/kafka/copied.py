@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
+from uuid import UUID
 
 from kafka.errors import KafkaError
 
 from commands.audit.chain import CopyAway
+from commands.privacy.published import Record
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import Place
 from consumers.kafka.stretches import Published, Stretches
 from consumers.kafka.tail import last_committed_seal
+from consumers.kafka.topics import partition_of
 from domain.errors import Undecodable
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Seal, parse
@@ -44,7 +47,8 @@ def _wide(low: Mapping[Place, int], high: Mapping[Place, int], place: Place) -> 
 
 
 class TopicsCopy:
-    """What an audit asks of the topics (`commands.audit.chain.Copy`)."""
+    """What an audit asks of the topics (`commands.audit.chain.Copy`), and the certificate of an erasure
+    (`commands.privacy.published.Topics`)."""
 
     def __init__(self, address: KafkaAddress, *, timeout: float = 20.0) -> None:
         self._address, self._timeout = address, timeout
@@ -85,6 +89,26 @@ class TopicsCopy:
                 if not left:
                     break
         return sorted(found)
+
+    def keyed(self, keys: Mapping[str, Collection[UUID]], first: int) -> Iterator[Record]:
+        """The records of these topics with one of these keys each, from the position `first` on. Reads the
+        keys' partitions through."""
+        wanted = {topic: {str(key).encode(): key for key in theirs} for topic, theirs in keys.items()}
+        with _away(), Halved(self._address, keys, timeout=self._timeout) as topics:
+            wide = {topic: sum(place[0] == topic for place in topics.ends) for topic in keys}
+            places = {
+                (topic, partition_of(key, wide[topic]))
+                for topic, theirs in keys.items()
+                for key in theirs
+                if wide[topic]
+            }
+            starts = topics.from_the_first(
+                lambda record: record.position is not None and record.position < first
+            )
+            for record in topics.read({place: at for place, at in starts.items() if place in places}):
+                key = wanted[record.topic].get(record.key)
+                if key is not None and (record.position is None or record.position >= first):
+                    yield Record(key, record.position, record.value)
 
 
 @contextmanager

@@ -35,6 +35,9 @@ def certificate(
             help="The day by which no backup or write-ahead log of the key store has the keys any more.",
         ),
     ] = None,
+    topics: Annotated[
+        bool, typer.Option(help="Compare the topics with the store; without, the certificate says so.")
+    ] = True,
     verify: Annotated[
         Path | None,
         typer.Option("--verify", help="Check a certificate instead.", exists=True, dir_okay=False),
@@ -53,7 +56,7 @@ def certificate(
     from deploy.persons import acting, certifying
 
     with wiring.Wiring(load()) as wired:
-        issued = certifying(wired).issue(
+        issued = certifying(wired, topics=topics).issue(
             erasure, acting(operator()), backups_until=backups_until.date() if backups_until else None
         )
     if file is not None:

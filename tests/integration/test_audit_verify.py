@@ -300,6 +300,15 @@ def test_the_topics_are_searched_by_halving_and_may_be_away(
         under = [(row.position, row.event) for row in world.rows if seal.first <= row.position <= seal.last]
         assert topics.events(seal) == under
         assert list(topics.seals(partial(_lies_before, seal))) == list(world.seals[number:])
+    customers = {"crm.customer.v1": {world.row(9).party}}
+    theirs = [
+        row
+        for row in world.rows
+        if row.type.startswith("crm.customer.") and row.party in {*customers["crm.customer.v1"]}
+    ]
+    for first in (1, 10, 21):
+        keyed = [(record.position, record.event) for record in topics.keyed(customers, first)]
+        assert keyed == [(row.position, row.event) for row in theirs if row.position >= first]
     away = TopicsCopy(KafkaAddress(bootstrap="127.0.0.1:1"), timeout=0.5)
     seen = verify(world.admin, world.key.public_key(), home=lambda _party: 0, copy=away)
     assert seen.found == 0

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commands.privacy import certificate
 from commands.privacy.certificate import Content, NotACertificate, Place
 
-FROZEN = Path(__file__).parent / "frozen" / "certificate" / "1.json"
+FROZEN = Path(__file__).parent / "frozen" / "certificate"
+NEWEST = FROZEN / "2.json"
+EVER = sorted(FROZEN.glob("*.json"))
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PERSON = "2c5ea4c0-4067-11e9-8bad-9b1deb4d3b7d"
 CONTENT = Content(
@@ -35,23 +37,27 @@ CONTENT = Content(
 
 
 def test_a_certificate_is_written_as_it_always_was() -> None:
-    assert certificate.signed(certificate.encoded(CONTENT), KEY) == FROZEN.read_bytes()
+    assert certificate.signed(certificate.encoded(CONTENT), KEY) == NEWEST.read_bytes()
 
 
-def test_a_certificate_ever_written_is_read_and_checked_with_the_standard_alone() -> None:
+@pytest.mark.parametrize("file", EVER, ids=[file.stem for file in EVER])
+def test_a_certificate_ever_written_is_read_and_checked_with_the_standard_alone(file: Path) -> None:
     """As somebody does who has the file, the public key from elsewhere, and none of this program."""
-    whole = orjson.loads(FROZEN.read_bytes())
+    whole = orjson.loads(file.read_bytes())
     said = orjson.dumps(whole["certificate"], option=orjson.OPT_SORT_KEYS)
-    KEY.public_key().verify(bytes.fromhex(whole["signature"]), b"rapport-certificate-v1\n" + said)
+    version = file.stem.encode()
+    KEY.public_key().verify(
+        bytes.fromhex(whole["signature"]), b"rapport-certificate-v%b\n%b" % (version, said)
+    )
 
-    found, public = certificate.opened(FROZEN.read_bytes())
+    found, public = certificate.opened(file.read_bytes())
     assert found == whole["certificate"]
     assert public.public_bytes_raw() == KEY.public_key().public_bytes_raw()
     assert certificate.digest(certificate.canonical(found)) == hashlib.sha256(said).hexdigest()
 
 
 def test_members_in_another_order_are_the_same_certificate() -> None:
-    whole = orjson.loads(FROZEN.read_bytes())
+    whole = orjson.loads(NEWEST.read_bytes())
     whole["certificate"] = dict(reversed(whole["certificate"].items()))
     found, _ = certificate.opened(orjson.dumps(whole, option=orjson.OPT_INDENT_2))
     assert found["position"] == 1042
@@ -61,11 +67,12 @@ def test_members_in_another_order_are_the_same_certificate() -> None:
     ("old", "new", "sentence"),
     [
         (b"1042", b"1043", "changed after it was signed"),
-        (b'"version":1', b'"version":2', "has version 2; this program knows 1"),
+        (b'"version":2', b'"version":1', "changed after it was signed"),
+        (b'"version":2', b'"version":3', "has version 3; this program knows 1 and 2"),
         (b'"signature"', b'"signed"', "holds no certificate"),
         (b'{"certificate"', b'["certificate"', "holds no certificate"),
     ],
 )
 def test_a_file_that_is_none_or_was_changed_is_told(old: bytes, new: bytes, sentence: str) -> None:
     with pytest.raises(NotACertificate, match=sentence):
-        certificate.opened(FROZEN.read_bytes().replace(old, new, 1))
+        certificate.opened(NEWEST.read_bytes().replace(old, new, 1))

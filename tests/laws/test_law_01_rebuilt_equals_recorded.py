@@ -12,9 +12,10 @@ from hypothesis.stateful import invariant
 from domain import case, contact, customer, interaction, lead, opportunity, principal, product
 from domain.aggregate import Aggregate, replay
 from domain.events.event import Event
-from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
+from tests.support.machine import CrmMachine, PeopleMachine
 from tests.support.machine_cases import CaseMachine
 from tests.support.machine_leads import LeadMachine
+from tests.support.machine_opportunities import OpportunityMachine
 
 EVOLVE: dict[str, Callable[[Any, Event], Aggregate]] = {
     "domain.customer": customer.evolve,

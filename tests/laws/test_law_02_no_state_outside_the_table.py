@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain import case, contact, customer, lead, opportunity, principal, product
+from domain import case, contact, customer, interaction, lead, opportunity, principal, product
 from domain.errors import DomainError
-from tests.support.machine import CrmMachine, OpportunityMachine, PeopleMachine
-from tests.support.machine_cases import CaseMachine
+from tests.support.machine import CrmMachine, PeopleMachine
+from tests.support.machine_cases import CaseMachine, usd
 from tests.support.machine_leads import LeadMachine
+from tests.support.machine_opportunities import OpportunityMachine
 
 
 class Lifecycles(CrmMachine):
@@ -35,14 +36,21 @@ class Lifecycles(CrmMachine):
             )
             assert (state.probability, state.probability_overridden) == (deal.probability, deal.overridden)
             assert [close.outcome for close in state.closes] == deal.closes
+            assert (state.team, state.expected_close) == (deal.team, deal.expected_close)
 
     @invariant()
     def customers_are_what_the_model_says(self) -> None:
         for id, party in self.parties.items():
             state = self.desk.crm.load("customer", customer.evolve, id)
-            assert state.survivor_id == party.into
+            assert (state.survivor_id, state.parent_id) == (party.into, party.parent)
+            assert state.owner_id == party.owner
             assert state.state == ("active" if party.into is None else "merged")
             assert state.absorbed == {other for other, its in self.parties.items() if its.into == id}
+
+    @invariant()
+    def external_ids_are_of_the_records_that_came_first(self) -> None:
+        claims = self.desk.claims.rows.values()
+        assert {claim.external_id: claim.id for claim in claims if claim.source == "erp"} == self.claimed
 
     @invariant()
     def principals_and_products_are_what_the_model_says(self) -> None:
@@ -96,6 +104,16 @@ class Cases(Lifecycles, CaseMachine):
                 ticket.resolutions,
             )
             assert (state.responded is not None) == ticket.responded
+
+    @invariant()
+    def interactions_are_what_the_model_says(self) -> None:
+        for id, said in self.said.items():
+            state = self.desk.crm.load("interaction", interaction.evolve, id)
+            assert (state.kind, state.channel, state.body) == (said.kind, said.channel, said.body)
+            assert state.amount == usd(said.amount)
+            assert (state.survey and state.survey.score) == said.score
+            assert (state.customer_id, state.case_id) == (said.customer, said.about)
+            assert state.corrections == said.corrections
 
 
 SETTINGS = settings(

@@ -6,8 +6,8 @@ The model says of each command whether it may be done, and what the records are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 from commands import customer as c
-from commands import opportunity as o
 from commands import principal as p
 from commands import product as d
 from domain.errors import DomainError
 from domain.money import Money
-from domain.opportunity import LineItem
+from domain.values import Reference
 from tests.support.memory import Desk
 
 OPEN = {
@@ -33,6 +32,8 @@ REASONS = {"sales": ("price", "no-decision", "other"), "renewal": ("churn",)}
 STAGES = st.sampled_from([*OPEN["sales"], *OPEN["renewal"], "won", "lost", "renewed", "nowhere"])
 MONEY = st.builds(Money, amount=st.integers(-1, 3).map(Decimal), currency=st.sampled_from(["USD", "EUR"]))
 SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
+CLAIMS = st.sampled_from([None, None, None, None, "1", "2", "3", "4", "5", "6"])
+"""External ids, few, so that some are asked for twice; mostly none."""
 
 
 @dataclass
@@ -46,14 +47,18 @@ class Deal:
     outcome: str = "open"
     overridden: bool = False
     closes: list[str] = field(default_factory=list)
+    team: tuple[UUID, ...] = ()
+    expected_close: date | None = None
 
 
 @dataclass
 class Party:
-    """What the model knows of a customer: its kind, and whom it was merged into."""
+    """What the model knows of a customer: its kind, whom it was merged into, its parent, its owner."""
 
     kind: str
     into: UUID | None = None
+    parent: UUID | None = None
+    owner: UUID | None = None
 
 
 def summable(amount: Money | None) -> bool:
@@ -76,6 +81,7 @@ class CrmMachine(RuleBasedStateMachine):
         self.active: dict[UUID, bool] = {}
         self.managers: dict[UUID, UUID] = {}
         self.offered: dict[UUID, bool] = {}
+        self.claimed: dict[str, UUID] = {}
 
     def judge(self, command: Any, *, allowed: bool, refusal: DomainError | None) -> None:
         """For laws to override."""
@@ -92,21 +98,32 @@ class CrmMachine(RuleBasedStateMachine):
         id: UUID = outcome.id
         return id
 
+    def make(self, command: Any, allowed: bool, external_id: str | None) -> UUID | None:
+        """Sends a command that makes a record, under an external id where one is given; one that is taken by
+        a record of whatever kind is refused."""
+        reference = None if external_id is None else Reference(source="erp", external_id=external_id)
+        free = external_id not in self.claimed
+        id = self.act(replace(command, reference=reference), allowed and free)
+        if id is not None and external_id is not None:
+            self.claimed[external_id] = id
+        return id
+
     @initialize(target=principals)
-    def somebody(self) -> UUID:
+    def somebody(self) -> Any:
         return self._principal()
 
     @initialize(target=customers)
     def some_customers(self) -> Any:
         return multiple(self._customer("organisation"), self._customer("organisation"))
 
-    @rule(target=principals)
-    def register_principal(self) -> UUID:
-        return self._principal()
+    @rule(target=principals, external_id=CLAIMS)
+    def register_principal(self, external_id: str | None) -> Any:
+        return self._principal(external_id)
 
-    def _principal(self) -> UUID:
-        id = self.act(p.RegisterPrincipal(kind="agent", name="Ann"), True)
-        assert id is not None
+    def _principal(self, external_id: str | None = None) -> Any:
+        id = self.make(p.RegisterPrincipal(kind="agent", name="Ann"), True, external_id)
+        if id is None:
+            return multiple()
         self.active[id] = True
         return id
 
@@ -116,9 +133,9 @@ class CrmMachine(RuleBasedStateMachine):
         if self.act(command, self.active[id] != on):
             self.active[id] = on
 
-    @rule(target=products, price=MONEY)
-    def register_product(self, price: Money) -> Any:
-        id = self.act(d.RegisterProduct(name="GTX", list_price=price), price.amount >= 0)
+    @rule(target=products, price=MONEY, external_id=CLAIMS)
+    def register_product(self, price: Money, external_id: str | None) -> Any:
+        id = self.make(d.RegisterProduct(name="GTX", list_price=price), price.amount >= 0, external_id)
         if id is None:
             return multiple()
         self.offered[id] = True
@@ -130,15 +147,37 @@ class CrmMachine(RuleBasedStateMachine):
         if self.act(command, self.offered[id] != on):
             self.offered[id] = on
 
-    @rule(target=customers, kind=st.sampled_from(["person", "organisation"]))
-    def register_customer(self, kind: Any) -> UUID:
-        return self._customer(kind)
+    @rule(
+        target=customers,
+        kind=st.sampled_from(["person", "organisation"]),
+        parent=st.none() | st.none() | customers,
+        owner=st.none() | principals,
+        external_id=CLAIMS,
+    )
+    def register_customer(
+        self, kind: Any, parent: UUID | None, owner: UUID | None, external_id: str | None
+    ) -> Any:
+        return self._customer(kind, parent, owner, external_id)
 
-    def _customer(self, kind: Any) -> UUID:
-        id = self.act(c.RegisterCustomer(kind=kind, name="Isdom", tags=("vip",)), True)
-        assert id is not None
-        self.parties[id] = Party(kind)
+    def _customer(
+        self,
+        kind: Any,
+        parent: UUID | None = None,
+        owner: UUID | None = None,
+        external_id: str | None = None,
+    ) -> Any:
+        allowed = parent is None or (kind == "organisation" and self.may_be_parent(parent))
+        allowed = allowed and (owner is None or self.active[owner])
+        command = c.RegisterCustomer(kind=kind, name="Isdom", tags=("vip",), parent_id=parent, owner_id=owner)
+        id = self.make(command, allowed, external_id)
+        if id is None:
+            return multiple()
+        self.parties[id] = Party(kind, parent=parent, owner=owner)
         return id
+
+    def may_be_parent(self, id: UUID) -> bool:
+        """Whether another customer may be put below it."""
+        return self.parties[id].kind == "organisation" and self.parties[id].into is None
 
     @rule(loser=customers, survivor=customers)
     def merge(self, loser: UUID, survivor: UUID) -> None:
@@ -176,132 +215,50 @@ class PeopleMachine(CrmMachine):
         name=st.sampled_from(["Isdom", "Bubba"]),
         sector=st.sampled_from("ab"),
         tag=SOMETIMES,
+        parent=st.none() | CrmMachine.customers,
+        owner=st.none() | CrmMachine.principals,
+        leaves=SOMETIMES,
     )
-    def change_customer(self, id: UUID, name: str, sector: str, tag: bool) -> None:
+    def change_customer(
+        self,
+        id: UUID,
+        name: str,
+        sector: str,
+        tag: bool,
+        parent: UUID | None,
+        owner: UUID | None,
+        leaves: bool,
+    ) -> None:
+        """Names a parent, or takes the one there is away."""
+        party = self.parties[id]
         changes: Any = {"add_tags": ("new",)} if tag else {"remove_tags": ("vip",)}
-        command = c.ChangeCustomer(customer_id=id, name=name, attributes={"sector": sector}, **changes)
-        self.act(command, self.parties[id].into is None)
+        changes |= {"remove": ("parent_id",)} if leaves else {"parent_id": parent}
+        above = None if leaves else parent or party.parent
+        allowed = party.into is None and (owner in (None, party.owner) or self.active[owner])
+        if above is not None and above != party.parent:
+            below = id == above or id in self._parents_above(above)
+            allowed = allowed and party.kind == "organisation" and self.may_be_parent(above) and not below
+        command = c.ChangeCustomer(
+            customer_id=id, name=name, attributes={"sector": sector}, owner_id=owner, **changes
+        )
+        if self.act(command, allowed):
+            party.parent, party.owner = above, owner or party.owner
+
+    def _parents_above(self, id: UUID) -> set[UUID]:
+        above: set[UUID] = set()
+        current: UUID | None = id
+        while current is not None:
+            current = self.parties[current].parent
+            above |= {current} if current else set()
+        return above
 
     @rule(id=CrmMachine.customers, owner=CrmMachine.principals)
     def assign_customer_owner(self, id: UUID, owner: UUID) -> None:
         allowed = self.parties[id].into is None and self.active[owner]
-        self.act(c.AssignCustomerOwner(customer_id=id, owner_id=owner), allowed)
+        if self.act(c.AssignCustomerOwner(customer_id=id, owner_id=owner), allowed):
+            self.parties[id].owner = owner
 
     @rule(id=CrmMachine.customers)
     def unmerge(self, id: UUID) -> None:
         if self.act(c.UnmergeCustomer(customer_id=id), self.parties[id].into is not None):
             self.parties[id].into = None
-
-
-class OpportunityMachine(CrmMachine):
-    """Opportunities in depth; whom they name comes and goes."""
-
-    opportunities: Bundle[UUID] = Bundle("opportunities")
-
-    @initialize(target=opportunities, stage=st.sampled_from(list(OPEN["sales"])))
-    def an_opportunity(self, stage: str) -> UUID:
-        id = self.act(o.OpenOpportunity(pipeline="sales", stage=stage), True)
-        assert id is not None
-        self.deals[id] = Deal("sales", stage, stage, OPEN["sales"][stage])
-        return id
-
-    @rule(
-        target=opportunities,
-        pipeline=st.sampled_from(["sales", "sales", "renewal", "none"]),
-        stage=st.none() | STAGES,
-        customer=st.none() | CrmMachine.customers,
-        amount=st.none() | MONEY,
-    )
-    def open(self, pipeline: str, stage: str | None, customer: UUID | None, amount: Money | None) -> Any:
-        stages = OPEN.get(pipeline, {})
-        allowed = pipeline in OPEN and (stage is None or stage in stages)
-        allowed = allowed and (customer is None or self.parties[customer].into is None)
-        allowed = allowed and summable(amount)
-        id = self.act(
-            o.OpenOpportunity(pipeline=pipeline, stage=stage, customer_id=customer, amount=amount), allowed
-        )
-        if id is None:
-            return multiple()
-        entered = stage or next(iter(stages))
-        self.deals[id] = Deal(pipeline, entered, entered, stages[entered])
-        return id
-
-    def _enter(self, deal: Deal, stage: str) -> None:
-        deal.stage = deal.last_open = stage
-        deal.outcome, deal.overridden = "open", False
-        deal.probability = OPEN[deal.pipeline][stage]
-
-    @rule(id=opportunities, stage=STAGES)
-    def move(self, id: UUID, stage: str) -> None:
-        deal = self.deals[id]
-        allowed = deal.outcome == "open" and stage in OPEN[deal.pipeline]
-        if self.act(o.MoveStage(opportunity_id=id, stage=stage), allowed) and stage != deal.stage:
-            self._enter(deal, stage)
-
-    @rule(id=opportunities, amount=st.none() | MONEY)
-    def win(self, id: UUID, amount: Money | None) -> None:
-        deal = self.deals[id]
-        allowed = deal.outcome == "open" and summable(amount)
-        if self.act(o.WinOpportunity(opportunity_id=id, amount=amount), allowed):
-            self._close(deal, "won", 100)
-
-    @rule(
-        id=opportunities,
-        reason=st.sampled_from(["price", "other", "churn", "rain"]),
-        note=st.sampled_from([None, "", "They said no."]),
-    )
-    def lose(self, id: UUID, reason: str, note: str | None) -> None:
-        deal = self.deals[id]
-        allowed = deal.outcome == "open" and reason in REASONS[deal.pipeline]
-        allowed = allowed and note != "" and (reason != "other" or note is not None)
-        if self.act(o.LoseOpportunity(opportunity_id=id, reason=reason, note=note), allowed):
-            self._close(deal, "lost", 0)
-
-    def _close(self, deal: Deal, outcome: str, probability: int) -> None:
-        deal.outcome, deal.probability, deal.overridden = outcome, probability, False
-        deal.stage = CLOSED[deal.pipeline][outcome == "lost"]
-        deal.closes.append(outcome)
-
-    @rule(id=opportunities)
-    def reopen(self, id: UUID) -> None:
-        deal = self.deals[id]
-        if self.act(o.ReopenOpportunity(opportunity_id=id), deal.outcome != "open"):
-            self._enter(deal, deal.last_open)
-
-    @rule(id=opportunities, probability=st.sampled_from([-1, 0, 35, 100, 101]))
-    def override(self, id: UUID, probability: int) -> None:
-        deal = self.deals[id]
-        allowed = deal.outcome == "open" and 0 <= probability <= 100
-        done = self.act(o.OverrideProbability(opportunity_id=id, probability=probability), allowed)
-        if done and probability != deal.probability:
-            deal.probability, deal.overridden = probability, True
-
-    @rule(id=opportunities, amount=MONEY)
-    def change_amount(self, id: UUID, amount: Money) -> None:
-        allowed = self.deals[id].outcome == "open" and summable(amount)
-        self.act(o.ChangeAmount(opportunity_id=id, amount=amount), allowed)
-
-    @rule(id=opportunities, category=st.sampled_from(["commit", "omitted", "certain"]))
-    def change_forecast(self, id: UUID, category: Any) -> None:
-        allowed = self.deals[id].outcome == "open" and category != "certain"
-        self.act(o.ChangeForecastCategory(opportunity_id=id, category=category), allowed)
-
-    @rule(id=opportunities, product=CrmMachine.products, quantity=st.integers(0, 2))
-    def change_products(self, id: UUID, product: UUID, quantity: int) -> None:
-        price = Money(amount=Decimal(5), currency="USD")
-        item = LineItem(product_id=product, quantity=Decimal(quantity), price=price, discount=Decimal(0))
-        known = product in self._products_of(id)
-        allowed = self.deals[id].outcome == "open" and quantity > 0 and (known or self.offered[product])
-        self.act(o.ChangeProducts(opportunity_id=id, items=(item,)), allowed)
-
-    def _products_of(self, id: UUID) -> Sequence[UUID]:
-        changes = [e.payload for e in self.desk.crm.events(id) if hasattr(e.payload, "items")]
-        return [item.product_id for item in changes[-1].items] if changes else []
-
-    @rule(id=opportunities, customer=CrmMachine.customers)
-    def link(self, id: UUID, customer: UUID) -> None:
-        self.act(o.LinkCustomer(opportunity_id=id, customer_id=customer), self.parties[customer].into is None)
-
-    @rule(id=opportunities, owner=CrmMachine.principals)
-    def assign_owner(self, id: UUID, owner: UUID) -> None:
-        self.act(o.AssignOwner(opportunity_id=id, owner_id=owner), self.active[owner])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from commands import interaction as i
 from domain.interaction import Survey
 from domain.money import Money
 from domain.values import Reference
-from tests.support.machine import SOMETIMES, CrmMachine
+from tests.support.machine import CLAIMS, SOMETIMES, CrmMachine
 
 WAITING = ("waiting_on_customer", "waiting_on_third_party")
 WAYS = {
@@ -27,6 +27,7 @@ WAYS = {
 }
 STATES = st.sampled_from([*WAYS, "resolved", "closed", "rejected", "duplicate", "nowhere"])
 OPEN_STATES = st.sampled_from([*WAYS])
+PAID = ("purchase", "return")
 
 
 @dataclass
@@ -43,6 +44,24 @@ class Ticket:
         return self.state in WAYS
 
 
+@dataclass
+class Said:
+    """What the model knows of an interaction."""
+
+    kind: str
+    amount: int | None
+    score: int | None
+    customer: UUID | None
+    about: UUID | None
+    channel: str = "shop"
+    body: str = "Thank you."
+    corrections: int = 0
+
+
+def usd(amount: int | None) -> Money | None:
+    return None if amount is None else Money(amount=Decimal(amount), currency="USD")
+
+
 class CaseMachine(CrmMachine):
     """Cases and interactions in depth."""
 
@@ -52,8 +71,8 @@ class CaseMachine(CrmMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tickets: dict[UUID, Ticket] = {}
-        self.said: dict[str, tuple[Any, ...]] = {}
-        self.kinds: dict[UUID, str] = {}
+        self.sent: dict[str, tuple[Any, ...]] = {}
+        self.said: dict[UUID, Said] = {}
 
     @initialize(target=cases)
     def some_cases(self) -> Any:
@@ -73,15 +92,18 @@ class CaseMachine(CrmMachine):
         imported=st.booleans(),
         priority=st.sampled_from([0, 1, 4, 4, 5]),
         customer=st.none() | CrmMachine.customers,
+        external_id=CLAIMS,
     )
-    def open_case(self, state: Any, imported: bool, priority: int, customer: UUID | None) -> Any:
+    def open_case(
+        self, state: Any, imported: bool, priority: int, customer: UUID | None, external_id: str | None
+    ) -> Any:
         allowed = state == "new" or (imported and state != "nowhere")
         allowed = allowed and 1 <= priority <= 4
         allowed = allowed and (customer is None or imported or self.parties[customer].into is None)
         command = s.OpenCase(
             kind="complaint", state=state, imported=imported, priority=priority, customer_id=customer
         )
-        id = self.act(command, allowed)
+        id = self.make(command, allowed, external_id)
         if id is None:
             return multiple()
         self.tickets[id] = Ticket(state)
@@ -168,7 +190,7 @@ class CaseMachine(CrmMachine):
     @rule(
         target=interactions,
         number=st.integers(0, 4),
-        kind=st.sampled_from(["purchase", "call", "survey_answer"]),
+        kind=st.sampled_from(["purchase", "return", "call", "survey_answer", "survey_answer"]),
         amount=st.sampled_from([None, None, 0, 5, -1]),
         score=st.sampled_from([None, None, 0, 5]),
         customer=st.none() | CrmMachine.customers,
@@ -179,8 +201,8 @@ class CaseMachine(CrmMachine):
     ) -> Any:
         reference = Reference(source="shop", external_id=str(number))
         content = (kind, amount, score, customer, about)
-        before = self.said.get(str(number))
-        good = (amount is None or (kind == "purchase" and amount >= 0)) and (
+        before = self.sent.get(str(number))
+        good = (amount is None or (kind in PAID and amount >= 0)) and (
             (score is None) == (kind != "survey_answer") and score != 0
         )
         fresh = customer is None or self.parties[customer].into is None
@@ -189,7 +211,7 @@ class CaseMachine(CrmMachine):
             direction="inbound",
             channel="shop",
             reference=reference,
-            amount=None if amount is None else Money(amount=Decimal(amount), currency="USD"),
+            amount=usd(amount),
             survey=None if score is None else Survey(question="csat", score=score),
             customer_id=customer,
             case_id=about,
@@ -200,21 +222,33 @@ class CaseMachine(CrmMachine):
         if id is None or before is not None:
             assert len(self.desk.crm.stored) == events
             return multiple()
-        self.said[str(number)], self.kinds[id] = content, kind
+        self.sent[str(number)], self.said[id] = content, Said(*content)
         return id
 
     @rule(id=interactions, amount=st.sampled_from([None, 0, 7, -1]), score=st.sampled_from([None, 1, 6]))
     def correct(self, id: UUID, amount: int | None, score: int | None) -> None:
-        kind = self.kinds[id]
-        allowed = amount is None or (kind == "purchase" and amount >= 0)
-        allowed = allowed and (score is None or (kind == "survey_answer" and score <= 5))
-        money = None if amount is None else Money(amount=Decimal(amount), currency="USD")
+        said = self.said[id]
+        allowed = amount is None or (said.kind in PAID and amount >= 0)
+        allowed = allowed and (score is None or (said.kind == "survey_answer" and score <= 5))
         command = i.CorrectInteraction(
-            interaction_id=id, amount=money, score=score, channel="web", body="Thanks.", reason="A slip."
+            interaction_id=id,
+            amount=usd(amount),
+            score=score,
+            channel="web",
+            body="Thanks.",
+            reason="A slip.",
         )
-        self.act(command, allowed)
+        if self.act(command, allowed):
+            before = astuple(said)
+            said.amount = said.amount if amount is None else amount
+            said.score = said.score if score is None else score
+            said.channel, said.body = "web", "Thanks."
+            said.corrections += astuple(said) != before
 
     @rule(id=interactions, customer=st.none() | CrmMachine.customers, about=st.none() | cases)
     def link_interaction(self, id: UUID, customer: UUID | None, about: UUID | None) -> None:
         allowed = bool(customer or about) and (customer is None or self.parties[customer].into is None)
-        self.act(i.LinkInteraction(interaction_id=id, customer_id=customer, case_id=about), allowed)
+        command = i.LinkInteraction(interaction_id=id, customer_id=customer, case_id=about)
+        if self.act(command, allowed):
+            said = self.said[id]
+            said.customer, said.about = customer or said.customer, about or said.about

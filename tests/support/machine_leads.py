@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from commands import contact as k
 from commands import lead as e
-from tests.support.machine import OPEN, SOMETIMES, CrmMachine, Deal, Party
+from tests.support.machine import CLAIMS, OPEN, SOMETIMES, CrmMachine, Deal, Party
 
 OPEN_LEADS = {"new", "working", "nurturing", "qualified"}
 WAYS = {
@@ -71,10 +71,13 @@ class LeadMachine(CrmMachine):
         name=st.sampled_from([None, "Ada"]),
         company=st.sampled_from([None, "Engines"]),
         email=EMAILS,
+        external_id=CLAIMS,
     )
-    def create_lead(self, name: str | None, company: str | None, email: str | None) -> Any:
+    def create_lead(
+        self, name: str | None, company: str | None, email: str | None, external_id: str | None
+    ) -> Any:
         allowed = email != "no address" and any((name, company, email))
-        id = self.act(e.CreateLead(name=name, company=company, email=email), allowed)
+        id = self.make(e.CreateLead(name=name, company=company, email=email), allowed, external_id)
         if id is None:
             return multiple()
         self.prospects[id] = Prospect(name, company)
@@ -170,10 +173,16 @@ class LeadMachine(CrmMachine):
         found: UUID = self.desk.crm.events(contact)[0].payload.customer_id
         return found
 
-    @rule(target=contacts, customer=CrmMachine.customers, role=st.sampled_from([None, "buyer"]))
-    def register_contact(self, customer: UUID, role: str | None) -> Any:
+    @rule(
+        target=contacts,
+        customer=CrmMachine.customers,
+        role=st.sampled_from([None, "buyer"]),
+        external_id=CLAIMS,
+    )
+    def register_contact(self, customer: UUID, role: str | None, external_id: str | None) -> Any:
         allowed = self.parties[customer].into is None
-        id = self.act(k.RegisterContact(customer_id=customer, name="Ada", role=role), allowed)
+        command = k.RegisterContact(customer_id=customer, name="Ada", role=role)
+        id = self.make(command, allowed, external_id)
         if id is None:
             return multiple()
         self.people[id] = Person()

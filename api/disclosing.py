@@ -1,7 +1,8 @@
-"""Records who reads private values, before an answer that holds them goes out.
+"""Holds private values back that could be of somebody who was erased, and records who reads them.
 
-One place for all routes: whatever a route gave, its answer's first byte waits here until the read is
-recorded; where it cannot be, a refusal goes out in its place.
+One place for all routes: whatever a route gave, its answer's first byte waits here. After a restore, nothing
+personal goes out until the erasures were applied again; and where reads are recorded, nothing until this one
+is. Else a refusal goes out in its place.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Disclosing:
         self._app, self._services = app, services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._services.audit_reads:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         withheld = False
@@ -44,7 +45,7 @@ class Disclosing:
             nonlocal withheld
             if message["type"] == "http.response.start" and message["status"] < _REFUSED:
                 shown = shown_in(scope)
-                problem = await run_in_threadpool(self._record, scope, shown) if shown else None
+                problem = await run_in_threadpool(self._refused, scope, shown) if shown else None
                 if problem is not None:
                     withheld = True
                     await problem.response(str(correlation_of(scope)))(scope, receive, send)
@@ -52,6 +53,13 @@ class Disclosing:
                 await send(message)
 
         await self._app(scope, receive, watched)
+
+    def _refused(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]]) -> Problem | None:
+        """What to answer in place of private values, if anything."""
+        reasons = self._services.withheld()
+        if reasons:
+            return Problem("unavailable", f"The answer holds personal data. {' '.join(reasons)}")
+        return self._record(scope, shown) if self._services.audit_reads else None
 
     def _record(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]]) -> Problem | None:
         """Records the reads; else what to answer instead."""

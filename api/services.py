@@ -49,9 +49,10 @@ class Services:
     """What the routes work with.
 
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
-    sentences, what keeps this process from serving; empty when nothing does. `draining` is set when the
-    process is about to stop: `/readyz` then says so, while requests under way are still answered. `measuring`
-    keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
+    sentences, what keeps this process from serving; empty when nothing does. `withheld` names what keeps it
+    from giving private values. `draining` is set when the process is about to stop: `/readyz` then says so,
+    while requests under way are still answered. `measuring` keeps what `/metrics` shows. With `audit_reads`
+    every read of private values is recorded.
     """
 
     commands: Commands
@@ -64,6 +65,7 @@ class Services:
     token_key: bytes
     head: Callable[[], int]
     ready: Callable[[], Sequence[str]] = _nothing_missing
+    withheld: Callable[[], Sequence[str]] = _nothing_missing
     limits: ApiLimits = field(default_factory=ApiLimits)
     clock: Callable[[], datetime] = _now
     new_id: Callable[[], UUID] = uuid.uuid4

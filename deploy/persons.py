@@ -18,7 +18,7 @@ from commands.privacy.person import People
 from commands.readmodel import principal_id
 from commands.store.contact_index import ContactIndex
 from domain.events.event import SYSTEM, Actor
-from projections.control.forgotten import remembered
+from projections.control import forgotten
 
 if TYPE_CHECKING:
     from commands.store.pool import Pool
@@ -59,7 +59,7 @@ def read_side(pool: Pool) -> ReadSide:
 
     def places(persons: Sequence[UUID], position: int) -> list[Place]:
         with pool.connection() as connection:
-            found = remembered(connection, persons)
+            found = forgotten.remembered(connection, persons)
         # What was never started shows nothing, and will read these persons with keys that are destroyed.
         behind = [each for each in found if each.position < position and (each.position or each.rows)]
         if behind:
@@ -81,6 +81,12 @@ def read_side(pool: Pool) -> ReadSide:
         ]
 
     return places
+
+
+def showing(pool: Pool, persons: Sequence[UUID]) -> list[str]:
+    """Which active read models that `pool` may read show something of these persons."""
+    with pool.connection() as connection:
+        return forgotten.showing(connection, persons)
 
 
 def acting(operator: str | None) -> Context:

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from deploy.wiring import Wiring
 
 
+def withheld(wired: Wiring) -> Sequence[str]:
+    """Why nothing personal may be given: the store may lack an erasure that the topics have, or one that it
+    has is not applied."""
+    try:
+        needed = wired.incarnation.found()
+    except (psycopg2.Error, PoolBusy):
+        return ["The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL."]
+    return [needed] if needed is not None else wired.applied.missing()
+
+
 def not_ready(wired: Wiring) -> Sequence[str]:
     """The reasons; empty when nothing does."""
     reasons = []

@@ -155,9 +155,14 @@ class Wiring:
         """What sees to it that whoever was erased stays erased."""
         from commands.privacy.applied import Applied
         from commands.privacy.retention import reapply
-        from deploy.persons import acting
+        from deploy.persons import acting, showing
 
-        return Applied(lambda: self.erasing, lambda: acting(None), lambda: reapply(self.crm, self.keys))
+        return Applied(
+            lambda: self.erasing,
+            lambda: acting(None),
+            lambda: reapply(self.crm, self.keys),
+            lambda persons: showing(self.read_pool, persons),
+        )
 
     @cached_property
     def incarnation(self) -> Incarnation:
@@ -336,7 +341,7 @@ class Wiring:
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
-        from deploy.readiness import not_ready
+        from deploy.readiness import not_ready, withheld
 
         return Services(
             commands=self.commands,
@@ -349,6 +354,7 @@ class Wiring:
             token_key=self.secrets.read("token-key"),
             head=lambda: self.crm.recorder.max_notification_id() or 0,
             ready=lambda: not_ready(self),
+            withheld=lambda: withheld(self),
             draining=draining,
             measuring=self.measuring,
             seal_public=self.secrets.seal_public,

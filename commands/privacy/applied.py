@@ -1,17 +1,19 @@
 """Sees to it that whoever was erased stays erased, and what was kept long enough stays closed: when a process
 starts, and from time to time afterwards.
 
-A restore can bring keys back, and a process that erases can die in the middle. What this finds is put right
-before the process says that it is ready.
+A restore can bring keys back, and rows of read models; and a process that erases can die in the middle. What
+this finds is put right before the process says that it is ready, and before it gives anything personal. Rows
+that were restored are put right by the workers, who come to the erasure again.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
+from uuid import UUID
 
 from commands.context import Context
 from commands.privacy.erasing import Erasing
@@ -20,13 +22,22 @@ from commands.repeating import repeating
 LOG: Final = logging.getLogger("rapport.privacy")
 EVERY: Final = 60.0
 AGAIN: Final = 2.0
-"""Seconds until it is tried again where the store or the keys could not be asked."""
+"""Seconds until it is tried again where the store or the keys could not be asked, or a read model shows
+somebody."""
+PATIENCE: Final = 5.0
+"""Seconds that one who asks waits for another who is at it."""
+
+_AWAY: Final = (
+    "Whether every erased person is still erased could not be checked yet: the store or the keys do not "
+    "answer. Check PostgreSQL, RAPPORT_STORE_URL and RAPPORT_KEYS_URL."
+)
 
 
 class Applied:
     """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted.
 
-    `close_again` closes texts again whose retention was over, and answers which were open.
+    `close_again` closes texts again whose retention was over, and answers which were open. `showing` answers
+    which read models show something of these persons.
     """
 
     def __init__(
@@ -34,21 +45,23 @@ class Applied:
         erasing: Callable[[], Erasing],
         context: Callable[[], Context],
         close_again: Callable[[], Collection[object]],
+        showing: Callable[[Sequence[UUID]], Sequence[str]],
     ) -> None:
         self._erasing, self._context, self._close_again = erasing, context, close_again
+        self._showing = showing
         self._once, self._alone = threading.Event(), threading.Lock()
+        self._why = _AWAY
 
     def missing(self) -> list[str]:
         """What keeps this process from serving, as a sentence; empty once all erasures were applied. Whoever
         asks first applies them."""
-        if not self._once.is_set():
-            self.turn()
-        if self._once.is_set():
-            return []
-        return [
-            "Whether every erased person is still erased could not be checked yet: the store or the keys do "
-            "not answer. Check PostgreSQL, RAPPORT_STORE_URL and RAPPORT_KEYS_URL."
-        ]
+        if not self._once.is_set() and self._alone.acquire(timeout=PATIENCE):
+            try:
+                if not self._once.is_set():
+                    self._apply()
+            finally:
+                self._alone.release()
+        return [] if self._once.is_set() else [self._why]
 
     def turn(self, _: threading.Event | None = None) -> float:
         """Applies them once; the seconds until the next time."""
@@ -61,8 +74,10 @@ class Applied:
             back = erasing.again()
             finished = erasing.resume(self._context())
             opened = self._close_again()
+            shown = [] if self._once.is_set() else self._showing(erasing.erased())
         except Exception as error:  # whatever it is, the process lives on, is not ready, and tries again
             LOG.warning("erasures could not be applied again: %s", type(error).__name__)
+            self._why = _AWAY
             return AGAIN
         if back:
             LOG.warning("%d keys of erased persons had come back, and are destroyed again", len(back))
@@ -72,6 +87,12 @@ class Applied:
             )
         for each in finished:
             LOG.info("the erasure %s was interrupted, and is finished", each)
+        if shown:
+            self._why = (
+                f"Erased persons still show in {' and '.join(shown)}. Nothing personal is given until the "
+                "workers have come to the erasure; see `rapport projection status`."
+            )
+            return AGAIN
         self._once.set()
         return EVERY
 

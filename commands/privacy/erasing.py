@@ -162,6 +162,10 @@ class Erasing:
             self.finish(id, context)
         return unfinished
 
+    def erased(self) -> list[UUID]:
+        """Everybody who was erased."""
+        return self._events.erased_persons()
+
     def again(self) -> list[UUID]:
         """Destroys keys that came back, as by a restore, and empties the index; whose keys those were."""
         persons = self._events.erased_persons()

@@ -11,6 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from projections import registry
+from projections.control import versions
 
 _VERSIONS: Final = """
     SELECT projection, version, min(position) FROM control.share GROUP BY projection, version ORDER BY 1, 2
@@ -39,6 +40,21 @@ class Remembered:
     rows: int | None
     shown: int
     held: int
+
+
+def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
+    """The titles of the active versions that show something of these persons, who were erased: they have not
+    come to the erasure yet, or were restored from before it."""
+    ids = [str(person) for person in persons]
+    found = []
+    with connection.cursor() as c:
+        for name, version in sorted(versions.active(c).items()):
+            projection = registry.named(name, version)
+            if projection.private:
+                c.execute(sql.SQL(_SHOWN).format(sql.Identifier(projection.schema, "person")), (ids,))
+                if c.fetchall()[0][1]:
+                    found.append(projection.title)
+    return found
 
 
 def remembered(connection: Connection, persons: Sequence[UUID]) -> list[Remembered]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 import psycopg2
 import pytest
@@ -37,7 +38,7 @@ from domain.events.catalogue import CATALOGUE
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.decode import Decoder
 from projections.replay import Rows, fold_all
-from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running
+from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running, served
 from tests.support.persons import EMAIL, ERASE, NAME, OTHER_NAME, PHONE, TEXT, Told, done, somebody, usd
 
 PLACES = ("recorded", "destroyed", "forgotten")
@@ -275,6 +276,30 @@ def test_keys_that_come_back_are_destroyed_again(api: Api, person: Told) -> None
     assert another(api).again() == []
     api.catch_up(projections=EVERY)
     forgotten(api, person)
+
+
+def test_while_erasures_may_not_be_applied_nothing_personal_is_given(api: Api, person: Told) -> None:
+    """As after a restore; what is not personal goes on, in the same answers too."""
+    firm = api.create("customers", kind="organisation", name="Quux & Sons")
+    api.catch_up(projections=EVERY)
+    why = ["It was restored."]
+    with served(replace(api.services, withheld=lambda: why)) as address:
+        client = httpx.Client(base_url=address, headers=api.client.headers, timeout=20)
+        with client:
+            for path in (
+                f"customers/{person.customer}", f"customers/{person.customer}/overview",
+                f"leads/{person.lead}", f"interactions/{person.interaction}",
+                "customers:search?text=Zerlina", f"customers/{person.customer}/export",
+                f"audit/leads/{person.lead}/state?open=true",
+            ):  # fmt: skip
+                answer = client.get(f"/v1/{path}")
+                refused = problem(answer, 503, "unavailable")
+                assert refused["detail"] == "The answer holds personal data. It was restored."
+                assert answer.headers["retry-after"]
+            assert client.get(f"/v1/customers/{firm}").status_code == 200
+            assert client.get(f"/v1/opportunities/{person.opportunity}").status_code == 200
+            why.clear()
+            assert client.get(f"/v1/customers/{person.customer}").json()["name"] == NAME
 
 
 def test_a_certificate_says_what_was_looked_at_and_is_known_again(api: Api, person: Told) -> None:

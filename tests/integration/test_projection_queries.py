@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,10 +15,16 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.identity.v1.queries import FOLDER as IDENTITY
 from projections.identity.v1.queries import Identity
 from projections.pipeline.v1.queries import Filter, Opportunities, Order
+from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.schema import WrongShares, install
+from projections.statements import statement
+
+CUSTOMER_360 = CUSTOMER_360_V1.folder
 
 START = datetime(2017, 1, 1, tzinfo=UTC)
 ANN, BOB, ACME = UUID(int=101), UUID(int=102), UUID(int=201)
@@ -215,6 +223,66 @@ def test_a_loop_between_shares_ends_and_shows_each_as_itself(reading: Connection
     assert set(identity.members(UUID(int=1))) == {UUID(int=1), UUID(int=2), UUID(int=11)}
 
 
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)
+def test_a_question_is_asked_of_its_own_version_alone(projection: Projection) -> None:
+    """A view shows whatever version is active when it is asked, also in the middle of a request that has
+    begun with another one: the profile would be version 1's and the consents version 2's."""
+    folder, asked = projection.folder, {}
+    for file in folder.rglob("*.sql"):
+        if file.name != "views.sql":
+            asked[file.name] = re.sub(r"--.*", "", file.read_text())
+    for file in folder.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        asked[file.name] = "; ".join(
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+        )
+    assert len(asked) > 5
+    assert [name for name, text in asked.items() if re.search(r"\bread\.", text)] == []
+    others = [p.schema for p in PROJECTIONS if p.name != projection.name]
+    assert [name for name, text in asked.items() if any(f"{schema}." in text for schema in others)] == []
+
+
+def test_a_swap_in_the_middle_of_a_request_changes_nothing_for_it(reading: Connection) -> None:
+    """Where the views show another version already, its answer is its own version's to the end."""
+    link(reading, 1, "customer", target=2)
+    link(reading, 2, "customer")
+    with reading.cursor() as c:
+        c.execute(
+            "INSERT INTO customer_360_v1.consent "
+            "(id, version, position, recorded, party, contact_id, point_id, purpose, source, "
+            "double_opt_in, given_at) SELECT 'c', 1, 1, now(), party, party, party, 'news', "
+            "'form', false, now() FROM identity_v1.link WHERE party = %s",
+            (str(UUID(int=1)),),
+        )
+        for view in ("identity", "consent"):
+            c.execute("SELECT string_agg(format('NULL::%%s AS %%I', format_type(atttypid, atttypmod), "
+                      "attname), ', ' ORDER BY attnum) FROM pg_attribute "
+                      "WHERE attrelid = %s::regclass AND attnum > 0",
+                      (f"read.{view}",))  # fmt: skip
+            (columns,) = c.fetchone() or ("",)
+            c.execute(f"CREATE OR REPLACE VIEW read.{view} AS SELECT {columns} WHERE false")
+    assert Identity(reading).customer_of(UUID(int=1)) == UUID(int=2)
+    cluster = Identity(reading).cluster(UUID(int=1))
+    with reading.cursor() as c:
+        c.execute(statement(CUSTOMER_360 / "sql" / "consents.sql"), cluster.parameters() | {"limit": 5})
+        assert [(row[2], row[10], row[12]) for row in c.fetchall()] == [("news", True, 1)]
+
+
+def test_the_customers_of_many_parties_are_what_the_view_shows(reading: Connection) -> None:
+    for party, target in ((1, 2), (2, 3), (3, None), (4, 5), (5, 4), (11, 1), (12, None), (13, 5)):
+        link(reading, party, "customer" if party < 10 else "opportunity", target)
+    with reading.cursor() as c:
+        c.execute("SELECT party, customer_id FROM read.identity")
+        shown = dict(c.fetchall())
+    assert {str(party): str(of) if of else None for party, of in shown.items()} == {
+        str(party): str(of) if of else None
+        for party, of in Identity(reading).customers_of([UUID(int=n) for n in range(20)]).items()
+    }
+
+
 def test_a_filter_on_party_reads_identity_by_index(reading: Connection) -> None:
     """The view walks per row; as one recursive query over everything it would read the whole table."""
     with reading.cursor() as c:
@@ -223,6 +291,10 @@ def test_a_filter_on_party_reads_identity_by_index(reading: Connection) -> None:
             "FROM generate_series(1, 5000)"
         )
         c.execute("ANALYZE identity_v1.link")
-        c.execute("EXPLAIN SELECT customer_id FROM read.identity WHERE party = %s", (str(UUID(int=1)),))
-        plan = "\n".join(line for (line,) in c.fetchall())
-    assert "Seq Scan" not in plan, plan
+        for asked, values in (
+            ("SELECT customer_id FROM read.identity WHERE party = %(party)s", {"party": str(UUID(int=1))}),
+            (statement(IDENTITY / "customers.sql"), {"parties": [str(UUID(int=1))]}),
+        ):
+            c.execute(f"EXPLAIN {asked}", values)
+            plan = "\n".join(line for (line,) in c.fetchall())
+            assert "Seq Scan" not in plan, plan

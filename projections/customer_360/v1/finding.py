@@ -19,8 +19,8 @@ SQL: Final = Path(__file__).parent / "sql"
 @dataclass(frozen=True, slots=True)
 class Found:
     """Hits: `id`, `kind` (customer, contact, lead), `name`, `personal` (it is a person's), `by_reference`,
-    `party`, `customer_id` (whose it is now, None for a lead that is nobody's). `after` is what the next call
-    takes, None at the end."""
+    `party`; `Customers.search` adds `customer_id` (whose it is now, None for a lead that is nobody's).
+    `after` is what the next call takes, None at the end."""
 
     rows: list[dict[str, Any]]
     after: tuple[str, str, str] | None

@@ -167,7 +167,11 @@ class Customers:
     def search(self, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None) -> Found:
         """Customers, contacts and leads by the beginnings of the words of their names, customers also by an
         external id that is exactly `text`: those first, then by name."""
-        return search(self._connection, text, limit=limit, after=after)
+        found = search(self._connection, text, limit=limit, after=after)
+        customers = self._identity.customers_of([row["party"] for row in found.rows])
+        for row in found.rows:
+            row["customer_id"] = customers.get(row["party"])
+        return found
 
     def _timeline(
         self,

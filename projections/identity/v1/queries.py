@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,10 +44,13 @@ class Identity:
         """The surviving customer that the party belongs to; None for an unknown party or one without."""
         if not cut.whole:
             return self._customer_then(party, cut)
+        return self.customers_of([party]).get(party)
+
+    def customers_of(self, parties: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
+        """The same of many parties, now; unknown ones are left out."""
         with self._connection.cursor() as c:
-            c.execute("SELECT customer_id FROM read.identity WHERE party = %s", (party,))
-            row = c.fetchone()
-        return row[0] if row else None
+            c.execute(statement(FOLDER / "customers.sql"), {"parties": list(parties)})
+            return dict(c.fetchall())
 
     def members(self, customer: UUID, cut: Cut = NOW) -> list[UUID]:
         """All parties that are this customer: itself first, then those merged into it or linked to it."""
@@ -68,7 +72,7 @@ class Identity:
         )
 
     def _customer_then(self, party: UUID, cut: Cut) -> UUID | None:
-        """What `read.identity` would have said at the cut: the links are followed to their end, one look-up
+        """What `customers_of` would have said at the cut: the links are followed to their end, one look-up
         for each; a customer whose links go round in a loop stands for itself."""
         kind, target = self._link_then(party, cut) or (None, None)
         itself = party if kind == "customer" else None

@@ -1,7 +1,16 @@
--- The consents of a customer's contacts, those in force first.
-SELECT c.contact_id, c.point_id, c.purpose, c.legal_basis, c.source, c.double_opt_in, c.given_at, c.valid_until,
-       c.withdrawn_at, c.withdrawn_source, c.is_active, c.updated_at, count(*) OVER () AS of
-FROM read.consent c
-WHERE c.party = ANY (%(members)s::uuid[])
-ORDER BY c.is_active DESC, c.updated_at DESC, c.id
+-- The consents of a customer's contacts, those in force first. is_active: as in views.sql.
+SELECT contact_id, point_id, purpose, legal_basis, source, double_opt_in, given_at, valid_until, withdrawn_at,
+       withdrawn_source, is_active, recorded AS updated_at, count(*) OVER () AS of
+FROM (
+    SELECT c.*,
+           c.given_at IS NOT NULL AND c.withdrawn_at IS NULL
+               AND (c.valid_until IS NULL OR c.valid_until > now())
+               AND NOT EXISTS (
+                   SELECT FROM customer_360_v1.contact p, jsonb_array_elements(p.points) AS point
+                   WHERE p.id = c.contact_id AND point ->> 'point_id' = c.point_id::text AND point ? 'removed_at'
+               ) AS is_active
+    FROM customer_360_v1.consent c
+    WHERE c.party = ANY (%(members)s::uuid[])
+) AS mine
+ORDER BY is_active DESC, recorded DESC, id
 LIMIT %(limit)s

@@ -23,8 +23,7 @@ WITH hit AS (
            CASE WHEN by_reference THEN 0 ELSE 1 END AS rank, lower(coalesce(name, '')) AS place
     FROM one
 )
-SELECT id, kind, name, party, personal, by_reference, rank, place,
-       (SELECT i.customer_id FROM read.identity i WHERE i.party = page.party) AS customer_id
+SELECT id, kind, name, party, personal, by_reference, rank, place
 FROM page
 WHERE %(after_rank)s::int IS NULL
    OR (rank, place, id) > (%(after_rank)s::int, %(after_place)s::text, %(after_id)s::uuid)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from commands.context import Context
-from commands.decision import Decision, Handlers, World, birth, change
+from commands.decision import Decision, Handlers, World, birth, change, claim
 from commands.lookups import customer_of, require_parent, require_principal
 from domain import customer
 from domain.customer import CustomerKind
@@ -76,6 +76,13 @@ class AssignCustomerOwner(CustomerCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddReference(CustomerCommand):
+    """Another system knows the customer, too: by this external id it is found and changed from then on."""
+
+    reference: Reference = field(repr=False)  # may be somebody's login or address in the other system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeCustomers:
     """Merges the loser into the survivor; no record moves, and `UnmergeCustomer` takes it back."""
 
@@ -137,6 +144,13 @@ def _assign_owner(command: AssignCustomerOwner, world: World, _: Context) -> Dec
     return change((state, customer.assign_owner(state, owner_id=command.owner_id)), at=command.at)
 
 
+def _add_reference(command: AddReference, world: World, _: Context) -> Decision:
+    state = customer_of(world, command.customer_id)
+    payloads = customer.add_reference(state, reference=command.reference)
+    decision = change((state, payloads), at=command.at)
+    return replace(decision, claims=(claim(command.reference, state.id),)) if payloads else decision
+
+
 def _merge(command: MergeCustomers, world: World, _: Context) -> Decision:
     loser = customer_of(world, command.loser_id)
     survivor = customer_of(world, command.survivor_id)
@@ -157,6 +171,7 @@ HANDLERS: Final[Handlers] = {
     RegisterCustomer: _register,
     ChangeCustomer: _change,
     AssignCustomerOwner: _assign_owner,
+    AddReference: _add_reference,
     MergeCustomers: _merge,
     UnmergeCustomer: _unmerge,
 }

@@ -82,12 +82,15 @@ def birth(
     id: UUID, payloads: tuple[Any, ...], *, party: UUID, at: datetime | None, reference: Reference | None
 ) -> Decision:
     """A new record, with the claim of its external id."""
-    claims = (
-        () if reference is None else (Claim(reference.source.strip(), reference.external_id.strip(), id),)
-    )
+    claims = () if reference is None else (claim(reference, id),)
     return Decision(
         changes=(Change(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
     )
+
+
+def claim(reference: Reference, id: UUID) -> Claim:
+    """That the external id belongs to the record, spelled as its event has it."""
+    return Claim(reference.source.strip(), reference.external_id.strip(), id)
 
 
 def change(*changes: tuple[Aggregate, tuple[Any, ...]], at: datetime | None) -> Decision:

@@ -48,6 +48,10 @@ _REMOVE: Final = """
                                           jsonb_array_elements_text(i.answer -> 'versions'))
                           AS named (id, version)
                     WHERE named.id::uuid = a.aggregate_id AND named.version::int = a.version);
+    DELETE FROM store.claim c USING store.event e JOIN aside a USING (position)
+     WHERE e.type = 'crm.customer.reference_added' AND c.id = e.aggregate_id
+       AND convert_from(e.event, 'UTF8')::jsonb #> '{data,reference}'
+           = jsonb_build_object('source', c.source, 'external_id', c.external_id);
     DELETE FROM store.event e USING aside a WHERE e.position = a.position;
     DELETE FROM store.claim c USING aside a
      WHERE c.id = a.aggregate_id AND NOT EXISTS (SELECT FROM store.event e WHERE e.aggregate_id = c.id);

@@ -28,10 +28,13 @@ from domain.events.private import Closed
 POINT_ADDED: Final = "crm.contact.point_added"
 PAGE: Final = 500
 
+REFERENCE_ADDED: Final = "crm.customer.reference_added"
 # Interactions have no claim: their ids follow from their references.
-_BIRTHS: Final = """
+_REFERRING: Final = """
     SELECT position, event FROM missing
-     WHERE position > %s AND version = 1 AND type NOT LIKE 'crm.interaction.%%' ORDER BY position LIMIT %s
+     WHERE position > %s
+       AND (version = 1 AND type NOT LIKE 'crm.interaction.%%' OR type = 'crm.customer.reference_added')
+     ORDER BY position LIMIT %s
 """
 _ALL: Final = "SELECT position, event FROM missing WHERE position > %s ORDER BY position LIMIT %s"
 
@@ -75,11 +78,11 @@ class Deriving:
         self._at.execute(
             "CREATE TEMPORARY TABLE back_claim (source text, external_id text, id uuid) ON COMMIT DROP"
         )
-        for page in self._pages(_BIRTHS):
+        for page in self._pages(_REFERRING):
             rows = [
                 (reference["source"], reference["external_id"], told["subject"])
                 for _, told in self._upcast(page)
-                for reference in told["data"].get("references") or ()
+                for reference in _references(told)
             ]
             if rows:
                 execute_values(self._at, "INSERT INTO back_claim VALUES %s", rows, page_size=PAGE)
@@ -172,3 +175,11 @@ class Deriving:
                     derived.undecodable.append(position)
                 continue
             yield told["id"], told
+
+
+def _references(told: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The external ids that an event gives its record."""
+    data = told["data"]
+    if told["type"] == REFERENCE_ADDED:
+        return (data["reference"],)
+    return data.get("references") or ()

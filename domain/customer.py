@@ -31,6 +31,7 @@ CustomerState = Literal["active", "merged", "erased"]
 
 CHANGE: Final = "change its profile"
 ASSIGN: Final = "be given to an owner"
+REFER: Final = "get another external reference"
 MERGE: Final = "be merged into another customer"
 UNMERGE: Final = "be unmerged"
 SURVIVE: Final = "survive another customer"
@@ -41,14 +42,18 @@ LIFECYCLE: Final = Lifecycle(
     what="customer",
     moves={
         "active": {
-            CHANGE: "active", ASSIGN: "active", MERGE: "merged", SURVIVE: "active", RELEASE: "active",
-            ERASE: "erased",
+            CHANGE: "active", ASSIGN: "active", REFER: "active", MERGE: "merged", SURVIVE: "active",
+            RELEASE: "active", ERASE: "erased",
         },
         # A survivor may have been merged on since: what it took in before can still be taken out again.
         "merged": {UNMERGE: "active", RELEASE: "merged", ERASE: "erased"},
         "erased": {},
     },
 )  # fmt: skip
+
+
+REFERENCES_LIMIT: Final = 100
+"""Most external references of a customer: they are read with it each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,13 @@ class OwnerAssigned:
 
     owner_id: UUID
     previous_owner_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceAdded:
+    """`crm.customer.reference_added`: another system knows it, too. Never taken back: a claim is for ever."""
+
+    reference: Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +131,9 @@ class Erased:
 
 
 CustomerEvent = (
-    Registered | ProfileChanged | OwnerAssigned | MergedInto | Absorbed | Unmerged | Released | Erased
-)
+    Registered | ProfileChanged | OwnerAssigned | ReferenceAdded | MergedInto | Absorbed | Unmerged | Released
+    | Erased
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +164,8 @@ def evolve(state: Customer | None, event: Event) -> Customer:
             return _changed(state, payload)
         case OwnerAssigned():
             return replace(state, owner_id=payload.owner_id)
+        case ReferenceAdded():
+            return replace(state, references=(*state.references, payload.reference))
         case MergedInto():
             return replace(state, state="merged", survivor_id=payload.survivor_id)
         case Unmerged():
@@ -286,6 +301,23 @@ def assign_owner(state: Customer, *, owner_id: UUID) -> tuple[CustomerEvent, ...
     if owner_id == state.owner_id:
         return ()
     return (OwnerAssigned(owner_id=owner_id, previous_owner_id=state.owner_id),)
+
+
+def add_reference(state: Customer, *, reference: Reference) -> tuple[CustomerEvent, ...]:
+    """Another system knows it by this external id from now on; nothing when that is so already.
+
+    That no other record has the external id is for the claim to say, which is recorded with the event.
+    """
+    check(LIFECYCLE, state.state, REFER)
+    (checked,) = references(reference)
+    if checked in state.references:
+        return ()
+    if len(state.references) >= REFERENCES_LIMIT:
+        raise Invalid(
+            f"The customer {state.id} has {len(state.references)} external references; at most "
+            f"{REFERENCES_LIMIT} are kept. Merge the other system's records there first."
+        )
+    return (ReferenceAdded(reference=checked),)
 
 
 def merge(loser: Customer, survivor: Customer) -> tuple[tuple[CustomerEvent, ...], tuple[CustomerEvent, ...]]:

@@ -132,6 +132,21 @@ class AssignOwner(Change):
         return commands.AssignCustomerOwner(customer_id=id, owner_id=self.owner_id, at=self.at)
 
 
+class AddReference(Change):
+    """Another system knows this customer, too. From then on its `PUT /v1/customers/by/{source}/{external_id}`
+    changes this customer instead of making a second one. An external id of another record is refused (409)
+    and names that record; one that this customer has already changes nothing. A reference is for ever."""
+
+    reference: ReferenceIn
+
+    def command(self, id: UUID) -> commands.AddReference:
+        return commands.AddReference(
+            customer_id=id,
+            reference=Reference(source=self.reference.source, external_id=self.reference.external_id),
+            at=self.at,
+        )
+
+
 class Merge(Change):
     """This customer was the same as the survivor all along. Moves no record and can be undone."""
 

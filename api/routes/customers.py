@@ -11,6 +11,7 @@ router = command_router(
     verbs=(
         ("change", bodies.ChangeProfile, "Change the profile"),
         ("assignOwner", bodies.AssignOwner, "Assign the owner"),
+        ("addReference", bodies.AddReference, "Add an external reference"),
         ("merge", bodies.Merge, "Merge into another customer"),
         ("unmerge", bodies.Unmerge, "Undo a merge"),
     ),

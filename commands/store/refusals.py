@@ -19,8 +19,9 @@ _VERSIONS: Final = """
     SELECT aggregate_id, max(version) FROM store.event WHERE aggregate_id = ANY (%s) GROUP BY aggregate_id
 """
 _CLAIMED: Final = """
-    SELECT c.source, c.external_id, c.id FROM store.claim c
-      JOIN unnest(%s, %s) AS wanted (source, external_id) USING (source, external_id) LIMIT 1
+    SELECT c.source, c.external_id, c.id, c.id = wanted.id FROM store.claim c
+      JOIN unnest(%s, %s, %s::uuid[]) AS wanted (source, external_id, id) USING (source, external_id)
+     ORDER BY c.id = wanted.id LIMIT 1
 """
 _REQUEST: Final = """
     SELECT principal, key_hmac, request_hmac FROM store.idempotency
@@ -49,7 +50,7 @@ def refusal(
         case "idempotency_pkey" if idempotency:
             return _key_taken(pool, idempotency)
         case "claim_pkey":
-            return _claimed(pool, claims)
+            return _claimed(pool, claims, versions)
         case "event_aggregate_version":
             return _changed(pool, versions)
         case _:
@@ -68,13 +69,24 @@ def _key_taken(pool: Pool, rows: Sequence[IdempotencyRow]) -> DomainError:
     return RequestInProgress()
 
 
-def _claimed(pool: Pool, claims: Sequence[Claim]) -> DomainError | None:
+def _claimed(pool: Pool, claims: Sequence[Claim], versions: Sequence[tuple[UUID, int]]) -> DomainError | None:
+    """`AlreadyClaimed`; `ConcurrentChange` where the record itself got the external id in between, by two
+    who added the same: to say that it is taken, and by itself, would send its reader in a circle."""
     with pool.connection() as opened, opened.cursor() as cursor:
         cursor.execute(
-            _CLAIMED, ([claim.source for claim in claims], [claim.external_id for claim in claims])
+            _CLAIMED,
+            (
+                [claim.source for claim in claims],
+                [claim.external_id for claim in claims],
+                [claim.id for claim in claims],
+            ),
         )
         found = cursor.fetchone()
-    return None if found is None else AlreadyClaimed(source=found[0], external_id=found[1], id=found[2])
+    if found is None:
+        return None
+    source, external_id, id, own = found
+    changed = _changed(pool, versions) if own else None
+    return changed or AlreadyClaimed(source=source, external_id=external_id, id=id)
 
 
 def _changed(pool: Pool, versions: Sequence[tuple[UUID, int]]) -> DomainError | None:

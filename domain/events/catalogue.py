@@ -44,6 +44,7 @@ CATALOGUE: Final = Registry(
         EventType("crm.customer.registered", customer.Registered),
         EventType("crm.customer.profile_changed", customer.ProfileChanged),
         EventType("crm.customer.owner_assigned", customer.OwnerAssigned),
+        EventType("crm.customer.reference_added", customer.ReferenceAdded),
         EventType("crm.customer.merged_into", customer.MergedInto),
         EventType("crm.customer.absorbed", customer.Absorbed),
         EventType("crm.customer.unmerged", customer.Unmerged),

@@ -132,6 +132,62 @@ def test_a_merged_customer_is_not_changed_and_says_who_it_is_now(api: Api) -> No
     assert api.client.get(staying).json()["absorbed"] == [id]
 
 
+def test_a_second_system_finds_the_customer_that_it_was_made_known_to(api: Api) -> None:
+    """Given a customer of one system, when another system's external id is added, then that system's upsert
+    changes it and makes no second one, and both find it."""
+    first, second = address(), address(source="shop")
+    put(api, first, **ACME)
+    id = api.client.get(first).json()["id"]
+    problem(api.client.get(second), 404, "not-found")
+    reference = {"source": "shop", "external_id": second.rsplit("/", 1)[1]}
+    added = api.change("customers", id, "addReference", reference=reference)
+    assert (added.status_code, added.json()["version"]) == (200, 2)
+
+    assert states(api, second, ACME, ACME | {"name": "Acme Corporation"}) == [
+        (200, "unchanged"), (200, "updated")
+    ]  # fmt: skip
+    record = api.client.get(second).json()
+    assert (record["id"], record["version"]) == (id, 3)
+    assert [each["source"] for each in record["references"]] == ["erp", "shop"]
+    item = ACME | {"reference": reference, "name": "Acme Corporation"}
+    batch = api.client.post("/v1/customers:batchUpsert", json=[item])
+    assert [(each["state"], each["id"]) for each in batch.json()["results"]] == [("unchanged", id)]
+
+    again = api.change("customers", id, "addReference", reference=reference)
+    assert (again.status_code, again.json()["version"]) == (200, 3)
+
+
+def test_an_external_id_that_another_record_has_is_not_added(api: Api) -> None:
+    mine, other = address(), address()
+    put(api, mine, **ACME)
+    put(api, other, **ACME)
+    id, owner = (api.client.get(at).json()["id"] for at in (mine, other))
+    taken = {"source": "erp", "external_id": other.rsplit("/", 1)[1]}
+    found = problem(api.change("customers", id, "addReference", reference=taken), 409, "already-claimed")
+    assert found["id"] == owner
+    assert f"is already the record {owner}" in found["detail"]
+    assert api.read("customers", id)["version"] == 1
+
+
+def test_adding_an_external_id_takes_a_version_and_a_good_one(api: Api) -> None:
+    at = address()
+    put(api, at, **ACME)
+    to = f"/v1/customers/{api.client.get(at).json()['id']}:addReference"
+    good = {"reference": {"source": "shop", "external_id": str(uuid4())}}
+    problem(api.client.post(to, json=good), 428, "precondition-required")
+    problem(api.client.post(to, json=good, headers={"If-Match": '"7"'}), 412, "concurrent-change")
+    problem(api.send("POST", to, "crm:read", json=good, headers={"If-Match": "*"}), 403, "scope-missing")
+    for bad, code in (
+        ({}, "validation"),
+        ({"reference": {"source": "shop"}}, "validation"),
+        ({"reference": {"source": "shop", "external_id": "x" * 201}}, "validation"),
+        ({"reference": {"source": "shop", "external_id": "a\x00b"}}, "validation"),
+        ({"reference": {"source": "shop", "external_id": " "}}, "invalid"),
+    ):
+        problem(api.client.post(to, json=bad, headers={"If-Match": "*"}), 422, code)
+    assert api.client.get(at).json()["version"] == 1
+
+
 def test_unknown_ones_are_404_and_bad_addresses_422(api: Api) -> None:
     problem(api.client.get(address()), 404, "not-found")
     problem(api.client.get(f"/v1/customers/{uuid4()}"), 404, "not-found")

@@ -95,6 +95,17 @@ def body_too_large(here: World) -> Answer:
     )
 
 
+def taken_reference(here: World) -> Answer:
+    """One customer is to be known by what the sales system calls another one."""
+    customer, version, reference = here.ask(
+        "SELECT json_build_array(e.aggregate_id, max(e.version),"
+        " (SELECT json_build_object('source', c.source, 'external_id', c.external_id)"
+        " FROM store.claim c WHERE c.id <> e.aggregate_id LIMIT 1))"
+        " FROM store.event e WHERE e.type LIKE 'crm.customer.%' GROUP BY e.aggregate_id LIMIT 1"
+    )
+    return here.post(f"/v1/customers/{customer}:addReference", version, reference=reference)
+
+
 def port_in_use(here: World) -> Answer:
     with socket.create_server(("127.0.0.1", free_port())) as holder:
         return here.process("api", RAPPORT_API_PORT=str(holder.getsockname()[1]))
@@ -294,6 +305,13 @@ TABLE = (
         act=lambda here: here.cli("keys", "revoke", str(uuid4())),
         answer=1,
         sentence="There is no API key with the id",
+        kept=ALL,
+    ),
+    Case(
+        given="an external id of another record, added to a customer",
+        act=taken_reference,
+        answer=409,
+        sentence="is already the record",
         kept=ALL,
     ),
     Case(

@@ -14,7 +14,7 @@ import pytest
 
 from commands.bulk import BulkOutcome, History
 from commands.bus import ATTEMPTS, Outcome
-from commands.customer import ChangeCustomer, MergeCustomers, RegisterCustomer
+from commands.customer import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
 from commands.decision import World
 from commands.interaction import RecordInteraction
 from commands.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
@@ -102,6 +102,22 @@ def test_who_merges_at_an_expected_version_hears_of_that_record_alone(shop: Bus)
     found = at_once(16, act)
     assert len(done(found)) == 16, found
     assert shop.commands.crm.load("customer", customer.evolve, survivor).absorbed == set(losers)
+
+
+def test_an_external_id_that_many_add_at_once_is_one_customers(shop: Bus) -> None:
+    """Given two customers, when eight at once add the same external id to each, then one customer has it:
+    all who added it there are told that it is so, also those who came too late to record it, and all others
+    are told whose it is."""
+    firms = [shop.do(RegisterCustomer(kind="organisation", name=f"Firm {n}")).id for n in range(2)]
+    known = Reference(source="erp", external_id="4711")
+    found = at_once(16, lambda n: shop.do(AddReference(customer_id=firms[n % 2], reference=known)))
+    (owner,) = {outcome.id for outcome in done(found)}
+    assert len(done(found)) == 8
+    assert shop.claims.find("erp", ["4711"])["4711"].id == owner
+    assert shop.versions(owner) == [1, 2]
+    refusals = [each for each in found if isinstance(each, DomainError)]
+    assert {type(each) for each in refusals} == {AlreadyClaimed}
+    assert all(f"is already the record {owner}" in str(each) for each in refusals)
 
 
 @pytest.mark.timeout(240)

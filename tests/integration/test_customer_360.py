@@ -225,6 +225,19 @@ def test_a_customer_is_found_by_its_external_id(story: Story) -> None:
     assert customers.by_reference("crm", "0042") is None
 
 
+def test_a_customer_is_found_by_an_external_id_that_was_added(story: Story) -> None:
+    story.tell(FIRM, customer.ReferenceAdded(reference=Reference(source="erp", external_id="G-7")), day=3)
+    customers = story.show()
+    found = customers.by_reference("erp", "G-7")
+    assert found is not None
+    assert found["id"] == FIRM
+    assert [(row["id"], row["by_reference"]) for row in customers.search("G-7").rows] == [(FIRM, True)]
+    newest = customers.timeline(FIRM).rows[0]
+    assert (newest["title"], newest["changes"]) == (
+        "Known to erp, too", [{"field": "reference", "new": "erp G-7"}]
+    )  # fmt: skip
+
+
 def test_the_timeline_is_cut_by_kind_channel_period_and_time(story: Story) -> None:
     story.call(1, day=3)
     story.call(2, day=5, kind="purchase", channel="web", amount=usd(30))

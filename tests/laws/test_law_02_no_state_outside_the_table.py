@@ -46,6 +46,8 @@ class Lifecycles(CrmMachine):
             assert state.owner_id == party.owner
             assert state.state == ("active" if party.into is None else "merged")
             assert state.absorbed == {other for other, its in self.parties.items() if its.into == id}
+            known = sorted(external_id for external_id, its in self.claimed.items() if its == id)
+            assert sorted(reference.external_id for reference in state.references) == known
 
     @invariant()
     def external_ids_are_of_the_records_that_came_first(self) -> None:

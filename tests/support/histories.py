@@ -155,6 +155,9 @@ class History:
             self.add(survivor, customer.Absorbed(merged_id=life.id))
         elif what % 3 == 1:
             self.add(life, service_histories.profile(value))
+        elif what == 5:
+            known = Reference(source="shop", external_id=f"{number}.{life.version}")
+            self.add(life, customer.ReferenceAdded(reference=known))
         else:
             self.add(life, customer.OwnerAssigned(owner_id=UUID(int=900 + value)))
 

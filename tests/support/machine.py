@@ -252,6 +252,13 @@ class PeopleMachine(CrmMachine):
             above |= {current} if current else set()
         return above
 
+    @rule(id=CrmMachine.customers, external_id=st.sampled_from("123456"))
+    def add_reference(self, id: UUID, external_id: str) -> None:
+        reference = Reference(source="erp", external_id=external_id)
+        allowed = self.parties[id].into is None and self.claimed.get(external_id, id) == id
+        if self.act(c.AddReference(customer_id=id, reference=reference), allowed):
+            self.claimed[external_id] = id
+
     @rule(id=CrmMachine.customers, owner=CrmMachine.principals)
     def assign_customer_owner(self, id: UUID, owner: UUID) -> None:
         allowed = self.parties[id].into is None and self.active[owner]

@@ -118,7 +118,7 @@ class MemoryCrm:
             raise KeyReused
         for claim in claims:
             taken = self._claims.rows.get((claim.source, claim.external_id))
-            if taken is not None:
+            if taken is not None and taken.id != claim.id:
                 raise AlreadyClaimed(source=claim.source, external_id=claim.external_id, id=taken.id)
         for event in events:
             found = versions.get(event.originator_id, 0)

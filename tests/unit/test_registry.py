@@ -28,7 +28,8 @@ NAMES = """
     crm.contact.consent_given crm.contact.consent_withdrawn crm.contact.erased crm.contact.point_added
     crm.contact.point_removed crm.contact.point_verified crm.contact.profile_changed crm.contact.registered
     crm.customer.absorbed crm.customer.erased crm.customer.merged_into crm.customer.owner_assigned
-    crm.customer.profile_changed crm.customer.registered crm.customer.released crm.customer.unmerged
+    crm.customer.profile_changed crm.customer.reference_added crm.customer.registered crm.customer.released
+    crm.customer.unmerged
     crm.interaction.corrected crm.interaction.customer_linked crm.interaction.linked crm.interaction.recorded
     crm.lead.converted crm.lead.created crm.lead.customer_linked crm.lead.disqualified crm.lead.erased
     crm.lead.owner_assigned crm.lead.reopened crm.lead.scored crm.lead.status_changed

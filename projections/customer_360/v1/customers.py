@@ -67,6 +67,10 @@ def _owner_assigned(row: Data, _: EventMap, data: Data) -> None:
     row["owner_id"] = data["owner_id"]
 
 
+def _reference_added(row: Data, _: EventMap, data: Data) -> None:
+    row["external_references"] = [*row["external_references"], data["reference"]]
+
+
 def _merged_into(row: Data, _: EventMap, data: Data) -> None:
     row["state"], row["survivor_id"] = "merged", data["survivor_id"]
 
@@ -79,6 +83,7 @@ CHANGES: Final[dict[str, Change]] = {
     "crm.customer.registered": _registered,
     "crm.customer.profile_changed": _profile_changed,
     "crm.customer.owner_assigned": _owner_assigned,
+    "crm.customer.reference_added": _reference_added,
     "crm.customer.merged_into": _merged_into,
     "crm.customer.unmerged": _unmerged,
 }

@@ -163,6 +163,10 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
     "crm.customer.registered": _customer_registered,
     "crm.customer.profile_changed": _profile("Profile"),
     "crm.customer.owner_assigned": _owner("Customer"),
+    "crm.customer.reference_added": lambda d: (
+        f"Known to {d['reference']['source']}, too",
+        _change("reference", None, f"{d['reference']['source']} {d['reference']['external_id']}"),
+    ),
     "crm.customer.merged_into": _plain("Merged into another customer"),
     "crm.customer.absorbed": _plain("Took in a merged customer"),
     "crm.customer.unmerged": _plain("Merge taken back"),

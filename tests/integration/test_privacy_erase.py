@@ -1,4 +1,4 @@
-"""Erasing a person: forgotten everywhere, refused where it must be, and gone on with after any death."""
+"""A person's rights: forgotten everywhere, refused where it must be, certified; what is known handed out."""
 
 from __future__ import annotations
 
@@ -39,9 +39,20 @@ from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.decode import Decoder
 from projections.replay import Rows, fold_all
 from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running, served
-from tests.support.persons import EMAIL, ERASE, NAME, OTHER_NAME, PHONE, TEXT, Told, done, somebody, usd
-
-PLACES = ("recorded", "destroyed", "forgotten")
+from tests.support.persons import (
+    EMAIL,
+    ERASE,
+    NAME,
+    OTHER_NAME,
+    PHONE,
+    TEXT,
+    Told,
+    done,
+    forgotten,
+    rows,
+    somebody,
+    usd,
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +70,6 @@ def person(api: Api) -> Told:
 
 def erase(api: Api, id: str, **given: str) -> Any:
     return api.change("customers", id, "erase", **ERASE | given)
-
-
-def rows(api: Api, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    with closing(psycopg2.connect(api.urls.owner)) as connection, connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
 
 
 def totals(api: Api) -> list[tuple[Any, ...]]:
@@ -89,24 +94,6 @@ def refolded(api: Api) -> Rows:
     with closing(Follower(api.urls.worker)) as follower:
         stored = follower.read(0, follower.settled(), limit=10_000, max_bytes=1 << 26)
         return fold_all(CUSTOMER_360_V1, stored, CATALOGUE, opened)
-
-
-def forgotten(api: Api, told: Told) -> None:
-    """No key, no look-up and no clear value of the person is left."""
-    members = list(told.members)
-    assert rows(
-        api, "SELECT count(*) FROM keys.person_key WHERE person = ANY (%s::uuid[]) AND wrapped IS NOT NULL",
-        members,
-    ) == [(0,)]  # fmt: skip
-    assert rows(api, "SELECT count(*) FROM store.contact_index WHERE person = ANY (%s::uuid[])", members) == [
-        (0,)
-    ]
-    shown = rows(
-        api, "SELECT erased, name, email, phone, points, search FROM customer_360_v1.person"
-        " WHERE id = ANY (%s::uuid[])", members,
-    )  # fmt: skip
-    assert shown == [(True, None, None, None, [], "")] * 4
-    assert not api.client.get("/v1/customers:search", params={"name": NAME}).json().get("customers")
 
 
 def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, person: Told) -> None:
@@ -215,29 +202,6 @@ def test_a_legal_hold_forbids_it_until_it_is_released(api: Api, person: Told, wh
     assert holds.active(crm) == ()
     api.catch_up(projections=EVERY)
     assert erase(api, person.customer).status_code == 200
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_killed_at_any_point_it_goes_on_to_its_end(api: Api, person: Told, place: str) -> None:
-    def dies(at: str) -> None:
-        if at == place:
-            raise Killed
-
-    victim, survivor = another(api), another(api)
-    victim.checkpoint = dies
-    with pytest.raises(Killed):
-        victim.erase(
-            "customer", UUID(person.customer), reason="objection", legal_basis="x", reference=None,
-            context=acting(None),
-        )  # fmt: skip
-    assert len(survivor.resume(acting(None))) == 1
-    assert survivor.resume(acting(None)) == []
-    api.catch_up(projections=EVERY)
-    forgotten(api, person)
 
 
 def test_a_contact_registered_by_a_command_under_way_is_erased_too(api: Api, person: Told) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+
+import psycopg2
 
 from tests.support.http import Api
 
@@ -63,3 +66,28 @@ def done(api: Api, collection: str, id: str, verb: str, **fields: Any) -> None:
     """A change that must be taken."""
     answer = api.change(collection, id, verb, **fields)
     assert answer.status_code == 200, answer.text
+
+
+def rows(api: Api, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What the owner of the tables finds."""
+    with closing(psycopg2.connect(api.urls.owner)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def forgotten(api: Api, told: Told) -> None:
+    """No key, no look-up and no clear value of the person is left."""
+    members = list(told.members)
+    assert rows(
+        api, "SELECT count(*) FROM keys.person_key WHERE person = ANY (%s::uuid[]) AND wrapped IS NOT NULL",
+        members,
+    ) == [(0,)]  # fmt: skip
+    assert rows(api, "SELECT count(*) FROM store.contact_index WHERE person = ANY (%s::uuid[])", members) == [
+        (0,)
+    ]
+    shown = rows(
+        api, "SELECT erased, name, email, phone, points, search FROM customer_360_v1.person"
+        " WHERE id = ANY (%s::uuid[])", members,
+    )  # fmt: skip
+    assert shown == [(True, None, None, None, [], "")] * 4
+    assert not api.client.get("/v1/customers:search", params={"name": NAME}).json().get("customers")

@@ -86,6 +86,14 @@ class CaseMachine(CrmMachine):
             made.append(id)
         return multiple(*made)
 
+    @initialize(target=interactions)
+    def some_interactions(self) -> Any:
+        """A purchase and an answer, so that short runs correct and link them."""
+        return multiple(
+            self.record(5, "purchase", 5, None, None, None),
+            self.record(6, "survey_answer", None, 5, None, None),
+        )
+
     @rule(
         target=cases,
         state=STATES,

@@ -15,10 +15,11 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from deploy.local.jars import ensure_jars
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from projections.schema import install
-from tests.support import contract_summary
+from tests.support import contract_summary, java
 from tests.support.database import PARTITIONS, Urls, migrated, new_database, new_store
 from tests.support.kafka import delete_topics, make_topics
 from tests.support.postgres15 import Postgres15, installed
@@ -28,6 +29,7 @@ from tests.support.working import Workers
 CHECKOUT = Path(__file__).parents[1]
 STATE = CHECKOUT / ".rapport"
 JARS = STATE / "kafka-jars"
+CLASSES = STATE / "kafka-classes"
 POSTGRES_15 = STATE / "postgres-15"
 
 
@@ -83,9 +85,12 @@ def fault_seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_settings() -> None:
-    """No setting of the person who runs the tests: they could name a database with data."""
+    """No setting of the person who runs the tests: they could name a database with data. The processes that
+    tests start begin with what was compiled before: they would all compile Rapport anew."""
     for name in [name for name in os.environ if name.startswith("RAPPORT_")]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ[java.VARIABLE] = java.options(java.cache_file(CLASSES, JARS))
 
 
 def remove_leftovers() -> None:
@@ -142,6 +147,10 @@ def each_store(request: pytest.FixtureRequest) -> Iterator[Urls]:
 @pytest.fixture(scope="session")
 def kafka(services_folder: Path) -> Iterator[LocalKafka]:
     """A running Apache Kafka broker, shared by all tests. Who kills it in a test starts it again."""
+    ensure_jars(JARS)
+    cache = java.cache_file(CLASSES, JARS)
+    java.make_cache(cache, JARS)
+    os.environ[java.VARIABLE] = java.options(cache)  # anew: the jars may just have been fetched
     broker = LocalKafka(services_folder / "kafka", JARS)
     broker.start()
     yield broker

@@ -41,6 +41,7 @@ from projections.bare import tables
 from projections.control import operations, rebuilds
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON
+from projections.level import held_alone
 from projections.projection import Projection
 
 PATIENCE: Final = 120.0
@@ -316,14 +317,6 @@ def _named(c: Cursor, projection: Projection, places: Places, name: str) -> list
 
 def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
     """Events that the candidate holds, and the active version has applied."""
-    c.execute(
-        "SELECT h.position, h.category, h.party::text FROM control.held h "
-        "JOIN control.active a ON a.projection = h.projection "
-        "WHERE h.projection = %s AND h.version = %s AND NOT EXISTS ("
-        "  SELECT FROM control.held o WHERE o.projection = h.projection AND o.version = a.version "
-        "  AND o.position = h.position) ORDER BY h.position LIMIT 10",
-        (projection.name, projection.version),
-    )
     return [
         Difference(
             table="control.held",
@@ -333,7 +326,7 @@ def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
             expected="an event that is applied, as the active version did",
             party=party,
         )
-        for at, category, party in c.fetchall()
+        for at, category, party in held_alone(c, projection)
     ]
 
 

@@ -1,17 +1,16 @@
 """Which version is public: plan a change, swap, roll back, drop. Each is one transaction.
 
-A view is taken from its readers for the moment of the change, and nobody waits longer than `LOCK_TIMEOUT`:
-who reads in a long transaction makes the swap try again, not the other readers wait.
+A view is taken from its readers for the moment of the change: who reads in a long transaction makes the swap
+try again (`attempts.py`), not the other readers wait. What is shown must be level with what was (`level.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import orjson
 import psycopg2
@@ -19,21 +18,13 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from projections import views
+from projections.attempts import SwapRefused, attempt
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import READY, SWAPPED, VERIFIED, Rebuild
+from projections.level import hold_level, refuse_held_alone, wait_level
 from projections.projection import Projection
-from projections.schema import LOCK, grant
+from projections.schema import grant
 from projections.views import Change
-
-LOCK_TIMEOUT: Final = "300ms"
-PATIENCE: Final = 60.0
-"""Seconds for which a change is tried again while readers hold the views."""
-
-Result = TypeVar("Result")
-
-
-class SwapRefused(Exception):
-    """The change can't be made now. The text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +50,11 @@ class Plan:
 
 
 def plan(url: str, candidate: Projection, known: Sequence[Projection]) -> Plan:
-    """Tries the swap and the rollback in a transaction that is rolled back.
+    """Tries the swap and the rollback in a transaction that is rolled back: once, since it changes nothing,
+    and each attempt holds up readers for a moment.
 
-    `url` of the owner; `known` are all versions of this program. Raises `ViewsDiffer` or `SwapRefused`.
+    `url` of the owner; `known` are all versions of this program. Raises `ViewsDiffer`, or `SwapRefused`, also
+    where a reader holds the views.
     """
 
     def try_it(c: Cursor) -> Plan:
@@ -69,7 +62,7 @@ def plan(url: str, candidate: Projection, known: Sequence[Projection]) -> Plan:
         c.execute("ROLLBACK")
         return made
 
-    return _attempts(url, try_it)
+    return attempt(url, try_it, _names(candidate.name, known), patience=0)
 
 
 def swap(
@@ -83,14 +76,18 @@ def swap(
 ) -> Plan:
     """Makes a verified candidate the active version. With `plan`, only if it is still what that plan said.
 
-    Raises `SwapRefused` without a passed verification, where the candidate is behind, and where the world has
-    moved since the plan was made.
+    Raises `SwapRefused` without a passed verification, where the candidate is behind or holds events that the
+    active version has applied, and where the world has moved since the plan was made.
     """
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
         _refuse_unverified(c, candidate)  # before anything is waited for
     wait_level(url, candidate)
 
     def do(c: Cursor) -> Plan:
+        _refuse_unverified(c, candidate)
+        # Before the views are locked: workers may be waited for here, and no reader is to wait with them.
+        hold_level(c, candidate)
+        refuse_held_alone(c, candidate)
         made = _plan(c, candidate, known)
         if plan is not None and plan != made.id:
             raise SwapRefused(
@@ -98,7 +95,6 @@ def swap(
                 "verification or views have changed since. Look at the new plan, "
                 f"{made.id}: `rapport projection plan {candidate.name}`."
             )
-        _refuse_unverified(c, candidate)
         rebuild = _rebuild(c, candidate)
         assert rebuild is not None
         c.execute("ROLLBACK TO SAVEPOINT tried")
@@ -110,7 +106,7 @@ def swap(
         )  # fmt: skip
         return made
 
-    return _attempts(url, do)
+    return attempt(url, do, _names(candidate.name, known))
 
 
 def rollback(
@@ -129,6 +125,7 @@ def rollback(
             raise SwapRefused(
                 f"The versions of {name} have been changed meanwhile. Look at its status again."
             )
+        hold_level(c, back)
         _show(c, back, known)
         versions.forget_previous(c, name)
         left = rebuilds.open_one(c, name, now, lock=True)
@@ -137,7 +134,7 @@ def rollback(
         operations.note(c, "rolled_back", name, now, by=by, reason=why, details={"to": back.version})
         return now, back.version
 
-    return _attempts(url, do)
+    return attempt(url, do, _names(name, known))
 
 
 def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None:
@@ -191,26 +188,7 @@ def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None
             rebuilds.change(c, rebuild.id, rebuilds.DROPPED)
         operations.note(c, "dropped", name, version, by=by, reason=why)
 
-    _attempts(url, do)
-
-
-def wait_level(url: str, projection: Projection, seconds: float = PATIENCE) -> None:
-    """Returns when the version has come to where the active one stood at the call: what is read must not go
-    back in time. Raises `SwapRefused` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as c:
-            active = versions.active(c).get(projection.name)
-            goal = 0 if active is None else _position(c, projection.name, active)
-            while (at := _position(c, projection.name, projection.version)) < goal:
-                if time.monotonic() > deadline:
-                    raise SwapRefused(
-                        f"{projection.title} stands at {at:,}, and the active version at {goal:,}: what is "
-                        "read would go back in time. Its workers bring the rest: `rapport projection run "
-                        f"{projection.name} --version {projection.version}`."
-                    )
-                time.sleep(0.1)
+    attempt(url, do)
 
 
 def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan:
@@ -278,27 +256,6 @@ def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> Non
     grant(c, [projection])
 
 
-def _attempts(url: str, do: Callable[[Cursor], Result]) -> Result:
-    """`do` in a transaction, tried again while readers hold what it needs."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
-                c.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
-                c.execute("SET LOCAL client_min_messages = warning")
-                c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-                return do(c)
-        except psycopg2.Error as error:
-            if not views.refused(error):
-                raise
-            if time.monotonic() > deadline:
-                raise SwapRefused(
-                    f"Readers held the views for {PATIENCE:.0f} seconds in long transactions, so nothing was "
-                    "changed. Find them in pg_stat_activity, or try again later."
-                ) from error
-        time.sleep(0.1)
-
-
 def _back(url: str, name: str, known: Sequence[Projection]) -> Projection:
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
         version = versions.previous(c, name)
@@ -314,15 +271,6 @@ def _back(url: str, name: str, known: Sequence[Projection]) -> Projection:
 
 def _rebuild(c: Cursor, projection: Projection) -> Rebuild | None:
     return rebuilds.open_one(c, projection.name, projection.version, lock=True)
-
-
-def _position(c: Cursor, name: str, version: int) -> int:
-    c.execute(
-        "SELECT coalesce(min(position), 0) FROM control.share WHERE projection = %s AND version = %s",
-        (name, version),
-    )
-    row = c.fetchone()
-    return int(row[0]) if row else 0
 
 
 def _has_shares(c: Cursor, name: str, version: int) -> bool:

@@ -38,7 +38,7 @@ SENTENCES: Final = {
     "projections.schema.WrongShares": Exit.ENVIRONMENT,
     "projections.control.migrating.ReadSideProblem": Exit.ENVIRONMENT,
     "projections.views.ViewsDiffer": Exit.FOUND,
-    "projections.swapping.SwapRefused": Exit.FOUND,
+    "projections.attempts.SwapRefused": Exit.FOUND,
     "consumers.rebuild.RebuildRefused": Exit.FOUND,
     "consumers.rebuild.RebuildStopped": Exit.FOUND,
     "deploy.metrics.serving.MetricsPortProblem": Exit.ENVIRONMENT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,14 +18,14 @@ from consumers.rebuild import begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import Verification, verify
 from deploy.local.kafka import LocalKafka
-from projections import swapping, views
+from projections import attempts, level, swapping, views
+from projections.attempts import SwapRefused
 from projections.control import versions
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.schema import grant
-from projections.swapping import SwapRefused
 from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.kafka import make_topics
@@ -125,6 +127,19 @@ def test_a_fold_that_changed_without_a_version_is_found(world: Rebuilding) -> No
     assert not found.passed
     assert {each.column for each in found.differences} == {"reopened"}
     assert {each.table for each in found.differences} == {OPPORTUNITY, f"{OPPORTUNITY}_version"}
+    # Each is named by its key: one that was reopened, and for the history the version from which on.
+    reopened = {
+        (id, version, str(count))
+        for id, version, count in query(
+            world.urls.admin,
+            f"SELECT id::text, version, reopened FROM {OPPORTUNITY}_version WHERE reopened > 0",
+        )
+    }
+    for each in found.differences:
+        id, _, version = each.key.removeprefix("id ").partition("/")
+        assert each.found in {
+            count for key, at, count in reopened if key == id and version in ("", str(at))
+        }, each
 
 
 def test_an_event_that_the_candidate_alone_holds_is_found(world: Rebuilding) -> None:
@@ -166,17 +181,112 @@ def test_a_plan_says_what_a_swap_does_and_holds_only_while_nothing_moved(world: 
         swapping.drop(world.urls.owner, "pipeline", 2, by="tester", why=None)
 
 
+def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
+    verified(world)
+    ((at,),) = query(
+        world.urls.admin,
+        "INSERT INTO control.held (projection, version, position, party, category, error, event) "
+        "SELECT 'pipeline', 2, max(position) + 1, gen_random_uuid(), 'apply', 'as if', '' FROM store.event "
+        "RETURNING position",
+    )
+    said = rf"events that the active version has applied, 1 of them, the first at position {at:,} \(apply\)"
+    with pytest.raises(SwapRefused, match=said):
+        swap(world)
+    query(world.urls.admin, "UPDATE control.held SET version = 1")  # the active one has not applied it either
+    query(world.urls.admin, "INSERT INTO control.held SELECT projection, 2, position, aggregate_id, party, "
+                            "category, error, event FROM control.held")  # fmt: skip
+    swap(world)
+
+
+def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The active version moves on after the candidate was level, as it does under load: the swap waits for
+    the candidate while it holds the active one, and refuses where it does not come. So does a rollback."""
+    verified(world)
+
+    def move(version: int, timeout: str = "0") -> None:
+        query(
+            world.urls.admin,
+            f"SET lock_timeout = '{timeout}'; UPDATE control.share SET position = 9000 WHERE version = %s "
+            "AND partition > 0",
+            (version,),
+        )
+
+    query(world.urls.admin, "UPDATE control.share SET position = 8000")
+    for before, after in ((1, 2), (2, 1)):
+
+        def change(to: int = after) -> object:
+            if to == 2:
+                return swapping.swap(
+                    world.urls.owner, PIPELINE_V2, world.known, by="tester", why=None, plan=None
+                )
+            return swapping.rollback(world.urls.owner, "pipeline", world.known, by="tester", why=None)
+
+        query(world.urls.admin, "UPDATE control.share SET position = 8000")
+        monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
+        monkeypatch.setattr(attempts, "PATIENCE", 0.1)
+        monkeypatch.setattr(level, "HOLD", 0.1)
+        with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
+            change()
+        assert query(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
+
+        monkeypatch.setattr(level, "HOLD", 10.0)
+        held: list[bool] = []
+
+        def its_workers(b: int = before, a: int = after, met: list[bool] = held) -> None:
+            """The active one's can't go on, the others' can."""
+            try:
+                move(b, "100ms")
+            except psycopg2.errors.LockNotAvailable:
+                met.append(True)
+            move(a)
+
+        later = threading.Timer(0.3, its_workers)
+        later.start()
+        change()
+        later.join()
+        assert held == [True]
+        assert query(world.urls.admin, "SELECT version FROM control.active") == [(after,)]
+
+
 def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
     world: Rebuilding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And it goes on seeing the version that it has begun with."""
+    """Its own version is what it goes on seeing; the others wait for a small part of the time, and for a
+    plan, which changes nothing, once."""
     verified(world)
+    waits: list[float] = []
+    stop = threading.Event()
+
+    def others() -> None:
+        with closing(psycopg2.connect(world.urls.reader)) as connection, connection.cursor() as other:
+            while not stop.is_set():
+                began = time.monotonic()
+                other.execute("SELECT count(*) FROM read.opportunity WHERE false")
+                connection.rollback()
+                waits.append(time.monotonic() - began)
+                stop.wait(0.005)
+
+    reading = threading.Thread(target=others)
     with closing(psycopg2.connect(world.urls.reader)) as reader, reader.cursor() as c:
         c.execute("SELECT count(*) FROM read.opportunity")
-        monkeypatch.setattr(swapping, "PATIENCE", 1.0)
-        with pytest.raises(SwapRefused, match="Readers held the views"):
-            swap(world)
+        reading.start()
+        try:
+            session = reader.info.backend_pid
+            with pytest.raises(SwapRefused, match=rf"Readers hold the views .*\b{session}\b.* was changed"):
+                swapping.plan(world.urls.owner, PIPELINE_V2, world.known)
+            assert len([wait for wait in waits if wait > 0.2]) <= 1
+            waits.clear()
+            monkeypatch.setattr(attempts, "PATIENCE", 3.0)
+            began = time.monotonic()
+            with pytest.raises(SwapRefused, match="Readers held the views for 3 seconds"):
+                swap(world)
+            took = time.monotonic() - began
+        finally:
+            stop.set()
+            reading.join()
         monkeypatch.undo()
+        assert sum(wait for wait in waits if wait > 0.1) < took / 2, waits
+        assert max(waits) < 1, "another reader was held up"
         c.execute("SET lock_timeout = '20s'; SELECT * FROM read.opportunity_version LIMIT 1")
         assert "reopened" not in [column.name for column in c.description or ()]
         reader.rollback()

@@ -1,0 +1,99 @@
+"""A change of what is public: one transaction, tried again while readers or workers are in its way.
+
+Whoever asks for a view while a change waits for it waits behind that change. So no attempt waits longer than
+`LOCK_TIMEOUT`, and the pauses between attempts grow: beside one reader in a long transaction all the others
+are held up for a small part of the time only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import closing
+from typing import Final, TypeVar
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from projections import views
+from projections.schema import LOCK
+
+LOCK_TIMEOUT: Final = "300ms"
+TURN: Final = "30s"
+"""How long another act on the read models is waited for; nothing is held meanwhile."""
+PATIENCE: Final = 60.0
+"""Seconds for which a change is tried."""
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 8.0
+"""Seconds between two attempts: twice as many each time."""
+
+# Who can't be told from here: other sessions' activity is a superuser's to see, their numbers are not.
+_HOLDERS: Final = """
+    SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class r ON r.oid = l.relation
+      JOIN pg_namespace n ON n.oid = r.relnamespace
+     WHERE l.granted AND l.pid <> pg_backend_pid() AND n.nspname = 'read' AND r.relname = ANY (%s)
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     ORDER BY 1
+"""
+
+Result = TypeVar("Result")
+
+
+class SwapRefused(Exception):
+    """The change can't be made now. The text says why, and what to do."""
+
+
+class NotYet(Exception):
+    """It can't be made at this moment, and may be in the next. The text says why, and what to do."""
+
+
+def attempt(
+    url: str, do: Callable[[Cursor], Result], shown: Collection[str] = (), *, patience: float | None = None
+) -> Result:
+    """`do` in a transaction, tried again for `patience` seconds; with 0, once.
+
+    `shown`: the views that it changes. Raises `SwapRefused` where it could not be made.
+    """
+    seconds = PATIENCE if patience is None else patience
+    deadline = time.monotonic() + seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
+                _take_turn(c)
+                return do(c)
+        except NotYet as error:
+            why = str(error)
+        except psycopg2.Error as error:
+            if not views.refused(error):
+                raise
+            why = _held_up(url, shown, seconds)
+        if time.monotonic() + pause > deadline:
+            raise SwapRefused(why)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _take_turn(c: Cursor) -> None:
+    c.execute("SELECT set_config('lock_timeout', %s, true)", (TURN,))
+    c.execute("SET LOCAL client_min_messages = warning")
+    try:
+        c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    except psycopg2.errors.LockNotAvailable as error:
+        raise SwapRefused(
+            "Another act on the read models (a migration, the beginning of a rebuild, a swap) is under way. "
+            "Try again when it has ended."
+        ) from error
+    c.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+
+
+def _held_up(url: str, shown: Collection[str], seconds: float) -> str:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
+        c.execute(_HOLDERS, (list(shown),))
+        found = [str(pid) for (pid,) in c.fetchall()]
+    known = f" (now session {', '.join(found)})" if found else ""
+    how_long = f"held the views for {seconds:.0f} seconds" if seconds else "hold the views"
+    return (
+        f"Readers {how_long} in long transactions{known}, so nothing was changed. Find them in "
+        "pg_stat_activity, or try again later."
+    )

@@ -233,8 +233,13 @@ class CaseMachine(CrmMachine):
         self.sent[str(number)], self.said[id] = content, Said(*content)
         return id
 
-    @rule(id=interactions, amount=st.sampled_from([None, 0, 7, -1]), score=st.sampled_from([None, 1, 6]))
-    def correct(self, id: UUID, amount: int | None, score: int | None) -> None:
+    @rule(
+        id=interactions,
+        amount=st.sampled_from([None, None, 0, 7, -1]),
+        score=st.sampled_from([None, None, 1, 6]),
+        channel=st.sampled_from(["web", "phone"]),
+    )
+    def correct(self, id: UUID, amount: int | None, score: int | None, channel: str) -> None:
         said = self.said[id]
         allowed = amount is None or (said.kind in PAID and amount >= 0)
         allowed = allowed and (score is None or (said.kind == "survey_answer" and score <= 5))
@@ -242,7 +247,7 @@ class CaseMachine(CrmMachine):
             interaction_id=id,
             amount=usd(amount),
             score=score,
-            channel="web",
+            channel=channel,
             body="Thanks.",
             reason="A slip.",
         )
@@ -250,7 +255,7 @@ class CaseMachine(CrmMachine):
             before = astuple(said)
             said.amount = said.amount if amount is None else amount
             said.score = said.score if score is None else score
-            said.channel, said.body = "web", "Thanks."
+            said.channel, said.body = channel, "Thanks."
             said.corrections += astuple(said) != before
 
     @rule(id=interactions, customer=st.none() | CrmMachine.customers, about=st.none() | cases)

@@ -27,10 +27,32 @@ USUAL_WAIT: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """What a read was promised: `stale` when it asked for a position that was not reached in time."""
+    """What a read was promised: that it sees the change at position `token`. With `or_stale` it takes what
+    there is where that was not reached within `wait_ms`."""
 
     token: int | None
-    stale: bool
+    wait_ms: int = 0
+    or_stale: bool = False
+
+    def stale_at(self, position: int) -> bool:
+        """Whether an answer made at `position` lacks the change that was asked for.
+
+        Raises `Problem` (`not-yet-visible`) where that is not wanted. Asked of the position that was read:
+        the one that was waited for may have been another version's, whose place a swap has taken.
+        """
+        if self.token is None or position >= self.token:
+            return False
+        if not self.or_stale:
+            raise self.not_yet()
+        return True
+
+    def not_yet(self) -> Problem:
+        """What to say of a change that is not visible yet."""
+        return Problem(
+            "not-yet-visible",
+            f"The change at position {self.token} was not visible here within {self.wait_ms} ms. "
+            "Repeat the read, or send on_timeout=stale to get what there is.",
+        )
 
 
 class Visibility:
@@ -86,23 +108,18 @@ def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consisten
         ] = "error",
     ) -> Consistency:
         if consistency_token is None:
-            return Consistency(None, False)
+            return Consistency(None)
         if not (consistency_token.isascii() and consistency_token.isdecimal()):
             raise Problem(
                 "malformed",
                 "The Consistency-Token is none that a command's answer gave. "
                 "Send it unchanged, or leave it out.",
             )
-        token = int(consistency_token)
+        promised = Consistency(int(consistency_token), wait_ms, on_timeout == "stale")
         visibility: Visibility = request.app.state.visibility
-        if await visibility.reached(projections, token, wait_ms / 1000):
-            return Consistency(token, False)
-        if on_timeout == "stale":
-            return Consistency(token, True)
-        raise Problem(
-            "not-yet-visible",
-            f"The change at position {token} was not visible here within {wait_ms} ms. "
-            "Repeat the read, or send on_timeout=stale to get what there is.",
-        )
+        reached = await visibility.reached(projections, int(consistency_token), wait_ms / 1000)
+        if not reached and not promised.or_stale:
+            raise promised.not_yet()
+        return promised
 
     return wait

@@ -77,7 +77,7 @@ def meta_of(
         position=look.position,
         lag=lag[look.position],
         source=source,
-        stale=consistency.stale,
+        stale=consistency.stale_at(look.position),
         held=look.held,
         held_here=held_here,
         models=[

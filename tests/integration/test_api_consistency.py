@@ -14,6 +14,7 @@ import httpx
 import psycopg2
 import pytest
 
+from api.consistency import Visibility
 from api.reading import reading
 from commands.store.pool import Pool
 from deploy.local.postgres import LocalPostgres
@@ -77,6 +78,27 @@ def test_a_stale_answer_is_given_when_asked_for_and_says_so(current: Api) -> Non
     assert answer.json()["opportunities"] == before["opportunities"]
     assert (meta["stale"], meta["position"]) == (True, before["meta"]["position"])
     assert meta["lag"]["events"] == 1
+
+
+def test_stale_is_said_of_the_position_that_was_read(current: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the wait and the read another version may have become the active one. Whoever takes nothing
+    stale gets nothing; and what arrived after the wait ran out is not called stale."""
+    token = current.open()["consistency_token"]
+
+    async def believed(*_: object) -> bool:
+        return True
+
+    async def missed(*_: object) -> bool:
+        current.catch_up()
+        return False
+
+    monkeypatch.setattr(Visibility, "reached", believed)
+    meta = read(current, token, on_timeout="stale").json()["meta"]
+    assert (meta["position"] < int(token), meta["stale"]) == (True, True)
+    assert token in problem(read(current, token), 503, "not-yet-visible")["detail"]
+    monkeypatch.setattr(Visibility, "reached", missed)
+    meta = read(current, token, on_timeout="stale").json()["meta"]
+    assert (meta["position"] >= int(token), meta["stale"]) == (True, False)
 
 
 def test_without_a_token_nothing_waits_and_nothing_is_called_stale(current: Api) -> None:

@@ -21,7 +21,7 @@ from deploy.local.postgres import LocalPostgres
 from projections.schema import install
 from tests.support import contract_summary, java
 from tests.support.database import PARTITIONS, Urls, migrated, new_database, new_store
-from tests.support.kafka import delete_topics, make_topics
+from tests.support.kafka import empty_topics
 from tests.support.postgres15 import Postgres15, installed
 from tests.support.relaying import Relays
 from tests.support.working import Workers
@@ -160,8 +160,7 @@ def kafka(services_folder: Path) -> Iterator[LocalKafka]:
 @pytest.fixture
 def clean_topics(kafka: LocalKafka) -> str:
     """The address of a broker whose topics are there and empty, offsets from 0."""
-    delete_topics(kafka.bootstrap)
-    make_topics(kafka.bootstrap)
+    empty_topics(kafka.bootstrap)
     return kafka.bootstrap
 
 

@@ -44,6 +44,7 @@ from api.routes import (
     privacy,
     products,
     projections,
+    reasons,
     records,
     service,
 )
@@ -112,6 +113,7 @@ def create_app(services: Services) -> FastAPI:
         privacy,
         products,
         projections,
+        reasons,
         metrics,
         health,
         audit,

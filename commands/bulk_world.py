@@ -13,6 +13,7 @@ from domain.errors import NotFound
 from domain.events.event import Event
 from domain.interaction import Recorded
 from domain.pipelines import Pipelines
+from domain.reasons import Reasons
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -46,7 +47,7 @@ class BulkWorld:
 
     def __init__(self, commands: Commands) -> None:
         self._streams = commands.crm.streams
-        self._stored = StoredWorld(commands.crm, commands.pipelines, commands.identifiers)
+        self._stored = StoredWorld(commands.crm, commands.pipelines, commands.identifiers, commands.reasons)
         self._known: dict[UUID, _Life] = {}
         self._staged: dict[UUID, _Life] = {}
         self._absent: set[UUID] = set()
@@ -55,6 +56,11 @@ class BulkWorld:
     def pipelines(self) -> Pipelines:
         """The configured pipelines."""
         return self._stored.pipelines
+
+    @property
+    def reasons(self) -> Reasons:
+        """The configured reasons."""
+        return self._stored.reasons
 
     @property
     def identifiers(self) -> Identifiers:

@@ -18,6 +18,7 @@ from commands.store.idempotency import Answer, Idempotency
 from domain.aggregate import Aggregate, Evolve
 from domain.errors import ChangedAgain, ConcurrentChange, DomainError, Invalid, KeyReused
 from domain.pipelines import Pipelines
+from domain.reasons import DEFAULT, Reasons
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -66,6 +67,7 @@ class StoredWorld:
         crm: Crm,
         pipelines: Pipelines,
         identifiers: Identifiers,
+        reasons: Reasons = DEFAULT,
         *,
         target: UUID | None = None,
         expected: int | None = None,
@@ -73,6 +75,7 @@ class StoredWorld:
         self._crm = crm
         self._pipelines = pipelines
         self._identifiers = identifiers
+        self._reasons = reasons
         self._target = target
         self._expected = expected
 
@@ -80,6 +83,11 @@ class StoredWorld:
     def pipelines(self) -> Pipelines:
         """The configured pipelines."""
         return self._pipelines
+
+    @property
+    def reasons(self) -> Reasons:
+        """The configured reasons."""
+        return self._reasons
 
     @property
     def identifiers(self) -> Identifiers:
@@ -109,11 +117,13 @@ class Commands:
         pipelines: Pipelines,
         identifiers: Identifiers,
         *,
+        reasons: Reasons = DEFAULT,
         handlers: Handlers = HANDLERS,
     ) -> None:
         self.crm = crm
         self.pipelines = pipelines
         self.identifiers = identifiers
+        self.reasons = reasons
         self.idempotency = idempotency
         self._handlers = handlers
 
@@ -150,6 +160,7 @@ class Commands:
                 self.crm,
                 self.pipelines,
                 self.identifiers,
+                self.reasons,
                 target=command.target,
                 expected=expected_version,
             )

@@ -145,9 +145,10 @@ class ReopenCase(HistoryCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectCase(CaseCommand):
-    """Ends it unsolved."""
+    """Ends it unsolved; the reason "other" needs a note."""
 
     reason: str | None = None
+    note: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +288,8 @@ def _reopen(command: ReopenCase, world: World, _: Context) -> Decision:
 
 def _reject(command: RejectCase, world: World, _: Context) -> Decision:
     state = case_of(world, command.case_id)
-    return change((state, moves.reject(state, reason=command.reason)), at=command.at)
+    rejected = moves.reject(state, world.reasons, reason=command.reason, note_text=command.note)
+    return change((state, rejected), at=command.at)
 
 
 def _mark_duplicate(command: MarkDuplicate, world: World, _: Context) -> Decision:

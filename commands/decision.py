@@ -16,6 +16,7 @@ from domain.aggregate import Aggregate, Evolve, stamps
 from domain.errors import Invalid
 from domain.events.event import Event
 from domain.pipelines import Pipelines
+from domain.reasons import Reasons
 from domain.values import Reference
 
 A = TypeVar("A", bound=Aggregate)
@@ -29,10 +30,14 @@ class Command(Protocol):
 
 
 class World(Protocol):
-    """What a handler may read: aggregates by id, the configured pipelines, and what is derived by a key."""
+    """What a handler may read: aggregates by id, the configured pipelines and reasons, and what is derived by
+    a key."""
 
     @property
     def pipelines(self) -> Pipelines: ...
+
+    @property
+    def reasons(self) -> Reasons: ...
 
     @property
     def identifiers(self) -> Identifiers: ...

@@ -137,7 +137,7 @@ def _move(command: MoveLead, world: World, _: Context) -> Decision:
 
 def _disqualify(command: DisqualifyLead, world: World, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
-    disqualified = moves.disqualify(state, reason=command.reason, note_text=command.note)
+    disqualified = moves.disqualify(state, world.reasons, reason=command.reason, note_text=command.note)
     return change((state, disqualified), at=command.at)
 
 

@@ -6,5 +6,5 @@
 - `up`: PostgreSQL, Kafka, relay, workers and API on this machine; `first_key`: the key it shows
 - `standing`, `checkup`, `doctor`: how all stands and what to do; `findings`: the shape of what is told
 - `local/`: the services that pip brings; `demo/`: the Maven data and its figures; `bench/`: measurements
-- `pipelines.toml`: the configured pipelines
+- `pipelines.toml`, `reasons.toml`: what is configured beside the settings, read by `configuration`
 """

@@ -25,12 +25,13 @@ from consumers.relay_status import relay_status
 from deploy import keks
 from deploy.addresses import ROLES
 from deploy.checkup import Checkup, disk, environment, key_files, packages, python
+from deploy.configuration import load_pipelines, load_reasons
 from deploy.findings import Diagnostic
 from deploy.secrets import Secrets, SecretsProblem
 from deploy.settings import PREFIX, Settings, SettingsProblem
 from deploy.standing import look, postgres_away
 from deploy.store_checks import incarnation, marks, newest_events, prepared_transactions, topics_ahead
-from deploy.wiring import kafka_address, load_pipelines
+from deploy.wiring import kafka_address
 from domain.errors import Undecodable
 from domain.events.catalogue import CATALOGUE
 
@@ -65,6 +66,7 @@ def examine(settings: Settings) -> list[Checkup]:
             *machine,
             key_files(settings),
             _checked("pipelines", _pipelines, settings),
+            _checked("reasons", _reasons, settings),
             store,
             _checked("keys", _keys, settings),
             _checked("roles", _roles, settings),
@@ -140,6 +142,12 @@ def _unfinished(error: Exception) -> Diagnostic:
 
 def _pipelines(settings: Settings) -> str:
     return ", ".join(load_pipelines(settings))
+
+
+def _reasons(settings: Settings) -> str:
+    found = load_reasons(settings)
+    leads, cases = len(found.lead_disqualified), len(found.case_rejected)
+    return f"{leads} for a disqualified lead, {cases} for a rejected case"
 
 
 def _event_store(settings: Settings) -> str:

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     pipelines_file: Path = Field(
         CHECKOUT / "deploy" / "pipelines.toml", description="TOML file of the pipelines and their stages."
     )
+    reasons_file: Path = Field(
+        CHECKOUT / "deploy" / "reasons.toml",
+        description="TOML file of the reasons for which a lead is disqualified or a case rejected (why an "
+        "opportunity is lost, its pipeline says).",
+    )
 
     admin_url: PostgresUrl | None = Field(
         None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import cached_property, partial
@@ -39,12 +38,13 @@ from commands.store.schema import (
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from deploy import keks
+from deploy.configuration import load_pipelines, load_reasons
 from deploy.metrics.store import Appends, MeasuredRecorder
 from deploy.secrets import Secrets
-from deploy.settings import Settings, SettingsProblem
-from domain.errors import Invalid
+from deploy.settings import Settings
 from domain.events.catalogue import CATALOGUE
-from domain.pipelines import Pipelines, parse
+from domain.pipelines import Pipelines
+from domain.reasons import Reasons
 from projections.schema import check_step
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ class Wiring:
     def pipelines(self) -> Pipelines:
         """The configured pipelines. Raises `SettingsProblem` for a file that is missing or wrong."""
         return load_pipelines(self.settings)
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """The configured reasons. Raises `SettingsProblem` for a file that is missing or wrong."""
+        return load_reasons(self.settings)
 
     @cached_property
     def store_pool(self) -> Pool:
@@ -174,7 +179,7 @@ class Wiring:
         """The command handlers."""
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
         identifiers = Identifiers(self.secrets.read("id-key"))
-        return Commands(self.crm, idempotency, self.pipelines, identifiers)
+        return Commands(self.crm, idempotency, self.pipelines, identifiers, reasons=self.reasons)
 
     def bulk(self, context: Context) -> BulkRecorder:
         """The same handlers for many new records at once; one recorder for a run."""
@@ -383,16 +388,3 @@ def kafka_address(settings: Settings) -> KafkaAddress:
         username=settings.kafka_username,
         password=settings.kafka_password,
     )
-
-
-def load_pipelines(settings: Settings) -> Pipelines:
-    """The configured pipelines. Raises `SettingsProblem` for a file that is missing or wrong."""
-    file = settings.pipelines_file
-    try:
-        return parse(tomllib.loads(file.read_text()))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, Invalid) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SettingsProblem(
-            f"The pipelines file {file} can't be used: {reason} "
-            "Correct it, or name another with RAPPORT_PIPELINES_FILE."
-        ) from None

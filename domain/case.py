@@ -139,10 +139,11 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """`crm.case.rejected`: it is not ours to solve."""
+    """`crm.case.rejected`, version 2: it is not ours to solve; version 1 had no `note`."""
 
     from_state: CaseState
     reason: str | None = None
+    note: str | Closed | None = free_text("case")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,7 @@ class Case(Aggregate):
     closed: datetime | None
     reported_sla: bool | None
     reopened: int
+    rejected_for: str | None
     duplicate_of: UUID | None
 
 
@@ -247,7 +249,7 @@ def evolve(state: Case | None, event: Event) -> Case:
         case Reopened():
             return replace(state, state=payload.to_state, closed=None, reopened=state.reopened + 1)
         case Rejected():
-            return replace(state, state="rejected")
+            return replace(state, state="rejected", rejected_for=payload.reason)
         case Duplicated():
             return replace(state, state="duplicate", duplicate_of=payload.of)
         case CustomerLinked():
@@ -290,6 +292,7 @@ def _born(event: Event) -> Case:
         closed=None,
         reported_sla=None,
         reopened=0,
+        rejected_for=None,
         duplicate_of=None,
     )
 

@@ -32,6 +32,7 @@ from domain.case import (
 )
 from domain.errors import Invalid
 from domain.lifecycle import Lifecycle, check
+from domain.reasons import Reasons, checked
 from domain.text import lines, note, optional_line, quoted
 from domain.values import Reference, changed, changed_entries, references
 
@@ -84,9 +85,6 @@ LIFECYCLE: Final = Lifecycle(
         "duplicate": {LINK: "duplicate"},
     },
 )
-
-REASONS: Final = ("not-ours", "out-of-scope", "spam", "no-such-service", "withdrawn")
-"""Why a case is rejected."""
 
 PRIORITIES: Final = range(1, 5)
 ESCALATIONS: Final = range(10)
@@ -328,12 +326,11 @@ def reopen(state: Case, *, to_state: CaseState, imported: bool, logged_at: datet
     return (Reopened(from_state=state.state, to_state=to_state, logged_at=logged),)
 
 
-def reject(state: Case, *, reason: str | None) -> Events:
-    """Ends it unsolved; the reason is one of the list."""
+def reject(state: Case, reasons: Reasons, *, reason: str | None, note_text: str | None) -> Events:
+    """Ends it unsolved; the reason, where one is named, is one of the list, and "other" needs a note."""
     check(LIFECYCLE, state.state, REJECT)
-    if reason is not None and reason not in REASONS:
-        raise Invalid(f"There is no reason {quoted(reason)}. Name one of: {', '.join(REASONS)}.")
-    return (Rejected(from_state=state.state, reason=reason),)
+    note = checked(reasons.case_rejected, reason, note_text)
+    return (Rejected(from_state=state.state, reason=reason, note=note),)
 
 
 def mark_duplicate(state: Case, other: Case) -> Events:

@@ -27,7 +27,8 @@ from domain.lead import (
     StatusChanged,
 )
 from domain.lifecycle import Lifecycle, check
-from domain.text import line, lines, note, optional_line, quoted
+from domain.reasons import Reasons, checked
+from domain.text import line, lines, optional_line, quoted
 from domain.values import Reference, references
 
 WORK: Final = "move to working"
@@ -67,12 +68,6 @@ LIFECYCLE: Final = Lifecycle(
         "erased": {},
     },
 )
-
-REASONS: Final = (
-    "no-need", "no-budget", "no-answer", "no-authority", "wrong-time", "competitor", "not-a-fit", "duplicate",
-    "spam", "other",
-)  # fmt: skip
-"""Why a lead is disqualified; `other` needs a note."""
 
 SCORE_REASONS_LIMIT: Final = 20
 
@@ -122,20 +117,11 @@ def move(state: Lead, *, to_state: str) -> Events:
     return (StatusChanged(from_state=_as_open(state.state), to_state=_as_open(reached)),)
 
 
-def disqualify(state: Lead, *, reason: str, note_text: str | None) -> Events:
+def disqualify(state: Lead, reasons: Reasons, *, reason: str, note_text: str | None) -> Events:
     """Closes it; the reason is one of the list, and "other" needs a note."""
     check(LIFECYCLE, state.state, DISQUALIFY)
-    if reason not in REASONS:
-        raise Invalid(f"There is no reason {quoted(reason)}. Name one of: {', '.join(REASONS)}.")
-    if reason == "other" and note_text is None:
-        raise Invalid('The reason "other" needs a note. Write what it was.')
-    return (
-        Disqualified(
-            from_state=_as_open(state.state),
-            reason=reason,
-            note=None if note_text is None else note("note", note_text),
-        ),
-    )
+    note = checked(reasons.lead_disqualified, reason, note_text)
+    return (Disqualified(from_state=_as_open(state.state), reason=reason, note=note),)
 
 
 def reopen(state: Lead) -> Events:

@@ -36,7 +36,8 @@ from domain.opportunity import (
     TeamChanged,
     Won,
 )
-from domain.pipelines import OTHER, Pipeline
+from domain.pipelines import Pipeline
+from domain.reasons import OTHER
 from domain.text import lines, optional_line, quoted
 from domain.text import note as checked_note
 from domain.values import Reference, references

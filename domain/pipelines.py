@@ -5,21 +5,16 @@ A decision reads them; a fold never does, since what an event meant when it happ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from domain.errors import Invalid
 from domain.money import CURRENCIES
-from domain.text import quoted
+from domain.text import SLUG, quoted
 
 StageKind = Literal["open", "won", "lost"]
 KINDS: Final[tuple[StageKind, ...]] = get_args(StageKind)
-OTHER: Final = "other"
-"""The lost reason that needs a note."""
-
-_SLUG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +119,13 @@ def parse(document: Mapping[str, Any]) -> Pipelines:
 
 def _pipeline(id: str, table: Any) -> Pipeline:
     where = f"The pipeline {id}"
-    if not _SLUG.fullmatch(id):
+    if not SLUG.fullmatch(id):
         raise Invalid(f"{where} has an id that is no slug. Use small letters, digits and hyphens.")
     if not isinstance(table, Mapping):
         raise Invalid(f"{where} is no table. Give it a name, lost_reasons and stages.")
     stages = tuple(_stage(where, entry) for entry in _list(where, table, "stages"))
     reasons = tuple(_list(where, table, "lost_reasons"))
-    if not reasons or not all(isinstance(reason, str) and _SLUG.fullmatch(reason) for reason in reasons):
+    if not reasons or not all(isinstance(reason, str) and SLUG.fullmatch(reason) for reason in reasons):
         raise Invalid(f"{where} needs lost_reasons, each a slug such as price or no-decision.")
     ids = [stage.id for stage in stages]
     if len(set(ids)) != len(ids) or len(set(reasons)) != len(reasons):
@@ -149,7 +144,7 @@ def _stage(where: str, entry: Any) -> Stage:
     if not isinstance(entry, Mapping):
         raise Invalid(f"{where} has a stage that is no table. Give it id, name, probability and kind.")
     id = _text(where, entry, "id")
-    if not _SLUG.fullmatch(id):
+    if not SLUG.fullmatch(id):
         raise Invalid(f"{where} has a stage {id!r}, which is no slug. Use small letters, digits and hyphens.")
     kind, probability = entry.get("kind"), entry.get("probability")
     if kind not in KINDS:

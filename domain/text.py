@@ -14,6 +14,9 @@ NAME_LIMIT: Final = 500
 NOTE_LIMIT: Final = 20_000
 """Most characters of a free text."""
 
+SLUG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+"""An id in a configuration, which is written into events."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 # PostgreSQL's text holds no NUL and JSON no lone surrogate: either would stop a read model later on.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")

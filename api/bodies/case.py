@@ -159,12 +159,13 @@ class ReopenCase(Change):
 
 
 class RejectCase(Change):
-    """Ends it unsolved, for one of the known reasons."""
+    """Ends it unsolved, for one of the configured reasons (`GET /v1/reasons`); `other` needs a note."""
 
     reason: Word | None = Field(default=None, examples=["not-ours"])
+    note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
     def command(self, id: UUID) -> commands.RejectCase:
-        return commands.RejectCase(case_id=id, reason=self.reason, at=self.at)
+        return commands.RejectCase(case_id=id, reason=self.reason, note=self.note, at=self.at)
 
 
 class MarkDuplicate(Change):

@@ -137,7 +137,7 @@ class AddReference(Change):
     changes this customer instead of making a second one. An external id of another record is refused (409)
     and names that record; one that this customer has already changes nothing. A reference is for ever."""
 
-    reference: ReferenceIn
+    reference: ReferenceIn = Field(examples=[{"source": "shop", "external_id": "A-1"}])
 
     def command(self, id: UUID) -> commands.AddReference:
         return commands.AddReference(

@@ -49,9 +49,10 @@ class MoveLead(Change):
 
 
 class DisqualifyLead(Change):
-    """It will not become a customer, for one of the known reasons; `other` needs a note."""
+    """It will not become a customer, for one of the configured reasons (`GET /v1/reasons`); `other` needs a
+    note."""
 
-    reason: Word = Field(examples=["no_budget"])
+    reason: Word = Field(examples=["no-budget"])
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
     def command(self, id: UUID) -> commands.DisqualifyLead:

@@ -49,6 +49,7 @@ class CaseRecord(Record):
     closed_at: Instant | None
     reported_sla: bool | None = Field(description="An imported log's own verdict: true is met.")
     reopened: int = Field(description="How often.")
+    rejected_for: str | None = Field(description="The reason, where it was rejected for one.")
     duplicate_of: UUID | None
 
     @classmethod

@@ -91,8 +91,8 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     from commands.store.mapper import EventMapper
     from commands.store.pool import Pool
     from commands.store.recorder import PostgresApplicationRecorder
+    from deploy.configuration import load_pipelines
     from deploy.settings import load
-    from deploy.wiring import load_pipelines
 
     pool = Pool(url, 1)
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, NoSecrets()))

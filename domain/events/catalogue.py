@@ -27,7 +27,7 @@ from domain import (
     rotation,
 )
 from domain.events.registry import EventType, Registry
-from domain.events.upcasters import product_registered_1_to_2
+from domain.events.upcasters import case_rejected_1_to_2, product_registered_1_to_2
 
 CATALOGUE: Final = Registry(
     [
@@ -90,7 +90,7 @@ CATALOGUE: Final = Registry(
         EventType("crm.case.resolved", case.Resolved),
         EventType("crm.case.closed", case.CaseClosed),
         EventType("crm.case.reopened", case.Reopened),
-        EventType("crm.case.rejected", case.Rejected),
+        EventType("crm.case.rejected", case.Rejected, version=2, upcasters=(case_rejected_1_to_2,)),
         EventType("crm.case.duplicated", case.Duplicated),
         EventType("crm.case.customer_linked", case.CustomerLinked),
         EventType("crm.interaction.recorded", interaction.Recorded),

@@ -13,3 +13,8 @@ def product_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
         "list_price": {"amount": data["price"], "currency": data["currency"]},
         "references": [],
     }
+
+
+def case_rejected_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Nothing changes: the note, which is private, did not exist."""
+    return data

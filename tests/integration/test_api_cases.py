@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.postgres import LocalPostgres
+from domain.reasons import Reasons
 from tests.support.http import Api, database, problem, running
 
 COMPLAINT = {"kind": "complaint", "priority": 2, "queue": "first-line", "subject": "The pallet is missing"}
@@ -68,7 +69,41 @@ def test_a_case_that_is_rejected_or_the_same_as_another(api: Api) -> None:
         "duplicate",
         first,
     )
-    assert api.read("cases", third)["state"] == "rejected"
+    rejected = api.read("cases", third)
+    assert (rejected["state"], rejected["rejected_for"]) == ("rejected", "not-ours")
+
+
+def test_reasons_are_listed_as_they_are_configured_and_named_in_a_refusal(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Reasons(lead_disqualified=("too-small",), case_rejected=("abuse", "other"))
+    monkeypatch.setattr(api.services.commands, "reasons", ours)
+    listed = api.client.get("/v1/reasons")
+    assert (listed.status_code, listed.json()) == (
+        200, {"lead_disqualified": ["too-small"], "case_rejected": ["abuse", "other"]}
+    )  # fmt: skip
+    id, prospect = opened(api), api.create("leads", company="Isdom")
+    said = problem(api.change("cases", id, "reject", reason="not-ours"), 422, "invalid")["detail"]
+    assert said == "There is no reason 'not-ours'. Name one of: abuse, other."
+    said = problem(api.change("leads", prospect, "disqualify", reason="spam"), 422, "invalid")["detail"]
+    assert said == "There is no reason 'spam'. Name one of: too-small."
+
+
+def test_the_reason_other_needs_a_note_that_no_stored_byte_shows(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.services.commands, "reasons", Reasons(case_rejected=("other",)))
+    id = opened(api)
+    said = problem(api.change("cases", id, "reject", reason="other"), 422, "invalid")["detail"]
+    assert said == 'The reason "other" needs a note. Write what it was.'
+    problem(api.change("cases", id, "reject", reason="other", note=""), 422, "validation")
+    problem(api.change("cases", id, "reject", reason="other", note=" "), 422, "invalid")
+    done = api.change("cases", id, "reject", reason="other", note="Ann rang in person.")
+    assert done.status_code == 200
+    assert api.read("cases", id)["rejected_for"] == "other"
+    stored = api.services.crm.recorder.select_events(id)
+    assert len(stored) == 2
+    assert b"Ann" not in stored[-1].state
 
 
 @pytest.mark.parametrize(

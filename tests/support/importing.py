@@ -29,8 +29,8 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
+from deploy.configuration import load_pipelines
 from deploy.settings import load
-from deploy.wiring import load_pipelines
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import SYSTEM, Event

@@ -29,6 +29,7 @@ from domain.events.envelope import decode, encode
 from domain.events.event import Actor, Event
 from domain.events.private import Closed, PrivateParts
 from domain.pipelines import Pipelines, parse
+from domain.reasons import DEFAULT, Reasons
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -239,7 +240,7 @@ class MemoryClaims:
 class Desk:
     """A bus on a memory store, with a clock that tests set and ids that count."""
 
-    def __init__(self, pipelines: Pipelines | None = None) -> None:
+    def __init__(self, pipelines: Pipelines | None = None, reasons: Reasons = DEFAULT) -> None:
         self.idempotency = MemoryIdempotency()
         self.claims = MemoryClaims()
         self.crm = MemoryCrm(self.idempotency, self.claims)
@@ -250,6 +251,7 @@ class Desk:
             cast("Idempotency", self.idempotency),
             pipelines or PIPELINES,
             Identifiers(b"i" * 32),
+            reasons=reasons,
         )
         self.claim_table = cast("ClaimTable", self.claims)
 

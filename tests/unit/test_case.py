@@ -207,7 +207,7 @@ def test_a_duplicate_names_the_other_which_is_none_itself() -> None:
             "has no time zone",
         ),
         (c.EscalateCase(case_id=SOME, level=10), "The escalation level 10 is not between 0 and 9"),
-        (c.RejectCase(case_id=SOME, reason="rain"), "There is no reason 'rain'"),
+        (c.RejectCase(case_id=SOME, reason="rain"), "There is no reason 'rain'. Name one of: not-ours, out-"),
         (c.AssignCase(case_id=SOME), "The case is given to nobody"),
         (c.AssignCase(case_id=SOME, remove=("cause",)), "A case has no 'cause' to be taken from"),
         (c.ChangeCaseDetails(case_id=SOME, remove=("queue",)), "No field 'queue' of a case"),

@@ -20,6 +20,7 @@ VERSIONS = [(kind.name, version) for kind in CATALOGUE.types for version in rang
 
 # What an old version reads as: its upcast data, written out by hand.
 UPCAST = {
+    "crm.case.rejected.1": {"from_state": "new", "reason": "reason"},
     "crm.product.registered.1": {
         "name": "name",
         "series": "series",
@@ -69,9 +70,10 @@ def test_the_newest_frozen_example_holds_every_field(kind: EventType) -> None:
 def test_no_frozen_example_shows_a_private_value(file: Path) -> None:
     written = orjson.loads(file.read_bytes())
     private = written["data"].pop("private", {})
-    payload = CATALOGUE.named(written["type"]).payload
-    marked = {name for name, (field, _) in fields_of(payload).items() if METADATA in field.metadata}
+    kind = CATALOGUE.named(written["type"])
+    marked = {name for name, (field, _) in fields_of(kind.payload).items() if METADATA in field.metadata}
     held = {name for part in private.get("persons", {}).values() for name in part}
     held |= set(private.get("text", {}).get("fields", {}))
-    assert held == marked
+    newest = written["dataschema"].endswith(f":{kind.version}")
+    assert held == marked if newest else held <= marked
     assert "Ada" not in orjson.dumps(written).decode()

@@ -175,7 +175,10 @@ def test_a_converted_lead_is_not_converted_to_another_customer() -> None:
         (c.CreateLead(), "Nothing is known of the lead"),
         (c.CreateLead(email="no address"), "The email address is none"),
         (c.CreateLead(phone="call me"), "The phone number is none"),
-        (c.DisqualifyLead(lead_id=SOME, reason="rain"), "There is no reason 'rain'"),
+        (
+            c.DisqualifyLead(lead_id=SOME, reason="rain"),
+            "There is no reason 'rain'. Name one of: no-need,",
+        ),
         (c.DisqualifyLead(lead_id=SOME, reason="other"), 'The reason "other" needs a note'),
         (c.ScoreLead(lead_id=SOME, score=101, model="m"), "The score 101 is not between 0 and 100"),
         (c.MoveLead(lead_id=SOME, to_state="converted"), "cannot be moved to a state 'converted'"),

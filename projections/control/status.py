@@ -11,7 +11,7 @@ from typing import Final
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from projections.control.rebuilds import FAILED
+from projections.control.rebuilds import FAILED, SWAPPED
 from projections.control.shares import PAUSED, RETRYING, RUNNING, WORKED_ON
 from projections.statements import statement
 
@@ -148,13 +148,13 @@ def time_left(lag: int | None, trend: float | None, rate: float) -> float | None
 def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
     name = row["projection"]
     state, reason = str(row["state"]), str(row["reason"]) if row["reason"] else None
+    # One that was active, and is kept up to date beside the version that followed it, is in use like that.
+    rebuild = None if row["rebuild"] == SWAPPED else row["rebuild"]
     if state not in WORKED_ON:
-        if row["rebuild"]:
-            return str(row["rebuild"]), reason or (
-                str(row["rebuild_reason"]) if row["rebuild_reason"] else None
-            )
+        if rebuild:
+            return str(rebuild), reason or (str(row["rebuild_reason"]) if row["rebuild_reason"] else None)
         return state, reason or ("An operator paused it." if state == PAUSED else None)
-    if row["rebuild"] == FAILED:  # whoever works on it, and however far it is, its rows are wrong
+    if rebuild == FAILED:  # whoever works on it, and however far it is, its rows are wrong
         return FAILED, str(row["rebuild_reason"]) if row["rebuild_reason"] else None
     if row["never_claimed"] and not row["heartbeat_age"]:
         return "never_started", f"No worker has ever run. Start one: `rapport projection run {name}`."
@@ -170,9 +170,9 @@ def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
         return "catching_up", f"{row['unowned']} of {row['shares']} shares wait for a worker to claim them."
     if lag:
         return "catching_up", None
-    if not row["rebuild"]:
+    if not rebuild:
         return "live", None
-    return str(row["rebuild"]), str(row["rebuild_reason"]) if row["rebuild_reason"] else None
+    return str(rebuild), str(row["rebuild_reason"]) if row["rebuild_reason"] else None
 
 
 def positions(connection: Connection, projection: str) -> int:

@@ -12,6 +12,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from deploy.metrics import read_models
+from deploy.standing import judged
 from projections.control.shares import Shares
 from projections.control.status import Status, positions, projection_status
 from projections.pipeline.v1.fold import PIPELINE_V1
@@ -210,3 +212,36 @@ def test_a_candidate_says_how_far_its_rebuild_is_unless_its_workers_are_stopped(
         f"VALUES (gen_random_uuid(), 'pipeline', 1, '{rebuild}', 'store', 'ann')",
     )
     assert pipeline(reading).state == state
+
+
+def test_a_version_that_another_has_followed_is_live_as_long_as_it_is_kept_up_to_date(
+    reading: Connection,
+) -> None:
+    """Version 2 was swapped to, and then version 3: nothing is wrong, and rollback needs version 2."""
+    at_work(reading, 100)
+    for version in (2, 3):
+        run(
+            reading,
+            "INSERT INTO control.share "
+            "(projection, version, partition, epoch, lease_until, position, worker) "
+            f"SELECT projection, {version}, partition, epoch, lease_until, position, worker "
+            "FROM control.share WHERE projection = 'pipeline' AND version = 1;"
+            f"INSERT INTO control.worker SELECT gen_random_uuid(), projection, {version}, host, pid, "
+            "started, heartbeat, rate FROM control.worker WHERE version = 1;"
+            "INSERT INTO control.rebuild (id, projection, version, state, source, by_whom) "
+            f"VALUES (gen_random_uuid(), 'pipeline', {version}, 'swapped', 'store', 'ann');"
+            f"UPDATE control.active SET previous = version, version = {version} "
+            "WHERE projection = 'pipeline'",
+        )
+
+    def states() -> list[tuple[int, bool, str]]:
+        with reading:
+            found = [s for s in projection_status(reading, 100) if s.projection == "pipeline"]
+        assert {s.state for s in found} <= set(read_models.STATES), "it has no metric of its own"
+        assert [judged(s) for s in found if s.state == "live"] == [[]] * sum(s.state == "live" for s in found)
+        return [(s.version, s.active, s.state) for s in found]
+
+    assert states() == [(1, False, "live"), (2, False, "live"), (3, True, "live")]
+    run(reading, "UPDATE control.share SET state = 'paused' WHERE version = 2")
+    run(reading, "UPDATE control.worker SET heartbeat = now() - interval '1 hour' WHERE version = 1")
+    assert states() == [(1, False, "no_worker"), (2, False, "paused"), (3, True, "live")]

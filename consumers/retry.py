@@ -72,6 +72,8 @@ def retry(
             applier.prepare(c)
         applied = 0
         with _shares(connection, projection, {failure.party for failure in waiting}, lease) as taken:
+            with connection, connection.cursor() as c:
+                applier.forget(c)
             for failure in waiting:
                 with connection, connection.cursor() as c:
                     if not taken.keep(c):

@@ -13,12 +13,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID, uuid4
 
 import psycopg2
@@ -28,12 +28,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, OutOfRange
-from consumers.kafka.topics import partition_of, topic
+from consumers.kafka.topics import topic
 from consumers.worker_dropped import wait_while_dropped
 from consumers.worker_group import Group
+from consumers.worker_groups import Groups
 from consumers.worker_patience import Backoff, Patience
-from consumers.worker_seals import SEAL_PLACE, Batch, Mismatch, Place
+from consumers.worker_seals import Batch, Mismatch
 from consumers.worker_telling import Telling
+from consumers.worker_upgrade import Upgrade
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
 from projections.apply import Applier
@@ -42,12 +44,18 @@ from projections.control.shares import (
     MISMATCH,
     RUNNING,
     WAITING,
-    Share,
     Shares,
     SharesLost,
-    partition_count,
 )
-from projections.decode import Decoder, KeyStoreAway, OpeningCipher, is_data_fault
+from projections.decode import (
+    Decoder,
+    KeyStoreAway,
+    OpeningCipher,
+    category_of,
+    is_away,
+    is_data_fault,
+    told,
+)
 from projections.folding import Folded
 from projections.projection import Projection
 
@@ -59,18 +67,6 @@ POLL: Final = 0.1
 """Seconds that a poll waits for records; how soon a stop is noticed."""
 BATCH: Final = 10_000
 """Events after which no further seal joins a transaction."""
-
-
-NEAR: Final = 50
-"""Seals that a share of the ward may be behind the others when it joins them; they wait for it then."""
-
-
-class Parked(NamedTuple):
-    """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
-
-    share: Share
-    until: float
-    again: set[Place]
 
 
 class WorkerStopped(Exception):
@@ -112,14 +108,16 @@ class Worker:
             projection, self.id, lease=self._patience.lease, host=socket.gethostname(), pid=os.getpid()
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
-        self._main, self._ward = (
+        main, ward = (
             Group(
                 address, projection.group, self._topics, public_key, self._patience, Telling(self._shares),
                 heals=heals,
             )
             for heals in (False, True)
         )  # fmt: skip
-        self._backoff = Backoff()
+        self._groups = Groups(main, ward, self._shares, self._patience.mismatch)
+        self._upgrade = Upgrade(self._applier, self._shares, self._patience.lease)
+        self._backoff = Backoff(self._patience.pause)
         self._forget_everything()
         self.meter = Meter()
         """What it has applied since it was made."""
@@ -137,10 +135,16 @@ class Worker:
             while not stop.is_set():
                 try:
                     self._session(stop)
-                except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-                    log.warning("The read side's database is away (%s); trying again.", _first_line(error))
-                    stop.wait(self._backoff.pause())
-                except psycopg2.ProgrammingError as error:
+                except psycopg2.Error as error:
+                    if is_away(error):
+                        self.meter.away = True
+                        log.warning(
+                            "The read side's database is away (%s); trying again.", _first_line(error)
+                        )
+                        stop.wait(self._backoff.pause())
+                        continue
+                    if not isinstance(error, psycopg2.ProgrammingError):
+                        raise
                     if wait_while_dropped(self._projection, self._connect, stop):
                         continue
                     raise WorkerStopped(
@@ -148,23 +152,22 @@ class Worker:
                         "Run `rapport migrate`, then start the worker again."
                     ) from error
         finally:
-            self._main.close()
-            self._ward.close()
+            self._groups.close()
 
     def _session(self, stop: Flag) -> None:
         """Works over one pair of database sessions, from claiming shares to letting them go."""
         with closing(self._connect()) as connection, closing(self._connect()) as loading:
             loading.autocommit = True
             self._forget_everything()
-            self._writer = Writer(connection)
+            self._writer, self._loading = Writer(connection), loading
             try:
                 with connection, connection.cursor() as c:
                     self._applier.prepare(c)
                 while not stop.is_set():
-                    self._turn(connection, loading, stop)
+                    self._turn(connection, stop)
                 self._settle()
                 with connection, connection.cursor() as c:
-                    self._shares.let_go(c, self._held())
+                    self._shares.let_go(c, self._groups.held())
                     self._shares.leave(c)
             finally:
                 self._writer.close()
@@ -173,50 +176,49 @@ class Worker:
         return connect(self._read_url, f"rapport {self._projection.name}", self._patience.lease)
 
     def _forget_everything(self) -> None:
-        self._main.clear()
-        self._ward.clear()
-        self._parked: dict[int, Parked] = {}
+        self._began = time.monotonic()
+        self._groups.clear()
         self._tended = -1e9
         self._careful_until = 0
 
-    def _turn(self, connection: Connection, loading: Connection, stop: Flag) -> None:
+    def _turn(self, connection: Connection, stop: Flag) -> None:
         """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
         now = time.monotonic()
         try:
             if now - self._tended > self._patience.lease / 4:
                 self._settle()
                 self._tend(connection)
-            self._unpark(now)
-            self.meter.strangers = sum(self._ward.strangers.values())
+            self._groups.unpark(now)
             waiting = POLL
-            for group in (self._main, self._ward):
+            for group in (self._groups.main, self._groups.ward):
                 if group.shares and group.rests_until <= now:
-                    self._follow(connection, loading, group, waiting)
+                    self._follow(connection, group, waiting)
                     waiting = POLL / 10  # the ward does not keep the others waiting
             if waiting == POLL:
                 stop.wait(POLL)
         except SharesLost as error:
             log.info("%s; going on with the others.", error)
             self._tended = -1e9
-            self._main.unseat()
-            self._ward.unseat()
+            self._groups.unseat()
 
-    def _follow(self, connection: Connection, loading: Connection, group: Group, seconds: float) -> None:
+    def _follow(self, connection: Connection, group: Group, seconds: float) -> None:
         """Reads or writes, and meets what Kafka may answer with."""
         try:
             if not group.seated:
                 self._prepare(connection)
                 group.seat()
-            batch = group.take(BATCH)
+            # What is looked through for a refused value is committed seal by seal.
+            careful = any(s.standing.position < self._careful_until for s in group.shares.values())
+            batch = group.take(1 if careful else BATCH)
             if batch is not None:
-                self._commit(loading, batch)
+                self._commit(batch, careful=careful)
             elif group.read(seconds):
                 self._tell_running(connection, group)
             if self._writer.done:
                 self._settle()
         except (Mismatch, OutOfRange) as error:
             self._settle()
-            self._mismatch(connection, group, error)
+            self._groups.mismatch(connection, group, error)
         except BrokerAway as error:
             group.close()
             self._settle()
@@ -228,29 +230,36 @@ class Worker:
 
     def _wait(self, connection: Connection, group: Group, state: str, error: Exception) -> None:
         group.telling.waiting(connection, group.working(), state, str(error))
-        group.rests_until = time.monotonic() + min(self._backoff.pause(), self._patience.lease / 8)
+        group.rests_until = time.monotonic() + group.pauses[state].pause()
 
-    def _commit(self, loading: Connection, batch: Batch) -> None:
+    def _commit(self, batch: Batch, *, careful: bool) -> None:
         """Folds a batch while the one before is being written, then has it written too."""
         self._checkpoint("batch gathered")
         folded = None
-        if min(standing.position for standing, _ in batch.moved.values()) > self._careful_until:
-            with loading.cursor() as c:
-                folded = self._applier.fold(c, batch.events)
+        if not careful:
+            try:
+                with self._loading.cursor() as c:
+                    folded = self._applier.fold(c, batch.events)
+            except Exception as error:
+                if category_of(error) is None:
+                    raise
+                if self._settle():
+                    self._be_careful(batch, error)
+                return
         if self._settle():
-            held = self._held()
+            held = self._groups.held()
             epochs = {partition: held[partition] for partition in batch.moved}
             self._writer.start(batch, partial(self._write, batch, epochs, folded))
-        if folded is None:
-            self._settle()  # event by event, the thread folds too: the next batch has to wait
+        if careful:
+            self._settle()  # the thread folds too: the next batch has to wait
 
     def _write(self, batch: Batch, epochs: Mapping[int, int], folded: Folded | None, c: Cursor) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
 
-        Runs in the writer's thread. Without `folded`, each event is folded and written on its own.
+        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is held.
         """
         if folded is None:
-            self._applier.apply_each(c, batch.events)
+            self._applier.apply_carefully(c, batch.events)
         else:
             self._applier.write(c, folded)
         self._checkpoint("rows written")
@@ -265,44 +274,35 @@ class Worker:
         False where the database refused a value: then reading begins again at what is committed. Raises
         whatever else it failed with.
         """
+        while not self._writer.wait(self._patience.lease / 4):
+            # Else a write that takes long would cost the shares, and their next owner would begin it anew.
+            with self._loading.cursor() as c:
+                self._shares.stay(c, self._groups.held(), self.meter.rate())
         finished = self._writer.finish()
         if finished is None:
             return True
         batch, error = finished
         if isinstance(error, psycopg2.Error) and is_data_fault(error):
-            # Up to here each event is now written on its own: that finds the one, and spares the others.
-            log.warning("The database refused a value (%s); looking for its event.", _first_line(error))
-            self._careful_until = max(standing.position for standing, _ in batch.moved.values())
-            self._main.unseat()
-            self._ward.unseat()
+            self._be_careful(batch, error)
             return False
         if error is not None:
             raise error
-        for partition, (standing, _) in batch.moved.items():
-            group = self._group_of(partition)
-            group.shares[partition] = replace(group.shares[partition], standing=standing, state=RUNNING)
-            group.fits(partition)
-            group.telling.clear()
+        self._groups.moved({p: standing for p, (standing, _) in batch.moved.items()})
         self._backoff.clear()
         self.meter.add(len(batch.events))
-        self._discharge(batch.moved)
         return True
 
-    def _group_of(self, partition: int) -> Group:
-        return self._ward if partition in self._ward.shares else self._main
-
-    def _discharge(self, moved: Iterable[int]) -> None:
-        """Shares of the ward that fit again, and have come up to the others, go back to them."""
-        least = min((share.standing.sequence for share in self._main.shares.values()), default=0)
-        for partition in moved:
-            share = self._ward.shares.get(partition)
-            if share is not None and share.standing.sequence + NEAR >= least:
-                self._main.add(self._ward.take_out(partition))
+    def _be_careful(self, batch: Batch, error: Exception) -> None:
+        """Some event of this batch is to blame: up to its end it is looked for, and the others are spared."""
+        said = told(error, private=self._projection.private)
+        log.warning("An event cannot be applied (%s); looking for it.", said)
+        self._careful_until = max(self._careful_until, *(s.position for s, _ in batch.moved.values()))
+        self._groups.unseat()
 
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
         self._tended = time.monotonic()
-        held = self._held()
+        held = self._groups.held()
         with connection, connection.cursor() as c:
             kept, fair = self._shares.tend(c, held, self.meter.rate())
             lost = held.keys() - kept
@@ -314,78 +314,25 @@ class Worker:
                 else []
             )
         for partition in (*lost, *surplus):
-            if self._parked.pop(partition, None) is None:
-                self._group_of(partition).take_out(partition)
+            self._groups.drop(partition)
         for share in claimed:
-            (self._ward if share.state == MISMATCH else self._main).add(share)
-        self._backoff.clear()
+            self._groups.add(share)
+        self.meter.away = False
+        if self._tended - self._began > self._patience.lease:
+            self._backoff.clear()  # a session that lasts; one that always ends at once is no sign of health
         if lost or surplus or claimed:
-            log.info("Holds the shares %s of %s.", sorted(self._held()), self._projection.schema)
-        if self._main.reader is not None and self._main.shares:
-            self._main.reader.show(self._main.shown())
+            log.info("Holds the shares %s of %s.", sorted(self._groups.held()), self._projection.schema)
+        main = self._groups.main
+        if main.reader is not None and main.shares:
+            main.reader.show(main.shown())
 
     def _prepare(self, connection: Connection) -> None:
         """Before reading begins at what is committed."""
         self._settle()
         with connection, connection.cursor() as c:
             self._applier.forget(c)
-            self._retry_unknown(c)
-
-    def _retry_unknown(self, c: Cursor) -> None:
-        """Applies what was held for want of an event type, where this program knows it."""
-        sound = {p: share for p, share in self._main.shares.items() if share.state == RUNNING}
-        partitions = partition_count(c, self._projection)
-        applied = self._applier.retry(
-            c, "unknown_type", lambda party: partition_of(party, partitions) in sound
-        )
-        if applied:
-            self._shares.advance(c, [(p, s.epoch, s.standing, 0) for p, s in sound.items()])
-            log.info("Applied %d events that had waited for this version of the program.", applied)
-
-    def _mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
-        """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
-        parked."""
-        place = error.place
-        log.warning("What was read is not what was sealed: %s.", error)
-        concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
-        if group is self._main:
-            for partition in concerned:
-                share = group.take_out(partition)
-                # What was told of it stays in its row: the ward takes that back as soon as it reads.
-                told = replace(share, state=WAITING) if group.telling.broker else share
-                self._ward.add(told, {place, SEAL_PLACE})
-            group.unseat()
-            return
-        if place not in group.again:
-            group.again.add(place)
-            group.unseat()
-            return
-        until = time.monotonic() + self._patience.mismatch
-        reason = (
-            f"{str(error)[:1000]}. Read again from the first record, it still does not fit. Find who wrote "
-            f"into {place[0]}; then delete that topic and run `rapport relay republish`. Nothing of it is "
-            "shown until then. This is tried again each minute."
-        )
-        with connection, connection.cursor() as c:
-            self._shares.report(c, {p: group.shares[p].epoch for p in concerned}, MISMATCH, reason)
-        for partition in concerned:
-            again = {one for one in group.again if one[1] == partition} | {place}
-            share = replace(group.take_out(partition), state=MISMATCH)
-            self._parked[partition] = Parked(share, until, again)
-        group.again.discard(place)
-        group.unseat()
-
-    def _unpark(self, now: float) -> None:
-        for partition, parked in list(self._parked.items()):
-            if now >= parked.until:
-                del self._parked[partition]
-                self._ward.add(parked.share, {*parked.again, SEAL_PLACE})
-
-    def _held(self) -> dict[int, int]:
-        """Partition to epoch of all shares held, parked ones too."""
-        shares = [*self._main.shares.values(), *self._ward.shares.values()]
-        shares += [parked.share for parked in self._parked.values()]
-        return {share.partition: share.epoch for share in shares}
+        claimed = {p: share.epoch for p, share in self._groups.main.shares.items()}
+        self._upgrade.run(connection, claimed, self._groups.held(), self.meter.rate())
 
     def _tell_running(self, connection: Connection, group: Group) -> None:
         if group.telling.broker or any(share.state == WAITING for share in group.shares.values()):

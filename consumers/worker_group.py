@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker_patience import Patience
+from consumers.worker_patience import Backoff, Patience
 from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Place
 from consumers.worker_standstill import Standstill
 from consumers.worker_telling import Telling
-from projections.control.shares import MISMATCH, Share
+from projections.control.shares import KEYS, MISMATCH, WAITING, Share
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class Group:
         self.again: set[Place] = set()
         """Topics and partitions that are read from their first record once more."""
         self.rests_until = 0.0
+        self.pauses = {state: Backoff(self._patience.pause) for state in (WAITING, KEYS)}
+        """Between the tries of what it waits for, by the state that says so."""
         self._gatherer: Gatherer | None = None
         self._searched: Mapping[Place, int] = {}
         self._standstill = Standstill(self._patience.standstill)
@@ -149,6 +151,7 @@ class Group:
             heard = True
         if heard:
             self._spoken = now
+            self.pauses[WAITING].clear()
         if self._searched:
             self._search(reader, gatherer)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -43,6 +43,8 @@ class Meter:
         """How often any were."""
         self.strangers = 0
         """Records left out where a topic was read again, since no seal has them."""
+        self.away = False
+        """Whether the read side's database is waited for."""
         self._last: float | None = None
 
     def add(self, events: int) -> None:
@@ -81,6 +83,10 @@ class Writer:
         """Has `write` called in a transaction, which is then committed. The one before must be finished."""
         assert self._under_way is None
         self._under_way = batch, self._thread.submit(self._commit, write)
+
+    def wait(self, seconds: float) -> bool:
+        """Waits up to so long for the write under way; whether there is none any more that goes on."""
+        return self._under_way is None or bool(wait([self._under_way[1]], seconds).done)
 
     @property
     def done(self) -> bool:

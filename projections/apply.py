@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
+from domain.errors import UnknownEventType
 from projections.control import held as holding
 from projections.control.held import Held
-from projections.decode import Category, Decoder, Received, is_data_fault
+from projections.decode import Decoder, Received, category_of
 from projections.folding import Folded, Folder
 from projections.projection import Projection
 from projections.tables import TableStore
@@ -24,6 +24,7 @@ class Applier:
 
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
         self.projection = projection
+        self._decoder = decoder
         self._stores = [TableStore(projection, table) for table in projection.tables]
         self._folder = Folder(projection, decoder, self._stores)
 
@@ -40,12 +41,12 @@ class Applier:
         """Folds events, in order of position, on top of all that was folded before; `c` only reads."""
         return self._folder.fold(c, received)
 
-    def write(self, c: Cursor, folded: Folded, *, again: bool = False) -> None:
-        """Writes what was folded; `again` for a further time in one transaction."""
+    def write(self, c: Cursor, folded: Folded) -> None:
+        """Writes what was folded, first of all that its transaction writes."""
         # All is sent before any row is locked: no timeout ends the session of a process that is stopped while
         # it sends, and whoever takes over its work would wait for its locks for ever.
         for store, lines in zip(self._stores, folded.lines, strict=True):
-            store.send(c, lines, again=again)
+            store.send(c, lines)
         for store, lines in zip(self._stores, folded.lines, strict=True):
             if lines:
                 store.merge(c)
@@ -59,60 +60,79 @@ class Applier:
         database are raised: the caller rolls back and says `forget`.
         """
         c.execute("SAVEPOINT batch")
+        held: Sequence[Held] = ()
         try:
             folded = self.fold(c, received)
+            held = folded.held
             self.write(c, folded)
-        except psycopg2.Error as error:
-            if not is_data_fault(error):
+        except Exception as error:
+            if category_of(error) is None:
                 raise
-            # Some value of this batch is one that the database refuses: find the event, spare the others.
+            # Some value of this batch is one that is refused: find the event, spare the others.
             c.execute("ROLLBACK TO SAVEPOINT batch")
-            self.forget(c)
-            return len(self.apply_each(c, received))
-        return len(folded.held)
+            self._folder.undo(held)
+            held = self.apply_carefully(c, received)
+        return len(held)
 
-    def apply_each(self, c: Cursor, received: Iterable[Received]) -> list[int]:
-        """Each event on its own, so that one whose values the database refuses is held and no other.
+    def apply_carefully(self, c: Cursor, received: Sequence[Received]) -> Sequence[Held]:
+        """Takes in events of which some have values that are refused: these are held, with all later ones of
+        their aggregates, and no others. Answers what is held.
 
-        Answers the positions that are held.
+        What fails is halved until a single event is left: few tries where few are bad.
         """
-        held: list[int] = []
-        for event in received:
-            c.execute("SAVEPOINT event")
-            try:
-                folded = self.fold(c, [event])
-                self.write(c, folded, again=True)
-                held += [one.position for one in folded.held]
-            except psycopg2.Error as error:
-                if not is_data_fault(error):
-                    raise
-                c.execute("ROLLBACK TO SAVEPOINT event")
-                self.forget(c)
-                holding.hold(c, self.projection, [self._folder.put_aside(event, error)])
-                held.append(event.position)
-            c.execute("RELEASE SAVEPOINT event")
-        return held
+        if not received:
+            return ()
+        held: Sequence[Held] = ()
+        c.execute("SAVEPOINT part")
+        try:
+            folded = self.fold(c, received)
+            held = folded.held
+            for store, lines in zip(self._stores, folded.lines, strict=True):
+                store.insert(c, lines)
+            if held:
+                holding.hold(c, self.projection, held)
+        except Exception as error:
+            if category_of(error) is None:
+                raise
+            c.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+            self._folder.undo(held)
+            if len(received) == 1:
+                held = [self._folder.put_aside(received[0], error)]
+                holding.hold(c, self.projection, held)
+                return held
+        else:
+            c.execute("RELEASE SAVEPOINT part")
+            return held
+        # The error is let go of before the halves are tried: it holds on to all rows of its try.
+        half = len(received) // 2
+        return [*self.apply_carefully(c, received[:half]), *self.apply_carefully(c, received[half:])]
 
-    def retry(self, c: Cursor, category: Category, mine: Callable[[str], bool]) -> int:
-        """Tries again the aggregates held under `category` whose party is `mine`; answers how many events
-        were applied. Each aggregate's are applied in order, up to the first that fails again."""
-        applied = 0
-        for aggregate_id in holding.of_category(c, self.projection, category):
-            held = holding.of_aggregate(c, self.projection, aggregate_id)
-            if held and mine(held[0].party):
-                applied += self._again(c, held)[0]
-        return applied
+    def knows(self, held: Held) -> bool:
+        """Whether the type and the version of this event are known by now."""
+        try:
+            self._decoder(held.position, held.event)
+        except UnknownEventType:
+            return False
+        except Exception as error:
+            if category_of(error) is None:
+                raise
+        return True
 
     def drain(self, c: Cursor, aggregate_id: str | None, party: str) -> tuple[int, int]:
         """Tries again everything held of an aggregate, or where that is None of a party, in order; answers
-        how many events were applied, and how many are held again."""
-        if aggregate_id is None:
-            return self._again(c, holding.of_party(c, self.projection, party))
-        return self._again(c, holding.of_aggregate(c, self.projection, aggregate_id))
+        how many events were applied, and how many are held again.
 
-    def _again(self, c: Cursor, held: Sequence[Held]) -> tuple[int, int]:
+        To be called after `forget`: it is known who waits.
+        """
+        held = (
+            holding.of_party(c, self.projection, party)
+            if aggregate_id is None
+            else holding.of_aggregate(c, self.projection, aggregate_id)
+        )
+        if not held:
+            return 0, 0
         # Out of the way first: what fails again is held again, with its error of now.
         holding.release(c, self.projection, [one.position for one in held])
-        self.forget(c)
-        again = self.apply_each(c, [Received(one.position, one.party, one.event) for one in held])
+        self._folder.waiting.release(held)
+        again = self.apply_carefully(c, [Received(one.position, one.party, one.event) for one in held])
         return len(held) - len(again), len(again)

@@ -96,6 +96,18 @@ def is_data_fault(error: psycopg2.Error) -> bool:
     return (error.pgcode or "")[:2] in _DATA_CLASSES
 
 
+# Those that speak of the server, not of what it was asked: connection exception, invalid transaction state (a
+# standby takes no writes), insufficient resources, operator intervention, internal error.
+_AWAY_CLASSES: Final = frozenset({"08", "25", "53", "57", "XX"})
+
+
+def is_away(error: psycopg2.Error) -> bool:
+    """Whether the database cannot be used now, and may be again: it is tried until it can."""
+    if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+        return True
+    return (error.pgcode or "")[:2] in _AWAY_CLASSES
+
+
 class Decoder:
     """Bytes to event mapping: the envelope at the newest schema version, with `position`.
 
@@ -137,28 +149,27 @@ class Decoder:
         """
         assert self._cipher is not None
         failed: dict[int, Exception] = {}
-        closed: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        closed: list[tuple[dict[str, Any], str, dict[str, Any]]] = []
         for event in events:
             event["private"] = {}
-            private = event["data"].get("private")
-            if not private:
-                continue
             try:
-                persons = private.get("persons")
+                private = event["data"].get("private")
+                persons = private.get("persons") if private else None
                 if persons:
-                    closed.append((event, {str(UUID(person)): dict(persons[person]) for person in persons}))
-            except (AttributeError, TypeError, ValueError):
+                    parts = {str(UUID(person)): dict(persons[person]) for person in persons}
+                    closed.append((event, event["id"], parts))
+            except (AttributeError, KeyError, TypeError, ValueError):
                 failed[event["position"]] = Undecodable(
-                    f"The private part of the event {event['id']} is malformed."
+                    f"The private part of the event {event.get('id')} is malformed."
                 )
         try:
-            self._cipher.load({"persons": persons} for _, persons in closed)
+            self._cipher.load({"persons": persons} for _, _, persons in closed)
         except Exception as error:
             raise KeyStoreAway(error) from error
-        for event, persons in closed:
+        for event, id, persons in closed:
             try:
                 event["private"] = {
-                    person: self._open(event["id"], person, fields) for person, fields in persons.items()
+                    person: self._open(id, person, fields) for person, fields in persons.items()
                 }
             except (Undecodable, KeyMissing) as error:
                 failed[event["position"]] = error

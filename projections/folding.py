@@ -92,12 +92,27 @@ class Folder:
     def fold(self, c: Cursor, received: Sequence[Received]) -> Folded:
         """Folds events in order of position; `c` is for loading rows only.
 
-        An event that fails by its own fault is held, with all later ones of its aggregate. Errors of the
-        database are raised.
+        An event that fails by its own fault is held, with all later ones of its aggregate. What is not found
+        out event by event is raised, and nothing has been folded then: errors of the database, also for an id
+        that is none, and rows that cannot be spelled.
         """
+        held: list[Held] = []
+        try:
+            return self._folded(c, received, held)
+        except BaseException:
+            self.undo(held)
+            raise
+
+    def undo(self, held: Sequence[Held]) -> None:
+        """What was folded last is not written, and these are not held: as if it had not been folded. Rows
+        are asked for again."""
+        for rows in self._rows:
+            rows.clear()
+        self.waiting.undo(held)
+
+    def _folded(self, c: Cursor, received: Sequence[Received], held: list[Held]) -> Folded:
         changed: list[dict[Key, Row]] = [{} for _ in self._stores]
         lines: list[list[bytes]] = [[] for _ in self._stores]
-        held: list[Held] = []
         for at in range(0, len(received), CHUNK):
             versions = self._fold(c, received[at : at + CHUNK], changed, held)
             for store, texts, rows in zip(self._stores, lines, versions, strict=True):
@@ -152,7 +167,12 @@ class Folder:
             if envelope.__class__ is not dict:
                 held.append(self.put_aside(event, envelope))
                 continue
-            if waiting and (first := waiting.behind(envelope["subject"], event.party)):
+            if (
+                waiting
+                and (first := waiting.behind(envelope["subject"], event.party))
+                and first[1]
+                < event.position  # one that is tried again may be older than what its party waits for
+            ):
                 held.append(self._queue(event, envelope["subject"], *first))
                 continue
             rows: list[tuple[int, Key, Row]] = []

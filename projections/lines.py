@@ -7,6 +7,7 @@ is spelled value by value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -24,6 +25,9 @@ _TABS: Final = bytes.maketrans(b",", b"\t")
 _A_TEXT: Final = b'"null"'
 _ESCAPED_TEXT: Final = "\\156ull"
 """The text "null": its first letter as an octal number (a backslash before an n would end the line)."""
+
+_ESCAPE: Final = re.compile(r"\\(156|.)")
+_ESCAPES: Final = {"t": "\t", "n": "\n", "r": "\r", "156": "n"}
 
 
 def line_of(columns: Mapping[str, str]) -> Callable[[Iterable[Row]], bytes]:
@@ -56,6 +60,16 @@ def text_of(columns: Mapping[str, str]) -> Callable[[Row], bytes]:
         return line[1:-1].translate(_TABS, b'"')
 
     return text
+
+
+def fields_of(lines: bytes) -> list[list[str | None]]:
+    """What the lines say, row by row, as texts: for a statement that has the values in it."""
+    rows = lines.decode().split("\n")[:-1]
+    return [[None if field == NULL else _read(field) for field in row.split("\t")] for row in rows]
+
+
+def _read(field: str) -> str:
+    return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1]), field) if "\\" in field else field
 
 
 def _with_documents(values: tuple[Any, ...], documents: Sequence[int]) -> tuple[Any, ...]:

@@ -8,8 +8,9 @@ from typing import Final
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
 
-from projections.lines import FORMAT, line_of
+from projections.lines import FORMAT, fields_of, line_of
 from projections.projection import Key, Projection, Row, Table
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
@@ -68,7 +69,10 @@ class TableStore:
                 )
             )
         self._write = sql.SQL("; ").join(writes)
-        self._clear = sql.SQL("DELETE FROM {}").format(self._incoming)
+        self._put = sql.SQL("DELETE FROM {0}; INSERT INTO {0} ({1}) VALUES %s").format(
+            self._incoming, columns
+        )
+        self._values = "(" + ", ".join(f"%s::{kind}" for kind in table.columns.values()) + ")"
 
     @staticmethod
     def spelled_columns(table: Table) -> sql.Composable:
@@ -94,21 +98,22 @@ class TableStore:
         """Rows as `write` takes them; what several calls give may be put together."""
         return self._lines(rows)
 
-    def send(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
-        """Rows to the database; no lock of the table is taken yet. `again` for a further time in the same
-        transaction."""
-        if not lines:
-            return
-        if again:
-            c.execute(self._clear)
-        c.copy_expert(self._copy, BytesIO(lines))
+    def send(self, c: Cursor, lines: bytes) -> None:
+        """Rows to the database, once in a transaction; no lock of the table is taken yet."""
+        if lines:
+            c.copy_expert(self._copy, BytesIO(lines))
 
     def merge(self, c: Cursor) -> None:
         """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""
         c.execute(self._write)
 
-    def write(self, c: Cursor, lines: bytes, *, again: bool = False) -> None:
-        """Sends rows and merges them."""
+    def insert(self, c: Cursor, lines: bytes) -> None:
+        """Rows to the database and merged, any number of times in a transaction.
+
+        For one that has locked rows already. The values are in the statement: while COPY waits for rows to
+        be sent, no timeout ends the session of a process that is stopped, and others wait for its locks.
+        """
         if lines:
-            self.send(c, lines, again=again)
+            rows = fields_of(lines)
+            execute_values(c, self._put, rows, template=self._values, page_size=len(rows))
             self.merge(c)

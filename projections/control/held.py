@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -56,9 +56,21 @@ class Waiting:
         else:
             self.aggregates.setdefault(held.aggregate_id, place)
 
-    def copy(self) -> Waiting:
-        """An independent copy."""
-        return Waiting(dict(self.aggregates), dict(self.parties))
+    def undo(self, held: Iterable[Held]) -> None:
+        """Takes `add` of these back: they were not held after all."""
+        for one in held:
+            whose = self.parties if one.aggregate_id is None else self.aggregates
+            key = one.party if one.aggregate_id is None else one.aggregate_id
+            if whose.get(key) == (one.category, one.position):
+                del whose[key]
+
+    def release(self, held: Iterable[Held]) -> None:
+        """Whatever these waited for, they do no longer."""
+        for one in held:
+            if one.aggregate_id is None:
+                self.parties.pop(one.party, None)
+            else:
+                self.aggregates.pop(one.aggregate_id, None)
 
 
 def load(c: Cursor, projection: Projection) -> Waiting:
@@ -91,15 +103,19 @@ def hold(c: Cursor, projection: Projection, held: Sequence[Held]) -> None:
     )  # fmt: skip
 
 
-def of_category(c: Cursor, projection: Projection, category: Category) -> list[str]:
-    """The aggregates whose first held event is of this category."""
+def heads(
+    c: Cursor, projection: Projection, category: Category, *, after: UUID = NOBODY, most: int
+) -> list[Held]:
+    """The first held event of each aggregate where that is of this category; the next so many by the
+    aggregate's id."""
     c.execute(
-        "SELECT aggregate_id::text FROM (SELECT DISTINCT ON (aggregate_id) aggregate_id, category "
-        "FROM control.held WHERE projection = %s AND version = %s AND aggregate_id IS NOT NULL "
-        "ORDER BY aggregate_id, position) AS first WHERE category = %s",
-        (projection.name, projection.version, category),
+        "SELECT position, aggregate_id::text, party::text, category, error, event FROM ("
+        "SELECT DISTINCT ON (aggregate_id) position, aggregate_id, party, category, error, event "
+        "FROM control.held WHERE projection = %s AND version = %s AND aggregate_id > %s "
+        "ORDER BY aggregate_id, position) AS first WHERE category = %s ORDER BY aggregate_id LIMIT %s",
+        (projection.name, projection.version, str(after), category, most),
     )
-    return [row[0] for row in c.fetchall()]
+    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 
 
 def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[Held]:

@@ -79,8 +79,26 @@ class Shares:
             row = c.fetchone()
         fair = row[0] if row else len(held)
         c.execute(_sql("mark"), self._whose)
+        return self._renewed(c, held), fair
+
+    def stay(self, c: Cursor, held: Mapping[int, int], rate: float) -> None:
+        """A heartbeat in the middle of long work: whatever else this worker is doing, it waits for nothing.
+
+        What was lost meanwhile is not said: the work ends with `advance`, or begins with `keep`.
+        """
+        c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
+        c.execute(_sql("stay"), self._whose | {"held": _epochs(held)})
+
+    def keep(self, c: Cursor, held: Mapping[int, int]) -> None:
+        """Renews the leases of held shares (partition to epoch) and locks them till the end of the
+        transaction, in which what it writes is written. Raises `SharesLost`; the caller then rolls back."""
+        lost = len(held) - len(self._renewed(c, held))
+        if lost:
+            raise SharesLost(f"{lost} of {len(held)} shares were taken over or paused")
+
+    def _renewed(self, c: Cursor, held: Mapping[int, int]) -> set[int]:
         c.execute(_sql("renew"), self._whose | {"held": _epochs(held)})
-        return {partition for (partition,) in c.fetchall()}, fair
+        return {partition for (partition,) in c.fetchall()}
 
     def claim(self, c: Cursor, held: Mapping[int, int], most: int) -> list[Share]:
         """Takes up to so many more shares that nobody holds, raising their epochs."""

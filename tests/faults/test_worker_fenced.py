@@ -9,12 +9,10 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any, ClassVar
 
 import psutil
 import psycopg2
 import pytest
-from psycopg2.extensions import cursor as Cursor
 
 from commands.store.follower import StoredRow
 from consumers.kafka.topics import partition_of
@@ -26,6 +24,7 @@ from tests.support.read_side import apply_rows
 from tests.support.relay_runner import Trap
 from tests.support.relaying import query, until
 from tests.support.shared_row import SHARED_ROW_V1
+from tests.support.watching import watching
 from tests.support.working import Publisher, Workers
 
 NAME = SHARED_ROW_V1.name
@@ -42,31 +41,15 @@ def both_topics(rows: Sequence[StoredRow]) -> set[int]:
     return {partition_of(str(party), PARTITIONS) for party, found in families.items() if len(found) == 2}
 
 
-class Watching(Cursor):
-    """Notes at each COPY which tables of the read model its transaction has written to already."""
-
-    locked: ClassVar[list[str]] = []
-    copies: ClassVar[int] = 0
-
-    def copy_expert(self, *arguments: Any, **more: Any) -> None:
-        """Looks, then copies."""
-        self.execute(
-            "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND granted"
-            " AND mode = 'RowExclusiveLock' AND relation::regclass::text LIKE 'customer_360_v1.%'"
-        )
-        Watching.locked += [name for (name,) in self.fetchall()]
-        Watching.copies += 1
-        super().copy_expert(*arguments, **more)
-
-
 def test_no_row_is_locked_while_the_database_waits_for_rows_to_be_sent(workers: Workers) -> None:
     """A worker that is stopped while it sends rows is not idle for the server, which waits for it for ever:
     had it locked rows by then, its successor would wait for ever too."""
     model = named("customer_360")
-    with closing(psycopg2.connect(workers.urls.worker, cursor_factory=Watching)) as connection:
+    seen = watching(model.schema)
+    with closing(psycopg2.connect(workers.urls.worker, cursor_factory=seen)) as connection:
         assert apply_rows(connection, model, long_history(200, every_family=True, spread=5).rows, [50]) == 0
-    assert Watching.copies > len(model.tables)
-    assert Watching.locked == []
+    assert seen.copies > len(model.tables)
+    assert seen.locked == []
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import orjson
@@ -16,13 +19,15 @@ from commands.store.follower import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
 from projections.apply import Applier
-from projections.control.held import EVENTS
+from projections.control.held import EVENTS, heads
 from projections.decode import Decoder, Received
 from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.projection import EventMap, Projection, Row
 from projections.replay import fold_all
 from projections.schema import install
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, normal, table_rows
+from tests.support.watching import watching
 
 WITHOUT_TEAMS = Registry([t for t in CATALOGUE.types if t.name != "crm.opportunity.team_changed"])
 HISTORY = [row for row in long_history(300, spread=10).rows if row.type.startswith("crm.opportunity.")]
@@ -133,6 +138,109 @@ def test_bytes_that_are_no_event_hold_the_whole_party(reading: Connection, value
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
 
 
+def first_with(**members: Any) -> tuple[int, list[StoredRow]]:
+    """The number of an aggregate's second event, and the history with other members in that one."""
+    number = next(n for n, row in enumerate(HISTORY) if row.version == 2)
+    return number, with_bad(number, edited(HISTORY[number], **members))
+
+
+def test_an_id_that_is_none_is_held_before_a_row_is_looked_for_under_it(reading: Connection) -> None:
+    """The database refuses it already in the question for the row. Nobody can say whose aggregate it is."""
+    number, rows = first_with(subject="no-id")
+    apply_rows(reading, PIPELINE_V1, rows, [1000])
+    found = held(reading)
+    assert found[0] == (rows[number].position, None, "decode", "Undecodable: The event's subject is no id.")
+    assert [position for position, *_ in found] == [
+        row.position for row in rows[number:] if row.party == rows[number].party
+    ]
+    expected = fold_all(PIPELINE_V1, without(rows, number, party=True), CATALOGUE)
+    assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
+
+
+def test_a_subject_that_is_not_even_a_text_is_held_too(reading: Connection) -> None:
+    number, rows = first_with(subject=["a", "list"])
+    apply_rows(reading, PIPELINE_V1, rows, [50])
+    assert held(reading)[0][:3] == (rows[number].position, None, "decode")
+
+
+def spoiling(values: Mapping[int, object]) -> Projection:
+    """The read model with a fold that gives these values, which no row can have, at these positions."""
+    table = PIPELINE_V1.tables[0]
+
+    def fold(row: Row | None, event: EventMap) -> Row:
+        after = table.fold(row, event)
+        return (
+            after if event["position"] not in values else {**after, "competitor": values[event["position"]]}
+        )
+
+    return replace(PIPELINE_V1, tables=(replace(table, fold=fold), *PIPELINE_V1.tables[1:]))
+
+
+def test_rows_that_cannot_be_spelled_are_held_as_what_the_fold_made_of_their_events(
+    reading: Connection,
+) -> None:
+    """No JSON, a zero byte, half a character: each of another aggregate, all in one batch."""
+    bad = [row for row in HISTORY if row.version == 2][:3]
+    assert len({row.aggregate_id for row in bad}) == 3
+    values = (Decimal("1.5"), "a\x00b", "\ud800")
+    spoilt = spoiling({row.position: value for row, value in zip(bad, values, strict=True)})
+    apply_rows(reading, spoilt, HISTORY, [1000], Applier(spoilt, Decoder(CATALOGUE)))
+    found = {one[0]: one[1:] for one in held(reading)}
+    for row, error in zip(bad, ("not JSON serializable", "0x00", "surrogates"), strict=True):
+        assert found[row.position][:2] == (str(row.aggregate_id), "apply")
+        assert error in found[row.position][2]
+    spared = [
+        row
+        for row in HISTORY
+        if not any(row.aggregate_id == b.aggregate_id and row.position >= b.position for b in bad)
+    ]
+    assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, spared, CATALOGUE))
+
+
+def test_while_an_event_is_looked_for_no_row_is_locked_when_rows_are_sent(
+    reading: Connection, fresh_database: str
+) -> None:
+    """No timeout ends the session of a process that is stopped while it sends: others would wait for it."""
+    seen = watching(PIPELINE_V1.schema)
+    with closing(psycopg2.connect(fresh_database, cursor_factory=seen)) as connection:
+        rows = with_bad(WON, edited(HISTORY[WON], time="no time"))
+        assert apply_rows(connection, PIPELINE_V1, rows, [len(rows)]) > 0
+    assert seen.copies > 0
+    assert seen.locked == []
+
+
+def test_few_tries_find_the_event_among_many(reading: Connection) -> None:
+    """Each on its own, a batch would take longer than the lease of the shares."""
+    rows = with_bad(WON, edited(HISTORY[WON], time="no time"))
+    applier = Applier(PIPELINE_V1, Decoder(CATALOGUE))
+    with reading, reading.cursor() as c:
+        applier.prepare(c)
+        applier.forget(c)
+        with patch.object(applier, "fold", wraps=applier.fold) as tries:
+            applier.apply(c, [Received(row.position, str(row.party), row.event) for row in rows])
+    assert tries.call_count < 4 * len(rows).bit_length()
+    assert held(reading)[0][0] == HISTORY[WON].position
+
+
+def test_what_is_older_than_what_its_party_waits_for_does_not_wait_for_it(reading: Connection) -> None:
+    """Given an aggregate held at a type that was unknown, and later its whole party at bytes that nobody can
+    read, when the type is known, then the aggregate is applied up to those bytes."""
+    bad = HISTORY[TEAM]
+    mine = [row for row in HISTORY if row.aggregate_id == bad.aggregate_id]
+    last = mine[-1]
+    old = Applier(PIPELINE_V1, Decoder(WITHOUT_TEAMS))
+    unreadable = last._replace(event=b"no json", position=last.position - 1)
+    apply_rows(reading, PIPELINE_V1, [*mine[:-1], unreadable, last], [1000], old)
+    new = Applier(PIPELINE_V1, Decoder(CATALOGUE))
+    with reading, reading.cursor() as c:
+        new.prepare(c)
+        new.forget(c)
+        new.drain(c, str(bad.aggregate_id), str(bad.party))
+    assert [position for position, *_ in held(reading)] == [unreadable.position, last.position]
+    expected = fold_all(PIPELINE_V1, mine[:-1], CATALOGUE)
+    assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
+
+
 def test_held_events_are_applied_in_order_once_their_type_is_known(reading: Connection) -> None:
     """As after an upgrade: an older program holds, a newer one drains, and nothing shows of it."""
     old = Applier(PIPELINE_V1, Decoder(WITHOUT_TEAMS))
@@ -141,9 +249,10 @@ def test_held_events_are_applied_in_order_once_their_type_is_known(reading: Conn
     with reading, reading.cursor() as c:
         new.prepare(c)
         new.forget(c)
-        assert new.retry(c, "unknown_type", lambda _: False) == 0, "of another share: not ours to touch"
         waited = len(held_positions(c))
-        assert new.retry(c, "unknown_type", lambda _: True) == waited
+        first = heads(c, PIPELINE_V1, "unknown_type", most=1000)
+        assert all(new.knows(one) and not old.knows(one) for one in first)
+        assert sum(new.drain(c, one.aggregate_id, one.party)[0] for one in first) == waited
     assert held(reading) == []
     apply_rows(reading, PIPELINE_V1, HISTORY[200:], [50], new)
     expected = fold_all(PIPELINE_V1, HISTORY, CATALOGUE)
@@ -160,7 +269,7 @@ def test_a_retry_stops_at_the_first_event_that_still_fails(reading: Connection) 
     with reading, reading.cursor() as c:
         new.prepare(c)
         new.forget(c)
-        new.retry(c, "unknown_type", lambda _: True)
+        new.drain(c, str(bad.aggregate_id), str(bad.party))
     assert [position for position, *_ in held(reading)] == [last.position]
     expected = fold_all(PIPELINE_V1, rows[:-1], CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Projection
@@ -41,24 +42,38 @@ def row(number: int, version: int = 1, **given: Any) -> dict[str, Any]:
     return plain | given
 
 
+Way = Callable[[TableStore, Cursor, bytes], None]
+"""How lines come to the database."""
+
+
+def copied(store: TableStore, c: Cursor, lines: bytes) -> None:
+    """The way of a batch."""
+    store.send(c, lines)
+    store.merge(c)
+
+
+WAYS: list[Way] = [copied, TableStore.insert]
+
 NASTY = [
     "", " ", "None", "xNoney", "\\N", "\\", "\\\\n", "a\tb", "a\nb", "a\r\nb", "\\.", "'; DROP TABLE x; --",
     "🎈", "NULL", "null", "nullnull", '"null"', 'say "a, b"', "a,b", "%s", '{"a": 1}', "\x01\x7f", "\u2028",
 ]  # fmt: skip
 
 
-def test_every_text_arrives_as_it_was(reading: Connection) -> None:
+@pytest.mark.parametrize("way", WAYS, ids=["by COPY", "in the statement"])
+def test_every_text_arrives_as_it_was(reading: Connection, way: Way) -> None:
     """Those that COPY would read as its own marks, or as absent, too."""
     store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
     rows = [row(n, competitor=text, lost_reason=None) for n, text in enumerate(NASTY)]
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, store.lines(rows))
+        way(store, c, store.lines(rows))
         found = store.load(c, [r["id"] for r in rows])
     assert [found[r["id"]] for r in rows] == rows
 
 
-def test_every_kind_of_value_arrives_as_it_was(reading: Connection) -> None:
+@pytest.mark.parametrize("way", WAYS, ids=["by COPY", "in the statement"])
+def test_every_kind_of_value_arrives_as_it_was(reading: Connection, way: Way) -> None:
     store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
     given = row(
         1, amount="1054.50", currency="EUR", rate="1.1", expected_close="2026-12-31", probability=0,
@@ -67,7 +82,7 @@ def test_every_kind_of_value_arrives_as_it_was(reading: Connection) -> None:
     )  # fmt: skip
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, store.lines([given]))
+        way(store, c, store.lines([given]))
         assert store.load(c, [given["id"], str(UUID(int=5))]) == {given["id"]: given}
 
 
@@ -75,8 +90,8 @@ def test_the_newest_of_several_versions_stays_and_the_history_has_all(reading: C
     store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
     with reading, reading.cursor() as c:
         store.prepare(c)
-        store.write(c, store.lines([row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")]))
-        store.write(c, store.lines([row(1, 4, stage="d")]), again=True)
+        copied(store, c, store.lines([row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")]))
+        store.insert(c, store.lines([row(1, 4, stage="d")]))
         assert store.load(c, [str(UUID(int=1))])[str(UUID(int=1))]["stage"] == "d"
         c.execute(
             "SELECT count(*), max(version) FROM pipeline_v1.opportunity_version WHERE id = %s",

@@ -69,6 +69,28 @@ def test_a_value_that_was_changed_is_the_events_fault() -> None:
     assert [type(error) for error in failed.values()] == [Undecodable]
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"data": None},
+        {"data": []},
+        {"data": ...},
+        {"data": {"private": {"persons": 5}}},
+        {"data": {"private": {"persons": {"nobody": {}}}}, "id": ...},
+        {"id": ...},
+    ],
+    ids=["null", "a list", "missing", "persons is a number", "no person, no id", "no id"],
+)
+def test_an_event_whose_private_part_cannot_even_be_looked_for_is_the_events_fault(
+    members: dict[str, Any],
+) -> None:
+    """And that of no other that is opened with it."""
+    bad = {name: value for name, value in (event() | members).items() if value is not ...}
+    sound = {"position": 2, "id": "b:1", "data": {}}
+    failed = Decoder(CATALOGUE, HistoryCipher()).open([bad, sound])
+    assert {position: type(error) for position, error in failed.items()} == {1: Undecodable}
+
+
 def failed_fold() -> Exception:
     """What a fold raises that meets a value it cannot use."""
     try:

@@ -13,6 +13,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
 from consumers.worker import Worker
 from consumers.worker_group import Group
+from consumers.worker_groups import Groups
 from consumers.worker_patience import Patience
 from projections.control.shares import RUNNING, WAITING, Share, Standing
 from tests.support.topics_in_memory import KEY
@@ -67,12 +68,13 @@ def test_records_that_are_not_there_any_more_are_read_again_not_waited_for() -> 
 def test_a_share_that_goes_to_the_ward_does_not_say_for_ever_that_the_broker_is_away() -> None:
     """With nothing to commit nobody else would take it back."""
     main, told = Told(broker=True), Told(broker=False)
+    groups = Groups(group(main, heals=False), group(told, heals=True), cast(Any, None), 60.0)
     worker = Worker.__new__(Worker)
-    vars(worker).update(_main=group(main, heals=False), _ward=group(told, heals=True), _settle=lambda: True)
+    vars(worker).update(_groups=groups, _settle=lambda: True)
     for partition in (2, 3):
-        worker._main.add(Share(partition, 7, Standing()))
-    worker._mismatch(cast(Any, None), worker._main, OutOfRange((OPPORTUNITY, 3), 5))
-    assert {p: share.state for p, share in worker._ward.shares.items()} == {3: WAITING}
-    worker._tell_running(cast(Any, None), worker._ward)
+        groups.add(Share(partition, 7, Standing()))
+    groups.mismatch(cast(Any, None), groups.main, OutOfRange((OPPORTUNITY, 3), 5))
+    assert {p: share.state for p, share in groups.ward.shares.items()} == {3: WAITING}
+    worker._tell_running(cast(Any, None), groups.ward)
     assert told.running_again == [{3: 7}]
-    assert worker._ward.shares[3].state == RUNNING
+    assert groups.ward.shares[3].state == RUNNING

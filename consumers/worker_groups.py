@@ -1,0 +1,132 @@
+"""In which group each share of a worker is: read with the others, in the ward, or parked for a while."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from psycopg2.extensions import connection as Connection
+
+from consumers.kafka.reader import OutOfRange
+from consumers.worker_group import Group
+from consumers.worker_seals import SEAL_PLACE, Mismatch, Place
+from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Share, Shares, Standing
+
+log = logging.getLogger(__name__)
+
+NEAR: Final = 50
+"""Seals that a share of the ward may be behind the others when it joins them; they wait for it then."""
+
+
+class Parked(NamedTuple):
+    """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
+
+    share: Share
+    until: float
+    again: set[Place]
+
+
+class Groups:
+    """The shares that a worker holds.
+
+    `main` are most, `ward` those whose topics do not fit their seals; `retry_seconds` is how long one that
+    does not heal there is parked.
+    """
+
+    def __init__(self, main: Group, ward: Group, shares: Shares, retry_seconds: float) -> None:
+        self.main, self.ward = main, ward
+        self._shares, self._retry_seconds = shares, retry_seconds
+        self._parked: dict[int, Parked] = {}
+
+    def clear(self) -> None:
+        """Holds nothing any more."""
+        self.main.clear()
+        self.ward.clear()
+        self._parked = {}
+
+    def unseat(self) -> None:
+        """What was gathered is dropped; reading begins again at what is committed."""
+        self.main.unseat()
+        self.ward.unseat()
+
+    def close(self) -> None:
+        """Lets go of the broker."""
+        self.main.close()
+        self.ward.close()
+
+    def held(self) -> dict[int, int]:
+        """Partition to epoch of all shares held, parked ones too."""
+        shares = [*self.main.shares.values(), *self.ward.shares.values()]
+        shares += [parked.share for parked in self._parked.values()]
+        return {share.partition: share.epoch for share in shares}
+
+    def add(self, share: Share) -> None:
+        """A share that was claimed."""
+        (self.ward if share.state == MISMATCH else self.main).add(share)
+
+    def drop(self, partition: int) -> None:
+        """A share that was lost, or let go."""
+        if self._parked.pop(partition, None) is None:
+            self._group_of(partition).take_out(partition)
+
+    def moved(self, standings: Mapping[int, Standing]) -> None:
+        """Shares that stand there now, by a commit: they are sound, whatever was said of them."""
+        for partition, standing in standings.items():
+            group = self._group_of(partition)
+            group.shares[partition] = replace(group.shares[partition], standing=standing, state=RUNNING)
+            group.fits(partition)
+            group.telling.clear()
+            group.pauses[KEYS].clear()
+        # Those of the ward that fit again, and have come up to the others, go back to them.
+        least = min((share.standing.sequence for share in self.main.shares.values()), default=0)
+        for partition in standings:
+            share = self.ward.shares.get(partition)
+            if share is not None and share.standing.sequence + NEAR >= least:
+                self.main.add(self.ward.take_out(partition))
+
+    def mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
+        """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
+        parked."""
+        place = error.place
+        log.warning("What was read is not what was sealed: %s.", error)
+        concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
+        if group is self.main:
+            for partition in concerned:
+                share = group.take_out(partition)
+                # What was told of it stays in its row: the ward takes that back as soon as it reads.
+                told = replace(share, state=WAITING) if group.telling.broker else share
+                self.ward.add(told, {place, SEAL_PLACE})
+            group.unseat()
+            return
+        if place not in group.again:
+            # The seals too: they tell which of the records at positions that are applied are a stranger's.
+            group.again |= {place, SEAL_PLACE}
+            group.unseat()
+            return
+        until = time.monotonic() + self._retry_seconds
+        reason = (
+            f"{str(error)[:1000]}. Read again from the first record, it still does not fit. Find who wrote "
+            f"into {place[0]}; then delete that topic and run `rapport relay republish`. Nothing of it is "
+            "shown until then. This is tried again each minute."
+        )
+        with connection, connection.cursor() as c:
+            self._shares.report(c, {p: group.shares[p].epoch for p in concerned}, MISMATCH, reason)
+        for partition in concerned:
+            again = {one for one in group.again if one[1] == partition} | {place}
+            share = replace(group.take_out(partition), state=MISMATCH)
+            self._parked[partition] = Parked(share, until, again)
+        group.again.discard(place)
+        group.unseat()
+
+    def unpark(self, now: float) -> None:
+        """Tries parked shares again whose time has come."""
+        for partition, parked in list(self._parked.items()):
+            if now >= parked.until:
+                del self._parked[partition]
+                self.ward.add(parked.share, {*parked.again, SEAL_PLACE})
+
+    def _group_of(self, partition: int) -> Group:
+        return self.ward if partition in self.ward.shares else self.main

@@ -20,6 +20,7 @@ from commands import principal as p
 from commands import product as d
 from domain.errors import DomainError
 from domain.money import Money
+from domain.reasons import Reasons
 from domain.values import Reference
 from tests.support.memory import Desk
 
@@ -29,6 +30,8 @@ OPEN = {
 }
 CLOSED = {"sales": ("won", "lost"), "renewal": ("renewed", "churned")}
 REASONS = {"sales": ("price", "no-decision", "other"), "renewal": ("churn",)}
+WHY_NO_LEAD = ("no-need", "spam", "other")
+WHY_NO_CASE = ("spam", "other")
 STAGES = st.sampled_from([*OPEN["sales"], *OPEN["renewal"], "won", "lost", "renewed", "nowhere"])
 MONEY = st.builds(Money, amount=st.integers(-1, 3).map(Decimal), currency=st.sampled_from(["USD", "EUR"]))
 SOMETIMES = st.integers(0, 3).map(lambda number: number == 0)
@@ -75,7 +78,7 @@ class CrmMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = Desk()
+        self.desk = Desk(reasons=Reasons(lead_disqualified=WHY_NO_LEAD, case_rejected=WHY_NO_CASE))
         self.deals: dict[UUID, Deal] = {}
         self.parties: dict[UUID, Party] = {}
         self.active: dict[UUID, bool] = {}

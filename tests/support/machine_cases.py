@@ -15,7 +15,7 @@ from commands import interaction as i
 from domain.interaction import Survey
 from domain.money import Money
 from domain.values import Reference
-from tests.support.machine import CLAIMS, SOMETIMES, CrmMachine
+from tests.support.machine import CLAIMS, SOMETIMES, WHY_NO_CASE, CrmMachine
 
 WAITING = ("waiting_on_customer", "waiting_on_third_party")
 WAYS = {
@@ -178,10 +178,17 @@ class CaseMachine(CrmMachine):
         if self.act(s.ReopenCase(case_id=id, to_state=to_state), allowed):
             ticket.state, ticket.reopened = to_state, ticket.reopened + 1
 
-    @rule(id=cases, reason=st.sampled_from([None, "spam", "rain"]), really=SOMETIMES)
-    def reject(self, id: UUID, reason: str | None, really: bool) -> None:
+    @rule(
+        id=cases,
+        reason=st.sampled_from([None, "spam", "other", "not-ours"]),
+        note=st.sampled_from([None, "", "They rang."]),
+        really=SOMETIMES,
+    )
+    def reject(self, id: UUID, reason: str | None, note: str | None, really: bool) -> None:
         ticket = self.tickets[id]
-        if really and self.act(s.RejectCase(case_id=id, reason=reason), ticket.open and reason != "rain"):
+        allowed = ticket.open and reason in (None, *WHY_NO_CASE) and note != ""
+        allowed = allowed and (reason != "other" or note is not None)
+        if really and self.act(s.RejectCase(case_id=id, reason=reason, note=note), allowed):
             ticket.state = "rejected"
 
     @rule(id=cases, of=cases, really=SOMETIMES)

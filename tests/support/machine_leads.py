@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from commands import contact as k
 from commands import lead as e
-from tests.support.machine import CLAIMS, OPEN, SOMETIMES, CrmMachine, Deal, Party
+from tests.support.machine import CLAIMS, OPEN, SOMETIMES, WHY_NO_LEAD, CrmMachine, Deal, Party
 
 OPEN_LEADS = {"new", "working", "nurturing", "qualified"}
 WAYS = {
@@ -95,13 +95,14 @@ class LeadMachine(CrmMachine):
             lead.state = to_state
 
     @rule(
-        id=leads, reason=st.sampled_from(["no-need", "other", "rain"]), note=st.sampled_from([None, "Moved."])
+        id=leads,
+        reason=st.sampled_from(["no-need", "other", "no-budget"]),
+        note=st.sampled_from([None, "Moved."]),
     )
     def disqualify(self, id: UUID, reason: str, note: str | None) -> None:
         lead = self.prospects[id]
-        allowed = lead.state in OPEN_LEADS and (
-            reason == "no-need" or (reason == "other" and note is not None)
-        )
+        allowed = lead.state in OPEN_LEADS and reason in WHY_NO_LEAD
+        allowed = allowed and (reason != "other" or note is not None)
         if self.act(e.DisqualifyLead(lead_id=id, reason=reason, note=note), allowed):
             lead.state = "disqualified"
 

@@ -60,6 +60,11 @@ EXAMPLE: Final[JsonDict] = {
     "reference": {"source": "mail", "external_id": "4711"},
     "subject": "Delivery of the second pallet",
 }
+CORRECTION: Final[JsonDict] = {
+    "subject": "Delivery of the third pallet",
+    "reason": "The second one has arrived.",
+}
+LINK: Final[JsonDict] = {"customer_id": "6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11"}
 
 Items = Annotated[tuple[ItemIn, ...], Field(max_length=500)]
 
@@ -120,6 +125,8 @@ class CorrectInteraction(Change):
     """Corrects what is named and keeps what it said before. `remove` names `contact_id` or
     `duration_seconds`."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [CORRECTION]})
+
     direction: Direction | None = None
     channel: Word | None = None
     contact_id: UUID | None = None
@@ -129,7 +136,7 @@ class CorrectInteraction(Change):
     items: Items | None = None
     subject: Word | None = None
     body: Text | None = None
-    reason: Text | None = Field(default=None, examples=["The amount was of another order."])
+    reason: Text | None = None
     remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
 
     def command(self, id: UUID) -> commands.CorrectInteraction:
@@ -152,6 +159,8 @@ class CorrectInteraction(Change):
 
 class LinkInteraction(Change):
     """Links it to the customer, the opportunity, the case that it is about, at least one of them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [LINK]})
 
     customer_id: UUID | None = None
     opportunity_id: UUID | None = None

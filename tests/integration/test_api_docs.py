@@ -103,7 +103,7 @@ BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "principals:reactivate": [("deactivate", {})],
     "products:reintroduce": [("discontinue", {})],
 }
-"""What a record has been through before a change is possible, as its examples have it but for these fields."""
+"""What a record goes through before a change is possible, as the examples have it but for these fields."""
 
 
 def test_the_example_of_every_change_works_as_it_stands(api: Api, document: Document) -> None:

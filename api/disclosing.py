@@ -1,8 +1,8 @@
 """Holds private values back that could be of somebody who was erased, and records who reads them.
 
 One place for all routes: whatever a route gave, its answer's first byte waits here. After a restore, nothing
-personal goes out until the erasures were applied again; and where reads are recorded, nothing until this one
-is. Else a refusal goes out in its place.
+personal goes out until the erasures were applied again, and nothing that was read before; and where reads are
+recorded, nothing until this one is. Else a refusal goes out in its place.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from domain.private_read import PURPOSE
 
 LOG: Final = logging.getLogger("rapport.api.errors")
 _REFUSED: Final = 400
+_PERSONAL: Final = "/v1/"
+"""Outside of it nothing personal is given."""
 
 
 class Disclosing:
@@ -36,16 +38,19 @@ class Disclosing:
         self._app, self._services = app, services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not scope["path"].startswith(_PERSONAL):
             await self._app(scope, receive, send)
             return
-        withheld = False
+        if not self._services.settled():
+            # What is read now could be read with keys that a restore brought back: they go first.
+            await run_in_threadpool(self._services.withheld)
+        settled, withheld = self._services.settled(), False
 
         async def watched(message: Message) -> None:
             nonlocal withheld
             if message["type"] == "http.response.start" and message["status"] < _REFUSED:
                 shown = shown_in(scope)
-                problem = await run_in_threadpool(self._refused, scope, shown) if shown else None
+                problem = await run_in_threadpool(self._refused, scope, shown, settled) if shown else None
                 if problem is not None:
                     withheld = True
                     await problem.response(str(correlation_of(scope)))(scope, receive, send)
@@ -54,9 +59,12 @@ class Disclosing:
 
         await self._app(scope, receive, watched)
 
-    def _refused(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]]) -> Problem | None:
-        """What to answer in place of private values, if anything."""
-        reasons = self._services.withheld()
+    def _refused(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]], settled: bool) -> Problem | None:
+        """What to answer in place of private values, if anything. Not `settled`: they were read with keys
+        that may have been destroyed since."""
+        reasons = list(self._services.withheld())
+        if not settled and not reasons:
+            reasons.append("It was read before all erasures were applied again. Repeat the request.")
         if reasons:
             return Problem("unavailable", f"The answer holds personal data. {' '.join(reasons)}")
         return self._record(scope, shown) if self._services.audit_reads else None

@@ -25,6 +25,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _always() -> bool:
+    return True
+
+
 def _nothing_missing() -> Sequence[str]:
     return ()
 
@@ -50,9 +54,10 @@ class Services:
 
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `withheld` names what keeps it
-    from giving private values. `draining` is set when the process is about to stop: `/readyz` then says so,
-    while requests under way are still answered. `measuring` keeps what `/metrics` shows. With `audit_reads`
-    every read of private values is recorded.
+    from giving private values; one that began while `settled` was false gives none in any case. `draining` is
+    set when the process is about to stop: `/readyz` then says so, while requests under way are still
+    answered. `measuring` keeps what `/metrics` shows. With `audit_reads` every read of private values is
+    recorded.
     """
 
     commands: Commands
@@ -66,6 +71,7 @@ class Services:
     head: Callable[[], int]
     ready: Callable[[], Sequence[str]] = _nothing_missing
     withheld: Callable[[], Sequence[str]] = _nothing_missing
+    settled: Callable[[], bool] = _always
     limits: ApiLimits = field(default_factory=ApiLimits)
     clock: Callable[[], datetime] = _now
     new_id: Callable[[], UUID] = uuid.uuid4

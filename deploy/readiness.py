@@ -19,10 +19,18 @@ def withheld(wired: Wiring) -> Sequence[str]:
     """Why nothing personal may be given: the store may lack an erasure that the topics have, or one that it
     has is not applied."""
     try:
-        needed = wired.incarnation.found()
+        needed = _recovery(wired)
     except (psycopg2.Error, PoolBusy):
         return ["The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL."]
     return [needed] if needed is not None else wired.applied.missing()
+
+
+def _recovery(wired: Wiring) -> str | None:
+    """Why the store has to be recovered. What was restored may bring back who was erased: all begins anew."""
+    needed = wired.incarnation.found()
+    if needed is not None:
+        wired.applied.begin_anew()
+    return needed
 
 
 def not_ready(wired: Wiring) -> Sequence[str]:
@@ -33,7 +41,7 @@ def not_ready(wired: Wiring) -> Sequence[str]:
             found = refuse_newer(connection, STORE)
         if found is None or found < STORE.newest:
             raise OlderSchema(STORE, found)
-        needed = wired.incarnation.found()
+        needed = _recovery(wired)
         if needed is not None:
             reasons.append(needed)
     except SchemaProblem as problem:

@@ -360,6 +360,7 @@ class Wiring:
             head=lambda: self.crm.recorder.max_notification_id() or 0,
             ready=lambda: not_ready(self),
             withheld=lambda: withheld(self),
+            settled=lambda: self.applied.settled,
             draining=draining,
             measuring=self.measuring,
             seal_public=self.secrets.seal_public,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
@@ -50,14 +51,24 @@ class Applied:
         self._erasing, self._context, self._close_again = erasing, context, close_again
         self._showing = showing
         self._once, self._alone = threading.Event(), threading.Lock()
-        self._why = _AWAY
+        self._why, self._tried = _AWAY, float("-inf")
+
+    @property
+    def settled(self) -> bool:
+        """Whether they were applied, and nothing is known that would undo it. Asks nobody."""
+        return self._once.is_set()
+
+    def begin_anew(self) -> None:
+        """The store has to be recovered, so whatever was applied may be undone."""
+        self._once.clear()
+        self._tried = float("-inf")
 
     def missing(self) -> list[str]:
         """What keeps this process from serving, as a sentence; empty once all erasures were applied. Whoever
-        asks first applies them."""
-        if not self._once.is_set() and self._alone.acquire(timeout=PATIENCE):
+        asks first applies them; where that failed, the next one some seconds later."""
+        if self._due() and self._alone.acquire(timeout=PATIENCE):
             try:
-                if not self._once.is_set():
+                if self._due():
                     self._apply()
             finally:
                 self._alone.release()
@@ -68,7 +79,11 @@ class Applied:
         with self._alone:
             return self._apply()
 
+    def _due(self) -> bool:
+        return not self._once.is_set() and time.monotonic() >= self._tried + AGAIN
+
     def _apply(self) -> float:
+        self._tried = time.monotonic()
         try:
             erasing = self._erasing()
             back = erasing.again()

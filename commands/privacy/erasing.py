@@ -171,8 +171,7 @@ class Erasing:
         persons = self._events.erased_persons()
         back = self._tombstones.open(persons)
         self._tombstones.destroy(back)
-        if back:
-            self._cipher.forget()
+        self._cipher.forget()  # also what another process has destroyed
         self._index.forget(persons)
         return back
 

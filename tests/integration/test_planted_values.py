@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
+import httpx
 import orjson
+import psycopg2
 import pytest
 
+from commands.store.roles import role_url
+from consumers.rebuild import begin
+from consumers.rebuild_run import carry_on
+from deploy import wiring
 from deploy.local.kafka import LocalKafka
-from deploy.local.postgres import LocalPostgres
+from deploy.local.postgres import DATABASE, LocalPostgres
+from deploy.persons import acting, certifying
+from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.private import METADATA
-from tests.support.commanding import run
-from tests.support.http import database
+from projections.registry import PROJECTIONS
+from projections.schema import install
+from tests.support.backups import Backup, back_up
+from tests.support.commanding import told
+from tests.support.database import PASSWORDS
+from tests.support.http import database, served
 from tests.support.kafka import SEALS, TOPICS, delete_topics, read_committed
 from tests.support.planting import (
     Needles,
@@ -27,6 +43,8 @@ from tests.support.planting import (
     planted,
     tables,
 )
+from tests.support.read_side import normal, table_rows
+from tests.support.rebuilding import next_of
 from tests.support.relaying import query, until
 
 SHOWN = {"customer_360_v1.person"}
@@ -50,11 +68,42 @@ def read(services_folder: Path) -> Iterator[LocalPostgres]:
 def here(
     postgres: LocalPostgres, read: LocalPostgres, kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Planted]:
+    """An installation with a database each for store, keys and read models."""
     delete_topics(kafka.bootstrap)
     home = tmp_path_factory.mktemp("planted")
-    with database(postgres, "planted") as store, planted(home, store, read, kafka.bootstrap) as installation:
-        plant_all(installation)
-        yield installation
+    with database(postgres, "planted") as store, database(postgres, "planted_keys") as keys:
+        keys_url = role_url(keys, "rapport_app", PASSWORDS["rapport_app"])
+        more = {"keys_admin_url": keys, "keys_url": keys_url}
+        with planted(home, store, read, kafka.bootstrap, **more) as installation:
+            plant_all(installation)
+            yield installation
+
+
+@pytest.fixture(scope="module")
+def backup(
+    here: Planted, postgres: LocalPostgres, read: LocalPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Backup:
+    """Of all three, from before anybody is erased."""
+    until(here.caught_up, "every read model has everything", 60)
+    databases = {"planted": postgres, "planted_keys": postgres, DATABASE: read}
+    return back_up(tmp_path_factory.mktemp("backup"), databases)
+
+
+@pytest.fixture(scope="module")
+def before(here: Planted, backup: Backup) -> list[tuple[Any, ...]]:
+    """Counts and money when that backup was made."""
+    assert backup
+    return totals(here)
+
+
+def totals(here: Planted, version: int = 1) -> list[tuple[Any, ...]]:
+    """Counts and money."""
+    return query(
+        str(here.settings.read_admin_url),
+        f"SELECT 'customers', count(*), 0 FROM customer_360_v{version}.customer UNION ALL "
+        f"SELECT kind, count(*), sum(amount) FROM customer_360_v{version}.interaction GROUP BY 1 UNION ALL "
+        f"SELECT stage, count(*), sum(amount) FROM pipeline_v{version}.opportunity GROUP BY 1 ORDER BY 1",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +138,14 @@ def test_what_may_show_it_shows_it(here: Planted, wanted: Needles, read: LocalPo
 
 def test_no_table_of_store_and_keys_holds_a_private_value(here: Planted, wanted: Needles) -> None:
     """Events, claims, contact index, idempotency rows, keys."""
-    assert holders(tables(here.settings.need("admin_url")), wanted) == []
+    assert holders(stored(here), wanted) == []
+
+
+def stored(here: Planted) -> dict[str, bytes]:
+    """Every row of store and keys."""
+    found = tables(here.settings.need("admin_url")) | tables(str(here.settings.keys_admin_url))
+    assert {"store.event", "store.idempotency", "store.contact_index", "keys.person_key"} <= set(found)
+    return found
 
 
 def test_no_record_of_any_topic_holds_a_private_value(here: Planted, wanted: Needles) -> None:
@@ -121,23 +177,106 @@ def test_no_file_of_store_keys_and_kafka_holds_a_private_value(
         assert files_with(folder, here.secret, here.other) == []
 
 
-def test_after_an_erasure_nothing_shows_it_and_no_file_holds_it(here: Planted, read: LocalPostgres) -> None:
-    """The last test: customer and contact are one person's records, the lead another's."""
-    admin = str(here.settings.read_admin_url)
+def test_after_an_erasure_nothing_shows_it_and_no_file_holds_it(
+    here: Planted, read: LocalPostgres, before: list[tuple[Any, ...]]
+) -> None:
+    """Customer and contact are one person's records, the lead another's; each erasure is certified, topics
+    included."""
     for kind in ("customer", "lead"):
         words = ("privacy", "erase", kind, here.ids[f"{kind}s"], "--reason", "objection", "--yes")
-        code, said = run(here.home, *words, "--legal-basis", "GDPR art. 17 (1) c")
+        code, done, said = told(here.home, *words, "--legal-basis", "GDPR art. 17 (1) c")
         assert code == 0, said
-        assert here.secret not in said
+        assert here.secret not in str(done) + str(said)
+        here.erasures.append(UUID(done["erasure"]))
+        until(here.caught_up, "every read model has heard of it", 60)
     here.wired.cipher.forget()  # as a minute does; it remembers keys for no longer
-    until(here.caught_up, "every read model has heard of it", 60)
 
-    assert holders(tables(admin), needles(here.secret)) == []
-    for collection in ("customers", "contacts", "leads", "cases", "interactions"):
-        answer = here.client.get(f"/v1/{collection}/{here.ids[collection]}")
-        assert (answer.status_code, here.secret in answer.text) == (200, False), answer.text
-        assert set(answer.json()["closed"].values()) == {"erased"}
-    assert here.client.get("/v1/customers:search", params={"text": here.secret}).json()["hits"] == []
-    forget_files(admin)
+    nothing_shows_it(here, here.client)
+    assert totals(here) == before
+    forget_files(str(here.settings.read_admin_url))
     assert files_with(read.folder, here.secret) == []
     assert files_with(read.folder, here.other), "those that were not erased are still there"
+    for erasure in here.erasures:
+        issued = certifying(here.wired, cache_seconds=0).issue(erasure, acting(None))
+        (topics,) = [place for place in issued.content.places if place.place == "topics"]
+        same, _, whole = topics.found.partition(" the same")[0].partition(" of ")
+        assert int(same) == int(whole) > 3, topics.found
+        assert "topics" not in str(issued.content.not_checked[0]["place"])
+
+
+def nothing_shows_it(here: Planted, client: httpx.Client) -> None:
+    """No row of the read models, no answer, no row of store and keys."""
+    assert holders(tables(str(here.settings.read_admin_url)), needles(here.secret)) == []
+    assert holders(stored(here), needles(here.secret)) == []
+    for collection in ("customers", "contacts", "leads", "cases", "interactions"):
+        answer = client.get(f"/v1/{collection}/{here.ids[collection]}")
+        assert (answer.status_code, here.secret in answer.text) == (200, False), answer.text
+        assert set(answer.json()["closed"].values()) == {"erased"}
+    assert client.get("/v1/customers:search", params={"text": here.secret}).json()["hits"] == []
+
+
+def test_a_full_rebuild_after_an_erasure_brings_nothing_back(
+    here: Planted, read: LocalPostgres, before: list[tuple[Any, ...]], tmp_path: Path
+) -> None:
+    """Given next versions of every read model, filled from the store as it is now, then they hold the rows
+    that were folded as things happened, and no file of theirs holds what was erased."""
+    admin, places = str(here.settings.read_admin_url), here.wired.rebuild_places()
+    following = [next_of(projection, tmp_path) for projection in PROJECTIONS]
+    install(places.owner_url, [*PROJECTIONS, *following], partitions=here.settings.partitions)
+    for projection in following:
+        begin(projection, places, by="test")
+        assert carry_on(projection, places, workers=1).state == "catching_up"
+    with closing(psycopg2.connect(admin)) as connection:
+        for now, then in zip(following, PROJECTIONS, strict=True):
+            assert normal(table_rows(connection, now)) == normal(table_rows(connection, then)), then.title
+    assert totals(here, version=2) == before
+    assert holders(tables(admin), needles(here.secret)) == []
+    forget_files(admin)
+    assert files_with(read.folder, here.secret) == []
+    assert holders({"log": here.log.getvalue().encode()}, needles(here.secret)) == []
+
+
+@contextmanager
+def another_api(here: Planted) -> Iterator[tuple[wiring.Wiring, httpx.Client]]:
+    """As a process has it that starts now."""
+    with (
+        wiring.Wiring(load(home=here.home)) as wired,
+        served(wired.services(threading.Event())) as address,
+        httpx.Client(base_url=address, headers=here.client.headers, timeout=30) as client,
+    ):
+        yield wired, client
+
+
+def test_restored_from_before_the_erasure_nothing_of_it_is_given_and_all_is_forgotten_again(
+    here: Planted, read: LocalPostgres, backup: Backup, before: list[tuple[Any, ...]]
+) -> None:
+    """The last test. Given dumps of the keys alone, then of store, keys and read models, from before the
+    erasure and put back, then it could be read, and no API that starts gives it; keys are destroyed again,
+    the erasures come back from the topics, workers come to them again, and no file holds what was erased."""
+    admin, customer = str(here.settings.read_admin_url), UUID(here.ids["customers"])
+    here.stop()
+    backup.restore("planted_keys")
+    with another_api(here) as (wired, client):
+        registered = wired.crm.streams([customer])[customer][0].payload
+        assert here.secret in registered.name, "the keys are back"
+        nothing_shows_it(here, client)
+
+    for name in backup.databases:
+        backup.restore(name)
+    assert set(holders(tables(admin), needles(here.secret))) == SHOWN, "the rows are back"
+    code, recovered, said = told(here.home, "store", "recover")
+    assert code == 0, said
+    assert recovered["events"] > 0
+    with another_api(here) as (_, client):
+        refused = client.get(f"/v1/customers/{customer}/overview")
+        assert (refused.status_code, here.secret in refused.text) == (503, False)
+        assert "Erased persons still show in customer_360 version 1." in client.get("/readyz").text
+        here.start()
+        until(lambda: client.get("/readyz").status_code == 200, "the API is ready", 60)
+        until(here.caught_up, "every read model has everything", 60)
+        nothing_shows_it(here, client)
+    assert totals(here) == before
+    forget_files(admin)
+    assert files_with(read.folder, here.secret) == []
+    code, verified, said = told(here.home, "audit", "verify")
+    assert (code, verified["found"], verified["not_beside"]) == (0, 0, None), said

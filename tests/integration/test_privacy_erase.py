@@ -246,8 +246,8 @@ def test_while_erasures_may_not_be_applied_nothing_personal_is_given(api: Api, p
     """As after a restore; what is not personal goes on, in the same answers too."""
     firm = api.create("customers", kind="organisation", name="Quux & Sons")
     api.catch_up(projections=EVERY)
-    why = ["It was restored."]
-    with served(replace(api.services, withheld=lambda: why)) as address:
+    why, settled = ["It was restored."], [True]
+    with served(replace(api.services, withheld=lambda: why, settled=lambda: bool(settled))) as address:
         client = httpx.Client(base_url=address, headers=api.client.headers, timeout=20)
         with client:
             for path in (
@@ -263,6 +263,10 @@ def test_while_erasures_may_not_be_applied_nothing_personal_is_given(api: Api, p
             assert client.get(f"/v1/customers/{firm}").status_code == 200
             assert client.get(f"/v1/opportunities/{person.opportunity}").status_code == 200
             why.clear()
+            settled.clear()
+            read_before = client.get(f"/v1/customers/{person.customer}")
+            assert "Repeat the request." in problem(read_before, 503, "unavailable")["detail"]
+            settled.append(True)
             assert client.get(f"/v1/customers/{person.customer}").json()["name"] == NAME
 
 

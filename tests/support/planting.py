@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg2
 from prometheus_client import CollectorRegistry, generate_latest
 
 from commands.access import SCOPES
+from consumers.worker import Worker
 from deploy import setup, wiring
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres
@@ -68,6 +69,9 @@ class Planted:
     errors: list[str] = field(default_factory=list)
     figures: CollectorRegistry = field(default_factory=CollectorRegistry)
     ids: dict[str, str] = field(default_factory=dict)
+    erasures: list[UUID] = field(default_factory=list)
+    running: list[threading.Thread] = field(default_factory=list)
+    ending: threading.Event = field(default_factory=threading.Event)
 
     def plant(self, what: str = "") -> str:
         """A value that holds the secret."""
@@ -111,6 +115,21 @@ class Planted:
         """What the API and the workers show."""
         return self.client.get("/metrics").content + generate_latest(self.figures)
 
+    def start(self) -> list[Worker]:
+        """Starts relay and workers."""
+        workers = [self.wired.worker(projection) for projection in PROJECTIONS]
+        self.ending = threading.Event()
+        for run in (self.wired.relay().run, *(worker.run for worker in workers)):
+            self.running.append(threading.Thread(target=run, args=(self.ending,)))
+            self.running[-1].start()
+        return workers
+
+    def stop(self) -> None:
+        """Ends them."""
+        self.ending.set()
+        while self.running:
+            self.running.pop().join()
+
     def caught_up(self) -> bool:
         """Whether every read model has all that is in the store."""
         head = query(self.settings.need("admin_url"), "SELECT max(position) FROM store.event")[0][0]
@@ -123,14 +142,14 @@ class Planted:
 
 @contextmanager
 def planted(home: Path, store: str, read: LocalPostgres, bootstrap: str, **more: Any) -> Iterator[Planted]:
-    """The installation on a store and its keys at the superuser's URL `store`, the read side on `read`."""
+    """The installation on a store at the superuser's URL `store`, the read side on `read`; its keys are with
+    the store unless `more` gives them another place."""
     settings = load(
         home=home, admin_url=store, read_admin_url=read.admin_url, kafka_bootstrap=bootstrap, **more
     )
     shared_passwords(home)
     settings = setup.prepare(settings, say=lambda _: None).settings
     write_env_file(settings)
-    stop = threading.Event()
     with ExitStack() as stack:
         log = stack.enter_context(logged())
         wired = stack.enter_context(wiring.Wiring(settings))
@@ -139,22 +158,12 @@ def planted(home: Path, store: str, read: LocalPostgres, bootstrap: str, **more:
         headers = {"Authorization": f"Bearer {key}"}
         client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30))
         here = Planted(home, settings, wired, client, log)
-        running = [wired.relay().run]
-        for projection in PROJECTIONS:
-            worker = wired.worker(projection)
-            running.append(worker.run)
+        stack.callback(here.stop)
+        for projection, worker in zip(PROJECTIONS, here.start(), strict=True):
             for figures in wired.worker_figures(projection, worker)[:1]:
                 stack.callback(here.figures.unregister, figures)
                 here.figures.register(figures)
-        threads = [threading.Thread(target=run, args=(stop,)) for run in running]
-        for thread in threads:
-            thread.start()
-        try:
-            yield here
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
+        yield here
 
 
 @contextmanager
@@ -243,6 +252,7 @@ def plant_all(here: Planted) -> None:
     )  # fmt: skip
     here.post(f"/v1/interactions/{interaction}:correct", body=plant("Dear both, "), reason=plant("typo "))
     opportunity = here.post("/v1/opportunities", pipeline=next(iter(here.wired.pipelines)))
+    here.post(f"/v1/opportunities/{opportunity}:changeAmount", amount={"amount": "900", "currency": "USD"})
     here.ids = {"customers": customer, "contacts": contact, "leads": lead, "cases": case}
     here.ids |= {"interactions": interaction, "opportunities": opportunity}
     for event in here.events():

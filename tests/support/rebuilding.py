@@ -7,7 +7,7 @@ import gc
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,17 @@ INSERT = "INSERT INTO store.event (aggregate_id, version, type, party, event) VA
 def cipher() -> HistoryCipher:
     """What opens the histories' private values, in any process."""
     return CIPHER
+
+
+def next_of(projection: Projection, folder: Path) -> Projection:
+    """A next version that makes the same of every event; its files are written to `folder`."""
+    place, version = folder / projection.name, projection.version + 1
+    place.mkdir()
+    following = replace(projection, version=version, folder=place)
+    for name in ("schema.sql", "views.sql"):
+        text = (projection.folder / name).read_text()
+        (place / name).write_text(text.replace(projection.schema, following.schema))
+    return following
 
 
 @dataclass

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from commands.privacy import applied
-from commands.privacy.applied import AGAIN, EVERY, Applied
+from commands.privacy.applied import EVERY, Applied
 
 ADA = UUID(int=1)
 
@@ -58,6 +58,12 @@ class World:
         return self.shown
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again at once."""
+    monkeypatch.setattr(applied, "AGAIN", 0)
+
+
 def test_until_they_were_applied_something_is_missing() -> None:
     """Given a store that is away, then that is said; once it is there, the keys go and nothing is missing."""
     world = World()
@@ -74,7 +80,7 @@ def test_while_a_read_model_shows_an_erased_person_something_is_missing() -> Non
     world = World()
     checked = world.applied()
     world.shown = ["customer_360 version 1"]
-    assert checked.turn() == AGAIN
+    assert checked.turn() == 0
     assert checked.missing()[0].startswith("Erased persons still show in customer_360 version 1.")
     world.shown = []
     assert (checked.turn(), checked.missing()) == (EVERY, [])
@@ -87,6 +93,30 @@ def test_who_asks_afterwards_is_answered_without_a_look_and_each_turn_looks_agai
     world.shown, world.back = ["customer_360 version 1"], [ADA]
     assert (checked.missing(), world.turns) == ([], 1)
     assert (checked.turn(), world.turns, world.back) == (EVERY, 2, [])
+
+
+def test_where_the_store_has_to_be_recovered_all_begins_anew() -> None:
+    world = World()
+    checked = world.applied()
+    seen = [checked.settled]
+    checked.missing()
+    seen.append(checked.settled)
+    checked.begin_anew()
+    seen.append(checked.settled)
+    assert seen == [False, True, False]
+    world.back = [ADA]
+    assert (checked.missing(), world.back, checked.settled) == ([], [], True)
+
+
+def test_a_look_that_failed_is_not_repeated_by_each_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applied, "AGAIN", 60)
+    world = World()
+    checked = world.applied()
+    world.away = True
+    assert checked.missing() == checked.missing() != []
+    assert world.turns == 1
+    checked.turn()
+    assert world.turns == 2
 
 
 def test_many_who_ask_at_once_wait_for_one_look_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

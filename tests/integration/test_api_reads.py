@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from api.routes.opportunities import FIELDS
 from deploy.local.postgres import LocalPostgres
 from tests.support.http import Api, database, problem, running
 
@@ -23,7 +24,8 @@ def usd(amount: int) -> dict[str, str]:
 @dataclass
 class Filled:
     """An API with opportunities in it. `ids[n]` was opened on day n + 1 of 2026 for n dollars (every fifth
-    without an amount); every fourth is won a month later; `ann` owns the even ones, `bob` the odd ones."""
+    without an amount); every fourth is won a month later, number 5 is lost on January 30; `ann` owns the even
+    ones, `bob` the odd ones; every tenth is for the product `gtx`."""
 
     api: Api
     ids: list[str]
@@ -31,6 +33,7 @@ class Filled:
     bob: str
     acme: str
     acme_inc: str
+    gtx: str
 
     def get(self, path: str = "/v1/opportunities", **parameters: Any) -> dict[str, Any]:
         answer = self.api.client.get(path, params=parameters)
@@ -70,50 +73,84 @@ def filled(postgres: LocalPostgres) -> Iterator[Filled]:
             ).json()["id"]
             for _ in range(2)
         )
+        gtx = api.create("products", name="GTX", list_price=usd(5), at="2025-01-01T00:00:00Z")
         ids = []
         for n in range(COUNT):
             made = api.open(
                 amount=None if n % 5 == 0 else usd(n),
                 owner_id=bob if n % 2 else ann,
                 customer_id={1: acme, 2: acme_inc}.get(n),
+                product_id=None if n % 10 else gtx,
                 stage="proposal" if n % 3 == 0 else "prospecting",
+                forecast_category="omitted" if n == 2 else "pipeline",
+                expected_close=f"2026-06-{n + 1:02}" if n < 20 else None,
                 at=f"2026-01-{n + 1:02}T00:00:00Z",
             )
             ids.append(made["id"])
             if n % 4 == 0:
                 assert api.move(made["id"], "win", 1, at=f"2026-02-{n + 1:02}T00:00:00Z").status_code == 200
+            if n == 5:
+                lost = api.move(made["id"], "lose", 1, reason="price", at="2026-01-30T00:00:00Z")
+                assert lost.status_code == 200
         post(
             f"/v1/customers/{acme_inc}:merge",
             json={"survivor_id": acme, "at": "2026-03-01T00:00:00Z"},
             headers={"If-Match": '"1"'},
         )
         api.catch_up()
-        yield Filled(api, ids, ann, bob, acme, acme_inc)
+        yield Filled(api, ids, ann, bob, acme, acme_inc, gtx)
 
 
 def test_the_newest_change_comes_first(filled: Filled) -> None:
     assert filled.numbers() == list(range(COUNT - 1, -1, -1))
 
 
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ({"outcome": "won"}, {0, 4, 8, 12, 16, 20}),
-        ({"stage": "proposal"}, {3, 6, 9, 15, 18, 21}),
-        ({"stage[in]": "proposal,won"}, {0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21}),
-        ({"amount[gte]": "21"}, {21, 22}),
-        ({"amount[gt]": "21", "amount[lt]": "23"}, {22}),
-        ({"amount": "7.00"}, {7}),
-        ({"probability[gte]": "50", "outcome": "open"}, {3, 6, 9, 15, 18, 21}),
-        ({"opened_at[lt]": "2026-01-03T00:00:00Z"}, {0, 1}),
-        ({"opened_at[lte]": "2026-01-03T01:00:00+01:00"}, {0, 1, 2}),
-        ({"closed_at[gte]": "2026-02-17T00:00:00Z"}, {16, 20}),
-        ({"pipeline": "small"}, set()),
-        ({"stage": "proposal' OR 1=1 --"}, set()),
-    ],
-)
+FILTERED: list[tuple[dict[str, str], set[int]]] = [
+    ({"outcome": "won"}, {0, 4, 8, 12, 16, 20}),
+    ({"stage": "proposal"}, {3, 6, 9, 15, 18, 21}),
+    ({"stage[in]": "proposal,won"}, {0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21}),
+    ({"amount[gte]": "21"}, {21, 22}),
+    ({"amount[gt]": "21", "amount[lt]": "23"}, {22}),
+    ({"amount": "7.00"}, {7}),
+    ({"probability[gte]": "50", "outcome": "open"}, {3, 6, 9, 15, 18, 21}),
+    ({"opened_at[lt]": "2026-01-03T00:00:00Z"}, {0, 1}),
+    ({"opened_at[lte]": "2026-01-03T01:00:00+01:00"}, {0, 1, 2}),
+    ({"closed_at[gte]": "2026-02-17T00:00:00Z"}, {16, 20}),
+    ({"stage_entered_at[gte]": "2026-02-17T00:00:00Z"}, {16, 20}),
+    ({"stage_entered_at[lte]": "2026-01-03T00:00:00Z"}, {1, 2}),
+    ({"expected_close": "2026-06-08"}, {7}),
+    ({"expected_close[lt]": "2026-06-03"}, {0, 1}),
+    ({"forecast_category": "omitted"}, {2}),
+    ({"lost_reason": "price"}, {5}),
+    ({"currency": "USD", "amount[lte]": "3"}, {1, 2, 3}),
+    ({"currency[in]": "EUR,GBP"}, set()),
+    ({"pipeline": "small"}, set()),
+    ({"stage": "proposal' OR 1=1 --"}, set()),
+]
+
+
+@pytest.mark.parametrize(("parameters", "expected"), FILTERED)
 def test_filters(filled: Filled, parameters: dict[str, str], expected: set[int]) -> None:
     assert set(filled.numbers(**parameters)) == expected
+
+
+def test_every_filter_there_is_was_tried() -> None:
+    """In the table above, or in a test of its own."""
+    named = {name.split("[")[0] for parameters, _ in FILTERED for name in parameters}
+    assert named | {"owner_id", "customer_id", "product_id", "updated_at"} == set(FIELDS)
+
+
+def test_filters_by_product(filled: Filled) -> None:
+    assert set(filled.numbers(product_id=filled.gtx)) == {0, 10, 20}
+
+
+def test_filters_by_the_last_change(filled: Filled) -> None:
+    """As of when it was recorded, whatever time it names."""
+    last = {row["id"]: row["updated_at"] for row in filled.get(page_size=500)["opportunities"]}
+    moment = last[filled.ids[20]]
+    assert filled.numbers(**{"updated_at[gt]": moment}) == [22, 21]
+    assert filled.numbers(**{"updated_at[gte]": moment, "outcome": "won"}) == [20]
+    assert filled.numbers(**{"updated_at[lte]": last[filled.ids[1]]}) == [1, 0]
 
 
 def test_filters_by_owner(filled: Filled) -> None:

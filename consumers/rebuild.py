@@ -12,24 +12,22 @@ Every step is recorded with what it did. Whoever is killed, the next call goes o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
+import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
-from commands.store.pool import connect
-from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.reader import CommittedReader
-from consumers.kafka.topics import topic
+from consumers.kafka.tail import last_committed_seal
+from consumers.rebuild_ends import newest_seal, topic_ends
 from consumers.rebuild_fill import MakeCipher, connect_owner
 from consumers.rebuild_source import stretches
 from domain.events.registry import Registry
-from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Seal
 from projections import bare
 from projections.control import operating, operations, rebuilds, versions
@@ -40,6 +38,8 @@ from projections.schema import LOCK, make_again
 
 EVENTS_PER_STRETCH: Final = 20_000
 MOST_STRETCHES: Final = 4_096
+TURNS: Final = 3
+"""How often the beginning is tried where it met workers in a deadlock."""
 LOOK: Final = 0.2
 """Seconds between two looks at how far it is."""
 
@@ -95,12 +95,36 @@ def begin(
     """
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         make_again(c, projection)
-    if source == "kafka":
-        ends, seal, sealed = {}, None, 0
-    else:
-        # E before S, see above.
-        ends = _ends(projection, places)
-        seal, sealed = newest_seal(places.store_url)
+    # E before S, see above.
+    ends = (
+        {} if source == "kafka" else topic_ends(places.address, projection, _partitions(projection, places))
+    )
+    seal, sealed = (None, 0) if source == "kafka" else newest_seal(places.store_url)
+    fill = Origin(source, ends, seal, max(1, min(MOST_STRETCHES, -(-sealed // stretch))))
+    _fence(projection, places)
+    met: Exception | None = None
+    for _ in range(TURNS):
+        try:
+            return _begin(projection, places, fill, by, why)
+        except psycopg2.errors.DeadlockDetected as error:
+            # With a fenced worker that was under way: it has its tables in another order, and ends by itself.
+            met = error
+    assert met is not None
+    raise met
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `stretches`."""
+
+    source: str
+    ends: Mapping[str, Mapping[str, int]]
+    seal: Seal | None
+    stretches: int
+
+
+def _begin(projection: Projection, places: Places, fill: Origin, by: str, why: str | None) -> Rebuild:
+    seal = fill.seal
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _refuse(c, projection)
@@ -122,19 +146,18 @@ def begin(
             "INSERT INTO control.rebuild (id, projection, version, state, source, filled_to, seal_sequence, "
             "seal_hash, offsets, ddl, by_whom, why) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                str(rebuild), projection.name, projection.version, FILLING, source, seal.last if seal else 0,
-                seal.sequence if seal else 0, seal.hash if seal else bytes(32), Json(ends), Json(list(ddl)),
-                by, why,
+                str(rebuild), projection.name, projection.version, FILLING, fill.source,
+                seal.last if seal else 0, seal.sequence if seal else 0, seal.hash if seal else bytes(32),
+                Json(fill.ends), Json(list(ddl)), by, why,
             ),
         )  # fmt: skip
         if seal is not None:
-            number = max(1, min(MOST_STRETCHES, -(-sealed // stretch)))
             execute_values(
                 c,
                 "INSERT INTO control.slice (rebuild, number, low, high) VALUES %s",
                 [
                     (str(rebuild), n, str(low), high and str(high))
-                    for n, (low, high) in enumerate(stretches(number))
+                    for n, (low, high) in enumerate(stretches(fill.stretches))
                 ],
             )
         c.execute(
@@ -145,11 +168,24 @@ def begin(
         rebuilds.set_shares(c, projection.name, projection.version, FILLING, "It is being filled.")
         operations.note(
             c, "rebuild_started", projection.name, projection.version, by=by, reason=why,
-            details={"source": source, "filled_to": seal.last if seal else 0},
+            details={"source": fill.source, "filled_to": seal.last if seal else 0},
         )  # fmt: skip
         begun = rebuilds.open_one(c, projection.name, projection.version)
     assert begun is not None
     return begun
+
+
+def _fence(projection: Projection, places: Places) -> None:
+    """Takes the shares from the workers of a candidate that failed, or was rolled back, and ends its rebuild.
+
+    A transaction of its own, and before anything is emptied: a worker that has written rows and then wants
+    its share, and one that has its share and then wants to write rows, would wait in a circle with what
+    empties the tables and then sets the shares. Fenced, whoever is under way ends by itself.
+    """
+    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+        c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        _refuse(c, projection)
+        rebuilds.set_shares(c, projection.name, projection.version, versions.CANDIDATE, "It is built anew.")
 
 
 def wait_ready(
@@ -164,11 +200,10 @@ def wait_ready(
     Raises `RebuildStopped` after `seconds`, with what is missing, and where it was paused or aborted.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    target, _ = newest_seal(places.store_url)
-    goal = target.last if target else 0
     with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
+            goal = _newest(c, projection, places)
             while True:
                 rebuild = rebuilds.open_one(c, projection.name, projection.version)
                 if rebuild is None or rebuild.state in (PAUSED, FILLING):
@@ -188,6 +223,19 @@ def wait_ready(
                         f"--version {projection.version}`."
                     )
                 time.sleep(LOOK)
+
+
+def _newest(c: Cursor, projection: Projection, places: Places) -> int:
+    """The end of the newest seal: as the store has it, or, for a rebuild from the topics alone, as they do.
+
+    There the store may be away: what the topics have is all that can be waited for.
+    """
+    rebuild = rebuilds.open_one(c, projection.name, projection.version)
+    if rebuild is not None and rebuild.source == "kafka":
+        seal = last_committed_seal(places.address)
+    else:
+        seal, _ = newest_seal(places.store_url)
+    return seal.last if seal else 0
 
 
 def pause(projection: Projection, places: Places, *, by: str, why: str | None = None) -> Rebuild:
@@ -343,32 +391,9 @@ def _refuse(c: Cursor, projection: Projection) -> None:
         rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
 
 
-def _ends(projection: Projection, places: Places) -> dict[str, dict[str, int]]:
-    """E: by topic and partition, the offset behind the last committed record."""
+def _partitions(projection: Projection, places: Places) -> int:
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        partitions = partition_count(c, projection)
-    reader = CommittedReader(places.address, projection.group, timeout=10.0)
-    try:
-        lanes = [(topic(family), number) for family in projection.families for number in range(partitions)]
-        found = reader.ends([*lanes, (SEALS, 0)])
-    finally:
-        reader.close()
-    ends: dict[str, dict[str, int]] = {}
-    for (name, number), offset in found.items():
-        ends.setdefault(name, {})[str(number)] = offset
-    return ends
-
-
-def newest_seal(store_url: str) -> tuple[Seal | None, int]:
-    """S, and how many events all seals up to it cover."""
-    with closing(Seals(store_url)) as seals:
-        seal = seals.last()
-    if seal is None:
-        return None, 0
-    with closing(connect(store_url)) as connection, connection.cursor() as c:
-        c.execute("SELECT coalesce(sum(count), 0) FROM store.seal WHERE sequence <= %s", (seal.sequence,))
-        row = c.fetchone()
-    return seal, int(row[0]) if row else 0
+        return partition_count(c, projection)
 
 
 def _bring_all_back(c: Cursor, projection: Projection) -> None:

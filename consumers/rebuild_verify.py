@@ -1,7 +1,7 @@
 """Verifies a candidate: takes its shares once each stands behind all that was settled, and compares its rows.
 
-Only the candidate stands still meanwhile. Ended in the middle, its shares go on with the next verification or
-with `resume`.
+Only the candidate stands still meanwhile, and one verification at a time is at it. Killed in the middle, its
+shares stand as they were taken until the next one, which goes on with them; an abort ends both.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from consumers.rebuild import (
     RebuildStopped,
     Tell,
     gone,
-    newest_seal,
     position,
 )
 from consumers.rebuild_compare import Compared, Difference, Ground, compare, expected_rows
+from consumers.rebuild_ends import newest_seal
 from consumers.rebuild_fill import connect_owner
 from consumers.rebuild_source import stretches
 from projections.bare import tables
@@ -43,6 +43,7 @@ from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, V
 from projections.control.shares import RUNNING, WORKED_ON
 from projections.level import held_alone
 from projections.projection import Projection
+from projections.schema import LOCK
 
 PATIENCE: Final = 120.0
 """Seconds for which relay and workers are waited for."""
@@ -88,13 +89,14 @@ def verify(
 ) -> Verification:
     """Compares all parties, or `sample` drawn ones, and records what came of it.
 
-    Raises `RebuildRefused` where there is nothing to verify, and `RebuildStopped` where the candidate does
-    not come to what was settled within `seconds`.
+    Raises `RebuildRefused` where there is nothing to verify or another process verifies it, and
+    `RebuildStopped` where the candidate does not come to what was settled within `seconds`.
     """
     settled = _settled(places, seconds)
     with closing(connect_owner(places.owner_url, f"rapport verify {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
+            _alone(c, projection)
             rebuild = _begin(c, projection)
             try:
                 _take_shares(c, projection, settled, seconds, tell)
@@ -142,6 +144,18 @@ def _settled(places: Places, seconds: float) -> int:
 def _sealed(places: Places) -> int:
     seal, _ = newest_seal(places.store_url)
     return seal.last if seal else 0
+
+
+def _alone(c: Cursor, projection: Projection) -> None:
+    """Holds, for the session, the right to verify this version: whoever ends first lets the shares go, and
+    they would move under the other."""
+    c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, f"verify {projection.schema}"))
+    row = c.fetchone()
+    if not (row and row[0]):
+        raise RebuildRefused(
+            f"Another process verifies {projection.title}. Watch it with `rapport projection status`, and "
+            "verify again when it has ended."
+        )
 
 
 def _begin(c: Cursor, projection: Projection) -> Rebuild:

@@ -6,9 +6,11 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -17,12 +19,14 @@ import psycopg2
 import pytest
 
 from commands.store.follower import StoredRow
-from consumers.rebuild import RebuildRefused, RebuildStopped, abort, begin, pause, resume
+from consumers import rebuild_verify
+from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
 from consumers.rebuild_run import carry_on
+from consumers.rebuild_verify import verify
 from deploy.local.kafka import LocalKafka
 from domain.events.catalogue import CATALOGUE
 from projections import bare
-from projections.control import rebuilds, versions
+from projections.control import operations, rebuilds, versions
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
@@ -31,6 +35,7 @@ from projections.schema import install
 from tests.support.database import PARTITIONS, migrated
 from tests.support.histories import long_history, opened
 from tests.support.kafka import make_topics
+from tests.support.killing import killed_in
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.read_side import normal, table_rows
 from tests.support.rebuilding import Rebuilding
@@ -189,20 +194,119 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(world: Rebuilding, tmp_pat
     assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)
 
 
-def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
-    """Its keys and indexes come back, and what it had filled does not come twice."""
+def test_killed_in_every_step_it_goes_on_where_it_was(world: Rebuilding) -> None:
+    """In the beginning, in indexing, in the hand-over and in the verification: the same command again ends
+    what it began, and what came out is what would have come out."""
     stored = append_sealed(world.urls, long_history(300, spread=10).rows)
     as_candidates(world, PIPELINE_V2)
     before = indexes(world, PIPELINE_V2)
-    begin(PIPELINE_V2, world.places, by="tester", stretch=20)
+
+    def killed(module: ModuleType, name: str, work: Callable[[], Any], call: int = 1) -> None:
+        killed_in(module, name, work, call=call)
+        until(  # its sessions end a moment later
+            lambda: query(world.urls.admin, "SELECT count(*) FROM pg_stat_activity "
+                          "WHERE application_name LIKE 'rapport %%'") == [(0,)],
+            "its sessions end", 20,
+        )  # fmt: skip
+
+    def beginning() -> None:
+        begin(PIPELINE_V2, world.places, by="tester", stretch=50)
+
+    def going_on() -> None:
+        carry_on(PIPELINE_V2, world.places, workers=1)
+
+    killed(operations, "note", beginning)
+    assert world.state(PIPELINE_V2) is None
+    assert indexes(world, PIPELINE_V2) == before, "what it took away came back with its transaction"
+    beginning()
+    killed(bare, "bring_back", going_on, call=2)
+    assert done(world) > 1
+    killed(rebuilds, "change", going_on)  # in the hand-over, before it commits
+    assert world.state(PIPELINE_V2) == "filling"
+    assert indexes(world, PIPELINE_V2) == before
+    going_on()
+    killed(rebuild_verify, "_compare", lambda: verify(PIPELINE_V2, world.places, by="tester"))
+    assert world.state(PIPELINE_V2) == "verifying"
+    assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"verifying"}
+    with pytest.raises(RebuildRefused, match="is not paused but verifying"):
+        resume(PIPELINE_V2, world.places, by="tester")
+    assert verify(PIPELINE_V2, world.places, by="tester").passed
+    assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"running"}
+    assert rows_of(world, PIPELINE_V2) == normal(fold_all(PIPELINE_V2, stored, CATALOGUE, opened))
+    received = sum(share["received"] for share in world.shares(PIPELINE_V2))
+    assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)
+
+
+def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
+    """Aborted in the middle of the fill. Its keys and indexes come back, and what it had filled does not come
+    twice."""
+    stored = append_sealed(world.urls, long_history(300, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    before = indexes(world, PIPELINE_V2)
+    begin(PIPELINE_V2, world.places, by="tester", stretch=1)
     with pytest.raises(RebuildRefused, match="is there already"):
         begin(PIPELINE_V2, world.places, by="tester")
-    abort(PIPELINE_V2, world.places, by="tester", why="a typo in the fold")
+
+    def given_up(progress: Progress) -> None:
+        if world.state(PIPELINE_V2) and progress.done:
+            abort(PIPELINE_V2, world.places, by="tester", why="a typo in the fold")
+
+    with pytest.raises(RebuildStopped, match="was aborted"):
+        carry_on(PIPELINE_V2, world.places, workers=1, tell=given_up)
+    slices = int(query(world.urls.admin, "SELECT count(*) FROM control.slice")[0][0])
+    assert 0 < done(world) < slices, "it was in the middle"
+    assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"aborted"}
+    assert indexes(world, PIPELINE_V2) != before
     with pytest.raises(RebuildRefused, match="No rebuild"):
         carry_on(PIPELINE_V2, world.places)
     filled(world, PIPELINE_V2)
     assert indexes(world, PIPELINE_V2) == before
     assert rows_of(world, PIPELINE_V2) == normal(fold_all(PIPELINE_V2, stored, CATALOGUE, opened))
+
+
+@pytest.mark.parametrize("share_first", [True, False], ids=["share first", "rows first"])
+def test_a_failed_one_is_begun_anew_beside_its_workers(world: Rebuilding, share_first: bool) -> None:
+    """They go on with a candidate that failed. Whatever one of them has locked when it is built anew, neither
+    waits for the other in a circle, and what it writes then is not kept."""
+    append_sealed(world.urls, long_history(40, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    filled(world, PIPELINE_V2)
+    query(world.urls.admin, "UPDATE control.rebuild SET state = 'failed'")
+    write = (
+        "UPDATE pipeline_v2.opportunity SET stage = 'of the old worker' WHERE id = "
+        "(SELECT id FROM pipeline_v2.opportunity LIMIT 1)"
+    )
+    advance = "UPDATE control.share SET position = position + 1 WHERE version = 2 AND epoch = %s"
+    epoch = world.shares(PIPELINE_V2)[0]["epoch"]
+    failed: list[BaseException] = []
+
+    def anew() -> None:
+        try:
+            begin(PIPELINE_V2, world.places, by="tester")
+        except BaseException as error:
+            failed.append(error)
+
+    beginning = threading.Thread(target=anew)
+    with closing(psycopg2.connect(world.urls.worker)) as worker, worker.cursor() as c:
+        steps = [(advance, (epoch,)), (write, ())]
+        first, second = steps if share_first else reversed(steps)
+        c.execute(*first)
+        beginning.start()
+        until(
+            lambda: query(world.urls.admin, "SELECT count(*) FROM pg_stat_activity WHERE "
+                          "wait_event_type = 'Lock' AND application_name = 'rapport rebuild'") == [(1,)],
+            "the beginning waits", 20,
+        )  # fmt: skip
+        c.execute(*second)
+        mine = c.rowcount
+        worker.rollback() if not share_first and not mine else worker.commit()
+    beginning.join()
+    assert failed == []
+    met = query(world.urls.admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert met == [(0,)], "they waited for each other"
+    assert share_first or mine == 0, "a worker that was fenced may not commit"
+    carry_on(PIPELINE_V2, world.places, workers=1)
+    assert verify(PIPELINE_V2, world.places, by="tester").passed
 
 
 def test_paused_or_aborted_in_the_middle_it_stops_and_says_so(

@@ -14,7 +14,8 @@ import psycopg2
 import pytest
 
 from commands.store.follower import StoredRow
-from consumers.rebuild import begin, wait_ready
+from consumers import rebuild_verify
+from consumers.rebuild import RebuildRefused, begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import Verification, verify
 from deploy.local.kafka import LocalKafka
@@ -179,6 +180,22 @@ def test_a_plan_says_what_a_swap_does_and_holds_only_while_nothing_moved(world: 
     swap(world, swapping.plan(world.urls.owner, PIPELINE_V2, world.known).id)
     with pytest.raises(SwapRefused, match="is the active one: it is what is read"):
         swapping.drop(world.urls.owner, "pipeline", 2, by="tester", why=None)
+
+
+def test_one_verification_at_a_time_is_at_it(world: Rebuilding, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever came second would let the shares go that the first compares."""
+    compared = rebuild_verify._compare
+
+    def comparing(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(RebuildRefused, match="Another process verifies pipeline version 2"):
+            verify(PIPELINE_V2, world.places, by="somebody else")
+        assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"verifying"}
+        assert world.state(PIPELINE_V2) == "verifying"
+        return compared(*arguments)
+
+    monkeypatch.setattr(rebuild_verify, "_compare", comparing)
+    assert verified(world).passed
 
 
 def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:

@@ -46,7 +46,7 @@ def play(stage: Scene, chance: Random, kinds: Mapping[str, Fault], wanted: int) 
     until(lambda: stage.relays.head() > 0, "commands come", LONG)
     stage.catch_up()
     done = befall(
-        stage, chance, kinds, wanted, every=2 if wanted < 20 else 10,
+        stage, chance, kinds, wanted, every=2,
         look=lambda: f"{stage.check_while_clients_rest()} events are in the rows, once and in order",
     )  # fmt: skip
     stage.clients.stop()

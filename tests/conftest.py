@@ -1,7 +1,8 @@
 """Real services for the tests: PostgreSQL and Apache Kafka, started at their first use in a session.
 
-Their data lies in `.rapport/test-<pid>` of the checkout and is removed at the end. A test that needs a
-service fails where the service cannot be had; it is never skipped and never meets a stand-in.
+Their data lies in `.rapport/test-<pid>` of the checkout and is removed at the end; where there is room in
+memory, that of the servers that all tests share, which flush nothing, lies there. A test that needs a service
+fails where the service cannot be had; it is never skipped and never meets a stand-in.
 """
 
 import os
@@ -31,6 +32,11 @@ STATE = CHECKOUT / ".rapport"
 JARS = STATE / "kafka-jars"
 CLASSES = STATE / "kafka-classes"
 POSTGRES_15 = STATE / "postgres-15"
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+"""Bytes that have to be free there for a session, and in the machine's memory; it uses a quarter of that."""
+WAL = {"max_wal_size": "256MB"}
+"""What a server keeps of its log for itself, since it may be in memory."""
 
 
 def pytest_configure() -> None:
@@ -95,8 +101,8 @@ def own_settings() -> None:
 
 def remove_leftovers() -> None:
     """Remove the folders of test sessions that were killed."""
-    for folder in STATE.glob("test-*"):
-        pid = folder.name.removeprefix("test-")
+    for folder in (*STATE.glob("test-*"), *MEMORY.glob("rapport-test-*")):
+        pid = folder.name.rpartition("-")[2]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,9 +118,31 @@ def services_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres(services_folder: Path) -> Iterator[LocalPostgres]:
+def unflushed_folder(services_folder: Path) -> Iterator[Path]:
+    """A folder for services that flush nothing anyway, in memory where there is room: a kill -9 leaves there
+    what it leaves on a disk. Each database and topic is hundreds of files; on a disk these cost more than
+    most tests."""
+    if not roomy(MEMORY):
+        yield services_folder
+        return
+    folder = MEMORY / f"rapport-test-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def roomy(memory: Path) -> bool:
+    """Whether a session's data fits into this folder, programs that Java unpacks included."""
+    if not memory.is_dir() or psutil.virtual_memory().available < ROOM:
+        return False
+    found = os.statvfs(memory)
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
+
+
+@pytest.fixture(scope="session")
+def postgres(unflushed_folder: Path) -> Iterator[LocalPostgres]:
     """A running PostgreSQL server without fsync. Who kills it in a test starts it again."""
-    server = LocalPostgres(services_folder / "postgres", durable=False)
+    server = LocalPostgres(unflushed_folder / "postgres", durable=False, settings=WAL)
     server.start()
     yield server
     server.stop()
@@ -128,9 +156,9 @@ def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_15(services_folder: Path) -> Iterator[LocalPostgres]:
+def postgres_15(unflushed_folder: Path) -> Iterator[LocalPostgres]:
     """The same of PostgreSQL 15, the oldest that is supported."""
-    server = Postgres15(services_folder / "postgres-15", installed(POSTGRES_15))
+    server = Postgres15(unflushed_folder / "postgres-15", installed(POSTGRES_15), settings=WAL)
     server.start()
     yield server
     server.stop()
@@ -145,13 +173,13 @@ def each_store(request: pytest.FixtureRequest) -> Iterator[Urls]:
 
 
 @pytest.fixture(scope="session")
-def kafka(services_folder: Path) -> Iterator[LocalKafka]:
+def kafka(unflushed_folder: Path) -> Iterator[LocalKafka]:
     """A running Apache Kafka broker, shared by all tests. Who kills it in a test starts it again."""
     ensure_jars(JARS)
     cache = java.cache_file(CLASSES, JARS)
     java.make_cache(cache, JARS)
     os.environ[java.VARIABLE] = java.options(cache)  # anew: the jars may just have been fetched
-    broker = LocalKafka(services_folder / "kafka", JARS)
+    broker = LocalKafka(unflushed_folder / "kafka", JARS)
     broker.start()
     yield broker
     broker.stop()

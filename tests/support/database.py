@@ -6,16 +6,23 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+
+from psycopg2.errors import ObjectInUse
 
 from commands.store.migrate import migrate
 from commands.store.pool import connect
-from commands.store.roles import OWNER, ROLES, admit, role_url
+from commands.store.roles import OWNER, ROLES, admit, ensure, role_url
 from deploy.local.postgres import LocalPostgres
+from projections.schema import install
 
 PARTITIONS = 6
-_numbers = itertools.count(1)
-_templates: dict[int, str] = {}
 PASSWORDS = {role: f"test {role}" for role in ROLES}
+_numbers = itertools.count(1)
+_servers: dict[str, str] = {}
+"""Of each new database that nothing was done with yet: the URL of its server's database `postgres`."""
+_templates: dict[tuple[str, int, bool], str] = {}
+"""By server, partitions, and whether the read side is there: the database that is copied."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,18 @@ def urls(url: str) -> Urls:
 def migrated(
     url: str, *, partitions: int = PARTITIONS, read_side: Callable[[str], object] | None = None
 ) -> Urls:
-    """Migrates the database at the superuser's `url` (fixture `fresh_database`)."""
-    migrate(url, passwords=PASSWORDS, partitions=partitions, read_side=read_side)
+    """Migrates the empty database at the superuser's `url` (fixture `fresh_database`).
+
+    A database of `new_database` becomes a copy of one that was migrated once on its server, with a store id
+    of its own: a third of the time. A second time, and in any other database, migrations are what runs.
+    """
+    server = _servers.pop(url, None)
+    installed = _installs(read_side, partitions)
+    if server is not None and _copied(url, server, partitions, installed):
+        if read_side is not None and not installed:
+            read_side(role_url(url, OWNER, PASSWORDS[OWNER]))
+    else:
+        migrate(url, passwords=PASSWORDS, partitions=partitions, read_side=read_side)
     return urls(url)
 
 
@@ -60,8 +77,12 @@ def migrated(
 def new_database(server: LocalPostgres, template: str = "template1") -> Iterator[str]:
     """The superuser's URL of a new database, empty or as `template`, dropped at the end with its sessions."""
     name = f"test_{next(_numbers)}"
+    url = server.url(name)
     _run(server.url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield server.url(name)
+    if template == "template1":
+        _servers[url] = server.url("postgres")
+    yield url
+    _servers.pop(url, None)
     _run(server.url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -71,18 +92,62 @@ def new_store(server: LocalPostgres) -> Iterator[Urls]:
 
     Store id and incarnation are those of all the others. The read side is not there.
     """
-    if server.port not in _templates:
-        name = f"template_{next(_numbers)}"
-        _run(server.url("postgres"), f'CREATE DATABASE "{name}"')
-        migrated(server.url(name))
-        _templates[server.port] = name
-    with new_database(server, _templates[server.port]) as url:
-        opened = connect(url)
-        try:
-            admit(opened)  # what a database itself allows is not copied
-        finally:
-            opened.close()
+    with new_database(server, _template(server.url("postgres"), PARTITIONS, False)) as url:
+        _let_in(url)
         yield urls(url)
+
+
+def _installs(read_side: Callable[[str], object] | None, partitions: int) -> bool:
+    """Whether it is the installation of all read models for so many partitions."""
+    return (
+        isinstance(read_side, partial)
+        and read_side.func is install
+        and (read_side.args, read_side.keywords) == ((), {"partitions": partitions})
+    )
+
+
+def _copied(url: str, server: str, partitions: int, read_side: bool) -> bool:
+    """Whether a copy took the place of that database; not while somebody is in it."""
+    name = url.rpartition("/")[2]
+    template = _template(server, partitions, read_side)
+    try:
+        _run(server, f'DROP DATABASE "{name}"')
+    except ObjectInUse:
+        return False
+    _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _let_in(url)
+    # Relays of one store share a transactional id: what one of another test left open would be ended here.
+    _run(
+        url,
+        "UPDATE store.setting SET value = to_jsonb(gen_random_uuid()::text) WHERE name = 'store_id'",
+    )
+    return True
+
+
+def _template(server: str, partitions: int, read_side: bool) -> str:
+    """The database to copy, migrated at its first use."""
+    key = (server, partitions, read_side)
+    if key not in _templates:
+        name = f"template_{next(_numbers)}"
+        _run(server, f'CREATE DATABASE "{name}"')
+        migrate(
+            f"{server.rpartition('/')[0]}/{name}",
+            passwords=PASSWORDS,
+            partitions=partitions,
+            read_side=partial(install, partitions=partitions) if read_side else None,
+        )
+        _templates[key] = name
+    return _templates[key]
+
+
+def _let_in(url: str) -> None:
+    """What a database itself allows is not copied; and a test may have given the roles other passwords."""
+    opened = connect(url)
+    try:
+        ensure(opened, PASSWORDS)
+        admit(opened)
+    finally:
+        opened.close()
 
 
 def _run(url: str, statement: str) -> None:

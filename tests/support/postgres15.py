@@ -74,8 +74,8 @@ class Postgres15(LocalPostgres):
     major = "15"
     locale = ("--locale=C",)  # the provider with a Unicode locale of its own came with 17
 
-    def __init__(self, folder: Path, programs: Path) -> None:
-        super().__init__(folder, durable=False)
+    def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, durable=False, settings=settings)
         self._programs = programs
 
     def programs(self) -> Path:

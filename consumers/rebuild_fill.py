@@ -8,9 +8,11 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from itertools import groupby
+from operator import itemgetter
 from threading import Event as Flag
 from typing import Any, Final
 from uuid import UUID
@@ -23,8 +25,9 @@ from psycopg2.extras import Json
 from consumers.kafka.topics import partition_of
 from consumers.rebuild_source import PartySource
 from domain.events.registry import Registry
-from projections.decode import Decoder, OpeningCipher, Received, is_data_fault
-from projections.filling import Filling, refused_one_by_one
+from projections.cells import Unfit
+from projections.decode import Decoder, OpeningCipher, Received
+from projections.filling import Filling, is_refusal, refused_one_by_one
 from projections.projection import Projection
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ _CLAIM: Final = """
      WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
      ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 """
+_PARTY: Final = itemgetter(1)
 _DONE: Final = """
     UPDATE control.slice SET done = true, events = %s, received = %s WHERE rebuild = %s AND number = %s
 """
@@ -76,7 +80,7 @@ def fill(
                 if claimed is None:
                     return
                 number, low, high, upto = claimed
-                parties: dict[str, int] = {}
+                parties = Counter[str]()
                 held = _fill_one(
                     c, projection, decoder, source, (UUID(low), high and UUID(high)), upto, parties
                 )
@@ -119,32 +123,41 @@ def _fill_one(
     source: PartySource,
     between: tuple[UUID, UUID | None],
     upto: int,
-    parties: dict[str, int],
+    parties: Counter[str],
 ) -> int:
     """Fills one stretch; counts the events of each party. Answers how many are held."""
     c.execute("SAVEPOINT stretch")
     filling = Filling(projection, decoder, c)
 
     def take(events: Sequence[Received], ended: bool) -> None:
-        for event in events:
-            parties[event.party] = parties.get(event.party, 0) + 1
+        parties.update(map(_PARTY, events))
         filling.add(events, ended=ended)
 
     try:
         source.read(*between, upto, take)
         filling.finish()
-    except psycopg2.Error as error:
-        if not is_data_fault(error):
+    except (psycopg2.Error, Unfit) as error:
+        if not is_refusal(error):
             raise
         # Some value is one that the database refuses: find the events that bring it, spare the others.
-        log.warning("The database refused a value (%s); looking for its event.", str(error).splitlines()[0])
+        log.warning("A value was refused (%s); looking for its event.", type(error).__name__)
         c.execute("ROLLBACK TO SAVEPOINT stretch")
-        events: list[Received] = []
-        source.read(*between, upto, lambda portion, _: events.extend(portion))
-        return refused_one_by_one(projection, decoder, c, _by_party(events))
+        parties.clear()
+        held, pending = 0, list[Received]()
+
+        def one_by_one(events: Sequence[Received], ended: bool) -> None:
+            nonlocal held
+            parties.update(map(_PARTY, events))
+            pending.extend(events)
+            if ended:
+                held += refused_one_by_one(projection, decoder, c, _by_party(pending))
+                pending.clear()
+
+        source.read(*between, upto, one_by_one)
+        return held
     return filling.held
 
 
 def _by_party(events: Iterable[Received]) -> Iterable[Any]:
-    for _, party in groupby(events, key=lambda event: event.party):
+    for _, party in groupby(events, key=_PARTY):
         yield list(party)

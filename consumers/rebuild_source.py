@@ -14,14 +14,16 @@ from projections.decode import Received
 
 PORTION: Final = 1_000
 """Events handed on at a time; more where the last party among them is not complete."""
+AT_ONCE: Final = 64 * 1024 * 1024
+"""Bytes of events that are put in order here: that takes less than PostgreSQL's sorting."""
 
-# One stretch of the index (party, position), or a scan and a sort where that is less work.
 _STRETCH: Final = """
     COPY (SELECT position, party, event FROM store.event
            WHERE party >= '{low}'::uuid {below} AND position > {after:d} AND position <= {upto:d}
              AND ({types})
-           ORDER BY party, position) TO STDOUT (FORMAT binary)
+           {order}) TO STDOUT (FORMAT binary)
 """
+_BY_PARTY: Final = "ORDER BY party, position"
 _SETTINGS: Final = "SET work_mem = '96MB'; SET jit = off; SET max_parallel_workers_per_gather = 0"
 _HEADER_BYTES: Final = 19
 _TRAILER_BYTES: Final = 2
@@ -45,57 +47,110 @@ class PartySource:
     def read(self, low: UUID, high: UUID | None, upto: int, take: Take, *, after: int = 0) -> None:
         """Hands `take` all events of the families of parties from `low` on and below `high`, positions behind
         `after` up to `upto` (a settled position). What `take` raises comes through."""
-        sink = _Sink(take)
         below = "" if high is None else f"AND party < '{high}'::uuid"
-        with self._connection.cursor() as c:
-            c.copy_expert(
-                _STRETCH.format(low=low, below=below, after=after, upto=upto, types=self._types), sink
+
+        def copy(sink: _Rows, order: str = "") -> None:
+            statement = _STRETCH.format(
+                low=low, below=below, after=after, upto=upto, types=self._types, order=order
             )
-        sink.end()
+            with self._connection.cursor() as c:
+                c.copy_expert(statement, sink)
+
+        parties = _Parties(AT_ONCE)
+        copy(parties)
+        if parties.too_large:
+            # One party of very many events may be among them: read in order, they need not be kept.
+            portions = _Portions(take)
+            copy(portions, _BY_PARTY)
+            portions.end()
+        else:
+            parties.hand_on(take)
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
 
 
-class _Sink:
-    """Takes binary COPY as the driver hands it out, row by row, and makes portions of it."""
+class _Rows:
+    """Takes binary COPY as the driver hands it out: the header, rows, the trailer."""
+
+    def __init__(self) -> None:
+        self._skip = _HEADER_BYTES
+
+    def write(self, data: bytes) -> None:
+        at, self._skip = self._skip, 0
+        end = len(data) - _TRAILER_BYTES
+        while at < end:
+            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
+            at += _FIXED.size
+            self.row(position, party, data[at : at + length])
+            at += length
+
+    def row(self, position: int, party: bytes, event: bytes) -> None:
+        """One event."""
+
+
+class _Parties(_Rows):
+    """Keeps the events by party, up to so many bytes; beyond them it is `too_large`, and keeps nothing."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._room = most
+        self._parties: dict[bytes, tuple[str, list[Received]]] = {}
+        self.too_large = False
+
+    def row(self, position: int, party: bytes, event: bytes) -> None:
+        self._room -= len(event)
+        if self._room < 0:
+            self.too_large = True
+            self._parties.clear()
+            return
+        kept = self._parties.get(party)
+        if kept is None:
+            kept = self._parties[party] = (str(UUID(bytes=party)), [])
+        kept[1].append(_new(Received, (position, kept[0], event)))
+
+    def hand_on(self, take: Take) -> None:
+        """Hands on whole parties."""
+        portion: list[Received] = []
+        for _, events in self._parties.values():
+            events.sort()  # they come as they lie in the table, which is nearly in order
+            portion += events
+            if len(portion) >= PORTION:
+                take(portion, True)
+                portion = []
+        if portion:
+            take(portion, True)
+
+
+class _Portions(_Rows):
+    """Makes portions of events that come party by party, in order."""
 
     def __init__(self, take: Take) -> None:
+        super().__init__()
         self._take = take
-        self._started = False
         self._party = b""
         self._name = ""
         self._portion: list[Received] = []
 
-    def write(self, data: bytes) -> None:
-        at = 0
-        if not self._started:
-            self._started = True
-            at = _HEADER_BYTES
-        end = len(data)
-        while end - at > _TRAILER_BYTES:
-            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
-            at += _FIXED.size
-            if party != self._party:
-                if len(self._portion) >= PORTION:
-                    self._take(self._portion, True)
-                    self._portion = []
-                self._party = party
-                self._name = str(UUID(bytes=party))
-            elif (
-                len(self._portion) >= 2 * PORTION
-            ):  # a party of many events: in parts, so that memory stays flat
-                self._take(self._portion, False)
-                self._portion = []
-            self._portion.append(_new(Received, (position, self._name, data[at : at + length])))
-            at += length
+    def row(self, position: int, party: bytes, event: bytes) -> None:
+        if party != self._party:
+            if len(self._portion) >= PORTION:
+                self._hand_on(True)
+            self._party = party
+            self._name = str(UUID(bytes=party))
+        elif len(self._portion) >= 2 * PORTION:
+            self._hand_on(False)  # a party of many events: in parts, so that memory stays flat
+        self._portion.append(_new(Received, (position, self._name, event)))
 
     def end(self) -> None:
         """Hands on the rest."""
         if self._portion:
-            self._take(self._portion, True)
-            self._portion = []
+            self._hand_on(True)
+
+    def _hand_on(self, ended: bool) -> None:
+        portion, self._portion = self._portion, []
+        self._take(portion, ended)
 
 
 def stretches(number: int) -> list[tuple[UUID, UUID | None]]:

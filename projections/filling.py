@@ -14,15 +14,15 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from projections.cells import BEGINNING, END, FORMAT, Unfit, row_of
 from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
 from projections.folding import Folder
-from projections.lines import FORMAT, text_of
-from projections.projection import Key, Projection, Row, whole
+from projections.projection import Key, Projection, Row, Table, not_begun
 
 FLUSH: Final = 4 * 1024 * 1024
-"""Bytes of lines that are kept for one table before they are sent."""
+"""Bytes of rows that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
 OPENED: Final = 200
@@ -42,38 +42,37 @@ class Filler(Folder):
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
         super().__init__(projection, decoder, [])
         self._opens = projection.private
-        self._tables = [(n, table.touches, whole(table)) for n, table in enumerate(projection.tables)]
-        self._kept = [not table.once for table in projection.tables]
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
+        self._tables = [
+            (number, table.touches, table.fold, len(table.columns), self.newest[number])
+            for number, table in enumerate(projection.tables)
+        ]
+        self._kept = [not table.once for table in projection.tables]
         self.held: list[Held] = []
 
-    def each(self, received: Sequence[Received]) -> Iterator[list[Made]]:
-        """The rows that each event made; they count as soon as the next one is asked for."""
-        newest, kept = self.newest, self._kept
-        for event, envelope in self._decoded(received):
-            made = self._made(event, envelope)
-            yield made
-            for number, key, row in made:
-                if kept[number]:
-                    newest[number][key] = row
-
-    def clear(self) -> None:
-        """Forgets the rows: the parties are complete."""
-        for rows in self.newest:
-            rows.clear()
-
-    def _decoded(self, received: Sequence[Received]) -> Iterator[tuple[Received, Any]]:
-        """Each event with its mapping, or with the error that it has none for."""
+    def folded(self, received: Sequence[Received]) -> Iterator[list[Made]]:
+        """The rows that each event makes; whoever takes them over says `keep` before the next one."""
         if not self._opens:
             for event in received:
-                yield event, self._envelope(event)
+                yield self._made(event, self._envelope(event))
             return
         for at in range(0, len(received), OPENED):
             events = received[at : at + OPENED]
             envelopes = [self._envelope(event) for event in events]
             failed = self._decoder.open([one for one in envelopes if one.__class__ is dict])
             for event, envelope in zip(events, envelopes, strict=True):
-                yield event, failed.get(event.position, envelope)
+                yield self._made(event, failed.get(event.position, envelope))
+
+    def keep(self, made: Sequence[Made]) -> None:
+        """What comes later is folded on top of these rows."""
+        for number, key, row in made:
+            if self._kept[number]:
+                self.newest[number][key] = row
+
+    def clear(self) -> None:
+        """Forgets the rows: the parties are complete."""
+        for rows in self.newest:
+            rows.clear()
 
     def _envelope(self, event: Received) -> Any:
         try:
@@ -90,58 +89,55 @@ class Filler(Folder):
         if self.waiting and (first := self.waiting.behind(envelope["subject"], event.party)):
             self.held.append(self._queue(event, envelope["subject"], *first))
             return []
-        newest = self.newest
+        made: list[Made] = []
         try:
-            return [
-                (number, key, fold(newest[number].get(key), envelope))
-                for number, touches, fold in self._tables
-                for key in touches(envelope)
-            ]
+            for number, touches, fold, width, newest in self._tables:
+                for key in touches(envelope):
+                    before = newest.get(key)
+                    row = fold(before, envelope)
+                    if before is None and len(row) < width:
+                        raise not_begun(envelope)
+                    made.append((number, key, row))
         except Exception as error:
             if category_of(error) is None:
                 raise
             self.held.append(self.put_aside(event, error))
             return []
+        return made
 
 
 class Filling:
     """Fills a version's tables over a cursor whose transaction is the caller's.
 
-    `add` takes events party by party, each party's in order; `finish` writes the rest. An event that the
-    database refuses a value of is found and held, as a live worker would.
+    `add` takes events party by party, each party's in order; `finish` writes the rest. Both raise what the
+    database, or the making of a cell, says of a value that does not fit; see `is_refusal`.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder, c: Cursor) -> None:
         self._projection = projection
         self._c = c
         self._filler = Filler(projection, decoder)
-        self._copies = [_Copy(projection, table.name, table.columns) for table in projection.tables]
-        # A table's own line of a row is also its history's: it is written once.
-        self._histories = [
-            _Copy(projection, table.history, table.columns) if table.history else None
-            for table in projection.tables
-        ]
-        self._latest: list[dict[Key, bytes]] = [{} for _ in projection.tables]
-        self._lines = [text_of(table.columns) for table in projection.tables]
-        self._once = [table.once for table in projection.tables]
+        self._plans = [_Plan(projection, table) for table in projection.tables]
         self._events = 0
         self.held = 0
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
-        lines, once, histories, latest = self._lines, self._once, self._histories, self._latest
-        for made in self._filler.each(received):
+        plans, newest = self._plans, self._filler.newest
+        for made in self._filler.folded(received):
             for number, key, row in made:
-                history = histories[number]
-                if history is not None:
-                    text = lines[number](row)
-                    history.add(text)
-                    latest[number][key] = text
-                elif once[number]:
-                    self._copies[number].add(lines[number](row))
-        for copy in (*self._copies, *histories):
-            if copy is not None and copy.size > FLUSH:
-                copy.flush(self._c)
+                plan = plans[number]
+                if plan.history is not None:
+                    # A table's own cells of a row are also its history's: they are made once.
+                    plan.latest[key] = cells = plan.cells(row)
+                    plan.history.rows.append(cells)
+                    newest[number][key] = row
+                elif plan.once:
+                    plan.table.rows.append(plan.cells(row))
+                else:
+                    newest[number][key] = row
+        for plan in plans:
+            plan.flush(self._c, above=FLUSH)
         self._events += len(received)
         if ended and self._events >= TOGETHER:
             self._write()
@@ -149,35 +145,34 @@ class Filling:
     def finish(self) -> None:
         """Writes what is left."""
         self._write()
-        for copy in (*self._copies, *self._histories):
-            if copy is not None:
-                copy.flush(self._c)
+        for plan in self._plans:
+            plan.flush(self._c)
         holding.hold(self._c, self._projection, self._filler.held)
         self.held += len(self._filler.held)
         self._filler.held.clear()
 
     def _write(self) -> None:
-        for number, (newest, copy) in enumerate(zip(self._filler.newest, self._copies, strict=True)):
-            if self._histories[number] is not None:
-                texts = self._latest[number]
-                for text in texts.values():
-                    copy.add(text)
-                texts.clear()
-            elif not self._once[number]:
-                line = self._lines[number]
-                for row in newest.values():
-                    copy.add(line(row))
-            if copy.size > FLUSH:
-                copy.flush(self._c)
+        for newest, plan in zip(self._filler.newest, self._plans, strict=True):
+            if plan.history is not None:
+                plan.table.rows.extend(plan.latest.values())
+                plan.latest.clear()
+            elif not plan.once:
+                plan.table.rows.extend(map(plan.cells, newest.values()))
+            plan.flush(self._c, above=FLUSH)
         self._filler.clear()
         self._events = 0
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a value is to blame, and not the session."""
+    return isinstance(error, Unfit) or (isinstance(error, psycopg2.Error) and is_data_fault(error))
 
 
 def refused_one_by_one(
     projection: Projection, decoder: Decoder, c: Cursor, parties: Iterable[Sequence[Received]]
 ) -> int:
-    """Fills with parties of which the database refused some value: the event it came with is held, and what
-    comes later of its aggregate. Answers how many are held."""
+    """Fills with parties of which some value was refused: the event it came with is held, as a live worker
+    would, and what comes later of its aggregate. Answers how many are held."""
     held = 0
     for party in parties:
         c.execute("SAVEPOINT party")
@@ -186,8 +181,8 @@ def refused_one_by_one(
             filling.add(party, ended=True)
             filling.finish()
             held += filling.held
-        except psycopg2.Error as error:
-            if not is_data_fault(error):
+        except (psycopg2.Error, Unfit) as error:
+            if not is_refusal(error):
                 raise
             c.execute("ROLLBACK TO SAVEPOINT party")
             held += _party(projection, decoder, c, party)
@@ -198,64 +193,82 @@ def refused_one_by_one(
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
     """One party, each event's rows tried on their own before they count."""
     filler = Filler(projection, decoder)
-    copies = [_Copy(projection, table.name, table.columns) for table in projection.tables]
-    lines = [text_of(table.columns) for table in projection.tables]
-    kept: list[list[bytes]] = [[] for _ in copies]
-    latest: list[dict[Key, bytes]] = [{} for _ in copies]
+    plans = [_Plan(projection, table) for table in projection.tables]
+    versions: list[list[bytes]] = [[] for _ in plans]
+    latest: list[dict[Key, bytes]] = [{} for _ in plans]
     for event in party:
-        # The list is the filler's own: emptied, what it held does not count.
-        for made in filler.each([event]):
+        for made in filler.folded([event]):
             c.execute("SAVEPOINT event")
             try:
-                for number, _, row in made:
-                    copies[number].add(lines[number](row))
-                for copy in copies:
-                    copy.flush(c)
-            except psycopg2.Error as error:
-                if not is_data_fault(error):
+                cells = [(number, key, plans[number].cells(row)) for number, key, row in made]
+                for number, _, row in cells:
+                    plans[number].table.rows.append(row)
+                for plan in plans:
+                    plan.flush(c)
+            except (psycopg2.Error, Unfit) as error:
+                if not is_refusal(error):
                     raise
                 filler.held.append(filler.put_aside(event, error))
-                made.clear()
-                for copy in copies:
-                    copy.drop()
+                for plan in plans:
+                    plan.table.rows.clear()
+            else:
+                filler.keep(made)
+                for number, key, row in cells:
+                    versions[number].append(row)
+                    latest[number][key] = row
             c.execute("ROLLBACK TO SAVEPOINT event")
-            for number, key, row in made:
-                text = lines[number](row)
-                kept[number].append(text)
-                latest[number][key] = text
-    for number, table in enumerate(projection.tables):
-        for name, texts in ((table.name, list(latest[number].values())), (table.history, kept[number])):
-            if name is not None:
-                copy = _Copy(projection, name, table.columns)
-                for text in texts:
-                    copy.add(text)
-                copy.flush(c)
+    for number, plan in enumerate(plans):
+        plan.table.rows.extend(latest[number].values())
+        if plan.history is not None:
+            plan.history.rows.extend(versions[number])
+        plan.flush(c)
     holding.hold(c, projection, filler.held)
     return len(filler.held)
 
 
+class _Plan:
+    """How the rows of one table are written: as `cells`, into `table` and, where there is one, `history`.
+
+    `latest` are the newest cells of each row of a table with a history.
+    """
+
+    __slots__ = ("cells", "history", "latest", "once", "table")
+
+    def __init__(self, projection: Projection, table: Table) -> None:
+        self.cells = row_of(table.columns)
+        self.once = table.once
+        self.table = _Copy(projection, table.name, table.columns)
+        self.history = _Copy(projection, table.history, table.columns) if table.history else None
+        self.latest: dict[Key, bytes] = {}
+
+    def flush(self, c: Cursor, *, above: int = 0) -> None:
+        """Sends the rows where they are more than so many bytes."""
+        for copy in (self.table, self.history):
+            if copy is not None and copy.rows and (not above or copy.size() > above):
+                copy.flush(c)
+
+
 class _Copy:
-    """COPY into one table: lines are kept, and sent together."""
+    """COPY into one table: rows are kept in `rows`, and sent together."""
+
+    __slots__ = ("_measured", "_size", "_text", "rows")
 
     def __init__(self, projection: Projection, name: str, columns: Mapping[str, str]) -> None:
         self._text = sql.SQL("COPY {} ({}) FROM STDIN " + FORMAT).format(
             sql.Identifier(projection.schema, name), sql.SQL(", ").join(map(sql.Identifier, columns))
         )
-        self._kept: list[bytes] = []
-        self.size = 0
+        self.rows: list[bytes] = []
+        self._measured = self._size = 0
 
-    def add(self, line: bytes) -> None:
-        """Takes a row's line."""
-        self._kept.append(line)
-        self.size += len(line)
-
-    def drop(self) -> None:
-        """Forgets what is kept."""
-        self._kept, self.size = [], 0
+    def size(self) -> int:
+        """Bytes of the rows that are kept."""
+        self._size += sum(map(len, self.rows[self._measured :]))
+        self._measured = len(self.rows)
+        return self._size
 
     def flush(self, c: Cursor) -> None:
         """Sends what is kept."""
-        if self._kept:
-            lines = b"\n".join(self._kept) + b"\n"
-            self.drop()
-            c.copy_expert(self._text, BytesIO(lines))
+        sent = BytesIO(b"".join((BEGINNING, *self.rows, END)))
+        self.rows.clear()
+        self._measured = self._size = 0
+        c.copy_expert(self._text, sent)

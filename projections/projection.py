@@ -89,6 +89,11 @@ class NotBegun(ValueError):
     """An event that changes a record which did not begin with it, though it says that it is the first."""
 
 
+def not_begun(event: EventMap) -> NotBegun:
+    """The error about an event that changes a row which is not there."""
+    return NotBegun(f"{event['id']} changes a record that did not begin with it")
+
+
 def whole(table: Table) -> Fold:
     """The table's fold; raises `NotBegun` for a row that comes about without all its columns, so that the
     event is held that made it, and no worker ends over it."""
@@ -97,7 +102,7 @@ def whole(table: Table) -> Fold:
     def checked(row: Row | None, event: EventMap) -> Row:
         after = fold(row, event)
         if row is None and len(after) < width:
-            raise NotBegun(f"{event['id']} changes a record that did not begin with it")
+            raise not_begun(event)
         return after
 
     return checked

@@ -19,13 +19,13 @@ import psycopg2
 import pytest
 
 from commands.store.follower import StoredRow
-from consumers import rebuild_verify
+from consumers import rebuild_source, rebuild_verify
 from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
 from deploy.local.kafka import LocalKafka
 from domain.events.catalogue import CATALOGUE
-from projections import bare
+from projections import bare, filling
 from projections.control import operations, rebuilds, versions
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Projection
@@ -127,8 +127,14 @@ def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, Sto
     return rows, bad
 
 
-def test_bad_events_are_held_and_the_rest_is_filled(world: Rebuilding) -> None:
-    """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses."""
+@pytest.mark.parametrize(("portion", "flush"), [(rebuild_source.PORTION, filling.FLUSH), (5, 1_000)])
+def test_bad_events_are_held_and_the_rest_is_filled(
+    world: Rebuilding, portion: int, flush: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
+    end of its stretch or in its middle. All are received."""
+    monkeypatch.setattr(filling, "FLUSH", flush)
+    monkeypatch.setattr(rebuild_source, "PORTION", portion)
     rows, bad = spoilt(long_history(400, spread=10).rows)
     stored = append_sealed(world.urls, rows)
     as_candidates(world, PIPELINE_V1)
@@ -147,6 +153,8 @@ def test_bad_events_are_held_and_the_rest_is_filled(world: Rebuilding) -> None:
             assert row.party == spoiled_party or row.aggregate_id in {b.aggregate_id for b in bad.values()}
     applied = [row for row in stored if row.position not in held]
     assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE, opened))
+    received = sum(share["received"] for share in world.shares(PIPELINE_V1))
+    assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)
 
 
 def runner(world: Rebuilding, log: Path) -> subprocess.Popen[bytes]:

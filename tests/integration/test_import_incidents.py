@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo.second_reader_incidents import expected
+from deploy.demo.second_reader_incidents import expected, transitions
 from deploy.local.postgres import LocalPostgres
 from domain import case, customer, principal
 from domain.aggregate import replay
@@ -92,6 +92,37 @@ def test_the_cases_hold_what_a_second_reader_of_the_log_counts(
     assert kinds[case.CaseClosed] == 890
     assert kinds[case.Resolved] == 890 + 11
     assert {each.customer_id for each in cases} == {stream[0].party for stream in streams.values()}
+
+
+HAPPENED = {
+    case.Assigned: "assigned",
+    case.PriorityChanged: "priority",
+    case.StateChanged: "state",
+    case.Resolved: "resolved",
+    case.Reopened: "reopened",
+    case.CaseClosed: "closed",
+}
+
+
+def test_every_transition_of_every_case_is_there_at_its_time(streams: dict[str, list[Event]]) -> None:
+    """As a second reader of the log finds them, row by row: none is lost, made up, or at another time."""
+    found = {
+        number: sorted((event.time, what) for event in stream for what in happened(event.payload))
+        for number, stream in streams.items()
+    }
+    wanted = transitions(INCIDENTS)
+    assert found.keys() == wanted.keys()
+    assert [(n, found[n], wanted[n]) for n in found if found[n] != wanted[n]] == []
+    kinds = Counter(what for happened in wanted.values() for _, what in happened)
+    assert set(kinds) == {*HAPPENED.values(), "category"}
+    assert (kinds["closed"], kinds["reopened"], kinds["resolved"]) == (890, 11, 901)
+
+
+def happened(payload: object) -> list[str]:
+    """What the second reader calls it; nothing for what it does not look at."""
+    if isinstance(payload, case.DetailsChanged):
+        return ["category"] if any(change.field == "category" for change in payload.changes) else []
+    return [HAPPENED[type(payload)]] if type(payload) in HAPPENED else []
 
 
 def test_a_second_run_changes_nothing_and_says_so(whole: Importing) -> None:

@@ -6,7 +6,6 @@ not fit their seals: whatever is tried there, the first group does not wait for 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,8 +18,6 @@ from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Place
 from consumers.worker_standstill import Standstill
 from consumers.worker_telling import Telling
 from projections.control.shares import KEYS, MISMATCH, WAITING, Share
-
-log = logging.getLogger(__name__)
 
 
 class Group:
@@ -51,8 +48,6 @@ class Group:
         self._patience, self._heals = patience, heals
         self.telling = telling
         self.reader: CommittedReader | None = None
-        self.strangers: dict[Place, int] = {}
-        """Records that were left out where a topic was read again, since no seal has them."""
         self.clear()
 
     def clear(self) -> None:
@@ -164,20 +159,8 @@ class Group:
         left = {p: end for p, end in self._searched.items() if p not in ended and not gatherer.found(p)}
         if len(left) < len(self._searched):
             self._searched = left
-            if not left:
-                self._tell_left_out(gatherer)
             places = gatherer.places()
             reader.seat({p: at for p, at in places.items() if not left or p in left})
-
-    def _tell_left_out(self, gatherer: Gatherer) -> None:
-        for place, count in gatherer.left_out().items():
-            if self.strangers.get(place) != count:
-                log.warning(
-                    "%s partition %d: %d records at positions that were applied long since are in no seal. "
-                    "They are a stranger's and are left out; find who writes into %s.",
-                    *place, count, place[0],
-                )  # fmt: skip
-            self.strangers[place] = count
 
     def shown(self) -> dict[Place, int]:
         """How far the shares are, for lag tools: behind the last record applied, and where nothing else was

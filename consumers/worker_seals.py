@@ -130,10 +130,12 @@ class Gatherer:
         least = min(
             (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Standing()
         )
+        self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
-        self._chain = (least.sequence, least.hash, least.position)
         self._again = {place: told for place, told in self._lanes.items() if told[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
+        start = Standing() if self._seals_anew else least
+        self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
     def places(self) -> dict[Place, int]:
@@ -187,6 +189,8 @@ class Gatherer:
                     lane.had.add(1, _hashed(stamp, record.value or b""))
             read = record.offset + 1
         lane.latest, lane.read = latest, read
+        if lane.had is not None:
+            self._judge(place, lane, had)
         return len(kept) - before
 
     def _feed_seals(self, records: Iterable[Any]) -> int:
@@ -200,24 +204,34 @@ class Gatherer:
                 raise Mismatch(
                     SEAL_PLACE, f"the record at offset {record.offset} is no seal: {error}"
                 ) from error
-            self._sealed(seal)
-            if seal.sequence <= sequence:
-                continue  # had; only what goes beyond is judged
+            if seal.sequence <= sequence and HANDED_OVER in self._least.offsets:
+                continue
             if seal.sequence != sequence + 1 or seal.previous != previous or seal.first != last + 1:
                 raise Mismatch(
                     SEAL_PLACE,
                     f"the seal {seal.sequence} at offset {record.offset} does not follow the seal {sequence}",
                 )
+            hashed = seal.hash
+            self._sealed(seal)
+            self._chain = (seal.sequence, hashed, seal.last)
+            if seal.sequence <= self._least.sequence:
+                # Had: it was proven then, maybe with a key of that time. That it is still the same one shows.
+                if seal.sequence == self._least.sequence and hashed != self._least.hash:
+                    raise Mismatch(
+                        SEAL_PLACE,
+                        f"the seal {seal.sequence} at offset {record.offset} is not what was applied",
+                    )
+                continue
             if seal.key != self._key_id:
                 raise Mismatch(
                     SEAL_PLACE, f"the seal {seal.sequence} names the key {seal.key}, not {self._key_id}"
                 )
             if not signed_by(seal.record, self._key):
                 raise Mismatch(SEAL_PLACE, f"the signature of the seal {seal.sequence} does not hold")
-            hashed = seal.hash
             self._seals.append((seal, record.offset + 1, hashed))
-            self._chain = (seal.sequence, hashed, seal.last)
             taken += 1
+        for place, (lane, had) in self._again.items():
+            self._judge(place, lane, had)
         return taken
 
     def _sealed(self, seal: Seal) -> None:
@@ -227,18 +241,19 @@ class Gatherer:
                 expected = _expected(seal, place)
                 lane.sealed.add(expected.count, expected.total)
 
-    def left_out(self) -> dict[Place, int]:
-        """How many records more than were sealed stand at positions already applied, by place: a stranger
-        wrote them, and they are dropped. To be asked once what is read again has been; says nothing where the
-        seals are not read again too. Of a record put in another's place it says 1."""
-        if not self._seals_anew:
-            return {}
-        found = {
-            place: max(lane.had.count - lane.sealed.count, int(lane.had.total != lane.sealed.total))
-            for place, (lane, _) in self._again.items()
-            if lane.had is not None and lane.had.count >= lane.sealed.count
-        }
-        return {place: count for place, count in found.items() if count}
+    def _judge(self, place: Place, lane: Lane, had: int) -> None:
+        """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
+        stranger wrote it. Less may be a topic that is being published again.
+
+        Known only where the seals are read again too, and have been up to there.
+        """
+        if lane.had is None or not self._seals_anew or self._chain[2] < had:
+            return
+        more = lane.had.count - lane.sealed.count
+        if more > 0 or (more == 0 and lane.had.total != lane.sealed.total):
+            raise Mismatch(
+                place, f"{max(more, 1)} of the records up to position {had}, all applied, are in no seal"
+            )
 
     def waits_for(self) -> list[Place]:
         """The topics and partitions that the next seal still misses records of; none without a next seal."""
@@ -270,6 +285,8 @@ class Gatherer:
                     continue
                 for topic, lane in entry.lanes.items():
                     counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, lane, events)
+                    if lane.latest < seal.last:
+                        lane.latest = seal.last  # what still comes up to there is in no seal
                 offsets = {topic: lane.offset for topic, lane in entry.lanes.items()}
                 offsets[SEALS] = next_offset
                 entry.standing = moved[partition] = Standing(seal.last, seal.sequence, hashed, offsets)

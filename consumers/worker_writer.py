@@ -18,11 +18,13 @@ def connect(url: str, name: str, lease: float) -> Connection:
 
     A worker that is stopped in the middle of a transaction must not keep its locks for ever, since its
     successor would wait for them: the server ends the session after the lease. A server that vanished
-    without a word is noticed in half a minute.
+    without a word is noticed in half a minute. Of several hosts in the URL it is the one that takes writes;
+    raises `psycopg2.OperationalError` where none does, as on a standby.
     """
     return psycopg2.connect(
         url,
         connect_timeout=5,
+        target_session_attrs="read-write",
         keepalives_idle=10,
         keepalives_interval=5,
         keepalives_count=4,
@@ -41,8 +43,6 @@ class Meter:
         """All events added."""
         self.commits = 0
         """How often any were."""
-        self.strangers = 0
-        """Records left out where a topic was read again, since no seal has them."""
         self.away = False
         """Whether the read side's database is waited for."""
         self._last: float | None = None

@@ -30,13 +30,13 @@ class WorkerFigures(Collector):
         commits = CounterMetricFamily("rapport_worker_commits", "Its commits of whole seals.", labels=names)
         commits.add_metric(self._labels, self._meter.commits)
         yield commits
-        strangers = GaugeMetricFamily(
-            "rapport_worker_stranger_records",
-            "Records that it left out where it read a topic again, since no seal has them.",
+        away = GaugeMetricFamily(
+            "rapport_worker_database_away",
+            "1 while it waits for the read side's database, which takes no writes.",
             labels=names,
         )
-        strangers.add_metric(self._labels, self._meter.strangers)
-        yield strangers
+        away.add_metric(self._labels, self._meter.away)
+        yield away
         age = self._meter.age()
         if age is not None:
             since = GaugeMetricFamily(

@@ -10,7 +10,9 @@ import pytest
 from psycopg2.extras import execute_values
 
 from commands.store.follower import StoredRow
+from consumers.kafka.topics import partition_of
 from consumers.relay_lost import RepublishRefused
+from tests.support.database import PARTITIONS
 from tests.support.histories import long_history
 from tests.support.kafka import SEALS, TOPICS
 from tests.support.relaying import Relays, until
@@ -97,16 +99,19 @@ def test_workers_go_on_after_lost_topics_were_restored(scene: Scene) -> None:
 
 
 def test_a_strangers_record_is_healed_by_deleting_and_restoring_its_topic(scene: Scene) -> None:
-    """Given a share that does not fit, the others of its worker go on while it is tried again and again; and
-    when its topic was deleted and restored, by a run that was killed and another, it goes on too."""
+    """Given a record behind all others and at a position that is applied, its share does not fit any more;
+    the others of its worker go on while it is tried again and again; and when its topic was deleted and
+    restored, by a run that was killed and another, it goes on too. A record among the seals stops all."""
     worker = scene.workers.start()
     scene.record(100)
     scene.until_shown()
-    first = scene.rows[0]
-    write(scene.relays.bootstrap, [(TOPIC, 2, b"key", first.event, 0, {"position": bytes(8)})])
+    first, last = scene.rows[0], scene.rows[-1]
+    strange = (partition_of(last.party, PARTITIONS) + 1) % PARTITIONS
+    applied = last.position.to_bytes(8, "big")
+    write(scene.relays.bootstrap, [(TOPIC, strange, b"key", first.event, 0, {"position": applied})])
+    until(lambda: scene.mismatches() == {strange}, "a mismatch shown", MINUTE)
     for _ in range(4):
         scene.record(50)
-    until(lambda: scene.mismatches() == {2}, "a mismatch shown", MINUTE)
     for _ in range(3):
         scene.record(20)
         at = scene.rows[-1].position
@@ -120,6 +125,15 @@ def test_a_strangers_record_is_healed_by_deleting_and_restoring_its_topic(scene:
         republish(scene.relays, [TOPIC])
     lose(scene.relays.bootstrap, [TOPIC])
     republish_killed(scene.relays, "before the commit", 3)
+    republish(scene.relays)
+    scene.start_relay()
+    scene.record(50)
+    scene.until_shown()
+    write(scene.relays.bootstrap, [(SEALS, 0, b"key", first.event, 0, {})])
+    until(lambda: scene.mismatches() == set(range(PARTITIONS)), "all stand", MINUTE)
+    assert "crm.seal.v1 partition 0: the record at offset" in scene.workers.shares()[0]["reason"]
+    scene.stop_relay()
+    lose(scene.relays.bootstrap, [SEALS])
     republish(scene.relays)
     scene.start_relay()
     scene.record(50)

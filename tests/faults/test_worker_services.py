@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
+import psycopg2
 import pytest
 
 from consumers.kafka.address import KafkaAddress
@@ -11,7 +13,9 @@ from consumers.worker import Worker, WorkerStopped
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
+from projections.decode import is_away
 from projections.registry import named
+from tests.support.at_work import at_work
 from tests.support.histories import long_history
 from tests.support.kafka import delete_topics, make_topics
 from tests.support.relaying import query, until
@@ -58,6 +62,28 @@ def test_a_database_that_was_killed_and_restarted_is_found_again(
     publisher.close()
     workers.check(rows)
     assert worker.poll() is None, "it lived through it"
+
+
+def test_a_database_that_takes_no_writes_is_waited_for(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a standby after a failover: whether it was one from the beginning, or became one in mid-session."""
+    with closing(psycopg2.connect(workers.urls.worker)) as connection, connection.cursor() as c:
+        c.execute("SET TRANSACTION READ ONLY")
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction) as refused:
+            c.execute("CREATE TEMPORARY TABLE one (id int)")
+        assert is_away(refused.value)
+        c.execute("ROLLBACK; SELECT current_database()")
+        (name,) = c.fetchone() or ("",)
+    query(workers.urls.admin, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with at_work(workers, named("pipeline")) as (worker,):
+        until(lambda: worker.meter.away, "a wait that its metrics show")
+        assert "database is away" in caplog.text
+        with closing(psycopg2.connect(workers.urls.admin)) as admin, admin, admin.cursor() as c:
+            c.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; COMMIT")
+            c.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        until(lambda: all(share["worker"] for share in workers.shares()), "its shares")
+        assert not worker.meter.away
 
 
 def test_topics_that_are_not_there_yet_are_waited_for(workers: Workers) -> None:

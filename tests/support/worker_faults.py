@@ -169,7 +169,7 @@ def stranger(scene: Scene, chance: Random) -> str:
         [
             ({}, "without a position"),
             ({"position": bytes(8)}, "with the position 0"),
-            # Not the next one: when it is read, it may be among those that are had and dropped.
+            ({"position": scene.relays.head().to_bytes(8, "big")}, "with a position that was published"),
             ({"position": (scene.relays.head() + AHEAD).to_bytes(8, "big")}, "with a position far ahead"),
         ]
     )

@@ -33,7 +33,7 @@ from tests.support.working import ALL, Workers
 
 LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
-PATIENCE = {"lease": 4.0, "mismatch": 2.0, "standstill": 5.0, "broker": 1.0}
+PATIENCE = {"lease": 4.0, "mismatch": 2.0, "standstill": 5.0, "broker": 1.0, "pause": 1.0}
 EVENTS = "SELECT position, aggregate_id, version, type, party, event FROM store.event ORDER BY position"
 
 

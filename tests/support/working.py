@@ -77,7 +77,13 @@ class Workers:
     logs: Path
     key: Ed25519PrivateKey = KEY
     patience: dict[str, float] = field(
-        default_factory=lambda: {"lease": 2.0, "mismatch": 2.0, "standstill": 2.0, "broker": 1.0}
+        default_factory=lambda: {
+            "lease": 2.0,
+            "mismatch": 2.0,
+            "standstill": 2.0,
+            "broker": 1.0,
+            "pause": 1.0,
+        }
     )
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 

@@ -72,8 +72,9 @@ def test_a_worker_shows_what_it_applied() -> None:
     assert value(figures, "rapport_worker_commit_age_seconds", **PIPELINE) is None
     meter.add(40)
     meter.add(2)
-    meter.strangers = 3
-    assert value(figures, "rapport_worker_stranger_records", **PIPELINE) == 3.0
+    assert value(figures, "rapport_worker_database_away", **PIPELINE) == 0.0
+    meter.away = True
+    assert value(figures, "rapport_worker_database_away", **PIPELINE) == 1.0
     assert value(figures, "rapport_worker_events_total", **PIPELINE) == 42.0
     assert value(figures, "rapport_worker_commits_total", **PIPELINE) == 2.0
     assert value(figures, "rapport_worker_commit_age_seconds", **PIPELINE) is not None

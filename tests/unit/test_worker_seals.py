@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.follower import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.worker_seals import SEAL_PLACE, Gatherer, Mismatch, Place
+from consumers.worker_seals import HANDED_OVER, SEAL_PLACE, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill
 from domain.events.seal import parse, sign
 from projections.control.shares import Standing
@@ -233,6 +233,17 @@ def test_a_record_at_a_position_already_applied_is_a_strangers(topics: MemoryTop
         gather(topics, shares)
 
 
+def test_a_strangers_record_shows_before_the_next_seal_comes(topics: MemoryTopics) -> None:
+    """Behind all others of its partition, at a position that was applied since reading began."""
+    gatherer = gather(topics)
+    assert gatherer.take(10_000) is not None
+    place = min(place for place in topics.lanes if place[0] == OPPORTUNITY and ends_early(topics, place))
+    record = topics.lanes[place][-1]
+    strange = replace(record, headers=[("position", ROWS[-1].position.to_bytes(8, "big"))])
+    with pytest.raises(Mismatch, match="it is a stranger's"):
+        gatherer.feed(place, [strange])
+
+
 def test_records_that_are_late_are_waited_for_by_name(topics: MemoryTopics) -> None:
     gatherer = Gatherer(TOPICS, START, KEY.public_key())
     assert gatherer.waits_for() == []
@@ -302,33 +313,61 @@ def ends_early(topics: MemoryTopics, place: Place) -> bool:
 
 
 @pytest.mark.parametrize("tamper", [with_another_at_the_end, changed])
-def test_a_strangers_record_at_an_applied_position_is_told_where_its_topic_is_read_again(
+def test_a_strangers_record_at_an_applied_position_shows_where_its_topic_is_read_again(
     topics: MemoryTopics, tamper: Callable[[MemoryTopics], Place]
 ) -> None:
-    """It is dropped with what was applied long since: only the seals, read again too, tell of it."""
+    """What was applied is dropped there: only the seals, read again too, tell that it is not what was."""
     place = tamper(topics)
-    gatherer = again(topics, place)
-    assert gatherer.left_out() == {place: 1}
-    assert again(topics, place, seals=False).left_out() == {}, "without the seals nothing is claimed"
-    assert gatherer.take(1000) is None
-    topics.publish([ROWS[0]._replace(position=ROWS[-1].position + 5)])
-    for at, records in topics.read(gatherer.places()).items():
-        gatherer.feed(at, records)
-    assert taken(gatherer) == [ROWS[-1].position + 5], "what comes next is not held up by it"
+    with pytest.raises(Mismatch, match=r"1 of the records up to position .* are in no seal") as caught:
+        again(topics, place)
+    assert caught.value.place == place
+    assert again(topics, place, seals=False).take(1000) is None, "without the seals nothing is claimed"
 
 
-def test_of_what_is_not_applied_yet_nothing_is_left_out(topics: MemoryTopics) -> None:
+def test_of_what_is_not_applied_yet_the_next_seals_tell(topics: MemoryTopics) -> None:
     """Seals beyond where the share stands say nothing of what it has."""
     place, _ = place_with(topics, VICTIM)
-    assert again(topics, place, had=60).left_out() == {}
+    assert taken(again(topics, place, had=60)) == [row.position for row in ROWS[60:]]
     changed(topics)
-    assert again(topics, place, had=60).left_out() == {place: 1}
+    with pytest.raises(Mismatch, match="in no seal"):
+        again(topics, place, had=60)
 
 
-def test_a_topic_that_is_sound_has_nothing_left_out_and_one_that_lacks_records_neither(
-    topics: MemoryTopics,
-) -> None:
+def test_a_topic_that_is_sound_or_is_being_published_again_is_no_strangers(topics: MemoryTopics) -> None:
+    """Less than was sealed is there as long as it is restored: each further record is ours."""
     place, _ = place_with(topics, VICTIM)
-    assert again(topics, place).left_out() == {}
-    removed(topics)  # as while it is being published again
-    assert again(topics, place).left_out() == {}
+    whole = topics.lanes[place]
+    assert again(topics, place).take(1000) is None
+    for there in range(len(whole)):
+        topics.lanes[place] = whole[:there]
+        gatherer = again(topics, place)
+        gatherer.feed(place, whole[there : there + 1])
+        gatherer.feed(place, whole[there + 1 :])
+    topics.lanes[place] = whole
+    stranger = replace(whole[-1], headers=[("position", ROWS[-1].position.to_bytes(8, "big"))])
+    with pytest.raises(Mismatch):
+        gatherer.feed(place, [stranger])
+
+
+def test_a_seal_that_was_applied_and_comes_again_is_a_strangers(topics: MemoryTopics) -> None:
+    """Whether it follows what is applied, or is met where the seals are read from the first on; only after a
+    rebuild's hand-over may such seals follow."""
+    first = gather(topics, START).take(45)
+    assert first is not None
+    shares = {partition: standing for partition, (standing, _) in first.moved.items()}
+    topics.lanes[SEAL_PLACE].append(replace(topics.lanes[SEAL_PLACE][1], offset=topics.ends[SEAL_PLACE]))
+    with pytest.raises(Mismatch, match=r"the seal 2 at offset .* does not follow"):
+        gather(topics, shares)
+    with pytest.raises(Mismatch, match=r"the seal 2 at offset .* does not follow"):
+        again(topics, SEAL_PLACE)
+    handed = {p: replace(s, offsets={**s.offsets, HANDED_OVER: 1}) for p, s in shares.items()}
+    assert taken(gather(topics, handed)) == [row.position for row in ROWS[len(first.events) :]]
+
+
+def test_seals_of_another_store_are_not_those_that_were_applied(topics: MemoryTopics) -> None:
+    """Sound among themselves, and as many."""
+    other = MemoryTopics()
+    other.publish_all(ROWS, [SIZE + 1])
+    topics.lanes[SEAL_PLACE] = other.lanes[SEAL_PLACE]
+    with pytest.raises(Mismatch, match=r"the seal 8 at offset .* is not what was applied"):
+        again(topics, SEAL_PLACE)

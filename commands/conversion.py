@@ -90,6 +90,7 @@ def _customer(lead: Lead, command: ConvertLead, world: World, context: Context) 
         attributes={},
         original={},
         tags=(),
+        preferences={},
         reference=None,
     )
     return Change(id=id, party=id, state=None, payloads=payloads, at=command.at), False

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change, claim
-from commands.lookups import customer_of, require_parent, require_principal
+from commands.lookups import customer_of, require_parent, require_principal, require_time_zone
 from domain import customer
 from domain.customer import CustomerKind
 from domain.errors import Invalid
@@ -31,6 +31,7 @@ class RegisterCustomer:
     attributes: Mapping[str, str] = field(default_factory=dict)
     original: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    preferences: Mapping[str, str] = field(default_factory=dict)
     imported: bool = False
     reference: Reference | None = None
     id: UUID | None = None
@@ -57,12 +58,13 @@ class CustomerCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCustomer(CustomerCommand):
-    """Changes what is named; `remove` names `parent_id` or `attributes.<name>`."""
+    """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
 
     name: str | None = field(default=None, repr=False)
     parent_id: UUID | None = None
     owner_id: UUID | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    preferences: Mapping[str, str] = field(default_factory=dict)
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def _register(command: RegisterCustomer, world: World, context: Context) -> Deci
     id = command.id or context.new_id()
     require_principal(world, command.owner_id, imported=command.imported)
     require_parent(world, command.parent_id, of=id)
+    require_time_zone(command.preferences.get("time_zone"))
     payloads = customer.register(
         kind=command.kind,
         name=command.name,
@@ -113,6 +116,7 @@ def _register(command: RegisterCustomer, world: World, context: Context) -> Deci
         attributes=command.attributes,
         original=command.original,
         tags=command.tags,
+        preferences=command.preferences,
         reference=command.reference,
     )
     return birth(id, payloads, party=id, at=command.at, reference=command.reference)
@@ -125,10 +129,14 @@ def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
         name=command.name,
         parent_id=command.parent_id,
         attributes=command.attributes,
+        preferences=command.preferences,
         add_tags=command.add_tags,
         remove_tags=command.remove_tags,
         remove=command.remove,
     )
+    zone = command.preferences.get("time_zone")
+    if zone != state.preferences.get("time_zone"):
+        require_time_zone(zone)
     if command.parent_id != state.parent_id:
         require_parent(world, command.parent_id, of=state.id)
     assigned: tuple[customer.CustomerEvent, ...] = ()

@@ -1,10 +1,11 @@
-"""Looking up the records that a command names: that they exist, and that they can be named."""
+"""Looking up what a command names, records and time zones: that they exist, and that they can be named."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commands.decision import World
 from domain import case, contact, customer, interaction, lead, opportunity, principal, product
@@ -121,6 +122,16 @@ def require_parent(world: World, id: UUID | None, *, of: UUID) -> None:
     customer.require_active(parent)
     customer.require_organisation(parent)
     _refuse_cycle("organisation", of, id, lambda id: customer_of(world, id).parent_id)
+
+
+def require_time_zone(name: str | None) -> None:
+    """Refuses a time zone that this machine's database of time zones has not."""
+    if name is None:
+        return
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid("There is no time zone of that name. Name one such as Europe/Berlin or UTC.") from None
 
 
 def require_manager(world: World, id: UUID | None, *, of: UUID) -> None:

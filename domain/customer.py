@@ -13,6 +13,8 @@ from domain.errors import Invalid, NotFound, Undecodable
 from domain.events.event import Event
 from domain.events.private import Closed, personal
 from domain.lifecycle import Lifecycle, check
+from domain.preferences import known as known_preference
+from domain.preferences import preferences as checked_preferences
 from domain.text import line, lines, optional_line, quoted
 from domain.values import (
     Change,
@@ -58,7 +60,9 @@ REFERENCES_LIMIT: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """`crm.customer.registered`; `original` holds spellings as they came, by field, where normalised."""
+    """`crm.customer.registered`, version 2; version 1 had no `preferences`.
+
+    `original` holds spellings as they came, by field, where normalised."""
 
     kind: CustomerKind
     organisation_name: str | None = None
@@ -69,6 +73,7 @@ class Registered:
     original: Mapping[str, str]
     references: tuple[Reference, ...] = ()
     tags: tuple[str, ...] = ()
+    preferences: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +154,7 @@ class Customer(Aggregate):
     original: Mapping[str, str]
     references: tuple[Reference, ...]
     tags: frozenset[str]
+    preferences: Mapping[str, str]
     survivor_id: UUID | None
     absorbed: frozenset[UUID]
 
@@ -201,6 +207,7 @@ def _born(event: Event) -> Customer:
         original=dict(payload.original),
         references=payload.references,
         tags=frozenset(payload.tags),
+        preferences=dict(payload.preferences),
         survivor_id=None,
         absorbed=frozenset(),
     )
@@ -217,6 +224,7 @@ def _changed(state: Customer, payload: ProfileChanged) -> Customer:
         parent_id=UUID(parent) if parent else None,
         attributes=apply_entries("attributes", state.attributes, payload.changes),
         tags=apply_tags(state.tags, payload.changes),
+        preferences=apply_entries("preferences", state.preferences, payload.changes),
     )
 
 
@@ -229,6 +237,7 @@ def register(
     attributes: Mapping[str, str],
     original: Mapping[str, str],
     tags: tuple[str, ...],
+    preferences: Mapping[str, str],
     reference: Reference | None,
 ) -> tuple[CustomerEvent, ...]:
     """Registers a customer; the name of a person becomes private, that of an organisation does not."""
@@ -246,6 +255,7 @@ def register(
             original=lines("spelling", original),
             references=references(reference),
             tags=tuple(dict.fromkeys(line("tag", tag) for tag in tags)),
+            preferences=checked_preferences(preferences),
         ),
     )
 
@@ -256,23 +266,29 @@ def change(
     name: str | None,
     parent_id: UUID | None,
     attributes: Mapping[str, str],
+    preferences: Mapping[str, str],
     add_tags: tuple[str, ...],
     remove_tags: tuple[str, ...],
     remove: tuple[str, ...],
 ) -> tuple[CustomerEvent, ...]:
-    """Changes what is named; `remove` names `parent_id` or `attributes.<name>`. Nothing when all is so."""
+    """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`. Nothing
+    when all is so."""
     check(LIFECYCLE, state.state, CHANGE)
     if parent_id is not None and state.kind == "person":
         raise Invalid("A person has no parent organisation. Leave parent_id out.")
     if parent_id == state.id:
         raise Invalid("A customer cannot be its own parent. Name another organisation.")
     entries: dict[str, str | None] = dict(lines("attribute", attributes))
+    preferred: dict[str, str | None] = dict(checked_preferences(preferences))
     for named in remove:
         if named.startswith("attributes."):
             entries[named.removeprefix("attributes.")] = None
+        elif named.startswith("preferences."):
+            preferred[known_preference(named.removeprefix("preferences."))] = None
         elif named != "parent_id":
             raise Invalid(
-                f"No field {quoted(named)} of a customer can be removed. Name parent_id or attributes.<name>."
+                f"No field {quoted(named)} of a customer can be removed. Name parent_id, attributes.<name> "
+                "or preferences.<name>."
             )
     new_parent = None if "parent_id" in remove else parent_id or state.parent_id
     new_name = optional_line("name", name)
@@ -286,6 +302,7 @@ def change(
         ),
         *changed("parent_id", state.parent_id, new_parent),
         *changed_entries("attributes", state.attributes, entries),
+        *changed_entries("preferences", state.preferences, preferred),
         *changed_tags(state.tags, add=[line("tag", tag) for tag in add_tags], remove=remove_tags),
     )
     private_name = new_name if state.kind == "person" else None

@@ -21,8 +21,8 @@ class Reference:
 class Change:
     """One field's value before and after; absent where there was, or is, none.
 
-    An entry of a mapping is the field `attributes.<name>`; a tag that came or went is the field `tag` with
-    `new` or `old`.
+    An entry of a mapping is the field `attributes.<name>` or `preferences.<name>`; a tag that came or went is
+    the field `tag` with `new` or `old`.
     """
 
     field: str

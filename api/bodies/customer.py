@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -13,10 +14,23 @@ from api.shapes import ReferenceIn, reference
 from api.validation import Body, Word
 from commands import customer as commands
 from domain.customer import Customer, CustomerKind
+from domain.preferences import PREFERENCES, Preference
 from domain.values import Reference
 
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
+Preferences = Annotated[dict[Preference, Word], Field(max_length=len(PREFERENCES))]
+"""The closed list of keys; `domain/preferences.py` says what each value looks like."""
 Words = Annotated[tuple[Word, ...], Field(max_length=100)]
+
+
+def _preferred(given: Mapping[Preference, str]) -> dict[str, str]:
+    return {str(name): value for name, value in given.items()}
+
+
+PREFERRED: Final = {
+    "language": "de", "channel": "phone", "contact_days": "mon,tue,fri", "contact_hours": "09:00-12:00",
+    "time_zone": "Europe/Berlin",
+}  # fmt: skip
 
 
 class Register(Creation):
@@ -28,6 +42,7 @@ class Register(Creation):
     owner_id: UUID | None = None
     attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "retail"}])
     tags: Words = ()
+    preferences: Preferences = Field(default_factory=dict, examples=[PREFERRED])
     reference: ReferenceIn | None = None
 
     def command(self) -> commands.RegisterCustomer:
@@ -38,14 +53,15 @@ class Register(Creation):
             owner_id=self.owner_id,
             attributes=self.attributes,
             tags=self.tags,
+            preferences=_preferred(self.preferences),
             reference=reference(self.reference),
             at=self.at,
         )
 
 
 class Upsert(Body):
-    """A customer as it is to be. What is left out stays as it is; `tags` and `attributes` that are named are
-    all of them."""
+    """A customer as it is to be. What is left out stays as it is; `tags`, `attributes` and `preferences` that
+    are named are all of them."""
 
     kind: CustomerKind
     name: Word = Field(examples=["Acme Corporation"])
@@ -53,6 +69,7 @@ class Upsert(Body):
     owner_id: UUID | None = None
     attributes: Attributes | None = Field(default=None, examples=[{"sector": "retail"}])
     tags: Words | None = Field(default=None, examples=[["key account"]])
+    preferences: Preferences | None = Field(default=None, examples=[PREFERRED])
 
     def registering(self, reference: Reference) -> commands.RegisterCustomer:
         """The command where there is no such customer."""
@@ -63,6 +80,7 @@ class Upsert(Body):
             owner_id=self.owner_id,
             attributes=self.attributes or {},
             tags=self.tags or (),
+            preferences=_preferred(self.preferences or {}),
             reference=reference,
         )
 
@@ -70,15 +88,19 @@ class Upsert(Body):
         """The command that makes `customer` so."""
         kept = customer.tags if self.tags is None else set(self.tags)
         named = customer.attributes if self.attributes is None else self.attributes
+        preferred = customer.preferences if self.preferences is None else _preferred(self.preferences)
+        gone = [f"attributes.{name}" for name in customer.attributes if name not in named]
+        gone += [f"preferences.{name}" for name in customer.preferences if name not in preferred]
         return commands.ChangeCustomer(
             customer_id=customer.id,
             name=self.name,
             parent_id=self.parent_id,
             owner_id=self.owner_id,
             attributes=named,
+            preferences=preferred,
             add_tags=self.tags or (),
             remove_tags=tuple(sorted(customer.tags - kept)),
-            remove=tuple(f"attributes.{name}" for name in customer.attributes if name not in named),
+            remove=tuple(gone),
         )
 
 
@@ -99,12 +121,14 @@ class UpsertItem(Upsert):
 
 
 class ChangeProfile(Change):
-    """Changes what is named and leaves the rest. `remove` names `parent_id` or `attributes.<name>`."""
+    """Changes what is named and leaves the rest. `remove` names `parent_id`, `attributes.<name>` or
+    `preferences.<name>`."""
 
     name: Word | None = None
     parent_id: UUID | None = None
     owner_id: UUID | None = None
     attributes: Attributes = Field(default_factory=dict, examples=[{"sector": "software"}])
+    preferences: Preferences = Field(default_factory=dict, examples=[{"language": "pt-BR"}])
     add_tags: Words = ()
     remove_tags: Words = ()
     remove: Words = ()
@@ -116,6 +140,7 @@ class ChangeProfile(Change):
             parent_id=self.parent_id,
             owner_id=self.owner_id,
             attributes=self.attributes,
+            preferences=_preferred(self.preferences),
             add_tags=self.add_tags,
             remove_tags=self.remove_tags,
             remove=self.remove,

@@ -28,6 +28,7 @@ class Profile(BaseModel):
     owner_id: UUID | None
     tags: list[str]
     attributes: dict[str, str]
+    preferences: dict[str, str]
     references: list[ReferenceOut] = Field(validation_alias="external_references")
     registered_at: Instant
     updated_at: Instant

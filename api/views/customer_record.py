@@ -23,6 +23,7 @@ class CustomerRecord(Record):
     owner_id: UUID | None
     attributes: dict[str, str]
     tags: Words
+    preferences: dict[str, str]
     references: list[ReferenceOut]
     survivor_id: UUID | None
     absorbed: Ids = Field(description="Customers that are merged into this one.")

@@ -27,7 +27,11 @@ from domain import (
     rotation,
 )
 from domain.events.registry import EventType, Registry
-from domain.events.upcasters import case_rejected_1_to_2, product_registered_1_to_2
+from domain.events.upcasters import (
+    case_rejected_1_to_2,
+    customer_registered_1_to_2,
+    product_registered_1_to_2,
+)
 
 CATALOGUE: Final = Registry(
     [
@@ -41,7 +45,9 @@ CATALOGUE: Final = Registry(
         EventType("crm.product.price_changed", product.PriceChanged),
         EventType("crm.product.discontinued", product.Discontinued),
         EventType("crm.product.reintroduced", product.Reintroduced),
-        EventType("crm.customer.registered", customer.Registered),
+        EventType(
+            "crm.customer.registered", customer.Registered, version=2, upcasters=(customer_registered_1_to_2,)
+        ),
         EventType("crm.customer.profile_changed", customer.ProfileChanged),
         EventType("crm.customer.owner_assigned", customer.OwnerAssigned),
         EventType("crm.customer.reference_added", customer.ReferenceAdded),

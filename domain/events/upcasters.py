@@ -18,3 +18,8 @@ def product_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
 def case_rejected_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
     """Nothing changes: the note, which is private, did not exist."""
     return data
+
+
+def customer_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Preferences did not exist: none are known."""
+    return {**data, "preferences": {}}

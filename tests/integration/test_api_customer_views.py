@@ -60,6 +60,7 @@ def told(api: Api) -> Story:
     acme = post(
         "customers", kind="organisation", name="Acme Corporation", at="2026-01-01T00:00:00Z",
         reference={"source": "erp", "external_id": "4711"}, tags=["key account"],
+        preferences={"language": "DE", "channel": "phone"},
     )["id"]  # fmt: skip
     merged = post("customers", kind="organisation", name="ACME Ltd", at="2026-01-01T00:00:00Z")["id"]
     for number, customer in enumerate([acme, acme, merged], start=1):
@@ -101,6 +102,7 @@ def test_the_overview_is_of_all_that_is_the_customer_now(story: Story) -> None:
         "Acme Corporation", ["key account"], [story.merged],
     )  # fmt: skip
     assert profile["references"] == [{"source": "erp", "external_id": "4711"}]
+    assert profile["preferences"] == {"language": "de", "channel": "phone"}
     totals = body["totals"]
     assert (totals["purchases"], totals["purchase_value"], totals["interactions"]) == (3, "61.5", 4)
     assert totals["last_contact"]["email"] == "2026-02-10T00:00:00Z"

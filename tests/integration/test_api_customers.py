@@ -57,6 +57,42 @@ def test_what_is_left_out_stays_and_what_is_named_is_all(api: Api) -> None:
     assert (record["attributes"], record["tags"]) == ({"size": "large"}, ["new"])
 
 
+def test_preferences_are_registered_changed_upserted_and_looked_back_at(api: Api) -> None:
+    german = {"language": "DE", "channel": "phone", "time_zone": "Europe/Berlin"}
+    id = api.create("customers", kind="person", name="Ann", preferences=german, at="2026-01-01T00:00:00Z")
+    changed = api.change(
+        "customers", id, "change", preferences={"language": "en", "contact_hours": "09:00-12:00"},
+        remove=["preferences.channel"], at="2026-02-01T00:00:00Z",
+    )  # fmt: skip
+    assert changed.status_code == 200
+    now = {"language": "en", "contact_hours": "09:00-12:00", "time_zone": "Europe/Berlin"}
+    assert api.read("customers", id)["preferences"] == now
+    then = api.client.get(f"/v1/customers/{id}?as_of=2026-01-15T00:00:00Z").json()
+    assert then["preferences"] == german | {"language": "de"}
+
+    at = address()
+    found = states(api, at, ACME | {"preferences": german}, ACME, ACME | {"preferences": {"language": "de"}})
+    assert found == [(201, "created"), (200, "unchanged"), (200, "updated")]
+    assert api.client.get(at).json()["preferences"] == {"language": "de"}
+
+
+def test_preferences_that_are_none_of_theirs_are_refused_and_not_repeated(api: Api) -> None:
+    at = address()
+    for bad, code, sentence in (
+        ({"colour": "red"}, "validation", "'language', 'channel', 'contact_days'"),
+        ({"language": "ask for Ann"}, "invalid", "Give a language tag such as de, pt-BR or zh-Hant-TW."),
+        ({"time_zone": "Europe/Atlantis"}, "invalid", "There is no time zone of that name."),
+        ({"language": 5}, "validation", "string"),
+        ({"language": "x" * 201}, "validation", "200"),
+        (["de"], "validation", "dictionary"),
+    ):
+        answer = put(api, at, **ACME | {"preferences": bad})
+        problem(answer, 422, code)
+        assert sentence in answer.text, answer.text
+        assert "Ann" not in answer.text
+    problem(api.client.get(at), 404, "not-found")
+
+
 def test_an_owner_and_the_profile_change_in_one_version_step_each_at_once(api: Api) -> None:
     at = address()
     put(api, at, **ACME)

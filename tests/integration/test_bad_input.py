@@ -95,6 +95,12 @@ def body_too_large(here: World) -> Answer:
     )
 
 
+def bad_reasons(here: World) -> Answer:
+    file = here.files / "reasons.toml"
+    file.write_text('[case]\nrejected = ["Not ours"]\n')
+    return here.cli("import", "maven", str(here.files / "GOOD0000"), RAPPORT_REASONS_FILE=str(file))
+
+
 def taken_reference(here: World) -> Answer:
     """One customer is to be known by what the sales system calls another one."""
     customer, version, reference = here.ask(
@@ -305,6 +311,22 @@ TABLE = (
         act=lambda here: here.cli("keys", "revoke", str(uuid4())),
         answer=1,
         sentence="There is no API key with the id",
+        kept=ALL,
+    ),
+    Case(
+        given="open words for a preference",
+        act=lambda here: here.post(
+            "/v1/customers", kind="person", name="Ann", preferences={"contact_hours": "after the late shift"}
+        ),
+        answer=422,
+        sentence="Give up to 4 spans of a day in their order, such as 09:00-12:00,14:00-17:30.",
+        kept=ALL,
+    ),
+    Case(
+        given="a file of reasons with one that is no slug",
+        act=bad_reasons,
+        answer=2,
+        sentence="The reasons for which a case is rejected must each be a slug such as no-budget",
         kept=ALL,
     ),
     Case(

@@ -132,6 +132,37 @@ def test_the_overview_shows_clear_names_points_and_consents(story: Story) -> Non
     assert [(row["purpose"], row["is_active"]) for row in consents.items] == [("news", True)]
 
 
+def test_preferences_stand_in_the_profile_and_last_in_the_public_view(story: Story) -> None:
+    """Given preferences of a registration and a change of them; those of version 1 had none."""
+    id, known = UUID(int=103), {"language": "de", "channel": "phone"}
+    story.tell(
+        id,
+        customer.Registered(kind="person", name="Cy", attributes={}, original={}, preferences=known),
+    )
+    changes = (
+        Change(field="preferences.language", old="de", new="en"),
+        Change(field="preferences.channel", old="phone"),
+    )
+    story.tell(id, customer.ProfileChanged(changes=changes), day=1)
+    customers = story.show()
+    overview = customers.overview(id, ["profile", "timeline"])
+    assert overview is not None
+    profile, timeline = overview.sections["profile"], overview.sections["timeline"]
+    assert isinstance(profile, dict)
+    assert isinstance(timeline, TimelinePage)
+    assert profile["preferences"] == {"language": "en"}
+    assert timeline.rows[0]["title"] == "Profile changed: language, channel"
+    with story.connection.cursor() as c:
+        c.execute("SELECT * FROM read.customer WHERE id = %s", (str(id),))
+        row = c.fetchone()
+        assert row is not None
+        assert c.description is not None
+        assert (c.description[-1].name, row[-1]) == ("preferences", {"language": "en"})
+    ada = customers.get(ADA)
+    assert ada is not None
+    assert ada["preferences"] == {}
+
+
 def test_a_consent_ends_with_its_point(story: Story) -> None:
     story.tell(CONTACT, contact.PointRemoved(point_id=POINT), party=ADA, day=3)
     overview = story.show().overview(ADA, ["contacts", "consents"])

@@ -43,7 +43,7 @@ class Lifecycles(CrmMachine):
         for id, party in self.parties.items():
             state = self.desk.crm.load("customer", customer.evolve, id)
             assert (state.survivor_id, state.parent_id) == (party.into, party.parent)
-            assert state.owner_id == party.owner
+            assert (state.owner_id, state.preferences.get("channel")) == (party.owner, party.channel)
             assert state.state == ("active" if party.into is None else "merged")
             assert state.absorbed == {other for other, its in self.parties.items() if its.into == id}
             known = sorted(external_id for external_id, its in self.claimed.items() if its == id)

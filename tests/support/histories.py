@@ -138,6 +138,7 @@ class History:
                     original={},
                     references=(Reference(source="crm", external_id=str(number)),),
                     tags=("new",),
+                    preferences={"language": "en"},
                 ),
             )
         elif life.erased:

@@ -56,12 +56,14 @@ class Deal:
 
 @dataclass
 class Party:
-    """What the model knows of a customer: its kind, whom it was merged into, its parent, its owner."""
+    """What the model knows of a customer: its kind, whom it was merged into, its parent, its owner, and the
+    channel that it prefers."""
 
     kind: str
     into: UUID | None = None
     parent: UUID | None = None
     owner: UUID | None = None
+    channel: str | None = None
 
 
 def summable(amount: Money | None) -> bool:
@@ -221,6 +223,7 @@ class PeopleMachine(CrmMachine):
         parent=st.none() | CrmMachine.customers,
         owner=st.none() | CrmMachine.principals,
         leaves=SOMETIMES,
+        preferred=st.sampled_from([None, "phone", "email", "carrier pigeon"]),
     )
     def change_customer(
         self,
@@ -231,13 +234,17 @@ class PeopleMachine(CrmMachine):
         parent: UUID | None,
         owner: UUID | None,
         leaves: bool,
+        preferred: str | None,
     ) -> None:
-        """Names a parent, or takes the one there is away."""
+        """Names a parent and a preferred channel, or takes those away that there are."""
         party = self.parties[id]
         changes: Any = {"add_tags": ("new",)} if tag else {"remove_tags": ("vip",)}
-        changes |= {"remove": ("parent_id",)} if leaves else {"parent_id": parent}
+        gone = (*(("parent_id",) if leaves else ()), *(() if preferred else ("preferences.channel",)))
+        changes |= {"remove": gone} | ({} if leaves else {"parent_id": parent})
+        changes |= {"preferences": {"channel": preferred}} if preferred else {}
         above = None if leaves else parent or party.parent
         allowed = party.into is None and (owner in (None, party.owner) or self.active[owner])
+        allowed = allowed and preferred != "carrier pigeon"
         if above is not None and above != party.parent:
             below = id == above or id in self._parents_above(above)
             allowed = allowed and party.kind == "organisation" and self.may_be_parent(above) and not below
@@ -245,7 +252,7 @@ class PeopleMachine(CrmMachine):
             customer_id=id, name=name, attributes={"sector": sector}, owner_id=owner, **changes
         )
         if self.act(command, allowed):
-            party.parent, party.owner = above, owner or party.owner
+            party.parent, party.owner, party.channel = above, owner or party.owner, preferred
 
     def _parents_above(self, id: UUID) -> set[UUID]:
         above: set[UUID] = set()

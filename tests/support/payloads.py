@@ -111,7 +111,7 @@ def _fixed(annotation: Any, name: str) -> Any:
     if origin is tuple:
         return (_fixed(arguments[0], name),)
     if origin is Mapping:
-        return {"sector": "technology"}
+        return {"language": "de"} if name == "preferences" else {"sector": "technology"}
     if dataclasses.is_dataclass(annotation):
         return example(typing.cast("type[Any]", annotation))
     simple: dict[Any, Any] = {

@@ -25,6 +25,8 @@ def profile(value: int) -> customer.ProfileChanged:
         changes=(
             Change(field="organisation_name", old="Firm", new=f"Firma Größe {value}"),
             Change(field="attributes.sector", old="sales", new=None if value % 2 else "crops"),
+            Change(field="preferences.language", old="en", new=("de", "pt-BR")[value % 2]),
+            Change(field="preferences.channel", new=None if value % 3 else "phone"),
             Change(field="tag", new=f"t{value}"),
             Change(field="tag", old="new"),
         )

@@ -20,6 +20,17 @@ VERSIONS = [(kind.name, version) for kind in CATALOGUE.types for version in rang
 
 # What an old version reads as: its upcast data, written out by hand.
 UPCAST = {
+    "crm.customer.registered.1": {
+        "kind": "person",
+        "organisation_name": "organisation-name",
+        "parent_id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        "owner_id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        "attributes": {"sector": "technology"},
+        "original": {"sector": "technology"},
+        "references": [{"source": "maven", "external_id": "external-id"}],
+        "tags": ["tags"],
+        "preferences": {},
+    },
     "crm.case.rejected.1": {"from_state": "new", "reason": "reason"},
     "crm.product.registered.1": {
         "name": "name",

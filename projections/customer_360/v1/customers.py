@@ -25,6 +25,7 @@ CUSTOMER: Final = {
     "tags": "jsonb",
     "external_references": "jsonb",
     "registered_at": "timestamptz",
+    "preferences": "jsonb",
 }
 
 
@@ -40,6 +41,7 @@ def _registered(row: Data, event: EventMap, data: Data) -> None:
     row["tags"] = sorted(data["tags"])
     row["external_references"] = data["references"]
     row["registered_at"] = event["time"]
+    row["preferences"] = data["preferences"]
 
 
 def _profile_changed(row: Data, _: EventMap, data: Data) -> None:
@@ -47,20 +49,23 @@ def _profile_changed(row: Data, _: EventMap, data: Data) -> None:
     row["organisation_name"] = applied(changes, "organisation_name", row["organisation_name"])
     row["search"] = " ".join(words(row["organisation_name"]))
     row["parent_id"] = applied(changes, "parent_id", row["parent_id"])
-    attributes, tags = dict(row["attributes"]), set(row["tags"])
+    tags = set(row["tags"])
+    entries = {"attributes": dict(row["attributes"]), "preferences": dict(row["preferences"])}
     for change in changes:
         field, old, new = change["field"], change.get("old"), change.get("new")
         if field == "tag":
             tags.discard(old)
             if new is not None:
                 tags.add(new)
-        elif field.startswith("attributes."):
-            name = field.removeprefix("attributes.")
-            if new is None:
-                attributes.pop(name, None)
-            else:
-                attributes[name] = new
-    row["attributes"], row["tags"] = attributes, sorted(tags)
+            continue
+        mapping, _, name = field.partition(".")
+        if mapping not in entries:
+            continue
+        if new is None:
+            entries[mapping].pop(name, None)
+        else:
+            entries[mapping][name] = new
+    row |= entries | {"tags": sorted(tags)}
 
 
 def _owner_assigned(row: Data, _: EventMap, data: Data) -> None:

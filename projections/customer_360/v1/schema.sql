@@ -4,7 +4,8 @@
 CREATE SCHEMA customer_360_v1;
 
 -- name of an organisation is open, that of a person stands in `person`. search: its words, for look-ups by the
--- beginning of a word. tags: JSON array; attributes: JSON object; external_references: [{source, external_id}].
+-- beginning of a word. tags: JSON array; attributes, preferences: JSON objects; external_references:
+-- [{source, external_id}].
 CREATE TABLE customer_360_v1.customer (
     id                  uuid        NOT NULL,
     version             int         NOT NULL,
@@ -21,6 +22,7 @@ CREATE TABLE customer_360_v1.customer (
     tags                jsonb       NOT NULL,
     external_references jsonb       NOT NULL,
     registered_at       timestamptz NOT NULL,
+    preferences         jsonb       NOT NULL,
     PRIMARY KEY (id)
 ) WITH (fillfactor = 90);
 

@@ -59,9 +59,14 @@ def _linked(what: str) -> Callable[[Data], Said]:
     )
 
 
+def _entry(field: str) -> str:
+    """A field's name, of an entry of a mapping its own."""
+    return field.removeprefix("attributes.").removeprefix("preferences.")
+
+
 def _profile(what: str) -> Callable[[Data], Said]:
     def said(d: Data) -> Said:
-        fields = [change["field"].removeprefix("attributes.") for change in d["changes"]]
+        fields = [_entry(change["field"]) for change in d["changes"]]
         named = [*(["name"] if "persons" in d.get("private", {}) else []), *dict.fromkeys(fields)]
         return f"{what} changed: {', '.join(map(_spelled, named))}"[:500], d["changes"]
 

@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW read.customer AS
 SELECT c.id, c.version, c.kind, c.organisation_name, c.state, c.survivor_id,
        coalesce((SELECT i.customer_id FROM read.identity i WHERE i.party = c.id), c.id) AS customer_id,
        c.parent_id, c.owner_id, c.tags, c.attributes, c.external_references, c.registered_at,
-       c.recorded AS updated_at, c.position
+       c.recorded AS updated_at, c.position, c.preferences
 FROM customer_360_v1.customer c;
 
 CREATE OR REPLACE VIEW read.contact AS

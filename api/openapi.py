@@ -16,15 +16,21 @@ _SAMPLE: Final = Problem("page-token", "The list was rebuilt since. Ask for the 
 
 Schema = dict[str, Any]
 
+_MADE: Final[Schema] = {}
+
 
 def install(app: FastAPI) -> None:
-    """Makes `app.openapi()` give the document described above, made once."""
+    """Makes `app.openapi()` give the document described above. It is made once for all applications of a
+    process, which have the same addresses: it takes longer than all the rest of an application."""
     framework = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(framework())
-        assert app.openapi_schema is not None
+            if not _MADE:
+                made = framework()
+                _complete(made)
+                _MADE.update(made)
+            app.openapi_schema = _MADE
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the way that the framework documents

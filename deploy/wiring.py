@@ -175,11 +175,15 @@ class Wiring:
         return Incarnation(self.store_pool)
 
     @cached_property
+    def identifiers(self) -> Identifiers:
+        """What is derived from other systems' words."""
+        return Identifiers(self.secrets.read("id-key"))
+
+    @cached_property
     def commands(self) -> Commands:
         """The command handlers."""
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
-        identifiers = Identifiers(self.secrets.read("id-key"))
-        return Commands(self.crm, idempotency, self.pipelines, identifiers, reasons=self.reasons)
+        return Commands(self.crm, idempotency, self.pipelines, self.identifiers, reasons=self.reasons)
 
     def bulk(self, context: Context) -> BulkRecorder:
         """The same handlers for many new records at once; one recorder for a run."""
@@ -297,7 +301,7 @@ class Wiring:
             keys=self.keys,
             tombstones=self.tombstones,
             cipher=self.cipher,
-            identifiers=Identifiers(self.secrets.read("id-key")),
+            identifiers=self.identifiers,
             progress=progress,
         )
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from deploy.cli import privacy_certificate, privacy_consent, privacy_keys
+from deploy.cli import privacy_certificate, privacy_consent, privacy_find, privacy_keys
 from deploy.cli.output import JsonOption, counted, finish
 from deploy.cli.rebuild import operator
 from deploy.settings import load
@@ -28,6 +28,7 @@ privacy.add_typer(hold, name="hold")
 privacy_certificate.register(privacy)
 privacy_keys.register(privacy)
 privacy_consent.register(privacy)
+privacy_find.register(privacy)
 
 BasisOption = Annotated[
     str | None, typer.Option("--legal-basis", help='On which basis, such as "GDPR art. 17 (1) b".')

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from tests.support.http import Api, database, problem, running
+from deploy.secrets import Secrets
+from tests.support.commanding import told
+from tests.support.http import KEY, Api, database, problem, running
 from tests.support.store import execute
 
 LEAD = {"name": "Ann Example", "company": "Acme", "email": "ann@example.org", "phone": "+44 20 7946 0000"}
@@ -152,6 +157,46 @@ def test_a_contact_s_points_and_consents(api: Api) -> None:
     assert consent["withdrawn_at"] >= consent["given_at"]
     change(api, "contacts", id, "removePoint", point_id=phone["id"])
     assert [each["removed"] for each in api.read("contacts", id)["points"]] == [False, True]
+
+
+def test_whose_an_address_may_be_is_found_by_the_blind_index(api: Api, tmp_path: Path) -> None:
+    """Given an address that two contacts share, and one that has used it before, when it is looked up in any
+    spelling, then all are found, who uses it now is told, and no read model has to have heard of it."""
+    customer = api.create("customers", kind="organisation", name="Acme")
+    ann, bob, former = (api.create("contacts", customer_id=customer, name=name) for name in "ABC")
+    for contact, spelling in (
+        (ann, "Info@Quux.example"),
+        (bob, "info@quux.example "),
+        (former, "INFO@QUUX.EXAMPLE"),
+    ):
+        change(api, "contacts", contact, "addPoint", kind="email", value=spelling)
+    (point,) = api.read("contacts", former)["points"]
+    change(api, "contacts", former, "removePoint", point_id=point["id"])
+
+    def found(**asked: str) -> dict[str, bool]:
+        answer = api.client.post("/v1/contacts:lookup", json=asked)
+        assert answer.status_code == 200, answer.text
+        assert "quux" not in answer.text.lower()
+        candidates = answer.json()["candidates"]
+        assert {each["customer_id"] for each in candidates} <= {customer}
+        return {each["contact_id"]: each["current"] for each in candidates}
+
+    everybody = {ann: True, bob: True, former: False}
+    assert found(kind="email", value=" inFO@quux.EXAMPLE") == everybody
+    assert found(kind="email", value="other@quux.example") == {}
+    assert found(kind="social", value="info@quux.example") == {}
+    refused = problem(
+        api.client.post("/v1/contacts:lookup", json={"kind": "email", "value": "quux"}), 422, "invalid"
+    )
+    assert "quux" not in str(refused)
+    problem(api.client.post("/v1/contacts:lookup", json={"kind": "fax", "value": "1"}), 422, "validation")
+
+    Secrets(tmp_path / "secrets").keep("kek", KEY.hex)
+    Secrets(tmp_path / "secrets").keep("id-key", KEY.hex)
+    with patch("sys.stdin", StringIO("info@quux.example\n")):
+        code, told_, said = told(tmp_path, "privacy", "find", "email", RAPPORT_STORE_URL=api.urls.app)
+    assert code == 0, said
+    assert {each["contact_id"]: each["current"] for each in told_["candidates"]} == everybody
 
 
 def test_refusals_quote_no_contact_point(api: Api) -> None:

@@ -135,6 +135,17 @@ def test_a_list_is_recorded_under_each_party_that_it_shows(api: Api, ids: dict[s
     assert [len(recorded(api, party)) for party in parties] == [count + 1 for count in before]
 
 
+def test_whose_an_address_is_is_a_read_too(api: Api, ids: dict[str, str]) -> None:
+    """Though the answer holds ids alone."""
+    (point,) = api.client.get(f"/v1/contacts/{ids['contacts']}", headers=HEADER).json()["points"]
+    asked = {"kind": point["kind"], "value": point["value"]}
+    before = len(recorded(api, ids["organisations"]))
+    problem(api.client.post("/v1/contacts:lookup", json=asked), 428, "purpose-required")
+    answer = api.client.post("/v1/contacts:lookup", json=asked, headers=HEADER)
+    assert [each["contact_id"] for each in answer.json()["candidates"]] == [ids["contacts"]]
+    assert [read.route for read in recorded(api, ids["organisations"])[before:]] == ["/v1/contacts:lookup"]
+
+
 def test_a_look_back_is_a_read_too(api: Api, ids: dict[str, str]) -> None:
     api.catch_up(projections=EVERY)
     at = {"as_of": datetime.now(UTC).isoformat()}

@@ -90,4 +90,8 @@ def forgotten(api: Api, told: Told) -> None:
         " WHERE id = ANY (%s::uuid[])", members,
     )  # fmt: skip
     assert shown == [(True, None, None, None, [], "")] * 4
-    assert not api.client.get("/v1/customers:search", params={"name": NAME}).json().get("customers")
+    asked = {"kind": "email", "value": EMAIL}
+    found = api.client.post("/v1/contacts:lookup", json=asked).json()["candidates"]
+    assert told.contact not in {each["contact_id"] for each in found}
+    hits = api.client.get("/v1/customers:search", params={"text": NAME}).json()["hits"]
+    assert told.members.isdisjoint(hit["id"] for hit in hits)

@@ -53,16 +53,16 @@ def test_every_route_refuses_who_has_no_key_and_who_lacks_its_scope(api: Api) ->
     app = create_app(api.services)
     checked = 0
     eraser, reader = api.key("privacy:erase"), api.key("crm:read")
-    for method, path in documented(app):
-        if path in OPEN:
-            assert httpx.request(method, api.address + path).status_code == 200
-            continue
-        body: dict[str, str] | None = {} if method == "POST" else None
-        problem(httpx.request(method, api.address + path, json=body), 401, "unauthenticated")
-        lacking = reader if path.endswith((":erase", "/export")) else eraser
-        answer = httpx.request(method, api.address + path, json=body, headers=bearer(lacking))
-        problem(answer, 403, "scope-missing")
-        checked += 1
+    with httpx.Client(base_url=api.address) as anybody:
+        for method, path in documented(app):
+            if path in OPEN:
+                assert anybody.request(method, path).status_code == 200
+                continue
+            body: dict[str, str] | None = {} if method == "POST" else None
+            problem(anybody.request(method, path, json=body), 401, "unauthenticated")
+            lacking = reader if path.endswith((":erase", "/export")) else eraser
+            problem(anybody.request(method, path, json=body, headers=bearer(lacking)), 403, "scope-missing")
+            checked += 1
     assert checked > 30
 
 

@@ -95,7 +95,7 @@ class Api:
     def send(self, method: str, path: str, *scopes: str, **options: Any) -> httpx.Response:
         """One request with a new key that has just these scopes."""
         headers = {"Authorization": f"Bearer {self.key(*scopes)}"} | options.pop("headers", {})
-        return httpx.request(method, self.address + path, headers=headers, **options)
+        return self.client.request(method, path, headers=headers, **options)
 
     def open(self, **fields: Any) -> dict[str, Any]:
         """Opens an opportunity in `sales` and gives the answer's body."""

@@ -36,11 +36,12 @@ def demo(
     logs.configure("WARNING")
     try:
         with Stack(settings, say, may_stand_in=True) as stack:
-            reports = show.imported(stack, showing)
-            for name, report in reports:
+            taken = show.imported(stack, showing)
+            for name, report in taken.reports:
                 say(f"Import of {name}: {report.summary()}")
                 for problem in report.failed:
                     say(str(problem))
+            say(taken.took)
             figures = show.compared(stack)
             sys.stdout.writelines(f"{line}\n" for line in lines(figures))
             sys.stdout.flush()
@@ -53,7 +54,7 @@ def demo(
         say("Interrupted; everything is stopped. Run `rapport demo` again: it goes on where it was.")
         raise typer.Exit(Exit.INTERRUPTED) from None
     say("Stopped: nothing of it runs any more.")
-    if any(report.failed for _, report in reports) or not all(figure.right for figure in figures):
+    if any(report.failed for _, report in taken.reports) or not all(figure.right for figure in figures):
         raise typer.Exit(Exit.FOUND)
 
 

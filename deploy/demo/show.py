@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -41,20 +42,36 @@ DATA_SETS: Final = (
 )
 
 
-def imported(stack: Stack, showing: Showing) -> list[tuple[str, ImportReport]]:
-    """Imports the demo's files and waits until every read model shows them; a report for each data set.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A report for each data set, and the seconds from the beginning until all was imported and visible."""
+
+    reports: list[tuple[str, ImportReport]]
+    import_seconds: float
+    visible_seconds: float
+
+    @property
+    def took(self) -> str:
+        """How long it took, in a sentence."""
+        return f"Imported in {self.import_seconds:.0f} s, all visible after {self.visible_seconds:.0f} s."
+
+
+def imported(stack: Stack, showing: Showing) -> Imported:
+    """Imports the demo's files and waits until every read model shows them.
 
     Raises `ImportRefused`, `NotVisible` and the services' errors.
     """
     reports = []
+    began = time.monotonic()
     with Wiring(stack.settings) as wired:
         for data in DATA_SETS:
             with showing(f"Import of {data.name}", "records") as progress:
                 reports.append((data.name, data.take(wired, data.path, progress)))
         head = wired.follower().settled()
+    import_seconds = time.monotonic() - began
     with showing("Read models", "positions") as progress:
         stack.wait_visible(head, VISIBLE_SECONDS, progress)
-    return reports
+    return Imported(reports, import_seconds, time.monotonic() - began)
 
 
 def expected() -> dict[str, Number]:

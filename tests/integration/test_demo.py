@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from deploy.demo.show import expected
 from deploy.local.ports import free_port
+from projections.registry import PROJECTIONS
+from tests.support.commanding import told
 from tests.support.tour import fits, steps
 
 CHECKOUT = Path(__file__).parents[2]
@@ -28,11 +33,21 @@ RECORDS = ("8,933", "93,229", "1,651")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+FLOW = {
+    "events in the store topics",
+    "events in the store seals",
+    *(f"end of the last seal {projection.name} stands at" for projection in PROJECTIONS),
+}
+"""The lines that say that nothing is lost on the way and nothing is left behind."""
+
+
 @dataclass
 class Demo:
-    """A running demo in a home of its own, on a port that nobody else has."""
+    """A running demo in a home of its own, on a port that nobody else has. `user_home` is its user's, empty
+    at first."""
 
     home: Path
+    user_home: Path
     port: int
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
@@ -43,18 +58,28 @@ class Demo:
         """What it has printed so far."""
         return self.log.read_text()
 
+    def status(self, noun: str) -> Any:
+        """What `rapport <noun> status` says; nothing is wrong."""
+        code, data, diagnostics = told(self.home, noun, "status", RAPPORT_API_PORT=str(self.port))
+        assert (code, diagnostics) == (0, [])
+        return data
+
 
 @pytest.fixture(scope="module")
 def demo(services_folder: Path) -> Iterator[Demo]:
     """The demo from nothing, up and imported. The tests of this file come one after the other."""
-    home, port = services_folder / "demo", free_port()
-    environment = {"PATH": os.environ["PATH"], "RAPPORT_HOME": str(home), "RAPPORT_API_PORT": str(port)}
+    home, port, user_home = services_folder / "demo", free_port(), services_folder / "demo-user"
+    user_home.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(user_home), "RAPPORT_HOME": str(home),
+        "RAPPORT_API_PORT": str(port),
+    }  # fmt: skip
     log = services_folder / "demo.log"
     with log.open("w") as out:
         process = subprocess.Popen(COMMAND, env=environment, stdout=out, stderr=subprocess.STDOUT)
-    running = Demo(home, port, environment, process, log)
+    running = Demo(home, user_home, port, environment, process, log)
     try:
-        until_it_says(running, "Everything runs.")
+        until_it_says(running, "rapport doctor")  # the last line of the welcome
         yield running
     finally:
         if process.poll() is None:  # a failed test must leave no service behind
@@ -70,6 +95,17 @@ def test_every_figure_of_the_demo_is_what_the_second_readers_expect(demo: Demo) 
         asked = [found for figure, found in figures if figure.startswith(name)]
         assert asked, f"{name} is not in the table"
         assert value in asked
+    assert {name for name, _ in figures} >= FLOW
+
+
+def test_it_says_how_long_it_took_where_it_is_and_with_which_key(demo: Demo) -> None:
+    assert re.search(r"^Imported in \d+ s, all visible after \d+ s\.$", demo.told, re.MULTILINE)
+    url, key = f"http://127.0.0.1:{demo.port}", (demo.home / "secrets" / "api-key").read_text().strip()
+    assert f"  HTTP API    {url}/docs\n" in demo.told
+    assert f"  API key     {key}\n" in demo.told
+    answer = httpx.get(f"{url}/v1/pipelines", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == httpx.codes.OK
+    assert re.search(r"^  SQL views   postgresql://rapport_reader:\S+$", demo.told, re.MULTILINE)
 
 
 def test_the_demo_ran_on_apache_kafka(demo: Demo) -> None:
@@ -96,7 +132,11 @@ def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Dem
 
 
 def test_ctrl_c_leaves_no_process_and_a_second_run_finds_the_same(demo: Demo) -> None:
-    """The tour changed things of its own in between; the figures of the files stay as they are."""
+    """The tour changed things of its own in between; the figures of the files stay as they are, and where
+    everything stands is where it stood."""
+    positions = {row["projection"]: row["position"] for row in demo.status("projection")}
+    published = demo.status("relay")["published"]
+    assert set(positions.values()) == {published}
     children = psutil.Process(demo.process.pid).children(recursive=True)
     assert len(children) >= 8
     demo.process.send_signal(signal.SIGINT)
@@ -112,7 +152,16 @@ def test_ctrl_c_leaves_no_process_and_a_second_run_finds_the_same(demo: Demo) ->
         assert f"Everything is unchanged: all {records} records were there already." in again.stderr
     ours = ("events in the store", "end of the last seal")
     before = [each for each in table(demo.told) if not each[0].startswith(ours)]
-    assert [each for each in table(again.stdout) if not each[0].startswith(ours)] == before
+    found = table(again.stdout)
+    assert [each for each in found if not each[0].startswith(ours)] == before
+    assert {name: int(value) for name, value in found if name.startswith(ours[1])} == {
+        f"{ours[1]} {name} stands at": position for name, position in positions.items()
+    }
+
+
+def test_nothing_was_written_into_the_home_of_its_user(demo: Demo) -> None:
+    """By neither run: all there is lies in the checkout's folder."""
+    assert list(demo.user_home.rglob("*")) == []
 
 
 def table(text: str) -> list[tuple[str, Decimal]]:
@@ -125,7 +174,7 @@ def table(text: str) -> list[tuple[str, Decimal]]:
             return found
         name, wanted, value = line.rsplit(None, 2)
         assert wanted == value, line
-        found.append((name, Decimal(value.replace(",", ""))))
+        found.append((" ".join(name.split()), Decimal(value.replace(",", ""))))
     raise AssertionError(f"the table has no end: {text}")
 
 

@@ -45,6 +45,34 @@ def test_a_figure_that_nobody_gives_is_wrong() -> None:
     assert demo.lines(figures)[-1] == "1 of 2 figures differ from what is expected."
 
 
+def no_stack(
+    monkeypatch: pytest.MonkeyPatch, problems: list[RowProblem], figures: list[Figure]
+) -> list[dict[str, Any]]:
+    """The demo with nothing behind it; how it asks for what it would run on."""
+    asked = []
+
+    @contextmanager
+    def stack(*_: Any, **options: Any) -> Iterator[None]:
+        asked.append(options)
+        yield None
+
+    reports = [("maven-crm", ImportReport(failed=problems))]
+    monkeypatch.setattr("deploy.up.Stack", stack)
+    monkeypatch.setattr(show, "imported", lambda *_: show.Imported(reports, 41.6, 51.2))
+    monkeypatch.setattr(show, "compared", lambda *_: figures)
+    return asked
+
+
+def test_it_may_fall_back_to_a_stand_in_and_says_how_long_it_took(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What comes of the permission: `tests/integration/test_demo_fallback.py`."""
+    asked = no_stack(monkeypatch, [], [])
+    demo.demo(leave=True)
+    assert asked == [{"may_stand_in": True}]
+    assert "Imported in 42 s, all visible after 51 s." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("found", "problems", "code"),
     [
@@ -59,14 +87,8 @@ def test_the_exit_code_says_whether_all_is_right(
 ) -> None:
     """With `--exit`; the stack itself is left out here."""
 
-    @contextmanager
-    def no_stack(*_: Any, **__: Any) -> Iterator[None]:
-        yield None
-
     figures = [Figure(name="won", expected=2, found=found, source="views")]
-    monkeypatch.setattr("deploy.up.Stack", no_stack)
-    monkeypatch.setattr(show, "imported", lambda *_: [("maven-crm", ImportReport(failed=problems))])
-    monkeypatch.setattr(show, "compared", lambda *_: figures)
+    no_stack(monkeypatch, problems, figures)
     if code is None:
         demo.demo(leave=True)
     else:

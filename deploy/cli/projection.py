@@ -16,7 +16,8 @@ from deploy.cli.output import JsonOption, columns, counted, finish, number
 from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import Settings, load
-from projections.registry import PROJECTIONS, named
+from projections import registry
+from projections.registry import named
 
 if TYPE_CHECKING:
     from deploy.standing import Standing
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
 @projection.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """Every read model version this program has."""
+    known = registry.PROJECTIONS
     rows = [
         {
             "projection": each.name,
@@ -49,12 +51,12 @@ def list_(as_json: JsonOption = False) -> None:
             "families": list(each.families),
             "views": list(each.views),
         }
-        for each in PROJECTIONS
+        for each in known
     ]
     lines = [
         f"{each.name} version {each.version}: reads {', '.join(each.families)}; "
         f"schema {each.schema}, views {', '.join(f'read.{view}' for view in each.views)}"
-        for each in PROJECTIONS
+        for each in known
     ]
     finish(as_json=as_json, data=rows, text=lines)
 

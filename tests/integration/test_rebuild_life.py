@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,12 @@ import pytest
 from consumers.rebuild import begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
-from projections import swapping
-from tests.support.database import migrated
+from deploy import logs
+from deploy.cli import projection as command
+from deploy.secrets import Secrets
+from projections import registry, swapping
+from tests.support.commanding import run, shared_passwords, told
+from tests.support.database import migrated, urls
 from tests.support.histories import long_history
 from tests.support.rebuilding import Rebuilding, rebuilding
 from tests.support.relaying import query, until
@@ -78,6 +83,41 @@ def test_a_read_model_that_was_only_registered_has_a_whole_life(
     assert wait_ready(TOY_V2, world.places, seconds=60).state == "ready"
     world.check(TOY_V2)
     world.check(TOY_V1)
+
+
+def test_a_read_model_is_added_by_its_folder_and_a_line_in_the_registry(
+    fresh_database: str, clean_topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given that line, then migrate, list, run and status know it, and nothing else had to be told."""
+    monkeypatch.setattr(registry, "PROJECTIONS", (*registry.PROJECTIONS, TOY_V1))
+    shared_passwords(tmp_path)
+    services = {"RAPPORT_ADMIN_URL": fresh_database, "RAPPORT_KAFKA_BOOTSTRAP": clean_topics}
+    code, said = run(tmp_path, "migrate", **services)
+    assert code == 0, said
+    assert "toy version 1" in said
+    _, listed, _ = told(tmp_path, "projection", "list")
+    assert [each["views"] for each in listed if each["projection"] == "toy"] == [["toy"]]
+
+    # `run` stays up: here in a thread, without the process's own signals and logs.
+    stop = threading.Event()
+    monkeypatch.setenv("RAPPORT_HOME", str(tmp_path))
+    monkeypatch.setattr(command, "stop_event", lambda: stop)
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    with rebuilding(urls(fresh_database), clean_topics, tmp_path) as world:
+        seals = world.relays.key.public_key().public_bytes_raw()
+        Secrets(tmp_path / "secrets").replace("seal-public", seals.hex())
+        world.append(long_history(100).rows)
+        worker = threading.Thread(target=command.run, args=("toy",))
+        worker.start()
+        try:
+            world.until_at(TOY_V1, world.until_sealed())
+            _, rows, _ = told(tmp_path, "projection", "status")
+            (toy,) = [row for row in rows if row["projection"] == "toy"]
+            assert (toy["state"], toy["position"], toy["lag_events"]) == ("live", world.sealed(), 0)
+            world.check(TOY_V1)
+        finally:
+            stop.set()
+            worker.join()
 
 
 def columns(world: Rebuilding) -> list[str]:

@@ -6,7 +6,7 @@ Each tampering is looked at with the topics beside it, which hold what was seale
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -221,7 +221,29 @@ def test_a_chain_signed_anew_with_another_key_is_named_with_its_event(world: Wor
     assert "the store was changed" in beside.text
 
 
-def test_a_chain_signed_anew_with_the_same_key_is_named_by_topics_and_kept_seals(
+REWRITTEN: dict[str, tuple[Callable[[World], list[str]], int]] = {
+    "changed": (lambda _: [other_bytes(9)], 9),
+    "removed": (lambda _: ["DELETE FROM store.event WHERE position = 10"], 10),
+    "inserted": (lambda world: [inserted(world, 7)], 7),
+    "moved": (lambda _: [moved(9, 7)], 7),
+}
+"""What is done, and the first position where something is not what was sealed."""
+
+
+@pytest.mark.parametrize("kind", REWRITTEN)
+def test_each_tampering_with_the_seals_rewritten_is_named_by_topics_and_kept_seals(
+    world: World, kept: Path, kind: str
+) -> None:
+    """Signed anew with the installation's own key: nobody can see it from the store alone."""
+    tampering, at = REWRITTEN[kind]
+    with rewritten(world, world.key, *tampering(world)):
+        beside, against, without = world.verified(), world.alone("--against", str(kept)), world.alone()
+    assert (without.code, without.data["found"]) == (0, 0)
+    assert (beside.code, beside.kinds, beside.first) == (1, {"rewritten", kind}, (kind, at))
+    assert (against.code, against.kinds) == (1, {"rewritten"})
+
+
+def test_a_chain_signed_anew_with_the_same_key_is_bracketed_by_kept_seals(
     world: World, kept: Path, tmp_path: Path
 ) -> None:
     first = world.seals[0]
@@ -229,10 +251,7 @@ def test_a_chain_signed_anew_with_the_same_key_is_named_by_topics_and_kept_seals
     named = {"record": first.record.decode(), "hash": first.hash.hex()}
     earlier.write_text(json.dumps(json.loads(kept.read_bytes()) | named))
     with rewritten(world, world.key, other_bytes(9)):
-        beside, without = world.verified(), world.alone()
-        against = world.alone("--against", str(kept), "--against", str(earlier))
-    assert (without.code, without.data["found"]) == (0, 0), "nobody can see it from the store alone"
-    assert (beside.code, beside.kinds, beside.first) == (1, {"rewritten", "changed"}, ("changed", 9))
+        beside, against = world.verified(), world.alone("--against", str(kept), "--against", str(earlier))
     assert "From the seal 2 on (position 7)" in beside.text
     assert "a seal kept elsewhere (`--against`) tells which" in beside.text
     assert (against.code, against.kinds) == (1, {"rewritten"})

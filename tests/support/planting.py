@@ -99,8 +99,9 @@ class Planted:
         return found
 
     def post(self, path: str, **body: Any) -> str:
-        """A command with an idempotency key that is private too; the id of what it made or changed."""
+        """A command whose headers are private too; the id of what it made or changed."""
         headers = {"Idempotency-Key": self.plant(f"{uuid4()}-"), "If-Match": "*"}
+        headers |= {name: self.plant("Ada ") for name in ("Correlation-Id", "User-Agent", "Traceparent")}
         answer = self.client.post(path, json=body, headers=headers)
         assert answer.status_code in (200, 201), answer.text
         return str(answer.json()["id"])
@@ -257,6 +258,10 @@ def plant_all(here: Planted) -> None:
     here.ids |= {"interactions": interaction, "opportunities": opportunity}
     for event in here.events():
         here.wired.crm.record([event])
+    asked = {"kind": "email", "value": plant("BEA@") + ".example.org"}
+    found = here.client.post("/v1/contacts:lookup", json=asked).json()["candidates"]
+    assert [each["contact_id"] for each in found] == [contact], "the blind index knows it"
+    here.refused("POST", "/v1/contacts:lookup", json={"kind": "email", "value": plant()})
     here.refused("POST", f"/v1/contacts/{contact}:addPoint", json={"kind": "email", "value": plant()},
                  headers={"If-Match": "*"})  # fmt: skip
     here.refused("POST", "/v1/customers", json={plant("field"): plant()})

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.bench.benchmarks import BENCHMARKS
+from tests.support import java
 
 SECONDS = 900
 """It starts some fifty processes; on a busy machine that takes long."""
@@ -28,7 +29,11 @@ def found(services_folder: Path) -> list[dict[str, Any]]:
     home = services_folder / "bench"
     done = subprocess.run(
         [sys.executable, "-m", "deploy.cli", "bench", "--rounds", "1", "--events", "400", "--json"],
-        env={"PATH": os.environ["PATH"], "RAPPORT_HOME": str(home)},
+        env={
+            "PATH": os.environ["PATH"],
+            "RAPPORT_HOME": str(home),
+            java.VARIABLE: os.environ[java.VARIABLE],
+        },
         capture_output=True,
         text=True,
         timeout=SECONDS - 60,

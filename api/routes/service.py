@@ -86,7 +86,8 @@ def get_reopen_rate(request: Request, consistency: _Wait, span: _Period) -> Reop
 
 @router.get("/times", summary="Get the times to response and resolution")
 def get_times(request: Request, consistency: _Wait, span: _Period) -> TimesReport:
-    """First response, first resolution, and the resolution that holds, of the cases opened in the period."""
+    """First response, first resolution, and the resolution that holds, of the cases opened in the period. By
+    the clock, less the time on hold: business time comes with the calendars of service levels."""
     with _asking(request, consistency) as (cases, meta):
         rows = [TimesRow(**asdict(row)) for row in cases.times(span.since, span.until)]
     return TimesReport(**asdict(span), rows=rows, **meta)

@@ -124,7 +124,7 @@ VIEWS = {
     "identity": "party customer_id",
     "identity_moved": "id kind party customer_id since",
     "customer": "id version kind organisation_name state survivor_id customer_id parent_id owner_id tags "
-    "attributes external_references registered_at updated_at position",
+    "attributes external_references registered_at updated_at position preferences",
     "contact": "id version party customer_id role points external_references registered_at updated_at "
     "position",
     "consent": "id party customer_id contact_id point_id purpose legal_basis source double_opt_in given_at "
@@ -138,6 +138,16 @@ VIEWS = {
     "held_since held reopened resolution_code close_code reported_sla duplicate_of imported changes time "
     "recorded updated_at position",
     "backlog": "queue priority cases oldest_opened_at mean_age",
+    "board": "pipeline stage outcome owner_id team closing_on opportunities amount amount_weighted age stale",
+    "outcome": "pipeline outcome lost_reason competitor owner_id closed_on opportunities amount",
+    "forecast": "pipeline month forecast_category owner_id opportunities amount amount_weighted",
+    "opportunity_change": "pipeline id version time recorded stage_before stage outcome_before outcome "
+    "amount_before amount position",
+    "case_times": "id priority queue opened_at response first_resolution resolution",
+    "reopening": "resolved_on queue resolved reopened reopenings rate",
+    "complaint": "product cause opened_on complaints open",
+    "reported_sla": "closed_on met missed unknown",
+    "last_contact": "customer_id channel last_contact_at interactions",
     "person": "id kind party customer_id name email phone points erased position",
 }
 CLOSED = {"person"}

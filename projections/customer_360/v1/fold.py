@@ -40,7 +40,7 @@ CUSTOMER_360_V1: Final = Projection(
         Table(name="entry", columns=ENTRY, key="position", touches=under_position, fold=entry, once=True),
     ),
     folder=Path(__file__).parent,
-    views=("customer", "contact", "consent", "timeline", "customer_summary", "person"),
+    views=("customer", "contact", "consent", "timeline", "customer_summary", "last_contact", "person"),
     closed_views=("person",),
     private=True,
     queries=Customers,

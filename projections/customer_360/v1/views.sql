@@ -61,6 +61,21 @@ LEFT JOIN owned o ON o.owner = c.id
 WHERE c.state = 'active'
 GROUP BY c.id;
 
+-- When each customer that was not merged into another was last in contact by each channel, and how often in all.
+CREATE OR REPLACE VIEW read.last_contact AS
+WITH owned AS (
+    SELECT i.channel, i.occurred, (
+        SELECT w.customer_id FROM read.identity w
+        WHERE w.party = coalesce((SELECT m.customer_id FROM read.identity_moved m WHERE m.id = i.id), i.party)
+    ) AS owner
+    FROM customer_360_v1.interaction i
+)
+SELECT c.id AS customer_id, o.channel, max(o.occurred) AS last_contact_at, count(*) AS interactions
+FROM customer_360_v1.customer c
+JOIN owned o ON o.owner = c.id
+WHERE c.state = 'active'
+GROUP BY c.id, o.channel;
+
 -- The one view with clear private values: not for the read-only role.
 CREATE OR REPLACE VIEW read.person AS
 SELECT p.id, p.kind, p.party,

@@ -172,6 +172,6 @@ PIPELINE_V1: Final = Projection(
         ),
     ),
     folder=Path(__file__).parent,
-    views=("opportunity", "opportunity_version"),
+    views=("opportunity", "opportunity_version", "board", "outcome", "forecast", "opportunity_change"),
     queries=Opportunities,
 )

@@ -195,6 +195,6 @@ SERVICE_HISTORY_V1: Final = Projection(
         ),
     ),
     folder=Path(__file__).parent,
-    views=("case", "case_version", "backlog"),
+    views=("case", "case_version", "backlog", "case_times", "reopening", "complaint", "reported_sla"),
     queries=Cases,
 )

@@ -91,7 +91,8 @@ class Reopening:
 @dataclass(frozen=True, slots=True)
 class Times:
     """Of cases opened in the period, by priority: seconds to the first response, to the first resolution, and
-    to the resolution that holds less the time spent waiting on the customer. The counts say over how many."""
+    to the resolution that holds less the time spent waiting on the customer. The counts say over how many.
+    By the clock: business time comes with the calendars of service levels."""
 
     priority: int
     cases: int

@@ -1,4 +1,5 @@
--- Times of the cases opened in the period, by priority, in seconds. Resolution without the time on hold.
+-- Times of the cases opened in the period, by priority, in seconds. Resolution without the time on hold. By the
+-- clock: business time comes with the calendars of service levels.
 WITH measured AS (
     SELECT priority,
            extract(epoch FROM responded_at - opened_at)::float8 AS response,

@@ -40,7 +40,7 @@ def test_a_killed_broker_comes_back_while_events_are_written(relays: Relays, kaf
     assert status.lag_events is not None
     assert status.lag_events > 0
     assert any(f"Kafka at {relays.bootstrap} does not answer" in finding for finding in status.findings)
-    relays.until_published(60)
+    relays.until_published()
     until(lambda: relays.row()["state"] == "leading", "the relay says that it goes on")
     relays.check()
     assert relay.poll() is None
@@ -65,5 +65,5 @@ def test_a_relay_starts_before_its_broker(relays: Relays, kafka: LocalKafka) -> 
         relays.start("second")
     finally:
         kafka.start()
-    relays.until_published(60)
+    relays.until_published()
     assert relays.check() == seals

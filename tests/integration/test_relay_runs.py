@@ -167,7 +167,7 @@ def test_a_store_from_an_older_backup_holds_up_the_relay_until_it_has_its_events
         )
         until(lambda: relays.row().get("state") == "leading", "it goes on", 60)
         append_events(relays.urls.app, 5)
-        relays.until_published(60)
+        relays.until_published()
     relays.check()
 
 
@@ -179,7 +179,7 @@ def test_a_server_that_the_store_does_not_know_holds_up_the_relay(relays: Relays
         assert "run `rapport store recover`" in relays.row()["reason"]
         assert (relays.seals(), read_committed(relays.bootstrap)) == (0, [])
         query(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline - 1")
-        relays.until_published(60)
+        relays.until_published()
     relays.check()
 
 

@@ -83,7 +83,7 @@ def query(url: str, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[
         connection.close()
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Waits for the condition; fails with `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -190,7 +190,7 @@ class Relays:
         """The last position that is sealed."""
         return int(query(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
 
-    def until_published(self, seconds: float = 30.0) -> None:
+    def until_published(self, seconds: float = 120.0) -> None:
         """Waits until the leader says that the store's last event is published."""
         head = self.head()
         until(lambda: self.row().get("position") == head, f"position {head} published", seconds)

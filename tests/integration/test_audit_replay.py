@@ -193,6 +193,41 @@ def test_a_raw_export_opens_on_another_machine_to_the_same_state(audited: Audite
     assert "at version" not in changed
 
 
+@pytest.mark.parametrize("kind", ["customer", "lead", "opportunity", "case"])
+def test_a_history_of_each_kind_is_told_and_exported_by_http_and_on_the_command_line(
+    audited: Audited, kind: str, tmp_path: Path
+) -> None:
+    """In every form; a raw export opens to the state that there is, with its proofs."""
+    audited.seal()
+    collection, id = audited.records()[kind]
+    page = audited.read(f"{collection}/{id}/timeline", page_size=500)
+    assert audited.done("timeline", kind, id)["groups"] == page["groups"]
+    assert all(
+        event["actor"]["id"] and event["time"] for group in page["groups"] for event in group["events"]
+    )
+    raw = tmp_path / "raw"
+    audited.done("export", kind, id, str(raw))
+    sent = audited.get(f"{collection}/{id}/export")
+    by_line, by_http = (
+        read(lines.splitlines(keepends=True), SEAL_KEY.public_key())
+        for lines in (raw.read_bytes(), sent.content)
+    )
+    assert by_line.sound
+    assert by_http.sound
+    assert by_line.proven == by_http.proven >= len(by_line.facts) > 0
+    code, opened, said = told(audited.home, "audit", "open", str(raw))
+    assert code == 0, said
+    assert opened["state"] == audited.read(f"{collection}/{id}/state")["state"]
+    for form in ("decoded", "readable"):
+        file = tmp_path / form
+        audited.done("export", kind, id, str(file), "--form", form)
+        sent = audited.get(f"{collection}/{id}/export", form=form)
+        assert sent.status_code == 200, sent.text
+        assert id in sent.text
+        assert id in file.read_text()
+        assert without_secrets(sent.text + file.read_text())
+
+
 def test_what_is_not_sealed_yet_is_exported_without_proof_and_told(audited: Audited, tmp_path: Path) -> None:
     late = audited.api.create("cases", kind="question", priority=2, customer_id=audited.customer)
     file = tmp_path / "late.jsonl"

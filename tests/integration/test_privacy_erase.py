@@ -157,6 +157,25 @@ def test_no_command_touches_an_erased_person_who_may_come_back_as_a_new_one(api:
     assert api.read("contacts", back.contact)["points"][0]["value"] == EMAIL
 
 
+def test_what_another_system_sends_again_brings_nobody_back(api: Api) -> None:
+    """Given an erased customer that another system knew, when that sends the row again, alone or among
+    others, then it is refused, and nothing is recorded of the person; under another id it is a new one."""
+    address = f"/v1/customers/by/erp/{uuid4()}"
+    row = {"kind": "person", "name": NAME}
+    first = api.client.put(address, json=row)
+    assert first.status_code == 201, first.text
+    api.catch_up(projections=EVERY)
+    assert erase(api, first.json()["id"]).status_code == 200
+    head = api.services.head()
+    refused = problem(api.client.put(address, json=row | {"name": OTHER_NAME}), 409, "erased")
+    assert NAME not in str(refused)
+    sent = row | {"reference": {"source": "erp", "external_id": address.rsplit("/", 1)[1]}}
+    (answer,) = api.client.post("/v1/customers:batchUpsert", json=[sent]).json()["results"]
+    assert (answer["state"], api.services.head()) == ("failed", head), answer
+    again = api.client.put(f"/v1/customers/by/erp/{uuid4()}", json=row)
+    assert (again.status_code, again.json()["id"] != first.json()["id"]) == (201, True)
+
+
 def test_money_goes_on_after_the_erasure(api: Api, person: Told) -> None:
     """What is not personal can still be put right."""
     erase(api, person.customer)
@@ -332,6 +351,10 @@ def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_other
 ) -> None:
     crm, people = api.services.crm, People(api.services.crm, links(api.services.read_pool, wait=0))
     api.create("customers", kind="person", name="Somebody Else")
+    case = api.create("cases", kind="complaint", customer_id=person.customer, subject=TEXT)
+    (point, _) = api.read("contacts", person.contact)["points"]
+    consent = {"point_id": point["id"], "purpose": "newsletter", "legal_basis": "consent", "source": "form"}
+    done(api, "contacts", person.contact, "giveConsent", **consent, double_opt_in=True)
     api.catch_up(projections=EVERY)
     found = export(crm, people, "lead", UUID(person.lead), acting("olga"))
     with zipfile.ZipFile(io.BytesIO(found.as_zip())) as file:
@@ -339,13 +362,17 @@ def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_other
     sections = machine["sections"]
     assert {name: [each["id"] for each in records] for name, records in sections.items()} == {
         "profile": [person.merged, person.customer], "leads": [person.lead], "contacts": [person.contact],
-        "interactions": [person.interaction], "opportunities": [person.opportunity], "cases": [],
+        "interactions": [person.interaction], "opportunities": [person.opportunity], "cases": [case],
     }  # fmt: skip
     assert sections["profile"][1]["now"]["name"] == NAME
     (call,) = sections["interactions"]
     assert call["history"][0]["what"]["body"] == TEXT
-    assert [each["value"] for each in sections["contacts"][0]["now"]["points"].values()] == [EMAIL, PHONE]
-    for value in (NAME, OTHER_NAME, EMAIL, TEXT):
+    known = sections["contacts"][0]["now"]
+    assert [each["value"] for each in known["points"].values()] == [EMAIL, PHONE]
+    assert {each["source"] for each in known["consents"].values()} == {"form"}
+    assert sections["contacts"][0]["history"][-1]["what"]["purpose"] == "newsletter"
+    assert sections["cases"][0]["now"]["subject"] == TEXT
+    for value in (NAME, OTHER_NAME, EMAIL, TEXT, "newsletter"):
         assert value in page
     assert "Somebody Else" not in page
     (recorded,) = rows(
@@ -354,7 +381,7 @@ def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_other
     )  # fmt: skip
     assert recorded[0] == {
         "party": person.lead,
-        "sections": ["profile", "leads", "contacts", "interactions", "opportunities"],
+        "sections": ["profile", "leads", "contacts", "interactions", "opportunities", "cases"],
     }
 
 

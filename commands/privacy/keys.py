@@ -89,13 +89,13 @@ _FIND_RETENTION: Final = """
 _MAKE_PERSONS: Final = """
     INSERT INTO keys.person_key (person, wrapped, kek)
     SELECT person, wrapped, %s FROM unnest(%s::uuid[], %s::bytea[]) AS made (person, wrapped)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING person
 """
 _MAKE_RETENTION: Final = """
     INSERT INTO keys.retention_key (kind, month, wrapped, kek)
     SELECT kind, month, wrapped, %s
       FROM unnest(%s::text[], %s::text[], %s::bytea[]) AS made (kind, month, wrapped)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING kind, month
 """
 _RETENTION_MONTHS: Final = """
     SELECT kind, month FROM keys.retention_key WHERE state = %s ORDER BY kind, month
@@ -153,8 +153,10 @@ class PostgresKeyStore:
         found = self.find(names)
         missing = [name for name in names if name not in found]
         if missing:
-            self._make(missing)
-            found |= self.find(missing)
+            found |= self._make(missing)
+            # Somebody else made these in the meantime.
+            if others := [name for name in missing if name not in found]:
+                found |= self.find(others)
         return found
 
     def destroy(self, name: KeyName) -> None:
@@ -175,28 +177,35 @@ class PostgresKeyStore:
         """Closes the connections."""
         self._pool.close()
 
-    def _make(self, names: Iterable[KeyName]) -> None:
+    def _make(self, names: Iterable[KeyName]) -> dict[KeyName, KeyState]:
+        """The keys that were made; somebody else's are not among them."""
         # Sorted, so that two who make the same keys at once wait for each other in the same order.
         persons, retention = _split(names)
+        wanted: list[KeyName] = [*persons, *retention]
         for left in reversed(range(_TRIES)):
             kek = self._ring.named(self._current_kek())
-            names = [*persons, *retention]
-            made = kek.wrap([Owned(os.urandom(KEY_BYTES), owner(name)) for name in names])
-            wrapped = [psycopg2.Binary(one) for one in made]
+            raw = {name: os.urandom(KEY_BYTES) for name in wanted}
+            wrapped = [
+                psycopg2.Binary(one) for one in kek.wrap([Owned(raw[name], owner(name)) for name in wanted])
+            ]
+            made: list[KeyName] = []
             try:
                 with self._pool.connection() as opened, opened.cursor() as cursor:
                     if persons:
                         cursor.execute(_MAKE_PERSONS, (kek.id, persons, wrapped[: len(persons)]))
+                        made += [person for (person,) in cursor.fetchall()]
                     if retention:
                         cursor.execute(
                             _MAKE_RETENTION, (kek.id, *_columns(retention), wrapped[len(persons) :])
                         )
-                return
+                        made += [Retention(*row) for row in cursor.fetchall()]
+                return {name: Key(raw[name]) for name in made}
             except psycopg2.Error as error:
                 # A rotation has made another one current meanwhile.
                 if error.pgcode != _OTHER_KEK or not left:
                     raise
                 self._current = None
+        raise AssertionError("the last try returns or raises")
 
     def _current_kek(self) -> str:
         if self._current is None:

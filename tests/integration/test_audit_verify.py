@@ -27,9 +27,10 @@ from deploy.secrets import Secrets
 from deploy.settings import load
 from domain.events.seal import Seal, key_id, sign
 from tests.support.audited import World, filled
-from tests.support.commanding import run
+from tests.support.commanding import run, told
 from tests.support.damage import EVENTS, damaged
 from tests.support.http import database
+from tests.support.webhook import listening
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -307,6 +308,16 @@ def test_a_range_is_verified_by_whole_seals(world: World) -> None:
         assert world.alone("--from", "seal:2").code == 0
         assert world.alone("--to", "1").first == ("changed", 1)
     assert run(world.home, "audit", "verify", "--from", "seal:x")[0] == 2
+
+
+def test_the_newest_seal_is_sent_to_a_webhook_and_verified_against(world: World, tmp_path: Path) -> None:
+    """By its receiver, who keeps what was sent as it is."""
+    with listening(204) as (url, taken):
+        code, sent, _ = told(world.home, "audit", "seal", "--webhook", url)
+    assert (code, sent["webhook"], sent["to"]) == (0, url.split("?")[0], 20)
+    (tmp_path / "kept.json").write_bytes(taken[0])
+    assert world.alone("--against", str(tmp_path / "kept.json")).data["against"] == [3]
+    assert run(world.home, "audit", "seal")[1].encode() == taken[0]
 
 
 def test_the_topics_are_searched_by_halving_and_may_be_away(

@@ -49,8 +49,10 @@ from tests.support.persons import (
     Told,
     done,
     forgotten,
+    reports,
     rows,
     somebody,
+    totals,
     usd,
 )
 
@@ -72,17 +74,6 @@ def erase(api: Api, id: str, **given: str) -> Any:
     return api.change("customers", id, "erase", **ERASE | given)
 
 
-def totals(api: Api) -> list[tuple[Any, ...]]:
-    """Counts and money of all customers and stages."""
-    return rows(
-        api,
-        "SELECT 'customers', count(*), sum(interactions), sum(purchases), sum(purchase_value)"
-        "  FROM read.customer_summary"
-        " UNION ALL SELECT stage, count(*), sum(amount), count(closed_at), 0"
-        "  FROM customer_360_v1.opportunity GROUP BY stage ORDER BY 1",
-    )
-
-
 def refolded(api: Api) -> Rows:
     """What a rebuild makes of the store, with the keys that there are now."""
     decoder = Decoder(CATALOGUE, api.cipher)
@@ -97,7 +88,7 @@ def refolded(api: Api) -> Rows:
 
 
 def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, person: Told) -> None:
-    before = totals(api)
+    before, told_before = totals(api), reports(api)
     answer = erase(api, person.customer)
     assert answer.status_code == 200, answer.text
     told = answer.json()
@@ -117,6 +108,7 @@ def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, p
     api.catch_up(projections=EVERY)
     forgotten(api, person)
     assert totals(api) == before, "Counts and money stay."
+    assert reports(api) == told_before, "So do the figures made of them."
     overview = api.client.get(f"/v1/customers/{person.customer}/overview").json()
     assert overview["profile"]["erased"] is True
     assert overview["profile"]["name"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from commands.privacy import holds
-from commands.privacy.kek import KekUnknown
+from commands.privacy.kek import FileKek, KekUnknown
 from commands.privacy.keys import DESTROYED, Retention
 from commands.privacy.retention import reapply
 from deploy import keks, wiring
@@ -201,10 +202,12 @@ def without_read_side(tmp_path: Path, postgres: LocalPostgres) -> Iterator[Insta
         yield Installation(tmp_path, urls)
 
 
-def test_keys_are_rotated_from_file_to_file_to_a_service(without_read_side: Installation) -> None:
-    """Given an installation, when its keys are rotated to a new file, a prepared one, and a service, then
-    each time all are wrapped anew, the files say which is current, the former one stays, and it is recorded;
-    a service that is not set is refused."""
+def test_keys_are_rotated_from_file_to_file_to_the_environment_to_a_service(
+    without_read_side: Installation,
+) -> None:
+    """Given an installation, when its keys are rotated to a new file, a prepared one, a variable and a
+    service, then each time all are wrapped anew, the files say which is current, the former one stays, and it
+    is recorded; what is not set is refused."""
     here = without_read_side
     party = uuid4()
     events = [said("email", party, f"2020-0{month}") for month in range(1, 8)]
@@ -227,6 +230,11 @@ def test_keys_are_rotated_from_file_to_file_to_a_service(without_read_side: Inst
     two = here.told("rotate")
     assert (two["from"], two["to"], two["keys"]) == (one["to"], made["kek"], 8)
     assert files.ids()[made["kek"]] == "kek"
+    assert "RAPPORT_KEK is not set" in here.refused("rotate", "--to", "environment")
+    here.settings["RAPPORT_KEK"] = b64encode(b"e" * 32).decode()
+    by_variable = here.told("rotate", "--to", "environment")
+    assert (by_variable["from"], by_variable["to"]) == (made["kek"], FileKek(b"e" * 32).id)
+    assert files.ids()[made["kek"]] == "kek"
     with fake_vault() as vault:
         (here.home / "token").write_text(TOKEN)
         here.settings |= {
@@ -234,7 +242,7 @@ def test_keys_are_rotated_from_file_to_file_to_a_service(without_read_side: Inst
             "RAPPORT_VAULT_TOKEN_FILE": str(here.home / "token"),
         }
         three = here.told("rotate", "--to", "service")
-        assert (three["from"], three["to"], three["keys"]) == (made["kek"], "vault:transit/rapport", 8)
+        assert (three["from"], three["to"], three["keys"]) == (by_variable["to"], "vault:transit/rapport", 8)
         assert ("encrypt", 7) in vault.asked
         assert "current one already" in here.refused("rotate")
         with wiring.Wiring(
@@ -253,5 +261,5 @@ def test_keys_are_rotated_from_file_to_file_to_a_service(without_read_side: Inst
         " WHERE type = 'crm.privacy.kek_rotated' ORDER BY position",
     )
     assert [data for (data,) in rotations] == [
-        {"from_kek": each["from"], "to_kek": each["to"], "keys": 8} for each in (one, two, three)
+        {"from_kek": each["from"], "to_kek": each["to"], "keys": 8} for each in (one, two, by_variable, three)
     ]

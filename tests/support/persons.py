@@ -95,3 +95,27 @@ def forgotten(api: Api, told: Told) -> None:
     assert told.contact not in {each["contact_id"] for each in found}
     hits = api.client.get("/v1/customers:search", params={"text": NAME}).json()["hits"]
     assert told.members.isdisjoint(hit["id"] for hit in hits)
+
+
+def totals(api: Api) -> list[tuple[Any, ...]]:
+    """Counts and money of all customers and stages."""
+    return rows(
+        api,
+        "SELECT 'customers', count(*), sum(interactions), sum(purchases), sum(purchase_value)"
+        "  FROM read.customer_summary"
+        " UNION ALL SELECT stage, count(*), sum(amount), count(closed_at), 0"
+        "  FROM customer_360_v1.opportunity GROUP BY stage ORDER BY 1",
+    )
+
+
+def reports(api: Api) -> list[Any]:
+    """Every report there is, without where it comes from."""
+    found = []
+    for path in (
+        "pipelines/sales/outcomes", "pipelines/sales/forecast", "pipelines/sales/board",
+        "service/backlog", "service/reopenRate", "service/times", "service/complaints",
+    ):  # fmt: skip
+        answer = api.client.get(f"/v1/{path}")
+        assert answer.status_code == 200, answer.text
+        found.append({name: value for name, value in answer.json().items() if name != "meta"})
+    return found

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from commands.audit.keep import KeptSeal, KeptSealProblem, decoded, read, write
 from deploy.webhook import WebhookProblem, send
 from domain.events.seal import parse
+from tests.support.webhook import listening
 
 FOLDER = Path(__file__).parent / "frozen" / "seal"
 PUBLIC = Ed25519PublicKey.from_public_bytes(
@@ -74,32 +71,6 @@ def test_only_what_its_own_key_signed_is_a_kept_seal(case: str) -> None:
     with pytest.raises(KeptSealProblem, match=r"^here is no kept seal: .*Name the file") as refused:
         decoded(REFUSED[case], "here")
     assert str(refused.value).count("..") == 0
-
-
-@contextmanager
-def listening(status: int) -> Iterator[tuple[str, list[bytes]]]:
-    """An HTTP server of this machine that answers so, and what it was sent."""
-    taken: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            taken.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(status)
-            self.send_header("location", "/elsewhere")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """The test's output is not a log."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/kept?token=secret", taken
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_webhook_is_sent_the_bytes_and_told_without_its_secret() -> None:

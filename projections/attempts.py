@@ -1,8 +1,8 @@
 """A change of what is public: one transaction, tried again while readers or workers are in its way.
 
-Whoever asks for a view while a change waits for it waits behind that change. So no attempt waits longer than
-`LOCK_TIMEOUT`, and the pauses between attempts grow: beside one reader in a long transaction all the others
-are held up for a small part of the time only.
+Whoever asks for a view while a change waits for it waits behind that change. So no attempt waits long, and
+the pauses between attempts are longer than the waits: beside one reader in a long transaction all the others
+are held up for a quarter of the time at most. The waits grow, to outlast readers that come again and again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from psycopg2.extensions import cursor as Cursor
 from projections import views
 from projections.schema import LOCK
 
-LOCK_TIMEOUT: Final = "300ms"
+FIRST_WAIT: Final = 0.3
+LONGEST_WAIT: Final = 0.6
+"""Seconds for which an attempt waits for the views: twice as many each time. Well below PostgreSQL's
+`deadlock_timeout` (1 s): a reader of two views that had the one and waited for the other would be ended."""
+PAUSES: Final = 3
+"""So many times as long as the wait before it is the pause between two attempts."""
 TURN: Final = "30s"
 """How long another act on the read models is waited for; nothing is held meanwhile."""
 PATIENCE: Final = 60.0
 """Seconds for which a change is tried."""
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 8.0
-"""Seconds between two attempts: twice as many each time."""
 
 # Who can't be told from here: other sessions' activity is a superuser's to see, their numbers are not.
 _HOLDERS: Final = """
@@ -56,11 +58,12 @@ def attempt(
     """
     seconds = PATIENCE if patience is None else patience
     deadline = time.monotonic() + seconds
-    pause = FIRST_PAUSE
+    wait = FIRST_WAIT
     while True:
         try:
             with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
                 _take_turn(c)
+                c.execute("SELECT set_config('lock_timeout', %s, true)", (f"{wait * 1000:.0f}ms",))
                 return do(c)
         except NotYet as error:
             why = str(error)
@@ -68,10 +71,10 @@ def attempt(
             if not views.refused(error):
                 raise
             why = _held_up(url, shown, seconds)
-        if time.monotonic() + pause > deadline:
+        if time.monotonic() + PAUSES * wait > deadline:
             raise SwapRefused(why)
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        time.sleep(PAUSES * wait)
+        wait = min(2 * wait, LONGEST_WAIT)
 
 
 def _take_turn(c: Cursor) -> None:
@@ -84,7 +87,6 @@ def _take_turn(c: Cursor) -> None:
             "Another act on the read models (a migration, the beginning of a rebuild, a swap) is under way. "
             "Try again when it has ended."
         ) from error
-    c.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
 
 
 def _held_up(url: str, shown: Collection[str], seconds: float) -> str:

@@ -8,6 +8,7 @@ shown again; it reads as a typed NULL then.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -101,11 +102,21 @@ def show(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) ->
 
 def lock(c: Cursor, names: Iterable[str]) -> None:
     """Keeps readers off these views, all at once, until the transaction ends: a reader that has read one of
-    them in its transaction must not find the next one showing another version."""
-    there = [name for name in sorted(names) if _columns(c, name)]
-    if there:
-        views = sql.SQL(", ").join(sql.Identifier("read", name) for name in there)
-        c.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(views))
+    them in its transaction must not find the next one showing another version.
+
+    The transaction's `lock_timeout` is for all of them together: who reads one of them and waits for another
+    is held up no longer than that.
+    """
+    c.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
+    row = c.fetchone()
+    limit = row[0] if row else 0
+    began = time.monotonic()
+    for name in [name for name in sorted(names) if _columns(c, name)]:
+        if limit:
+            left = limit - int(1000 * (time.monotonic() - began))
+            c.execute("SELECT set_config('lock_timeout', %s, true)", (f"{max(1, left)}ms",))
+        c.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier("read", name)))
+    c.execute("SELECT set_config('lock_timeout', %s, true)", (f"{limit}ms",))
 
 
 def _change(c: Cursor, name: str, body: str, projection: Projection) -> Change:

@@ -293,9 +293,9 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
                 swapping.plan(world.urls.owner, PIPELINE_V2, world.known)
             assert len([wait for wait in waits if wait > 0.2]) <= 1
             waits.clear()
-            monkeypatch.setattr(attempts, "PATIENCE", 3.0)
+            monkeypatch.setattr(attempts, "PATIENCE", 4.0)
             began = time.monotonic()
-            with pytest.raises(SwapRefused, match="Readers held the views for 3 seconds"):
+            with pytest.raises(SwapRefused, match="Readers held the views for 4 seconds"):
                 swap(world)
             took = time.monotonic() - began
         finally:
@@ -303,7 +303,7 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
             reading.join()
         monkeypatch.undo()
         assert sum(wait for wait in waits if wait > 0.1) < took / 2, waits
-        assert max(waits) < 1, "another reader was held up"
+        assert max(waits) < 2, "another reader was held up"
         c.execute("SET lock_timeout = '20s'; SELECT * FROM read.opportunity_version LIMIT 1")
         assert "reopened" not in [column.name for column in c.description or ()]
         reader.rollback()

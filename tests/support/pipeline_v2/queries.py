@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg2.extras import RealDictCursor
+
 from projections.listing import Filter, Listing, Order, Page
-from projections.pipeline.v1.queries import COLUMNS, FILTERS, ORDERS
+from projections.pipeline.v1.queries import COLUMNS, FILTERS, FOLDER, ORDERS
 from projections.pipeline.v1.queries import Opportunities as Opportunities1
+from projections.statements import statement
 
 LISTING: Final = Listing(
     table=("pipeline_v2", "opportunity"), columns=COLUMNS, filters=FILTERS, orders=ORDERS
@@ -31,3 +34,17 @@ class Opportunities(Opportunities1):
     ) -> Page:
         """One page of opportunities."""
         return LISTING.page(self._connection, filters, order, page_size, after)
+
+    def _rows(self, name: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        with self._connection.cursor() as c:
+            c.execute(_own(name), parameters)
+            return c.fetchall()
+
+    def _mappings(self, name: str, parameters: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        with self._connection.cursor(cursor_factory=RealDictCursor) as c:
+            c.execute(_own(name), parameters)
+            return [dict(row) for row in c.fetchall()]
+
+
+def _own(name: str) -> str:
+    return statement(FOLDER / f"{name}.sql").replace("pipeline_v1.", "pipeline_v2.")

@@ -7,14 +7,16 @@ import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.local.kafka import LocalKafka
 from projections.registry import PROJECTIONS
+from tests.support import commanding
 from tests.support.commanding import shared_passwords
 from tests.support.kafka import delete_topics
-from tests.support.upping import Up, everything, none_left, rapport, told, visible_after_a_command
+from tests.support.upping import Up, everything, none_left, rapport, told, visible_after_a_command, wait
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -95,6 +97,9 @@ def test_what_dies_is_started_again_and_the_flow_goes_on(up: Up, name: str, word
 
 def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
     known = visible_after_a_command(up)
+    wait(lambda: len(set(positions(up).values())) == 1, 60, lambda: f"not all stand there: {positions(up)}")
+    before = positions(up), figures(up)
+    assert before[1]["count"] > 0
     running = up.processes()
 
     assert up.stop(signal.SIGINT) == 0
@@ -109,6 +114,7 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
     try:
         again.wait_ready()
         assert again.key == up.key
+        assert (positions(again), figures(again)) == before
         with again.client() as client:
             assert client.get(f"/v1/opportunities/{known}").json()["opportunity"]["id"] == known
         running = again.processes()
@@ -117,6 +123,19 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
     again.process.wait(10)
     again.close()
     none_left([p for p in running if p.pid != again.process.pid], 40)
+
+
+def positions(up: Up) -> dict[str, int]:
+    """Where the relay and each read model stand."""
+    relay, models = (commanding.told(up.home, noun, "status")[1] for noun in ("relay", "projection"))
+    return {row["projection"]: row["position"] for row in models} | {"relay": relay["published"]}
+
+
+def figures(up: Up) -> dict[str, Any]:
+    """The sums of the board."""
+    with up.client() as client:
+        totals: dict[str, Any] = client.get("/v1/pipelines/sales/board").json()["totals"]
+    return totals
 
 
 def test_services_that_are_set_are_used_and_none_is_started(

@@ -1,0 +1,39 @@
+"""A newcomer finds at the top of each folder what lives there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+PACKAGES = [
+    file.parent.relative_to(CHECKOUT)
+    for top in ("domain", "commands", "projections", "consumers", "api", "deploy", "tests")
+    for file in sorted((CHECKOUT / top).rglob("__init__.py"))
+]
+
+
+def told(folder: Path) -> str:
+    """What the folder says of itself; nothing where it says nothing."""
+    return ast.get_docstring(ast.parse((CHECKOUT / folder / "__init__.py").read_text())) or ""
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=str)
+def test_a_folder_says_what_lives_there(folder: Path) -> None:
+    assert told(folder), f"{folder}/__init__.py has no docstring"
+
+
+def test_every_module_of_the_consumers_is_named() -> None:
+    named = set(re.findall(r"`(\w+)`", told(Path("consumers"))))
+    modules = {file.stem for file in (CHECKOUT / "consumers").glob("[!_]*.py")}
+    assert modules - named == set(), "say in consumers/__init__.py what they are"
+    assert named - modules == {"kafka"}, "named in consumers/__init__.py, and not there"
+
+
+def test_every_folder_of_the_tests_is_named() -> None:
+    """Those that pytest collects from are no packages, and say it where the tests begin."""
+    folders = {path.name for path in (CHECKOUT / "tests").iterdir() if any(path.glob("*.py"))}
+    assert folders <= set(re.findall(r"`(\w+)/`", told(Path("tests"))))

@@ -127,11 +127,11 @@ def test_a_refused_value_in_a_full_batch_costs_nobody_its_shares(
 ) -> None:
     """Given two workers, a database that takes far longer than the lease for one seal, and a value in it that
     is refused, then each works its way through, under the leases that it had."""
-    rows = [row for row in long_history(1_600, spread=60).rows if row.type.startswith("crm.opportunity.")]
+    rows = [row for row in long_history(900, spread=60).rows if row.type.startswith("crm.opportunity.")]
     bad = seconds_of(rows, "opportunity")[0]
     published = [edited(row, time="no time") if row is bad else row for row in rows]
     query(workers.urls.admin, SLOW)
-    workers.patience |= {"lease": 1.0}
+    workers.patience |= {"lease": 0.8}
 
     def owners() -> list[tuple[str, int]]:
         return [(str(share["worker"]), share["epoch"]) for share in workers.shares()]

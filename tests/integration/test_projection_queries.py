@@ -15,6 +15,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from api.reading import Reading
+from projections import registry
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.identity.v1.queries import FOLDER as IDENTITY
 from projections.identity.v1.queries import Identity
@@ -23,6 +25,7 @@ from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from projections.schema import WrongShares, install
 from projections.statements import statement
+from tests.support.toy.v1 import TOY_V1, Toys
 
 CUSTOMER_360 = CUSTOMER_360_V1.folder
 
@@ -298,3 +301,16 @@ def test_a_filter_on_party_reads_identity_by_index(reading: Connection) -> None:
             c.execute(f"EXPLAIN {asked}", values)
             plan = "\n".join(line for (line,) in c.fetchall())
             assert "Seq Scan" not in plan, plan
+
+
+def test_a_registered_read_model_is_asked_by_the_api(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The active version's questions, of whatever the registry has."""
+    install(fresh_database, [TOY_V1], partitions=6)
+    monkeypatch.setattr(registry, "PROJECTIONS", (*PROJECTIONS, TOY_V1))
+    with closing(psycopg2.connect(fresh_database)) as connection:
+        with connection.cursor() as c:
+            c.execute("INSERT INTO toy_v1.customer (id, version, events) VALUES (%s, 3, 3)", (str(ACME),))
+        look = Reading(connection, "toy", 1, 3, 0, {"toy": 1}, {"toy": 3})
+        assert look.ask("toy", Toys).events(ACME) == 3

@@ -1,35 +1,8 @@
-"""Version 1 of `toy`."""
+"""Version 1 of `toy`, in the files that a read model has."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from tests.support.toy.v1.fold import TOY_V1, fold
+from tests.support.toy.v1.queries import Toys
 
-from projections.projection import EventMap, Projection, Row, Table, subject
-
-
-def fold(row: Row | None, event: EventMap) -> Row:
-    """One more event."""
-    return {
-        "id": event["subject"],
-        "version": int(event["sequence"]),
-        "events": 1 + (row["events"] if row else 0),
-    }
-
-
-TOY_V1: Final = Projection(
-    name="toy",
-    version=1,
-    families=("customer",),
-    tables=(
-        Table(
-            name="customer",
-            columns={"id": "uuid", "version": "int", "events": "int"},
-            key="id",
-            touches=subject,
-            fold=fold,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("toy",),
-)
+__all__ = ["TOY_V1", "Toys", "fold"]

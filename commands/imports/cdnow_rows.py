@@ -17,7 +17,7 @@ from typing import Final
 
 from commands.imports.fields import RowRefused, amount, shown
 from commands.imports.report import ImportRefused, RowProblem
-from commands.imports.table import encoded_lines, read_file
+from commands.imports.table import decoded, encoded_lines, read_file
 
 HEADER: Final = ("customer_id", "date", "number_of_cds", "dollar_value")
 
@@ -54,7 +54,12 @@ class Purchases:
 def read_purchases(path: Path) -> Purchases:
     """The purchases of the file at `path`, plain or gzip. Raises `ImportRefused` for another kind of file."""
     lines = encoded_lines(read_file(path))
-    header = tuple(lines[0].decode("utf-8", "replace").split())
+    try:
+        header = tuple(decoded(lines[0]).split())
+    except ValueError as error:
+        raise ImportRefused(
+            f"The header of {path.name} cannot be read. {error} Nothing was imported."
+        ) from error
     if header != HEADER:
         raise ImportRefused(
             f"The first line of {path.name} must be {' '.join(HEADER)}; it is "

@@ -56,6 +56,17 @@ def encoded_lines(raw: bytes) -> list[bytes]:
     return [line.rstrip(b"\r") for line in raw.removeprefix(_BOM).split(b"\n")]
 
 
+def decoded(line: bytes) -> str:
+    """The text of one line. Raises `ValueError` with a sentence where it is not UTF-8."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"The line is not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}. "
+            "Save the file in UTF-8 and import it again."
+        ) from error
+
+
 def read_file(path: Path) -> bytes:
     """The content of one file, unpacked where its name ends with `.gz`. Raises `ImportRefused`."""
     if not path.exists():
@@ -133,13 +144,7 @@ def _fields(line: bytes, header: Sequence[str]) -> dict[str, str]:
 
 def _split(line: bytes) -> list[str]:
     """The fields of one line. Raises `ValueError` with a sentence."""
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"The line is not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}. "
-            "Save the file in UTF-8 and import it again."
-        ) from error
+    text = decoded(line)
     try:
         fields = [value.strip(" \t") for value in next(csv.reader([text], strict=True))]
     except csv.Error as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
-from tests.support.bad_input import AGENT, DEALS, Answer, World, world
+from tests.support.bad_input import AGENT, DEALS, Answer, Case, World, world
+from tests.support.bad_input_rows import COMMANDS, FILES
 from tests.support.http import database
 from tests.support.kafka import make_topics
 from tests.support.taking import cdnow_lines, file_of, incident_lines
@@ -30,18 +30,6 @@ def here(
         world(home, files, url, kafka.bootstrap) as installation,
     ):
         yield installation
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One row of the table. `answer` is the HTTP status or exit code, `added` the events recorded."""
-
-    given: str
-    act: Callable[[World], Answer]
-    answer: int
-    sentence: str
-    kept: str
-    added: int = 0
 
 
 def missing_file(here: World) -> Answer:
@@ -395,6 +383,8 @@ TABLE = (
         )
         for words in (("migrate",), ("api",), ("relay", "run"), ("keys", "list"))
     ),
+    *COMMANDS,
+    *FILES,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,18 @@ class World:
     def claimed(self, name: str) -> bool:
         """Whether a deal of that id was taken."""
         return bool(self.ask(f"SELECT count(*) FROM store.claim WHERE external_id = '{name}'"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row of the table. `answer` is the HTTP status or exit code, `added` the events recorded."""
+
+    given: str
+    act: Callable[[World], Answer]
+    answer: int
+    sentence: str
+    kept: str
+    added: int = 0
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 JSON: projection (a name, or several with commas: a worker of each in a thread; then checkpoints are named as
 "pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), patience (fields of
 `Patience`), and, to stop in the middle of a batch: halt_at (a checkpoint) and halt_file, a file that is made
-then; the process stays there until the file is gone. With `traps`, each line on standard input is a `Trap` or
-null, as for a relay, and the process goes when its starter does.
+when it comes there first; the process stays there until the file is gone, and not again. With `traps`, each
+line on standard input is a `Trap` or null, as for a relay, and the process goes when its starter does.
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ def main() -> None:
         threading.Thread(target=traps.listen, daemon=True).start()
 
     def checkpoint(prefix: str, name: str) -> None:
+        nonlocal halt
         traps.checkpoint(prefix + name)
         if halt is not None and name == told["halt_at"]:
             halt.touch()
             while halt.exists():
                 time.sleep(0.01)
+            halt = None
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -96,17 +96,12 @@ def test_what_is_held_live_is_held_in_a_rebuild(fresh_database: str) -> None:
             no_text.position: {"subject": ["a", "list"]},
             no_data.position: {"data": None},
         }
-        found = {
-            position: more
-            for position, *more in both_ways(connection, spoiling(spelled.position), edited(bad))
-        }
+        found = both_ways(connection, spoiling(spelled.position), edited(bad))
         for row in (time, spelled):
             assert found[row.position] == (str(row.aggregate_id), "apply")
         for row in (no_id, no_text, no_data):
             assert found[row.position] == (None, "decode")
         bad = {null.position: {"data": None}, a_list.position: {"data": []}}
-        found = {
-            position: more for position, *more in both_ways(connection, named("customer_360"), edited(bad))
-        }
+        found = both_ways(connection, named("customer_360"), edited(bad))
         for row in (null, a_list):
             assert found[row.position] == (None, "decode")

@@ -1,6 +1,6 @@
 """The tests. They read as sentences; services are started by `conftest.py` at their first use.
 
-- `unit/`: no service and no clock; decisions and folds by example, formats by frozen examples (`unit/frozen/`)
+- `unit/`: no service and no clock; decisions and folds by example, formats by examples (`unit/frozen/`)
 - `laws/`: what holds for any history (hypothesis), on memory and on PostgreSQL
 - `contract/`: what the event sourcing library asks of a recorder, and what a reader of the store is promised
 - `integration/`: commands, reads, imports, the command line on real PostgreSQL and Apache Kafka

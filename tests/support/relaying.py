@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from psycopg2.extras import execute_values
 
 from tests.support.database import Urls
 from tests.support.kafka import FAMILIES, SEALS, read_committed
+from tests.support.nursery import bear
 from tests.support.relay_runner import Trap
 from tests.support.seals import Stored, check_topics
 
@@ -141,13 +141,7 @@ class Relays:
             "patience": patience,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "tests.support.relay_runner", json.dumps(told)],
-                cwd=CHECKOUT,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+            process = bear("relay", told, log, stdin=True)
         self.started.append(process)
         return process
 

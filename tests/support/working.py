@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -32,9 +31,10 @@ from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import opened
+from tests.support.nursery import bear
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
-from tests.support.relaying import CHECKOUT, query, until
+from tests.support.relaying import query, until
 from tests.support.worker_runner import known
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -108,13 +108,7 @@ class Workers:
             "traps": traps,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "tests.support.worker_runner", json.dumps(told)],
-                cwd=CHECKOUT,
-                stdin=subprocess.PIPE if traps else None,
-                stdout=log,
-                stderr=log,
-            )
+            process = bear("worker", told, log, stdin=traps)
         self.started.append(process)
         return process
 

@@ -11,6 +11,8 @@ FAULTS ?= 200
 FAULT_ARGS ?=
 FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Some images set it; then each of the many processes that are started would compile Rapport anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-faults check format lock audit-dependencies bench clean

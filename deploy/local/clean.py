@@ -1,7 +1,7 @@
 """`make clean`: removes what `rapport up`, the demo and the tests left in the state folder.
 
-Fetched programs stay (Apache Kafka's jars, the tests' PostgreSQL 15): they are no data, are checked at each
-start, and take half a minute to fetch.
+Fetched programs stay (Apache Kafka's jars, with their classes as the tests' Java keeps them; the tests'
+PostgreSQL 15): they are no data, are checked at each start, and take half a minute to fetch.
 """
 
 import shutil

@@ -33,6 +33,7 @@ class Prospect:
     state: str = "new"
     customer: UUID | None = None
     made: tuple[UUID, ...] = ()
+    owner: UUID | None = None
 
 
 @dataclass
@@ -120,7 +121,8 @@ class LeadMachine(CrmMachine):
     @rule(id=leads, owner=CrmMachine.principals)
     def assign_lead(self, id: UUID, owner: UUID) -> None:
         allowed = self.prospects[id].state != "converted" and self.active[owner]
-        self.act(e.AssignLeadOwner(lead_id=id, owner_id=owner), allowed)
+        if self.act(e.AssignLeadOwner(lead_id=id, owner_id=owner), allowed):
+            self.prospects[id].owner = owner
 
     @rule(id=leads, customer=CrmMachine.customers)
     def link_lead(self, id: UUID, customer: UUID) -> None:
@@ -164,7 +166,7 @@ class LeadMachine(CrmMachine):
         lead.state, lead.made, lead.customer = "converted", ids, ids[1]
         self.deals[ids[-1]] = Deal("sales", "prospecting", "prospecting", OPEN["sales"]["prospecting"])
         if buyer is None:
-            self.parties[ids[1]] = Party("organisation" if lead.company else "person")
+            self.parties[ids[1]] = Party("organisation" if lead.company else "person", owner=lead.owner)
         assert ids[1] == (buyer or ids[1])
         assert len(ids) == (4 if contact or lead.name else 3)
         if contact:

@@ -121,7 +121,7 @@ def killed_in_a_request(api: Api, home: Path, person: Told) -> None:
     words = ("tests.support.erasing_process", json.dumps([("some destroyed", ["api"])]))
     address = f"http://127.0.0.1:{port}/v1/customers/{person.customer}:erase"
     with api_process(api, home, port, *words) as served, identity_caught_up(api):
-        until(lambda: ready(port, served), "the API is ready", 60)
+        until(lambda: ready(port, served), "the API is ready", 120)
         with pytest.raises(httpx.TransportError):
             httpx.post(address, json=ERASE, headers=headers, timeout=60)
         assert served.wait(20) == -signal.SIGKILL
@@ -150,10 +150,10 @@ def test_killed_at_any_point_it_goes_on_to_its_end(api: Api, home: Path) -> None
     everybody = [asked, *told_of]
     port = free_port()
     with api_process(api, home, port, "deploy.cli", "api") as served:
-        until(lambda: {left(api, person) for person in everybody} == {(0, 0)}, "all keys are gone", 60)
+        until(lambda: {left(api, person) for person in everybody} == {(0, 0)}, "all keys are gone", 120)
         assert not ready(port, served), "The read models have not heard of it yet."
         api.catch_up(projections=EVERY)
-        until(lambda: ready(port, served), "the API is ready", 60)
+        until(lambda: ready(port, served), "the API is ready", 120)
     code, resumed, said = told(home, "privacy", "erase", "--resume", **settings(api))
     assert (code, resumed) == (0, {"finished": [], "destroyed_again": 0}), said
     for person in everybody:

@@ -318,7 +318,7 @@ def test_restored_from_before_the_erasure_nothing_of_it_is_given_and_all_is_forg
         assert (refused.status_code, here.secret in refused.text) == (503, False)
         assert "Erased persons still show in customer_360 version 1." in client.get("/readyz").text
         here.start()
-        until(lambda: client.get("/readyz").status_code == 200, "the API is ready", 60)
+        until(lambda: client.get("/readyz").status_code == 200, "the API is ready", 120)
         until(here.caught_up, "every read model has everything", 60)
         nothing_shows_it(here, client)
     assert totals(here) == before

@@ -14,7 +14,7 @@ from deploy.local.postgres import LocalPostgres
 from tests.support.bad_input import AGENT, DEALS, Answer, Case, World, world
 from tests.support.bad_input_rows import COMMANDS, FILES
 from tests.support.http import database
-from tests.support.kafka import make_topics
+from tests.support.kafka import empty_topics
 from tests.support.taking import cdnow_lines, file_of, incident_lines
 
 
@@ -23,7 +23,7 @@ def here(
     postgres: LocalPostgres, kafka: LocalKafka, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """One installation for the whole table: what is bad leaves nothing behind that the next row meets."""
-    make_topics(kafka.bootstrap)
+    empty_topics(kafka.bootstrap)
     home, files = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("files")
     with (
         database(postgres, "bad_input") as url,

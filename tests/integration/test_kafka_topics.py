@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,10 +15,11 @@ from tests.support.kafka import delete_topics
 
 
 @pytest.fixture
-def address(kafka: LocalKafka) -> KafkaAddress:
+def address(kafka: LocalKafka) -> Iterator[KafkaAddress]:
     """A broker without topics of ours."""
     delete_topics(kafka.bootstrap)
-    return KafkaAddress(bootstrap=kafka.bootstrap)
+    yield KafkaAddress(bootstrap=kafka.bootstrap)
+    delete_topics(kafka.bootstrap)  # others expect another number of partitions
 
 
 def test_topics_are_made_once_whoever_asks(address: KafkaAddress) -> None:

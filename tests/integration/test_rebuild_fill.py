@@ -23,7 +23,6 @@ from consumers import rebuild_source, rebuild_verify
 from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
-from deploy.local.kafka import LocalKafka
 from domain.events.catalogue import CATALOGUE
 from projections import bare, filling
 from projections.control import operations, rebuilds, versions
@@ -35,7 +34,6 @@ from projections.replay import fold_all
 from projections.schema import install
 from tests.support.database import PARTITIONS, migrated
 from tests.support.histories import long_history, opened
-from tests.support.kafka import make_topics
 from tests.support.killing import killed_in
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.read_side import normal, table_rows
@@ -45,11 +43,10 @@ from tests.support.sealed_store import append_sealed
 
 
 @pytest.fixture
-def world(fresh_database: str, kafka: LocalKafka, tmp_path: Path) -> Iterator[Rebuilding]:
+def world(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
     """A store and a broker; no relay and no worker runs."""
-    make_topics(kafka.bootstrap)
     urls = migrated(fresh_database)
-    made = Rebuilding(urls, kafka.bootstrap, Relays(urls, kafka.bootstrap, tmp_path))
+    made = Rebuilding(urls, clean_topics, Relays(urls, clean_topics, tmp_path))
     yield made
     made.close()
 

@@ -18,7 +18,6 @@ from consumers import rebuild_verify
 from consumers.rebuild import RebuildRefused, begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import Verification, verify
-from deploy.local.kafka import LocalKafka
 from projections import attempts, level, swapping, views
 from projections.attempts import SwapRefused
 from projections.control import versions
@@ -29,7 +28,6 @@ from projections.registry import PROJECTIONS
 from projections.schema import grant
 from tests.support.database import migrated
 from tests.support.histories import long_history
-from tests.support.kafka import make_topics
 from tests.support.pipeline_v2 import CHANGED_V2, PIPELINE_V2
 from tests.support.rebuilding import Rebuilding
 from tests.support.relaying import Relays, query
@@ -40,11 +38,10 @@ OPPORTUNITY = "pipeline_v2.opportunity"
 
 
 @pytest.fixture
-def world(fresh_database: str, kafka: LocalKafka, tmp_path: Path) -> Iterator[Rebuilding]:
+def world(fresh_database: str, clean_topics: str, tmp_path: Path) -> Iterator[Rebuilding]:
     """Version 2 of `pipeline`, filled and not verified yet, beside version 1; no relay and no worker runs."""
-    make_topics(kafka.bootstrap)
     urls = migrated(fresh_database)
-    made = Rebuilding(urls, kafka.bootstrap, Relays(urls, kafka.bootstrap, tmp_path))
+    made = Rebuilding(urls, clean_topics, Relays(urls, clean_topics, tmp_path))
     append_sealed(urls, HISTORY)
     made.install(PIPELINE_V1)
     made.install(PIPELINE_V1, PIPELINE_V2)

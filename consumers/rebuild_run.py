@@ -37,7 +37,7 @@ from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
 from projections.control.shares import RUNNING, partition_count
 from projections.projection import Projection
-from projections.schema import LOCK
+from projections.schema import taken
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,7 @@ def carry_on(
 
 def _alone(c: Cursor, projection: Projection) -> None:
     """Holds, for the session, the right to fill this version."""
-    c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, projection.schema))
-    row = c.fetchone()
-    if not (row and row[0]):
+    if not taken(c, projection.schema):
         raise RebuildRefused(
             f"Another process is filling {projection.title}. Watch it with `rapport projection status`."
         )

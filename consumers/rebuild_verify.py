@@ -43,7 +43,7 @@ from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, V
 from projections.control.shares import RUNNING, WORKED_ON
 from projections.level import held_alone
 from projections.projection import Projection
-from projections.schema import LOCK
+from projections.schema import taken
 
 PATIENCE: Final = 120.0
 """Seconds for which relay and workers are waited for."""
@@ -149,9 +149,7 @@ def _sealed(places: Places) -> int:
 def _alone(c: Cursor, projection: Projection) -> None:
     """Holds, for the session, the right to verify this version: whoever ends first lets the shares go, and
     they would move under the other."""
-    c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, f"verify {projection.schema}"))
-    row = c.fetchone()
-    if not (row and row[0]):
+    if not taken(c, f"verify {projection.schema}"):
         raise RebuildRefused(
             f"Another process verifies {projection.title}. Watch it with `rapport projection status`, and "
             "verify again when it has ended."

@@ -27,7 +27,7 @@ BEGINNING: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 """What stands behind them."""
 
-REMEMBERED: Final = 50000
+REMEMBERED: Final = 50_000
 """Values of a type that are remembered, some 10 MB; then they are forgotten, and it begins anew."""
 
 _NULL: Final = b"\xff\xff\xff\xff"
@@ -36,12 +36,9 @@ _length = struct.Struct(">i").pack
 _int4 = struct.Struct(">ii").pack
 _int8 = struct.Struct(">iq").pack
 _numeric_head = struct.Struct(">ihhHH").pack
-_digits = tuple(struct.Struct(f">{count}h").pack for count in range(2 * _MOST_DIGITS))
 _MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 _NEGATIVE: Final = 0x4000
-
-
 _FAULTS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, struct.error)
 
 
@@ -76,7 +73,8 @@ def _unfit(columns: Mapping[str, str], row: Row) -> Unfit:
     """Names the first value that does not fit."""
     for name, kind in columns.items():
         try:
-            _MAKERS[kind](row[name]) if row[name] is not None else None
+            if row[name] is not None:
+                _MAKERS[kind](row[name])
         except _FAULTS:
             return Unfit(f"The value of {name} is no {kind}.")
     return Unfit("A value does not fit its column.")
@@ -164,7 +162,7 @@ def _numeric(value: str) -> bytes:
     if not count:
         return _numeric_head(8, 0, 0, 0, len(behind))
     sign = _NEGATIVE if value[0] == "-" else 0
-    return _numeric_head(8 + 2 * count, count, weight, sign, len(behind)) + _digits[count](*groups)
+    return _numeric_head(8 + 2 * count, count, weight, sign, len(behind)) + struct.pack(f">{count}h", *groups)
 
 
 def _jsonb(value: Any) -> bytes:

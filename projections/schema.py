@@ -77,6 +77,13 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
     )
 
 
+def taken(c: Cursor, name: str) -> bool:
+    """Takes what has that name for this session, until it ends; False where another session has it."""
+    c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, name))
+    row = c.fetchone()
+    return bool(row and row[0])
+
+
 def make_again(c: Cursor, projection: Projection) -> bool:
     """Makes a version that was dropped a candidate again, in the caller's transaction; False for any other.
 

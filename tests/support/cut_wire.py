@@ -28,6 +28,8 @@ class CutWire:
         self.url = urlunsplit(parts._replace(netloc=netloc, query="sslmode=disable&gssencmode=disable"))
         self._cuts = list(cuts)
         self._then = then
+        self._may_hear = threading.Event()
+        self._may_hear.set()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
 
@@ -70,12 +72,18 @@ class CutWire:
         with suppress(OSError):
             while data := server.recv(1 << 20):
                 client.sendall(data)
+        self._may_hear.wait(30)
         _end(client)
 
     def _cut(self, cut: Cut, client: socket.socket, server: socket.socket) -> None:
         if cut == "before":
+            # The server's end, which the other thread sees at once, is not the client's to hear of yet.
+            self._may_hear.clear()
             _end(server)
-            self._then()
+            try:
+                self._then()
+            finally:
+                self._may_hear.set()
             _end(client)
             return
         _end(client)

@@ -83,7 +83,13 @@ class Applied:
         return not self._once.is_set() and time.monotonic() >= self._tried + AGAIN
 
     def _apply(self) -> float:
-        self._tried = time.monotonic()
+        try:
+            return self._look()
+        finally:
+            # Not before: who asks meanwhile waits, and is told what came of it.
+            self._tried = time.monotonic()
+
+    def _look(self) -> float:
         try:
             erasing = self._erasing()
             back = erasing.again()

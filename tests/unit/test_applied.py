@@ -133,3 +133,20 @@ def test_many_who_ask_at_once_wait_for_one_look_and_not_for_ever(monkeypatch: py
         world.may_go_on.set()
         assert [each.result(20) for each in [first, *asked]] == [[]] * 8
     assert world.turns == 1
+
+
+def test_who_asks_while_they_are_first_applied_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a start, where the first request may meet the thread that is at it: it is told the outcome."""
+    monkeypatch.setattr(applied, "AGAIN", 60)
+    world = World()
+    checked = world.applied()
+    world.may_go_on.clear()
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        turn = threads.submit(checked.turn)
+        assert world.at_work.wait(20)
+        asked = threads.submit(checked.missing)
+        with pytest.raises(TimeoutError):
+            asked.result(0.2)
+        world.may_go_on.set()
+        assert (turn.result(20), asked.result(20)) == (EVERY, [])
+    assert world.turns == 1

@@ -9,10 +9,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -37,6 +39,8 @@ ROOM = 4 * 1024**3
 """Bytes that have to be free there for a session, and in the machine's memory; it uses a quarter of that."""
 WAL = {"max_wal_size": "256MB"}
 """What a server keeps of its log for itself, since it may be in memory."""
+QUICK_LOGIN = {"scram_iterations": "1"}
+"""Against who guesses passwords a login digests them 4,096 times; the tests log in twenty thousand times."""
 
 
 def pytest_configure() -> None:
@@ -142,8 +146,10 @@ def roomy(memory: Path) -> bool:
 @pytest.fixture(scope="session")
 def postgres(unflushed_folder: Path) -> Iterator[LocalPostgres]:
     """A running PostgreSQL server without fsync. Who kills it in a test starts it again."""
-    server = LocalPostgres(unflushed_folder / "postgres", durable=False, settings=WAL)
+    server = LocalPostgres(unflushed_folder / "postgres", durable=False, settings=WAL | QUICK_LOGIN)
     server.start()
+    with closing(psycopg2.connect(server.admin_url)) as connection, connection, connection.cursor() as c:
+        c.execute("ALTER ROLE postgres PASSWORD %s", (server.password,))  # digested anew
     yield server
     server.stop()
 

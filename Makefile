@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 UP_ARGS ?=
 BENCH_ARGS ?=
-TEST_ARGS ?= -n 2
+# A process more than cores: many tests wait for something. Each has servers of its own, so there are few.
+TEST_ARGS ?= -n $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
 FAULTS ?= 200
 FAULT_ARGS ?=
 FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)

@@ -167,7 +167,7 @@ class Stack:
         def ready() -> bool:
             nonlocal last
             try:
-                answer = httpx.get(f"{self.url}/readyz", timeout=5)
+                answer = client.get(f"{self.url}/readyz")
             except httpx.HTTPError as error:
                 last = f"it doesn't answer ({type(error).__name__})"
                 return False
@@ -178,13 +178,14 @@ class Stack:
             return answer.status_code == httpx.codes.OK
 
         deadline = time.monotonic() + READY_SECONDS
-        while not ready():
-            if time.monotonic() > deadline:
-                raise LocalServiceError(
-                    f"The API is not ready after {READY_SECONDS:.0f} seconds: {last}. "
-                    f"The last lines of {self.log('api')}:\n{tail(self.log('api'))}"
-                )
-            time.sleep(LOOK)
+        with httpx.Client(timeout=5) as client:
+            while not ready():
+                if time.monotonic() > deadline:
+                    raise LocalServiceError(
+                        f"The API is not ready after {READY_SECONDS:.0f} seconds: {last}. "
+                        f"The last lines of {self.log('api')}:\n{tail(self.log('api'))}"
+                    )
+                time.sleep(LOOK)
 
     def log(self, name: str) -> Path:
         """The log file of a child."""

@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.measuring import Measuring
 from commands.access import ApiKeys
-from commands.bulk import BulkRecorder
 from commands.bus import Commands
 from commands.context import Context
 from commands.identifiers import Identifiers
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
     from api.services import Services
+    from commands.bulk import BulkRecorder
     from commands.privacy.applied import Applied
     from commands.privacy.erasing import Erasing
     from consumers.kafka.copied import TopicsCopy
@@ -187,6 +187,8 @@ class Wiring:
 
     def bulk(self, context: Context) -> BulkRecorder:
         """The same handlers for many new records at once; one recorder for a run."""
+        from commands.bulk import BulkRecorder
+
         return BulkRecorder(self.commands, self.claims, context)
 
     @cached_property

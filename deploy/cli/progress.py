@@ -6,12 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.progress import Task as RichTask
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Report = Callable[[int, int], None]
 """Called with what is done and the whole."""
@@ -20,35 +18,15 @@ LINE_SECONDS: Final = 2.0
 """Where there is no terminal, a line at most this often: a log is read, not watched."""
 
 
-class _Rate(TextColumn):
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: RichTask) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
-
-
 @contextmanager
 def showing(title: str, unit: str, console: Console | None = None) -> Iterator[Report]:
     """Shows how far the work in the `with` block is, on standard error: `title`, and what is counted."""
-    console = console or Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal if console else sys.stderr.isatty()):
         yield _lines(title, unit)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=None)
+    from deploy.cli.bar import bar
 
-        def report(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
+    with bar(title, unit, console) as report:
         yield report
 
 

@@ -16,8 +16,6 @@ from deploy.cli.output import JsonOption, columns, counted, finish, number
 from deploy.cli.process import MetricsPortOption, stop_event
 from deploy.findings import Diagnostic
 from deploy.settings import Settings, load
-from projections import registry
-from projections.registry import named
 
 if TYPE_CHECKING:
     from deploy.standing import Standing
@@ -42,6 +40,8 @@ def register(app: typer.Typer) -> None:
 @projection.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """Every read model version this program has."""
+    from projections import registry
+
     known = registry.PROJECTIONS
     rows = [
         {
@@ -69,6 +69,7 @@ def run(
 ) -> None:
     """Runs one worker of a read model until Ctrl-C or SIGTERM; as many as wanted share the work."""
     from deploy import wiring
+    from projections.registry import named
 
     try:
         wanted = named(name, version)
@@ -211,6 +212,7 @@ def _wanted(settings: Settings, name: str, version: int | None) -> Projection:
     """The read model that was named, in the version that is active unless another was asked for."""
     from commands.store.pool import connect
     from projections.control.versions import active
+    from projections.registry import named
 
     try:
         newest = named(name, version)

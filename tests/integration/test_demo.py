@@ -21,6 +21,7 @@ import pytest
 from deploy.demo.show import expected
 from deploy.local.ports import free_port
 from projections.registry import PROJECTIONS
+from tests.support import java
 from tests.support.commanding import told
 from tests.support.tour import fits, steps
 
@@ -72,7 +73,7 @@ def demo(services_folder: Path) -> Iterator[Demo]:
     user_home.mkdir()
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(user_home), "RAPPORT_HOME": str(home),
-        "RAPPORT_API_PORT": str(port),
+        "RAPPORT_API_PORT": str(port), java.VARIABLE: os.environ[java.VARIABLE],
     }  # fmt: skip
     log = services_folder / "demo.log"
     with log.open("w") as out:

@@ -73,6 +73,9 @@ def fill(
         closing(PartySource(store_url, projection.families)) as source,
         closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
     ):
+        with connection, connection.cursor() as c:
+            # Rows and their stretch are lost together or not at all, and the hand-over waits for the disk.
+            c.execute("SET synchronous_commit = off")
         while (parent is None or parent.is_alive()) and not (stop is not None and stop.is_set()):
             with connection, connection.cursor() as c:
                 c.execute(_CLAIM, (str(rebuild),))

@@ -6,13 +6,13 @@ import gc
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from multiprocessing.process import BaseProcess
 from threading import Event as Flag
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
@@ -30,9 +30,9 @@ from consumers.rebuild import (
     gone,
 )
 from consumers.rebuild_fill import connect_owner, fill, fill_alone, left
+from consumers.rebuild_index import index
 from consumers.worker_seals import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
-from projections import bare
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
 from projections.control.shares import RUNNING, partition_count
@@ -40,8 +40,6 @@ from projections.projection import Projection
 from projections.schema import taken
 
 log = logging.getLogger(__name__)
-
-_MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"
 
 
 def carry_on(
@@ -67,7 +65,7 @@ def carry_on(
                 )
             if rebuild.state == FILLING:
                 _fill(c, rebuild, projection, places, workers, tell)
-                _index(places.owner_url, rebuild, workers, tell)
+                index(places.owner_url, rebuild.ddl, workers, tell)
                 _hand_over(owner, rebuild, projection)
                 rebuild = rebuilds.open_one(c, projection.name, projection.version)
                 assert rebuild is not None
@@ -175,34 +173,6 @@ def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
     # How many events there are is known when all stretches are read; until then, as many as it looks.
     whole = int(events) * stretches // done if done else 0
     tell(Progress(state=FILLING, done=int(events), whole=whole))
-
-
-def _index(owner_url: str, rebuild: Rebuild, workers: int, tell: Tell) -> None:
-    """Brings keys and indexes back, so many at once, keys first."""
-    keys = [part for part in rebuild.ddl if part["kind"] == "constraint"]
-    others = [part for part in rebuild.ddl if part["kind"] != "constraint"]
-    done = 0
-
-    @contextmanager
-    def session() -> Iterator[Cursor]:
-        with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
-            yield c
-
-    def make(part: bare.Part) -> None:
-        with session() as c:
-            c.execute(_MAKING)
-            bare.bring_back(c, part)
-
-    def analyse(table: str) -> None:
-        with session() as c:
-            c.execute(f"ANALYZE {table}")  # quoted by the catalogue
-
-    with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
-        for group in (keys, others):
-            for _ in threads.map(make, group):
-                done += 1
-                tell(Progress(state="indexing", done=done, whole=len(rebuild.ddl), unit="keys and indexes"))
-        list(threads.map(analyse, sorted({part["table"] for part in rebuild.ddl})))
 
 
 def _hand_over(owner: Connection, rebuild: Rebuild, projection: Projection) -> None:

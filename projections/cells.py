@@ -11,9 +11,12 @@ bytes, big-endian as all the rest, and the value; a length of -1 alone is NULL.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -46,37 +49,45 @@ class Unfit(ValueError):
     """A value that is none of its column's type. The text names column and type, never the value."""
 
 
-def row_of(columns: Mapping[str, str]) -> Callable[[Row], bytes]:
-    """A function that gives a row as binary COPY has it. `columns` gives each column's SQL type.
+def rows_of(columns: Mapping[str, str]) -> Callable[[Sequence[Row]], list[bytes]]:
+    """A function that gives rows as binary COPY has them. `columns` gives each column's SQL type.
 
     What it gives raises `Unfit`.
     """
-    known: dict[str, Any] = {f"{kind}_of": maker for kind, maker in _MAKERS.items()}
-    known |= {kind: _Cells(maker) for kind, maker in _MAKERS.items()}
-    known |= {"head": struct.pack(">h", len(columns)), "null": _NULL, "join": b"".join}
-    # Spelled out column by column, as `dataclasses` does: a loop over the columns takes half as long again.
-    cells = ", ".join(
-        _SPELLED[kind].format(kind=kind, name=f"row[{name!r}]") for name, kind in columns.items()
-    )
-    spelled: Callable[[Row], bytes] = eval(f"lambda row: join((head, {cells}))", known)  # noqa: S307
+    # Column by column: then all loops run within Python's own C code, which halves the time.
+    if len(columns) == 1:
+        (name,) = columns
+        values: Callable[[Row], tuple[Any, ...]] = lambda row: (row[name],)  # noqa: E731
+    else:
+        values = itemgetter(*columns)
+    known = {kind: _Cells(maker).__getitem__ for kind, maker in _MAKERS.items()}
+    makers = [_IN_BULK.get(kind) or partial(map, known[kind]) for kind in columns.values()]
+    head = struct.pack(">h", len(columns))
 
-    def binary(row: Row) -> bytes:
+    def binary(rows: Sequence[Row]) -> list[bytes]:
+        if not rows:
+            return []
         try:
-            return spelled(row)
+            cells = [
+                make(column)
+                for make, column in zip(makers, zip(*map(values, rows), strict=True), strict=True)
+            ]
+            return list(map(b"".join, zip(repeat(head, len(rows)), *cells, strict=True)))
         except _FAULTS as error:
-            raise _unfit(columns, row) from error
+            raise _unfit(columns, rows) from error
 
     return binary
 
 
-def _unfit(columns: Mapping[str, str], row: Row) -> Unfit:
+def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
     """Names the first value that does not fit."""
-    for name, kind in columns.items():
-        try:
-            if row[name] is not None:
-                _MAKERS[kind](row[name])
-        except _FAULTS:
-            return Unfit(f"The value of {name} is no {kind}.")
+    for row in rows:
+        for name, kind in columns.items():
+            try:
+                if row[name] is not None:
+                    _MAKERS[kind](row[name])
+            except _FAULTS:
+                return Unfit(f"The value of {name} is no {kind}.")
     return Unfit("A value does not fit its column.")
 
 
@@ -181,7 +192,21 @@ _MAKERS: Final[Mapping[str, Callable[[Any], bytes]]] = {
     "boolean": _boolean,
     "jsonb": _jsonb,
 }
-# How a value becomes a cell: looked up, or made where each is another or is no key of a dictionary.
-_LOOKED_UP: Final = "{kind}[{name}]"
-_MADE: Final = "null if {name} is None else {kind}_of({name})"
-_SPELLED: Final[Mapping[str, str]] = dict.fromkeys(_MAKERS, _LOOKED_UP) | {"bigint": _MADE, "jsonb": _MADE}
+
+
+def _bigints(values: Sequence[Any]) -> Iterable[bytes]:
+    """Each is another, as a rule: looking them up would not pay."""
+    if set(map(type, values)) == {int}:
+        return map(_int8, repeat(8), values)
+    return [_NULL if value is None else _bigint(value) for value in values]
+
+
+def _jsonbs(values: Sequence[Any]) -> Iterable[bytes]:
+    """They are no keys of a dictionary."""
+    return [_NULL if value is None else _jsonb(value) for value in values]
+
+
+_IN_BULK: Final[Mapping[str, Callable[[Sequence[Any]], Iterable[bytes]]]] = {
+    "bigint": _bigints,
+    "jsonb": _jsonbs,
+}

@@ -6,68 +6,105 @@ rows are known when its last event is folded, and are written once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.cells import BEGINNING, END, FORMAT, Unfit, row_of
+from projections.cells import BEGINNING, END, FORMAT, Unfit, rows_of
 from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
 from projections.folding import Folder
-from projections.projection import Key, Projection, Row, Table, not_begun
+from projections.projection import (
+    Fold,
+    Key,
+    Projection,
+    Row,
+    Table,
+    Touches,
+    asked_about,
+    not_begun,
+    nothing,
+)
 
 FLUSH: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
-OPENED: Final = 200
-"""Events whose private values are opened together."""
+CHUNK: Final = 250
+"""Events folded at a time: so many, and their rows, stay in the processor's cache."""
 
-Made = tuple[int, Key, Row]
-"""A row that an event made: the number of its table, its key."""
+
+_Touched = tuple[int, Touches, Fold, int, dict[Key, Row]]
+"""A table that events of a type may touch: its number, what it is asked, its columns' number, its rows."""
+
+
+class Made(NamedTuple):
+    """The rows that events made in one table, in the events' order, and their keys."""
+
+    keys: list[Key]
+    rows: list[Row]
 
 
 class Filler(Folder):
     """Folds parties, one after the other, each in order of position; nothing is loaded.
 
-    `newest` are the rows of the parties that are not written yet, table by table. Each event is folded as
-    soon as it is decoded: it is still in the processor's cache then.
+    `newest` are the rows of the parties that are not written yet, table by table; none of a table whose rows
+    are written by one event each.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
         super().__init__(projection, decoder, [])
         self._opens = projection.private
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
-        self._tables = [
-            (number, table.touches, table.fold, len(table.columns), self.newest[number])
-            for number, table in enumerate(projection.tables)
-        ]
         self._kept = [not table.once for table in projection.tables]
+        self._touched: dict[str, list[_Touched]] = {}
         self.held: list[Held] = []
 
-    def folded(self, received: Sequence[Received]) -> Iterator[list[Made]]:
-        """The rows that each event makes; whoever takes them over says `keep` before the next one."""
-        if not self._opens:
-            for event in received:
-                yield self._made(event, self._envelope(event))
-            return
-        for at in range(0, len(received), OPENED):
-            events = received[at : at + OPENED]
-            envelopes = [self._envelope(event) for event in events]
+    def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[Made]:
+        """The rows that the events make, table by table. Without `keep`, one event's: whoever takes them over
+        says `keep` before the next one."""
+        envelopes: Iterable[Any] = map(self._envelope, received)
+        if self._opens:
+            envelopes = list(envelopes)
             failed = self._decoder.open([one for one in envelopes if one.__class__ is dict])
-            for event, envelope in zip(events, envelopes, strict=True):
-                yield self._made(event, failed.get(event.position, envelope))
+            if failed:
+                envelopes = [
+                    failed.get(event.position, one) for event, one in zip(received, envelopes, strict=True)
+                ]
+        made = [Made([], []) for _ in self.newest]
+        aggregates, parties = self.waiting.aggregates, self.waiting.parties
+        for event, envelope in zip(received, envelopes, strict=True):
+            if envelope.__class__ is not dict:
+                self.held.append(self.put_aside(event, envelope))
+                continue
+            if (aggregates or parties) and (first := self.waiting.behind(envelope["subject"], event.party)):
+                self.held.append(self._queue(event, envelope["subject"], *first))
+                continue
+            try:
+                found = self._folded_one(envelope)
+            except Exception as error:
+                if category_of(error) is None:
+                    raise
+                self.held.append(self.put_aside(event, error))
+                continue
+            for number, key, row in found:
+                keys, rows = made[number]
+                keys.append(key)
+                rows.append(row)
+                if keep and self._kept[number]:
+                    self.newest[number][key] = row
+        return made
 
     def keep(self, made: Sequence[Made]) -> None:
         """What comes later is folded on top of these rows."""
-        for number, key, row in made:
-            if self._kept[number]:
-                self.newest[number][key] = row
+        for newest, kept, (keys, rows) in zip(self.newest, self._kept, made, strict=True):
+            if kept:
+                newest.update(zip(keys, rows, strict=True))
 
     def clear(self) -> None:
         """Forgets the rows: the parties are complete."""
@@ -82,28 +119,29 @@ class Filler(Folder):
                 raise
             return error
 
-    def _made(self, event: Received, envelope: Any) -> list[Made]:
-        if envelope.__class__ is not dict:
-            self.held.append(self.put_aside(event, envelope))
-            return []
-        if self.waiting and (first := self.waiting.behind(envelope["subject"], event.party)):
-            self.held.append(self._queue(event, envelope["subject"], *first))
-            return []
-        made: list[Made] = []
-        try:
-            for number, touches, fold, width, newest in self._tables:
-                for key in touches(envelope):
-                    before = newest.get(key)
-                    row = fold(before, envelope)
-                    if before is None and len(row) < width:
-                        raise not_begun(envelope)
-                    made.append((number, key, row))
-        except Exception as error:
-            if category_of(error) is None:
-                raise
-            self.held.append(self.put_aside(event, error))
-            return []
-        return made
+    def _folded_one(self, envelope: Any) -> list[tuple[int, Key, Row]]:
+        """By number of the table. An event that fails in one table makes no row in any."""
+        found: list[tuple[int, Key, Row]] = []
+        tables = self._touched.get(kind := envelope["type"])
+        if tables is None:
+            tables = self._tables(kind)
+        for number, touches, fold, width, newest in tables:
+            for key in touches(envelope):
+                before = newest.get(key)
+                row = fold(before, envelope)
+                if before is None and len(row) < width:
+                    raise not_begun(envelope)
+                found.append((number, key, row))
+        return found
+
+    def _tables(self, kind: str) -> list[_Touched]:
+        """The tables that events of this type may touch."""
+        found = self._touched[kind] = [
+            (number, touches, table.fold, len(table.columns), self.newest[number])
+            for number, table in enumerate(self._projection.tables)
+            if (touches := asked_about(table, kind)) is not nothing
+        ]
+        return found
 
 
 class Filling:
@@ -123,20 +161,17 @@ class Filling:
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
-        plans, newest = self._plans, self._filler.newest
-        for made in self._filler.folded(received):
-            for number, key, row in made:
-                plan = plans[number]
+        for at in range(0, len(received), CHUNK):
+            made = self._filler.folded(received[at : at + CHUNK])
+            for plan, (keys, rows) in zip(self._plans, made, strict=True):
                 if plan.history is not None:
                     # A table's own cells of a row are also its history's: they are made once.
-                    plan.latest[key] = cells = plan.cells(row)
-                    plan.history.rows.append(cells)
-                    newest[number][key] = row
+                    cells = plan.cells(rows)
+                    plan.history.rows += cells
+                    plan.latest.update(zip(keys, cells, strict=True))
                 elif plan.once:
-                    plan.table.rows.append(plan.cells(row))
-                else:
-                    newest[number][key] = row
-        for plan in plans:
+                    plan.table.rows += plan.cells(rows)
+        for plan in self._plans:
             plan.flush(self._c, above=FLUSH)
         self._events += len(received)
         if ended and self._events >= TOGETHER:
@@ -157,7 +192,7 @@ class Filling:
                 plan.table.rows.extend(plan.latest.values())
                 plan.latest.clear()
             elif not plan.once:
-                plan.table.rows.extend(map(plan.cells, newest.values()))
+                plan.table.rows += plan.cells(list(newest.values()))
             plan.flush(self._c, above=FLUSH)
         self._filler.clear()
         self._events = 0
@@ -197,26 +232,27 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
     versions: list[list[bytes]] = [[] for _ in plans]
     latest: list[dict[Key, bytes]] = [{} for _ in plans]
     for event in party:
-        for made in filler.folded([event]):
-            c.execute("SAVEPOINT event")
-            try:
-                cells = [(number, key, plans[number].cells(row)) for number, key, row in made]
-                for number, _, row in cells:
-                    plans[number].table.rows.append(row)
-                for plan in plans:
-                    plan.flush(c)
-            except (psycopg2.Error, Unfit) as error:
-                if not is_refusal(error):
-                    raise
-                filler.held.append(filler.put_aside(event, error))
-                for plan in plans:
-                    plan.table.rows.clear()
-            else:
-                filler.keep(made)
-                for number, key, row in cells:
-                    versions[number].append(row)
-                    latest[number][key] = row
-            c.execute("ROLLBACK TO SAVEPOINT event")
+        made = filler.folded([event], keep=False)
+        if not any(keys for keys, _ in made):
+            continue
+        c.execute("SAVEPOINT event")
+        try:
+            cells = [plan.cells(rows) for plan, (_, rows) in zip(plans, made, strict=True)]
+            for plan, found in zip(plans, cells, strict=True):
+                plan.table.rows += found
+                plan.flush(c)
+        except (psycopg2.Error, Unfit) as error:
+            if not is_refusal(error):
+                raise
+            filler.held.append(filler.put_aside(event, error))
+            for plan in plans:
+                plan.table.rows.clear()
+        else:
+            filler.keep(made)
+            for number, found in enumerate(cells):
+                versions[number] += found
+                latest[number].update(zip(made[number].keys, found, strict=True))
+        c.execute("ROLLBACK TO SAVEPOINT event")
     for number, plan in enumerate(plans):
         plan.table.rows.extend(latest[number].values())
         if plan.history is not None:
@@ -235,7 +271,7 @@ class _Plan:
     __slots__ = ("cells", "history", "latest", "once", "table")
 
     def __init__(self, projection: Projection, table: Table) -> None:
-        self.cells = row_of(table.columns)
+        self.cells = rows_of(table.columns)
         self.once = table.once
         self.table = _Copy(projection, table.name, table.columns)
         self.history = _Copy(projection, table.history, table.columns) if table.history else None

@@ -14,7 +14,7 @@ from domain.events.envelope import parse
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
 from projections.decode import Category, Decoder, Received, category_of, told
-from projections.projection import Key, Projection, Row, whole
+from projections.projection import Key, Projection, Row, Touches, asked_about, whole
 from projections.tables import TableStore
 
 GENERATION: Final = 60_000
@@ -81,6 +81,7 @@ class Folder:
         self._stores = stores
         self._folds = [whole(store.table) for store in stores]
         self._rows = [Rows() for _ in stores]
+        self._asked: dict[str, list[Touches]] = {}
         self.waiting = Waiting()
 
     def forget(self, c: Cursor) -> None:
@@ -195,7 +196,10 @@ class Folder:
         """The event's mapping and the keys it touches; the error in the mapping's place where it has none."""
         try:
             envelope = self._decoder(event.position, event.value)
-            return envelope, [store.table.touches(envelope) for store in self._stores]
+            asked = self._asked.get(kind := envelope["type"])
+            if asked is None:
+                asked = self._asked[kind] = [asked_about(store.table, kind) for store in self._stores]
+            return envelope, [touches(envelope) for touches in asked]
         except Exception as error:
             if category_of(error) is None:
                 raise

@@ -18,6 +18,9 @@ So folds copy values and parse none, and a row loaded from the database equals t
 Key = str
 """The value of a table's key column."""
 
+Touches = Callable[[EventMap], Sequence[Key]]
+"""The keys of the rows that an event writes in a table."""
+
 Fold = Callable[[Row | None, EventMap], Row]
 """The row of one key after the event; `None` stands for a row that does not exist yet. Pure: no clock, no
 configuration, the row given is not changed."""
@@ -32,18 +35,20 @@ class Table:
     two partitions could write one row. `history` names an insert-only table of the same columns that gets
     every row as it was after each event, keyed by `key` and `version`. With `own`, only the events of the
     aggregate whose id is the key write the row, so there is none before its first event. With `once`, one
-    event alone writes the row: it is never read again. `touches` and `fold` are functions of a module, or
+    event alone writes the row: it is never read again. `families` are those whose events `touches` has keys
+    for; none named: any. It is not asked about others. `touches` and `fold` are functions of a module, or
     partial ones: a rebuild sends them to other processes.
     """
 
     name: str
     columns: Mapping[str, str]
     key: str
-    touches: Callable[[EventMap], Sequence[Key]]
+    touches: Touches
     fold: Fold
     history: str | None = None
     own: bool = False
     once: bool = False
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,12 @@ def whole(table: Table) -> Fold:
 def nothing(_: EventMap) -> Sequence[Key]:
     """The keys of an event that a table does not mind."""
     return ()
+
+
+def asked_about(table: Table, kind: str) -> Touches:
+    """What gives the keys that an event of this type (`crm.opportunity.won`) has in the table."""
+    family = kind.partition(".")[2].partition(".")[0]
+    return nothing if table.families and family not in table.families else table.touches
 
 
 def subject(event: EventMap) -> Sequence[Key]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
 from projections import cells
-from projections.cells import Unfit, row_of
+from projections.cells import Unfit, rows_of
 from projections.projection import Row
 
 instants = st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")
@@ -58,10 +58,9 @@ def connection(postgres: Any) -> Iterator[Connection]:
 
 def copied(connection: Connection, given: Sequence[Row]) -> list[tuple[Any, ...]]:
     """What PostgreSQL makes of these rows, each column as its own text."""
-    row = row_of(COLUMNS)
     with connection.cursor() as c:
         c.execute("TRUNCATE found")
-        binary = BytesIO(cells.BEGINNING + b"".join(map(row, given)) + cells.END)
+        binary = BytesIO(cells.BEGINNING + b"".join(rows_of(COLUMNS)(given)) + cells.END)
         c.copy_expert(f"COPY found FROM STDIN {cells.FORMAT}", binary)
         c.execute(f"SELECT {', '.join(f'{name}::text' for name in COLUMNS)} FROM found")
         return c.fetchall()
@@ -115,7 +114,7 @@ def test_remembered_values_are_forgotten_and_made_again(
 )  # fmt: skip
 def test_a_value_that_fits_no_column_is_refused_by_name_and_not_quoted(kind: str, value: Any) -> None:
     with pytest.raises(Unfit, match=f"^The value of price is no {kind}.$"):
-        row_of({"id": "int", "price": kind})({"id": 1, "price": value})
+        rows_of({"id": "int", "price": kind})([{"id": 1, "price": value}])
 
 
 def test_what_postgresql_alone_can_refuse_is_refused_by_it(connection: Connection) -> None:

@@ -20,22 +20,30 @@ CUSTOMER_360_V1: Final = Projection(
     tables=(
         Table(
             name="customer", columns=CUSTOMER, key="id", touches=subject_of("customer"), fold=customer,
-            own=True,
+            own=True, families=("customer",),
         ),
-        Table(name="person", columns=PERSON, key="id", touches=has_person, fold=person, own=True),
+        Table(
+            name="person", columns=PERSON, key="id", touches=has_person, fold=person, own=True,
+            families=("customer", "contact", "lead"),
+        ),
         Table(
             name="contact", columns=CONTACT, key="id", touches=subject_of("contact"), fold=contact,
-            own=True,
+            own=True, families=("contact",),
         ),
-        Table(name="consent", columns=CONSENT, key="id", touches=of_consent, fold=consent),
+        Table(
+            name="consent", columns=CONSENT, key="id", touches=of_consent, fold=consent, families=("contact",)
+        ),
         Table(
             name="opportunity", columns=OPPORTUNITY, key="id", touches=subject_of("opportunity"),
-            fold=opportunity, own=True,
+            fold=opportunity, own=True, families=("opportunity",),
         ),
-        Table(name="service_case", columns=CASE, key="id", touches=subject_of("case"), fold=case, own=True),
+        Table(
+            name="service_case", columns=CASE, key="id", touches=subject_of("case"), fold=case, own=True,
+            families=("case",),
+        ),
         Table(
             name="interaction", columns=INTERACTION, key="id", touches=subject_of("interaction"),
-            fold=interaction, own=True,
+            fold=interaction, own=True, families=("interaction",),
         ),
         Table(name="entry", columns=ENTRY, key="position", touches=under_position, fold=entry, once=True),
     ),

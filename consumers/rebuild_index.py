@@ -1,0 +1,76 @@
+"""Brings a filled version's keys and indexes back, and gathers its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+
+from consumers.rebuild import Progress, Tell
+from consumers.rebuild_fill import connect_owner
+from projections import bare
+
+_MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"
+_LARGEST: Final = """
+    SELECT name FROM unnest(%s::text[]) AS name ORDER BY pg_relation_size(name::regclass) DESC, name
+"""
+
+_Act = Callable[[], None]
+
+
+def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) -> None:
+    """Makes the keys and indexes that are not there, so many at once, the largest tables' first."""
+    steps = _steps(owner_url, parts)
+    whole, done = sum(len(acts) for of_table in steps.values() for acts in of_table), 0
+    running: dict[Future[None], str] = {}
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
+        try:
+            while running or any(steps.values()):
+                for table, left in steps.items():
+                    if left and table not in running.values():
+                        running |= {threads.submit(act): table for act in left.pop(0)}
+                for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[ended]
+                    ended.result()
+                    done += 1
+                    tell(Progress(state="indexing", done=done, whole=whole, unit="keys and indexes"))
+        finally:
+            for act in running:
+                act.cancel()
+
+
+def _steps(owner_url: str, parts: Sequence[bare.Part]) -> dict[str, list[list[_Act]]]:
+    """What is to be done with each table, step by step: making a key locks it, indexes are made side by side,
+    and statistics are gathered when nothing is made any more."""
+    with _session(owner_url) as c:
+        c.execute(_LARGEST, (sorted({part["table"] for part in parts}),))
+        tables = [name for (name,) in c.fetchall()]
+    steps: dict[str, list[list[_Act]]] = {}
+    for table in tables:
+        mine = [part for part in parts if part["table"] == table]
+        steps[table] = [[partial(_make, owner_url, part)] for part in mine if part["kind"] == "constraint"]
+        if others := [part for part in mine if part["kind"] != "constraint"]:
+            steps[table].append([partial(_make, owner_url, part) for part in others])
+        steps[table].append([partial(_analyse, owner_url, table)])
+    return steps
+
+
+def _make(owner_url: str, part: bare.Part) -> None:
+    with _session(owner_url) as c:
+        c.execute(_MAKING)
+        bare.bring_back(c, part)
+
+
+def _analyse(owner_url: str, table: str) -> None:
+    with _session(owner_url) as c:
+        c.execute(f"ANALYZE {table}")  # quoted by the catalogue
+
+
+@contextmanager
+def _session(owner_url: str) -> Iterator[Cursor]:
+    with closing(connect_owner(owner_url, "rapport rebuild indexes")) as one, one, one.cursor() as c:
+        yield c

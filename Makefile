@@ -1,13 +1,14 @@
 # `make` lists the targets. Needs Python 3.11 or later, pip and make; everything else is put into .venv here.
 
-PYTHON ?= python3
+# The Python that the installation is made with. Unset: python3, or one beside it that is much quicker.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
 UP_ARGS ?=
 BENCH_ARGS ?=
 # A process more than cores: many tests wait for something. Each has servers of its own, so there are few.
-TEST_ARGS ?= -n $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
+TEST_ARGS ?= -n $$(n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 FAULTS ?= 200
 FAULT_ARGS ?=
 FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
@@ -61,11 +62,13 @@ clean: .venv ## remove data, logs and secrets in .rapport; refused while Rapport
 
 # Installed over what is there: something that runs from it keeps running.
 $(VENV)/stamp: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Rapport needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
-			"Install one and name it: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@echo "Installing into $(VENV) what requirements.lock names, with hashes (about a minute; only when it changes)."
-	@$(PYTHON) -m venv $(VENV) || { \
+	@python="$(PYTHON)"; python="$${python:-$$(python3 deploy/local/interpreter.py 2>/dev/null || echo python3)}"; \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Rapport needs Python 3.11 or later, and $$python is $$("$$python" -V 2>&1)." \
+			"Install one and name it: make PYTHON=python3.11 ..." >&2; exit 1; }; \
+	echo "Installing into $(VENV), with $$python, what requirements.lock names, with hashes (about a minute;" \
+		"only when it changes)."; \
+	"$$python" -m venv $(VENV) || { \
 		echo "Python's venv module is incomplete here; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -72,6 +72,7 @@ class Postgres15(LocalPostgres):
     """A PostgreSQL 15 server without fsync, from the programs that `installed` gives."""
 
     major = "15"
+    own_settings: Mapping[str, str] = {}
     locale = ("--locale=C",)  # the provider with a Unicode locale of its own came with 17
 
     def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str] | None = None) -> None:

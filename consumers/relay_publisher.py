@@ -126,6 +126,7 @@ class Publisher:
         ensure_topics(self._address, self._families, self._facts.partitions)
         self._shelf.stands_at(last)
         self._busy_since = self._trouble = None
+        log.info("Publishing goes on behind seal %d.", last.sequence if last else 0)
         return last
 
     def _store_side(self, last: Seal | None) -> StoreSide:

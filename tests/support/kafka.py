@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
+import orjson
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 
@@ -120,3 +123,19 @@ def read(bootstrap: str, topics: Iterable[str], isolation: str, seconds: float =
         return sorted(found, key=lambda record: record[:3])
     finally:
         consumer.close(autocommit=False)
+
+
+def repeated_seals(bootstrap: str) -> list[str]:
+    """The records of the seals' topic that have the sequence of another one, for the report of a failed test:
+    as a reader of committed records sees them, and as they lie there."""
+    lines: list[str] = []
+    for isolation in ("read_committed", "read_uncommitted"):
+        seals = read(bootstrap, [SEALS], isolation)
+        numbers = [orjson.loads(record.value)["sequence"] for record in seals]
+        often = Counter(numbers)
+        lines += [
+            f"{isolation}: seal {number} at offset {record.offset}, {sha256(record.value).hexdigest()[:8]}"
+            for number, record in zip(numbers, seals, strict=True)
+            if often[number] > 1
+        ]
+    return lines

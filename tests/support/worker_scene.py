@@ -24,6 +24,7 @@ from tests.support.befalling import Seat
 from tests.support.crm_clients import Clients, open_bus
 from tests.support.database import PARTITIONS
 from tests.support.histories import opened
+from tests.support.kafka import repeated_seals
 from tests.support.laws import one_party
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
@@ -182,9 +183,10 @@ class Scene:
             self.clients.go_on()
 
     def report(self) -> list[str]:
-        """How the shares stand, and the ends of the logs that were written last."""
+        """How the shares stand, seals that are there twice, the ends of the logs that were written last."""
         shares = [f"{name} {share}" for name, share in self.shares()] if self.postgres.running else []
-        return [*shares, *ends_of(self.workers.logs, 9)]
+        seals = repeated_seals(self.kafka.bootstrap) if self.kafka.running else []
+        return [*shares, *seals, *ends_of(self.workers.logs, 9)]
 
 
 def differences(name: str, found: Any, wanted: Any) -> str:

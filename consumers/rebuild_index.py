@@ -19,14 +19,14 @@ _LARGEST: Final = """
     SELECT name FROM unnest(%s::text[]) AS name ORDER BY pg_relation_size(name::regclass) DESC, name
 """
 
-_Act = Callable[[], None]
+_Act = Callable[[], bool]
+"""Does something, and answers whether that was a key or an index."""
 
 
 def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) -> None:
     """Makes the keys and indexes that are not there, so many at once, the largest tables' first."""
     steps = _steps(owner_url, parts)
-    whole, done = sum(len(acts) for of_table in steps.values() for acts in of_table), 0
-    running: dict[Future[None], str] = {}
+    done, running = 0, dict[Future[bool], str]()
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
         try:
             while running or any(steps.values()):
@@ -35,9 +35,9 @@ def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) 
                         running |= {threads.submit(act): table for act in left.pop(0)}
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
                     del running[ended]
-                    ended.result()
-                    done += 1
-                    tell(Progress(state="indexing", done=done, whole=whole, unit="keys and indexes"))
+                    if ended.result():
+                        done += 1
+                        tell(Progress(state="indexing", done=done, whole=len(parts), unit="keys and indexes"))
         finally:
             for act in running:
                 act.cancel()
@@ -52,22 +52,28 @@ def _steps(owner_url: str, parts: Sequence[bare.Part]) -> dict[str, list[list[_A
     steps: dict[str, list[list[_Act]]] = {}
     for table in tables:
         mine = [part for part in parts if part["table"] == table]
-        steps[table] = [[partial(_make, owner_url, part)] for part in mine if part["kind"] == "constraint"]
-        if others := [part for part in mine if part["kind"] != "constraint"]:
-            steps[table].append([partial(_make, owner_url, part) for part in others])
-        steps[table].append([partial(_analyse, owner_url, table)])
+        keys: list[list[_Act]] = [
+            [partial(_make, owner_url, part)] for part in mine if part["kind"] == "constraint"
+        ]
+        others: list[_Act] = [
+            partial(_make, owner_url, part) for part in mine if part["kind"] != "constraint"
+        ]
+        # A table without other indexes has an empty step, which is passed over.
+        steps[table] = [*keys, others, [partial(_analyse, owner_url, table)]]
     return steps
 
 
-def _make(owner_url: str, part: bare.Part) -> None:
+def _make(owner_url: str, part: bare.Part) -> bool:
     with _session(owner_url) as c:
         c.execute(_MAKING)
         bare.bring_back(c, part)
+    return True
 
 
-def _analyse(owner_url: str, table: str) -> None:
+def _analyse(owner_url: str, table: str) -> bool:
     with _session(owner_url) as c:
         c.execute(f"ANALYZE {table}")  # quoted by the catalogue
+    return False
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
@@ -49,7 +49,7 @@ class PartySource:
         `after` up to `upto` (a settled position). What `take` raises comes through."""
         below = "" if high is None else f"AND party < '{high}'::uuid"
 
-        def copy(sink: _Sink, order: str = "") -> None:
+        def copy(sink: _Rows, order: str = "") -> None:
             statement = _STRETCH.format(
                 low=low, below=below, after=after, upto=upto, types=self._types, order=order
             )
@@ -71,39 +71,44 @@ class PartySource:
         self._connection.close()
 
 
-class _Sink(Protocol):
-    """Takes what COPY sends."""
+class _Rows:
+    """Takes binary COPY as the driver hands it out: the header, rows, the trailer."""
+
+    def __init__(self) -> None:
+        self._skip = _HEADER_BYTES
 
     def write(self, data: bytes) -> None:
-        """As the driver hands it out: the header, rows, the trailer."""
+        at, self._skip = self._skip, 0
+        end = len(data) - _TRAILER_BYTES
+        while at < end:
+            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
+            at += _FIXED.size
+            self.row(position, party, data[at : at + length])
+            at += length
+
+    def row(self, position: int, party: bytes, event: bytes) -> None:
+        """One event."""
 
 
-class _Parties:
+class _Parties(_Rows):
     """Keeps the events by party, up to so many bytes; beyond them it is `too_large`, and keeps nothing."""
 
     def __init__(self, most: int) -> None:
-        self._skip = _HEADER_BYTES
+        super().__init__()
         self._room = most
         self._parties: dict[bytes, tuple[str, list[Received]]] = {}
         self.too_large = False
 
-    def write(self, data: bytes) -> None:
-        """Takes rows."""
-        at, self._skip = self._skip, 0
-        self._room -= len(data)
+    def row(self, position: int, party: bytes, event: bytes) -> None:
+        self._room -= len(event)
         if self._room < 0:
             self.too_large = True
             self._parties.clear()
             return
-        parties, end = self._parties, len(data) - _TRAILER_BYTES
-        while at < end:
-            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
-            at += _FIXED.size
-            kept = parties.get(party)
-            if kept is None:
-                kept = parties[party] = (str(UUID(bytes=party)), [])
-            kept[1].append(_new(Received, (position, kept[0], data[at : at + length])))
-            at += length
+        kept = self._parties.get(party)
+        if kept is None:
+            kept = self._parties[party] = (str(UUID(bytes=party)), [])
+        kept[1].append(_new(Received, (position, kept[0], event)))
 
     def hand_on(self, take: Take) -> None:
         """Hands on whole parties."""
@@ -118,27 +123,17 @@ class _Parties:
             take(portion, True)
 
 
-class _Portions:
+class _Portions(_Rows):
     """Makes portions of events that come party by party, in order."""
 
     def __init__(self, take: Take) -> None:
-        self._skip = _HEADER_BYTES
+        super().__init__()
         self._take = take
         self._party = b""
         self._name = ""
         self._portion: list[Received] = []
 
-    def write(self, data: bytes) -> None:
-        """Takes rows."""
-        at, self._skip = self._skip, 0
-        end = len(data) - _TRAILER_BYTES
-        while at < end:
-            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
-            at += _FIXED.size
-            self._row(position, party, data[at : at + length])
-            at += length
-
-    def _row(self, position: int, party: bytes, event: bytes) -> None:
+    def row(self, position: int, party: bytes, event: bytes) -> None:
         if party != self._party:
             if len(self._portion) >= PORTION:
                 self._hand_on(True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from deploy.cli.progress import Report
 
 
 class _Rate(TextColumn):
@@ -19,7 +21,7 @@ class _Rate(TextColumn):
 
 
 @contextmanager
-def bar(title: str, unit: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+def bar(title: str, unit: str, console: Console) -> Iterator[Report]:
     """A bar with rate and time left; yields what is told how much is done, and the whole."""
     columns = (
         TextColumn("{task.description}"),
@@ -29,7 +31,7 @@ def bar(title: str, unit: str, console: Console | None = None) -> Iterator[Calla
         _Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=None)
 
         def report(done: int, total: int) -> None:

@@ -21,7 +21,11 @@ LINE_SECONDS: Final = 2.0
 @contextmanager
 def showing(title: str, unit: str, console: Console | None = None) -> Iterator[Report]:
     """Shows how far the work in the `with` block is, on standard error: `title`, and what is counted."""
-    if not (console.is_terminal if console else sys.stderr.isatty()):
+    # Only now: most commands show nothing, and should not wait for what draws bars.
+    from rich.console import Console
+
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
         yield _lines(title, unit)
         return
     from deploy.cli.bar import bar

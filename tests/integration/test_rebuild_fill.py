@@ -293,6 +293,21 @@ def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
     assert rows_of(world, PIPELINE_V2) == normal(fold_all(PIPELINE_V2, stored, CATALOGUE, opened))
 
 
+def test_of_indexing_it_tells_how_many_keys_and_indexes_are_there_again(world: Rebuilding) -> None:
+    append_sealed(world.urls, long_history(20, spread=10).rows)
+    as_candidates(world, PIPELINE_V2)
+    there = "SELECT count(*) FROM pg_indexes WHERE schemaname = %s"  # a key has one, too
+    whole = int(query(world.urls.admin, there, (PIPELINE_V2.schema,))[0][0])
+    begin(PIPELINE_V2, world.places, by="tester")
+    told: list[Progress] = []
+    carry_on(PIPELINE_V2, world.places, workers=2, tell=told.append)
+    indexing = [progress for progress in told if progress.state == "indexing"]
+    assert [(progress.done, progress.whole) for progress in indexing] == [
+        (number, whole) for number in range(1, whole + 1)
+    ]
+    assert {progress.unit for progress in indexing} == {"keys and indexes"}
+
+
 @pytest.mark.parametrize("share_first", [True, False], ids=["share first", "rows first"])
 def test_a_failed_one_is_begun_anew_beside_its_workers(world: Rebuilding, share_first: bool) -> None:
     """They go on with a candidate that failed. Whatever one of them has locked when it is built anew, neither

@@ -36,6 +36,7 @@ from commands.store.settled import APPEND_LOCK
 from consumers import recovery_aside as aside
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
+from consumers.kafka.topics import wanted
 from consumers.recovery_derived import Derived, Deriving
 from consumers.recovery_stage import Progress, RecoveryRefused, Stage
 from consumers.relay_leader import LEADER_LOCK
@@ -176,6 +177,7 @@ class Recovering:
         )
         try:
             producer.init()
+            producer.settle(wanted(self._families, settings.partitions))
         finally:
             producer.close()
         try:

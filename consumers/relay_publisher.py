@@ -16,7 +16,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.tail import last_committed_seal, tails
-from consumers.kafka.topics import ensure_topics, topic
+from consumers.kafka.topics import ensure_topics, topic, wanted
 from consumers.relay_agreement import StoreSide, TopicSide, agree
 from consumers.relay_leader import Leadership, StoreFacts
 from consumers.relay_patience import Patience
@@ -120,6 +120,7 @@ class Publisher:
             timeout=self._patience.seconds,
         )
         self._producer.init()
+        self._producer.settle(wanted(self._families, self._facts.partitions))
         last = last_committed_seal(self._address)
         agree(self._store_side(last), self._topic_side(last), self._key)
         # Not before: a lost topic that was made anew, empty, would let its readers believe that all is well.

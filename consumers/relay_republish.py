@@ -206,6 +206,7 @@ class Republisher:
         )
         try:
             producer.init()
+            producer.settle(wanted(self._families, facts.partitions))
             seen, topics = self._survey(facts, names)
             if self._first is None:
                 # Once is enough: after that nobody else writes.

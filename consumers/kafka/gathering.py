@@ -162,11 +162,17 @@ class Gathering:
         self._compression = self._accumulator.config["compression_attrs"]
         self._filling: dict[tuple[str, int], _Filling] = {}
         self._outcomes: list[Outcome] = []
+        self._batches: list[Any] = []
+
+    @property
+    def sent_again(self) -> str | None:
+        """A topic of which some batch of this transaction was sent more than once, since it got no answer."""
+        return next((batch.topic_partition.topic for batch in self._batches if batch.in_retry()), None)
 
     def begin(self) -> None:
         """A transaction begins: no partition takes part yet."""
         self._filling.clear()
-        self._outcomes = []
+        self._outcomes, self._batches = [], []
 
     def put(
         self,
@@ -247,6 +253,7 @@ class Gathering:
         batch._record_futures = outcome
         self._append(filling.place, batch)
         self._outcomes.append(outcome)
+        self._batches.append(batch)
         filling.parts, filling.positions = [], []
         filling.count, filling.size = 0, _HEADER
 

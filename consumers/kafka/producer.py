@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.failures import BrokerFailure, describe, verdict
+from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from consumers.kafka.gathering import Gathering, encoded_headers, encoded_key
-from consumers.kafka.tail import last_committed_seal
+from consumers.kafka.tail import last_committed_seal, open_transactions
 from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import parse
@@ -31,6 +32,8 @@ SENDING: Final[Mapping[str, Any]] = {
     "metrics_enabled": False,
 }
 """How the client gathers records (the bench sends its reference the same way)."""
+SETTLING: Final = 3.0
+"""Seconds that a broker gets to end the transaction before, when it has fenced its producer."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
 POSITION: Final = "position"
@@ -94,8 +97,7 @@ class SealingProducer:
         partitions: int,
         timeout: float = 20.0,
     ) -> None:
-        self._partitions = partitions
-        self._timeout = timeout
+        self._address, self._partitions, self._timeout = address, partitions, timeout
         milliseconds = int(timeout * 1000)
         self._producer: Any = KafkaProducer(
             **address.options(timeout=timeout),
@@ -113,6 +115,30 @@ class SealingProducer:
         """Fences the producers before this one. Raises `BrokerFailure`."""
         with self._failures():
             self._producer.init_transactions()
+
+    def settle(self, topics: Iterable[str]) -> None:
+        """Sees, after `init`, that no transaction is open in these topics any more.
+
+        What lies open in a partition is committed with whatever comes next under this id. A broker that was
+        killed can leave such records behind: it still ends their transaction, which is waited for, or does
+        not know any more that the partition takes part in it; then they are aborted here. Raises
+        `BrokerFailure` where somebody else's transaction is open.
+        """
+        names, aborted, deadline = list(topics), False, time.monotonic() + SETTLING
+        with self._failures():
+            while left := open_transactions(self._address, names, timeout=self._timeout):
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                elif not aborted:
+                    self._abort(left)
+                    aborted, deadline = True, time.monotonic() + SETTLING
+                else:
+                    (topic, partition), offset = next(iter(left.items()))
+                    raise BrokerFailure(
+                        f"another producer has a transaction open in {topic} partition {partition}, from "
+                        f"offset {offset} on; it has to end first",
+                        verdict=Verdict.RETRY,
+                    )
 
     def publish(
         self,
@@ -194,6 +220,11 @@ class SealingProducer:
             if failed is not None:
                 error, position = failed
                 raise self._failure(error, position or None)
+        again = self._gathering.sent_again
+        if again is not None:
+            # Brokers know a batch that comes twice, but one that was killed in between has to have its memory
+            # from its log: nothing here depends on that. Begun anew, these records are aborted.
+            raise BrokerFailure(f"records of {again} had to be sent again", verdict=Verdict.RETRY)
 
     def _commit(self) -> None:
         """As `commit_transaction`, which would wait for ever for a broker that is gone."""
@@ -201,6 +232,25 @@ class SealingProducer:
         self._producer._sender.wakeup()
         if not result.wait(timeout_ms=int(self._timeout * 1000)):
             raise KafkaTimeoutError(f"the commit was not acknowledged in {self._timeout:.0f} s")
+
+    def _abort(self, places: Iterable[tuple[str, int]]) -> None:
+        """Aborts what is open under this id in these partitions: by a transaction without records."""
+        transactions = self._producer._transaction_manager
+        parts = [TopicPartition(*place) for place in places]
+        self._producer.begin_transaction()
+        for part in parts:
+            transactions.maybe_add_partition_to_transaction(part)
+        self._producer._sender.wakeup()
+        deadline = time.monotonic() + self._timeout
+        while not all(map(transactions.is_partition_added, parts)):
+            transactions._maybe_fail_with_error()
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"a transaction was not begun in {self._timeout:.0f} s")
+            time.sleep(0.01)
+        result = transactions.begin_abort()
+        self._producer._sender.wakeup()
+        if not result.wait(timeout_ms=int(self._timeout * 1000)):
+            raise KafkaTimeoutError(f"the abort was not acknowledged in {self._timeout:.0f} s")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

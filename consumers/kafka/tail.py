@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import IsolationLevel, KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
@@ -65,6 +66,35 @@ def tails(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
         return _search(consumer, partitions, time.monotonic() + timeout)
     finally:
         consumer.close(autocommit=False)
+
+
+def open_transactions(
+    address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
+) -> dict[tuple[str, int], int]:
+    """The partitions of these topics in which a transaction is open, each with the offset where it begins.
+
+    Raises Kafka's own errors while the broker is away; a topic that is missing has none.
+    """
+    admin: Any = KafkaAdminClient(**address.options(timeout=timeout))
+    try:
+        latest = {
+            TopicPartition(each["name"], part["partition_index"]): OffsetSpec.LATEST
+            for each in admin.describe_topics(sorted(set(topics)))
+            if each["error_code"] == 0
+            for part in each["partitions"]
+        }
+        if not latest:
+            return {}
+        # In this order: what is written meanwhile, and is no transaction's, does not look like an open one.
+        ends = admin.list_partition_offsets(latest)
+        stable = admin.list_partition_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED)
+    finally:
+        admin.close()
+    return {
+        (part.topic, part.partition): stable[part].offset
+        for part in sorted(latest)
+        if stable[part].offset < ends[part].offset
+    }
 
 
 def _search(consumer: Any, partitions: list[Any], deadline: float) -> list[Tail]:

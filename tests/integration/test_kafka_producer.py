@@ -38,11 +38,11 @@ class Publishing:
         self.last: Seal | None = None
         self.rows: list[StoredRow] = []
         self._open = ExitStack()
-        self._id = f"test-{uuid4()}"
+        self.id = f"test-{uuid4()}"
 
     def producer(self) -> SealingProducer:
         """One that has fenced those before it."""
-        made = SealingProducer(self.address, self._id, partitions=6)
+        made = SealingProducer(self.address, self.id, partitions=6)
         self._open.callback(made.close)
         made.init()
         return made

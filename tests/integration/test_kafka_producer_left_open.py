@@ -124,9 +124,10 @@ def test_a_range_of_which_a_part_was_sent_again_is_not_committed(
         if checkpoint == "in the transaction":
             slow._producer._sender.wakeup()
             until(lambda: bool(transactions._partitions_in_transaction), "the partition takes part")
-            os.kill(kafka.pid, signal.SIGSTOP)
+            assert (pid := kafka.pid)
+            os.kill(pid, signal.SIGSTOP)
             # A request waits half of the producer's time for its answer.
-            Timer(2.5, os.kill, (kafka.pid, signal.SIGCONT)).start()
+            Timer(2.5, os.kill, (pid, signal.SIGCONT)).start()
 
     with closing(slow), pytest.raises(BrokerFailure, match=r"had to be sent again") as refused:
         # Without a seal: its partition would be asked for first, and nothing sent before the answer.

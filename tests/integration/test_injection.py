@@ -122,7 +122,8 @@ def counts(api: Api) -> dict[str, int]:
     with closing(psycopg2.connect(api.urls.admin)) as connection, connection.cursor() as c:
         c.execute(
             "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables "
-            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') "
+            "AND NOT starts_with(schemaname, 'pg_temp')"  # a worker's, which ends with it
         )
         tables = [row[0] for row in c.fetchall()]
         found = {}

@@ -193,7 +193,8 @@ def tables(url: str) -> dict[str, bytes]:
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as c:
         c.execute(
             "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables "
-            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') "
+            "AND NOT starts_with(schemaname, 'pg_temp')"  # a worker's, which ends with it
         )
         for (name,) in c.fetchall():
             content = BytesIO()

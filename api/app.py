@@ -22,7 +22,6 @@ from api.docs import add_docs
 from api.guard import Guard
 from api.pages import PageTokens
 from api.problems import Problem, domain_response
-from api.query import DeclaredParameters
 from api.routes import (
     audit,
     case_moves,
@@ -123,7 +122,6 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(module.router)
     add_docs(app)
     openapi.install(app)
-    app.state.parameters = DeclaredParameters(app)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(DomainError, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)

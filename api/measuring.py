@@ -13,8 +13,8 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 class Measuring:
     """The metrics that this process shows at `/metrics`; others may add collectors to `registry`."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
         self._requests = Histogram(
             "rapport_api_request_seconds",
             "Time from a request's arrival to the end of its answer.",

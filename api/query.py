@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from functools import lru_cache
+
+from fastapi import Request, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
 
 from api.problems import Problem
 
 
-class DeclaredParameters:
-    """The query parameters of each route, as the OpenAPI document lists them: what is not documented is
-    refused, and what is allowed is documented."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._by_route: dict[tuple[str, str], tuple[str, ...]] = {
-            (path, method.upper()): tuple(
-                parameter["name"]
-                for parameter in operation.get("parameters", ())
-                if parameter["in"] == "query"
-            )
-            for path, operations in app.openapi()["paths"].items()
-            for method, operation in operations.items()
-        }
-
-    def of(self, path: str, method: str) -> tuple[str, ...]:
-        """The names that the route at this path template takes."""
-        return self._by_route[path, method]
+@lru_cache(maxsize=1024)
+def declared(route: APIRoute) -> tuple[str, ...]:
+    """The names of the query parameters that a route takes: those that the OpenAPI document lists."""
+    return tuple(
+        field.alias
+        for field in get_flat_params(route.dependant)
+        if isinstance(field.field_info, params.Query) and field.field_info.include_in_schema
+    )
 
 
 def declared_only(request: Request) -> None:
@@ -32,16 +26,15 @@ def declared_only(request: Request) -> None:
     route does not declare, or that comes twice: the first would be ignored, of the second one would win."""
     if not request.url.query:
         return
-    parameters: DeclaredParameters = request.app.state.parameters
-    declared = parameters.of(request.scope["route"].path_format, request.method)
+    known = declared(request.scope["route"])
     sent = [name for name, _ in request.query_params.multi_items()]
-    unknown = set(sent) - set(declared)
+    unknown = set(sent) - set(known)
     if unknown:
         raise Problem(
             "unknown-parameter",
             f"The query has {len(unknown)} parameter(s) that this address does not know. "
-            f"Allowed: {', '.join(declared) or 'none'}.",
-            allowed=list(declared),
+            f"Allowed: {', '.join(known) or 'none'}.",
+            allowed=list(known),
         )
     twice = sorted({name for name in sent if sent.count(name) > 1})
     if twice:

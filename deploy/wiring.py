@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Self
 import psycopg2
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from api.measuring import Measuring
 from commands.access import ApiKeys
-from commands.bus import Commands
-from commands.context import Context
 from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.tombstones import Tombstones
-from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.follower import Follower
 from commands.store.idempotency import Idempotency
 from commands.store.incarnation import Incarnation
-from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.roles import OWNER, role_url
 from commands.store.schema import (
@@ -38,7 +33,6 @@ from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from deploy import keks
 from deploy.configuration import load_pipelines, load_reasons
-from deploy.metrics.store import Appends, MeasuredRecorder
 from deploy.secrets import Secrets
 from deploy.settings import Settings
 from domain.events.catalogue import CATALOGUE
@@ -50,10 +44,14 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client.registry import Collector
 
+    from api.measuring import Measuring
     from api.services import Services
     from commands.bulk import BulkRecorder
+    from commands.bus import Commands
+    from commands.context import Context
     from commands.privacy.applied import Applied
     from commands.privacy.erasing import Erasing
+    from commands.store.application import Crm
     from consumers.kafka.copied import TopicsCopy
     from consumers.rebuild import Places
     from consumers.recovery import Recovering
@@ -136,8 +134,12 @@ class Wiring:
     @cached_property
     def crm(self) -> Crm:
         """The event-sourced application over the store."""
+        from commands.store.application import Crm
+        from commands.store.mapper import EventMapper
+        from deploy.metrics.store import Appends, MeasuredRecorder
+
         return Crm(
-            recorder=MeasuredRecorder(self.store_pool, Appends(self.measuring.registry)),
+            recorder=MeasuredRecorder(self.store_pool, Appends(self.registry)),
             mapper=EventMapper(CATALOGUE, self.cipher),
             incarnation=self.incarnation,
         )
@@ -182,6 +184,8 @@ class Wiring:
     @cached_property
     def commands(self) -> Commands:
         """The command handlers."""
+        from commands.bus import Commands
+
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
         return Commands(self.crm, idempotency, self.pipelines, self.identifiers, reasons=self.reasons)
 
@@ -310,16 +314,21 @@ class Wiring:
     # Metrics
 
     @cached_property
+    def registry(self) -> CollectorRegistry:
+        """The figures of this process; what it does not show costs it nothing to gather."""
+        return CollectorRegistry()
+
+    @cached_property
     def measuring(self) -> Measuring:
         """What the API shows at `/metrics`: itself, the read models and the relay."""
+        from api.measuring import Measuring
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.relay import RelayFigures
         from deploy.standing import look
 
-        measuring = Measuring()
-        measuring.registry.register(ReadModels(lambda: look(self.settings).rows))
-        measuring.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
-        return measuring
+        self.registry.register(ReadModels(lambda: look(self.settings).rows))
+        self.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
+        return Measuring(self.registry)
 
     def metrics(self, port: int | None, *figures: Collector) -> AbstractContextManager[None]:
         """Inside it this process's `figures` are served on that port, or the one of the settings; without

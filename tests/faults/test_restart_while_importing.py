@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from projections.decode import Decoder
 from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from tests.support import taking
+from tests.support.command_line import CommandLine
 from tests.support.database import migrated
 from tests.support.importing import folder_with, importing, original
 from tests.support.kafka import SEALS, TOPICS, read
@@ -38,7 +38,7 @@ from tests.support.read_side import normal, table_rows
 from tests.support.seals import check_topics
 from tests.support.store import execute
 from tests.support.story import Story, ends_of
-from tests.support.upping import RAPPORT, Up, environment, everything, wait
+from tests.support.upping import Up, environment, everything, wait
 from tests.support.worker_scene import EVENTS, differences
 
 ROWS = 1000
@@ -57,7 +57,6 @@ VICTIMS: tuple[tuple[str, ...], ...] = (
     ("relay", "run"),
 )
 BY_TYPE = "SELECT type, count(*) FROM store.event GROUP BY type ORDER BY type"
-Import = subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
@@ -90,15 +89,9 @@ def up(services_folder: Path, kafka: LocalKafka) -> Iterator[Up]:
         yield process
 
 
-def taken_by(up: Up, verb: str, path: Path) -> Import:
+def taken_by(up: Up, verb: str, path: Path) -> CommandLine:
     """An import that runs."""
-    return subprocess.Popen(
-        [*RAPPORT, "import", verb, str(path)],
-        env=environment(up.home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return CommandLine("import", verb, str(path), variables=environment(up.home), together=True)
 
 
 def types_in(url: str) -> dict[str, int]:
@@ -113,7 +106,7 @@ def lock(holder: Connection) -> None:
 
 
 @contextmanager
-def held(admin: str, run: Callable[[], Import]) -> Iterator[Import]:
+def held(admin: str, run: Callable[[], CommandLine]) -> Iterator[CommandLine]:
     """An import that stands still between its first transaction and its second, until this is left."""
     with ExitStack() as stack:
         first, second = (stack.enter_context(closing(psycopg2.connect(admin))) for _ in range(2))
@@ -137,7 +130,7 @@ def waiting(admin: str, mode: str) -> bool:
     return execute(admin, asked, (mode,)) != [(0,)]
 
 
-def until(run: Import, condition: Callable[[], bool]) -> None:
+def until(run: CommandLine, condition: Callable[[], bool]) -> None:
     """Waits for it while the import lives; one that has ended met no fault, and would show nothing."""
 
     def there() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -45,6 +46,26 @@ def test_every_operation_has_a_summary_a_text_and_an_id_of_its_own(document: Doc
         name for name, operation in found if not operation.get("summary") or not operation.get("description")
     ]
     assert not bare
+
+
+def test_the_query_parameters_that_are_documented_are_those_that_are_allowed(
+    api: Api, document: Document
+) -> None:
+    """Of each address without a body: what the refusal of another one lists is what the document lists."""
+    seen = 0
+    for name, operation in operations(document):
+        method, path = name.split()
+        if method != "GET" or not path.startswith("/v1/"):
+            continue
+        documented = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+        answer = api.client.get(re.sub(r"{[^}]+}", str(UUID(int=7)), path), params={"colour": "red"})
+        problem = answer.json()
+        # An address may refuse what stands in its path first.
+        assert answer.status_code == 422, (name, problem)
+        if problem["code"] == "unknown-parameter":
+            assert problem["allowed"] == documented, name
+            seen += 1
+    assert seen > 25
 
 
 def test_every_operation_documents_its_problems(document: Document) -> None:

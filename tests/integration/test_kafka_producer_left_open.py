@@ -124,7 +124,8 @@ def test_a_range_of_which_a_part_was_sent_again_is_not_committed(
         if checkpoint == "in the transaction":
             slow._producer._sender.wakeup()
             until(lambda: bool(transactions._partitions_in_transaction), "the partition takes part")
-            assert (pid := kafka.pid)
+            pid = kafka.pid
+            assert pid
             os.kill(pid, signal.SIGSTOP)
             # A request waits half of the producer's time for its answer.
             Timer(2.5, os.kill, (pid, signal.SIGCONT)).start()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from commands.imports.maven import SOURCES
 from deploy.secrets import Secrets
+from tests.support.command_line import CommandLine
 from tests.support.database import Urls
 from tests.support.importing import KEY, Importing
 from tests.support.store import execute, session
@@ -34,25 +33,20 @@ class ImportProcess:
     folder: Path
     verb: str = "maven"
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str) -> CommandLine:
         """One run, under way."""
         secrets = Secrets(self.home / "secrets")
         for name in ("kek", "id-key", "idempotency-key"):
             secrets.keep(name, KEY.hex)
         secrets.ensure()
-        return subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli", "import", self.verb, str(self.folder), *options],
-            env={"RAPPORT_HOME": str(self.home), "RAPPORT_STORE_URL": self.urls.app},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        variables = {"RAPPORT_HOME": str(self.home), "RAPPORT_STORE_URL": self.urls.app}
+        return CommandLine("import", self.verb, str(self.folder), *options, variables=variables)
 
     def run(self, *options: str) -> tuple[int, str, str]:
         """One run to its end: exit code, standard output, standard error."""
         process = self.start(*options)
         out, err = process.communicate(timeout=PATIENCE)
-        return process.returncode, out, err
+        return process.wait(PATIENCE), out, err
 
     def claims(self) -> int:
         """Records taken so far."""
@@ -68,7 +62,7 @@ class ImportProcess:
         assert isinstance(count, int)
         return count
 
-    def until_events(self, process: subprocess.Popen[str], events: int) -> None:
+    def until_events(self, process: CommandLine, events: int) -> None:
         """Waits until so many events are recorded."""
         with session(self.urls.app, autocommit=True) as opened, opened.cursor() as cursor:
 
@@ -78,7 +72,7 @@ class ImportProcess:
 
             self.until(process, there)
 
-    def until_claims(self, process: subprocess.Popen[str], records: int) -> None:
+    def until_claims(self, process: CommandLine, records: int) -> None:
         """Waits until so many records are taken; over one connection, since a batch is quickly done."""
         with session(self.urls.app, autocommit=True) as opened, opened.cursor() as cursor:
 
@@ -88,7 +82,7 @@ class ImportProcess:
 
             self.until(process, there)
 
-    def until(self, process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    def until(self, process: CommandLine, condition: Callable[[], bool]) -> None:
         """Waits for `condition`; fails where the process ends before it holds."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
@@ -96,7 +90,7 @@ class ImportProcess:
             assert time.monotonic() < deadline, "the import did not get so far"
             time.sleep(0.002)
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, process: CommandLine) -> None:
         """Kill -9, and wait until the server has ended what it had under way."""
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)

@@ -1,7 +1,7 @@
-"""Relays and workers as processes that begin where their imports end.
+"""Relays, workers and command lines as processes that begin where their imports end.
 
 Most of what a young process does is to import. The nursery, one process for all of a session, has done that,
-and forks for each relay and each worker. What runs then is what `python -m` would run, in a process of its
+and forks for each of them. What runs then is what `python -m` would run, in a process of its
 own, which is stopped, continued and killed as any other. When the tests end, so do all.
 """
 
@@ -21,12 +21,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
-from tests.support import relay_runner, worker_runner
+from tests.support import command_runner, relay_runner, worker_runner
 
 CHECKOUT: Final = Path(__file__).parents[2]
 RUNNERS: Final[Mapping[str, Callable[[], object]]] = {
     "relay": relay_runner.main,
     "worker": worker_runner.main,
+    "command": command_runner.main,
 }
 
 
@@ -72,12 +73,22 @@ class Nursery:
             )
         atexit.register(self.close)
 
-    def bear(self, runner: str, told: Mapping[str, Any], log: IO[bytes], *, stdin: bool) -> Born:
-        """A process of that runner, told this; with `stdin` it is spoken to."""
+    def bear(
+        self,
+        runner: str,
+        told: Mapping[str, Any],
+        log: IO[bytes],
+        *,
+        stdin: bool = False,
+        errors: IO[bytes] | None = None,
+    ) -> Born:
+        """A process of that runner, told this; with `stdin` it is spoken to. It writes to `log`; its errors go
+        to `errors`, where that is given."""
         ear, mouth = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
         end, to_tell = os.pipe()
         request = json.dumps([runner, json.dumps(told)]).encode() + b"\n"
-        socket.send_fds(self._ours, [request], [ear, log.fileno(), to_tell])
+        streams = [ear, log.fileno(), (errors or log).fileno()]
+        socket.send_fds(self._ours, [request], [*streams, to_tell])
         os.close(ear)
         os.close(to_tell)
         pid = self._ours.recv(32)
@@ -93,11 +104,18 @@ class Nursery:
 _nursery: list[Nursery] = []
 
 
-def bear(runner: str, told: Mapping[str, Any], log: IO[bytes], *, stdin: bool) -> Born:
+def bear(
+    runner: str,
+    told: Mapping[str, Any],
+    log: IO[bytes],
+    *,
+    stdin: bool = False,
+    errors: IO[bytes] | None = None,
+) -> Born:
     """As `Nursery.bear`, of the nursery of this session."""
     if not _nursery:
         _nursery.append(Nursery())
-    return _nursery[0].bear(runner, told, log, stdin=stdin)
+    return _nursery[0].bear(runner, told, log, stdin=stdin, errors=errors)
 
 
 def main() -> None:
@@ -116,17 +134,17 @@ def main() -> None:
             os.read(wake, 1024)
             _tell_ends(living)
         if asks.fileno() in ready:
-            request, held, _, _ = socket.recv_fds(asks, 1 << 20, 3)
+            request, held, _, _ = socket.recv_fds(asks, 1 << 20, 4)
             if not request:
                 break
-            stdin, log, end = held
+            *streams, end = held
             runner, told = json.loads(request)
             pid = os.fork()
             if pid == 0:
-                _become(runner, told, stdin, log, [end, wake, woken, asks.fileno(), *living.values()])
+                _become(runner, told, streams, [end, wake, woken, asks.fileno(), *living.values()])
             living[pid] = end
-            os.close(stdin)
-            os.close(log)
+            for stream in streams:
+                os.close(stream)
             asks.sendall(str(pid).encode())
     for pid in living:
         os.kill(pid, signal.SIGKILL)
@@ -147,15 +165,15 @@ def _tell_ends(living: dict[int, int]) -> None:
             os.close(end)
 
 
-def _become(runner: str, told: str, stdin: int, log: int, others: list[int]) -> NoReturn:
+def _become(runner: str, told: str, streams: list[int], others: list[int]) -> NoReturn:
     """In the forked process: it sheds what is the nursery's, runs and ends."""
     code: object = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for there, here in ((stdin, 0), (log, 1), (log, 2)):
+        for here, there in enumerate(streams):
             os.dup2(there, here)
-        for other in (stdin, log, *others):
+        for other in (*streams, *others):
             os.close(other)
         sys.argv[1:] = [told]
         code = RUNNERS[runner]()

@@ -1,0 +1,26 @@
+"""A `rapport` command in a process of the nursery: what it needs is imported before there is one.
+
+Told as JSON: `words` of the command line, `variables`, the whole environment of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import deploy.imports
+import deploy.metrics.store
+from deploy.cli import import_, progress
+from deploy.cli.main import main as rapport
+
+__all__ = ["deploy", "import_", "main", "progress"]
+
+
+def main() -> None:
+    """Runs the command."""
+    told = json.loads(sys.argv[1])
+    os.environ.clear()
+    os.environ.update(told["variables"])
+    sys.argv = ["rapport", *told["words"]]
+    rapport()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import Request, params
 from fastapi.dependencies.utils import get_flat_params
@@ -10,15 +11,26 @@ from fastapi.routing import APIRoute
 
 from api.problems import Problem
 
+_KNOWN: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
+"""By what answers: the framework's routes are no keys."""
 
-@lru_cache(maxsize=1024)
+
 def declared(route: APIRoute) -> tuple[str, ...]:
-    """The names of the query parameters that a route takes: those that the OpenAPI document lists."""
-    return tuple(
-        field.alias
-        for field in get_flat_params(route.dependant)
-        if isinstance(field.field_info, params.Query) and field.field_info.include_in_schema
-    )
+    """The names of the query parameters that a route takes, those that the OpenAPI document lists: what its
+    functions ask for, and what it says of itself, as lists do of their filters."""
+    known = _KNOWN.get(route.endpoint)
+    if known is None:
+        taken = [
+            field.alias
+            for field in get_flat_params(route.dependant)
+            if isinstance(info := field.field_info, params.Query) and info.include_in_schema
+        ]
+        said = (route.openapi_extra or {}).get("parameters", ())
+        known = _KNOWN[route.endpoint] = (
+            *taken,
+            *(parameter["name"] for parameter in said if parameter["in"] == "query"),
+        )
+    return known
 
 
 def declared_only(request: Request) -> None:

@@ -82,8 +82,8 @@ class Nursery:
         stdin: bool = False,
         errors: IO[bytes] | None = None,
     ) -> Born:
-        """A process of that runner, told this; with `stdin` it is spoken to. It writes to `log`; its errors go
-        to `errors`, where that is given."""
+        """A process of that runner, told this; with `stdin` it is spoken to. It writes to `log`, and its
+        errors to `errors` where that is given."""
         ear, mouth = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
         end, to_tell = os.pipe()
         request = json.dumps([runner, json.dumps(told)]).encode() + b"\n"

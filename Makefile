@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 UP_ARGS ?=
 BENCH_ARGS ?=
-# A process more than cores: many tests wait for something. Each has servers of its own, so there are few.
-TEST_ARGS ?= -n $$(n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
+# Two processes more than cores: many tests wait for something. Each has servers of its own, so there are few.
+TEST_ARGS ?= -n $$(n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 6 ? n + 2 : 8)))
 FAULTS ?= 200
 FAULT_ARGS ?=
 FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)

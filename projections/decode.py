@@ -14,7 +14,7 @@ import psycopg2
 from domain.errors import Undecodable, UnknownEventType
 from domain.events.envelope import parse
 from domain.events.private import Closed
-from domain.events.registry import SCHEMA, Registry
+from domain.events.registry import Registry
 from projections.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
@@ -118,9 +118,7 @@ class Decoder:
         self._registry = registry
         self._cipher = cipher
         # Most events are at the newest version: one look-up tells, and spares the walk through the registry.
-        self._newest: Mapping[str, str] = {
-            SCHEMA.format(type=kind.name, version=kind.version): kind.name for kind in registry.types
-        }
+        self._newest = registry.newest
 
     @property
     def opens(self) -> bool:

@@ -10,12 +10,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg2
 import pytest
+from httpx._transports import default
 from hypothesis import HealthCheck, settings
 
 from deploy.local.jars import ensure_jars
@@ -44,9 +46,12 @@ QUICK_LOGIN = {"scram_iterations": "1"}
 
 
 def pytest_configure() -> None:
-    """Laws are about what comes out, not about how long a busy machine takes for an example."""
+    """Laws are about what comes out, not about how long a busy machine takes for an example. Clients of HTTP
+    share what they would use for TLS."""
     settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("laws")
+    # It reads all certificates of the machine, 25 ms for each client; no test speaks TLS.
+    vars(default)["create_ssl_context"] = cache(httpx.create_ssl_context)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

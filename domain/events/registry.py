@@ -47,6 +47,10 @@ class Registry:
         for t in types:
             if len(t.upcasters) != t.version - 1:
                 raise ValueError(f"{t.name} is at version {t.version}: it needs {t.version - 1} upcasters")
+        self.newest: Mapping[str, str] = {
+            SCHEMA.format(type=t.name, version=t.version): t.name for t in self._by_name.values()
+        }
+        """The `dataschema` of each type's newest version, and the type's name."""
         self._adapters: dict[type[Any], TypeAdapter[Any]] = {}
         self._private: dict[type[Any], dict[str, Personal | FreeText]] = {
             t.payload: {

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import local
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from tests.support.database import Urls
@@ -25,10 +23,11 @@ from tests.support.kafka import FAMILIES, SEALS, read_committed
 from tests.support.nursery import bear
 from tests.support.relay_runner import Trap
 from tests.support.seals import Stored, check_topics
+from tests.support.store import execute
 
 CHECKOUT = Path(__file__).parents[2]
-_session = local()
-"""Of `query`, in each thread: `url` and `connection`."""
+query = execute
+"""The rows of one statement, in its own transaction."""
 
 
 def sample_event(aggregate: UUID, version: int, party: UUID, family: str, filler: int = 40) -> bytes:
@@ -74,33 +73,6 @@ def append_events(url: str, count: int, *, parties: Sequence[UUID] = (), filler:
             )
     finally:
         connection.close()
-
-
-def query(url: str, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The rows of one statement in its own transaction; none for a statement without rows.
-
-    This thread's session is kept for the next statement: tests ask again and again until something is seen,
-    and beginning a session costs ten times what a statement does. One that ended meanwhile, with its server
-    or its database, is begun anew.
-    """
-    if getattr(_session, "url", None) == url:
-        try:
-            return _rows(_session.connection, statement, values)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            if not _session.connection.closed:
-                raise
-    if hasattr(_session, "connection"):
-        _session.connection.close()
-    _session.url = None
-    _session.connection = psycopg2.connect(url)
-    _session.url = url
-    return _rows(_session.connection, statement, values)
-
-
-def _rows(connection: Connection, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    with connection, connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import local
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +15,8 @@ from commands.store.mapper import StoredCrmEvent
 
 INSERT = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES (%s, %s, %s, %s, %s)"
 REMOVE_TRIGGER = "DROP TRIGGER hold_append_lock ON store.event"
+
+_kept = local()
 
 
 def stored_event(
@@ -48,8 +51,29 @@ def run(opened: connection, stored: StoredCrmEvent) -> int:
 
 
 def execute(url: str, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-    """Runs one statement in autocommit mode; its rows."""
-    with session(url, autocommit=True) as opened, opened.cursor() as cursor:
+    """Runs one statement in autocommit mode; its rows.
+
+    This thread's session is kept for the next statement: tests ask again and again until something is seen,
+    and beginning a session costs ten times what a statement does. One that ended meanwhile, with its server
+    or its database, is begun anew.
+    """
+    if getattr(_kept, "url", None) == url:
+        try:
+            return _rows(_kept.session, statement, values)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            if not _kept.session.closed:
+                raise
+    if hasattr(_kept, "session"):
+        _kept.session.close()
+    _kept.url = None
+    _kept.session = psycopg2.connect(url)
+    _kept.session.autocommit = True
+    _kept.url = url
+    return _rows(_kept.session, statement, values)
+
+
+def _rows(opened: connection, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    with opened.cursor() as cursor:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
 

@@ -315,7 +315,7 @@ class Wiring:
 
     @cached_property
     def registry(self) -> CollectorRegistry:
-        """The figures of this process; what it does not show costs it nothing to gather."""
+        """What this process counts; `measuring` adds to it what the API alone shows."""
         return CollectorRegistry()
 
     @cached_property

@@ -20,7 +20,7 @@ from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.rebuilding import Rebuilding, rebuilding
-from tests.support.relaying import query
+from tests.support.store import execute
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_commits_late_or_during_the_fill_is_in_and_once(world: Rebuilding) 
     with closing(psycopg2.connect(world.urls.app)) as holding, holding.cursor() as c:
         c.execute("SET idle_in_transaction_session_timeout = 0")  # a busy machine may take longer
         world.append(late, c)  # not committed: its positions are drawn, and nothing behind them is sealed
-        held_at = int(query(world.urls.admin, "SELECT last_value FROM store.event_position_seq")[0][0])
+        held_at = int(execute(world.urls.admin, "SELECT last_value FROM store.event_position_seq")[0][0])
         stop = threading.Event()
 
         def writes() -> None:
@@ -80,7 +80,7 @@ def test_records_between_the_noted_ends_and_the_seal_are_dropped(
     world.until_at(PIPELINE_V1, last)
     begin(PIPELINE_V2, world.places, by="tester")
     # As if the ends had been noted before the last seals were published.
-    query(world.urls.admin, "UPDATE control.rebuild SET offsets = (SELECT jsonb_object_agg(topic, "
+    execute(world.urls.admin, "UPDATE control.rebuild SET offsets = (SELECT jsonb_object_agg(topic, "
           "(SELECT jsonb_object_agg(partition, 0) FROM jsonb_each(ends) e (partition, o))) "
           "FROM jsonb_each(offsets) t (topic, ends))")  # fmt: skip
     carry_on(PIPELINE_V2, world.places, workers=1)
@@ -109,6 +109,6 @@ def test_a_candidate_is_filled_from_the_topics_alone(world: Rebuilding) -> None:
     for version in (PIPELINE_V1, PIPELINE_V2):
         world.until_at(version, last)
         world.check(version)
-    assert query(world.urls.reader, "SELECT count(*) > 0 FROM read.opportunity WHERE reopened > 0") == [
+    assert execute(world.urls.reader, "SELECT count(*) > 0 FROM read.opportunity WHERE reopened > 0") == [
         (True,)
     ]

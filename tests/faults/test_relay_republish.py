@@ -13,7 +13,7 @@ from consumers.relay_republish import Restored
 from consumers.relay_status import relay_status
 from deploy.secrets import PUBLIC, Secrets
 from tests.support.kafka import SEALS, TOPICS, make_topics
-from tests.support.relaying import Relays, append_events, query, until
+from tests.support.relaying import Relays, append_events, until
 from tests.support.republishing import (
     Content,
     contents_now,
@@ -24,6 +24,7 @@ from tests.support.republishing import (
     topics_there,
     write,
 )
+from tests.support.store import execute
 from tests.support.upping import rapport, told
 
 ONE, TWO = TOPICS[0], TOPICS[3]
@@ -83,7 +84,7 @@ def test_killed_anywhere_and_run_again_it_ends_in_the_same(relays: Relays) -> No
     ):
         republish_killed(relays, die_at, die_time)
     # One range by the first run, none by the second, two by the third.
-    (done,) = query(relays.urls.admin, "SELECT sum(count) FROM store.seal WHERE sequence <= 3")[0]
+    (done,) = execute(relays.urls.admin, "SELECT sum(count) FROM store.seal WHERE sequence <= 3")[0]
     with republisher(relays) as it:
         assert it.plan().records == len(before) - done
     republish_killed(relays, "after the commit", relays.seals() - 3)
@@ -174,7 +175,7 @@ def test_the_command_says_what_it_does(relays: Relays, tmp_path: Path) -> None:
     assert (code, status["data"]["state"], status["data"]["settled"]) == (1, "stopped", relays.head())
     assert "has restored what was lost. Start it with" in status["diagnostics"][0]["fact"]
     silent = "UPDATE store.relay SET state = 'republishing', heartbeat = now() - interval '1 minute'"
-    query(relays.urls.admin, silent)
+    execute(relays.urls.admin, silent)
     seen = relay_status(relays.urls.relay, KafkaAddress(bootstrap=relays.bootstrap))
     assert (seen.state, len(seen.findings)) == ("republishing", 1)
     assert "Run `rapport relay republish` again" in seen.findings[0]

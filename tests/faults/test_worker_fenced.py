@@ -22,8 +22,9 @@ from tests.support.database import PARTITIONS
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows
 from tests.support.relay_runner import Trap
-from tests.support.relaying import query, until
+from tests.support.relaying import until
 from tests.support.shared_row import SHARED_ROW_V1
+from tests.support.store import execute
 from tests.support.watching import watching
 from tests.support.working import Publisher, Workers
 
@@ -64,9 +65,9 @@ def publisher(workers: Workers) -> Iterator[Publisher]:
 
 def leases_run_out(workers: Workers, *, forgotten: bool) -> None:
     """The shares are free. With `forgotten` their worker does not count as alive either."""
-    query(workers.urls.admin, "UPDATE control.share SET lease_until = '-infinity' WHERE worker IS NOT NULL")
+    execute(workers.urls.admin, "UPDATE control.share SET lease_until = '-infinity' WHERE worker IS NOT NULL")
     if forgotten:
-        query(workers.urls.admin, "UPDATE control.worker SET heartbeat = heartbeat - interval '10 minutes'")
+        execute(workers.urls.admin, "UPDATE control.worker SET heartbeat = heartbeat - interval '10 minutes'")
 
 
 @pytest.mark.parametrize("lost", ["half of its shares", "all of its shares"])

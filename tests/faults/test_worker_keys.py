@@ -13,7 +13,8 @@ from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 from tests.support.histories import HistoryCipher, long_history
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 from tests.support.working import KEY, Publisher, Workers
 
 
@@ -58,7 +59,7 @@ def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_held(workers: Wo
         assert said.startswith(
             "The key store does not give the persons' keys (could not connect to the keys)"
         )
-        held = query(workers.urls.admin, "SELECT count(*) FROM control.held")
+        held = execute(workers.urls.admin, "SELECT count(*) FROM control.held")
         keys.there.set()
         workers.until_at(rows[-1].position, "customer_360", 60)
     finally:

@@ -18,7 +18,8 @@ from projections.registry import named
 from tests.support.at_work import at_work
 from tests.support.histories import long_history
 from tests.support.kafka import delete_topics, make_topics
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 from tests.support.working import KEY, Publisher, Workers
 
 
@@ -75,7 +76,7 @@ def test_a_database_that_takes_no_writes_is_waited_for(
         assert is_away(refused.value)
         c.execute("ROLLBACK; SELECT current_database()")
         (name,) = c.fetchone() or ("",)
-    query(workers.urls.admin, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    execute(workers.urls.admin, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     with at_work(workers, named("pipeline")) as (worker,):
         until(lambda: worker.meter.away, "a wait that its metrics show")
         assert "database is away" in caplog.text
@@ -103,7 +104,7 @@ def test_topics_that_are_not_there_yet_are_waited_for(workers: Workers) -> None:
 def test_a_read_side_that_was_never_made_stops_the_worker_with_a_sentence(
     workers: Workers, fresh_database: str
 ) -> None:
-    query(workers.urls.admin, "DROP SCHEMA control CASCADE")
+    execute(workers.urls.admin, "DROP SCHEMA control CASCADE")
     worker = Worker(
         named("pipeline"),
         read_url=workers.urls.worker,

@@ -13,7 +13,8 @@ from deploy.local.postgres import LocalPostgres
 from deploy.metrics.relay import RelayFigures
 from tests.support.database import PASSWORDS, migrated
 from tests.support.http import Api, database, problem, running
-from tests.support.relaying import append_events, query, until
+from tests.support.relaying import append_events, until
+from tests.support.store import execute
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_the_relay_is_shown_as_the_store_knows_it(fresh_database: str) -> None:
     assert figures(urls.store, "rapport_store_up") == 1.0
     assert figures(urls.store, "rapport_relay_state", state="none") == 1.0
     assert figures(urls.store, "rapport_relay_head_position") == 7.0
-    query(
+    execute(
         urls.admin,
         "INSERT INTO store.relay (leader, state, position, rate, heartbeat) "
         "VALUES ('a relay', 'leading', 5, 12.5, now())",

@@ -23,7 +23,7 @@ from projections.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, migrated
 from tests.support.http import database
-from tests.support.relaying import query
+from tests.support.store import execute
 
 BASIS = ("--reason", "objection", "--legal-basis", "GDPR art. 17 (1) c")
 
@@ -35,7 +35,7 @@ def home(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> I
     Secrets(folder / "secrets").ensure()
     with database(postgres, "cli_privacy") as url:
         at = migrated(url, read_side=partial(install, partitions=PARTITIONS))
-        query(at.admin, "UPDATE control.share SET position = 1000000")
+        execute(at.admin, "UPDATE control.share SET position = 1000000")
         addresses = {"RAPPORT_STORE_URL": at.app, "RAPPORT_READ_URL": at.app}
         with patch.dict(os.environ, addresses):
             yield folder

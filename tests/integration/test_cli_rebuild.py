@@ -20,7 +20,8 @@ from tests.support.database import urls
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.rebuilding import Rebuilding, rebuilding
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     assert "pipeline version 2 goes on" in done(home, "resume", "pipeline")
 
     owner = world.urls.owner
-    query(owner, "UPDATE pipeline_v2.opportunity SET stage = 'nowhere' WHERE reopened = 0 AND position IN "
+    execute(owner, "UPDATE pipeline_v2.opportunity SET stage = 'nowhere' WHERE reopened = 0 AND position IN "
                  "(SELECT min(position) FROM pipeline_v2.opportunity WHERE reopened = 0)")  # fmt: skip
     said = refused(home, "verify", "pipeline", "--workers", "1")
     assert "pipeline_v2.opportunity, id " in said
@@ -126,12 +127,12 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     assert "version 2 is gone" in said
     assert "1 act noted" in said
     unrecorded = "SELECT act FROM control.operation WHERE NOT recorded"
-    assert query(owner, unrecorded) == [("dropped",)]
+    assert execute(owner, unrecorded) == [("dropped",)]
     with (
         wiring.Wiring(load(home=home)) as wired,
         recording.recording(wired.read_pool, lambda: wired.crm),
     ):
-        until(lambda: query(owner, unrecorded) == [], "the act is recorded", 60)
+        until(lambda: execute(owner, unrecorded) == [], "the act is recorded", 60)
 
     # Each act is an event, under an id that is no name; why is for nobody without the key.
     with wiring.Wiring(load(home=home)) as wired:

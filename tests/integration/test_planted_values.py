@@ -46,7 +46,8 @@ from tests.support.planting import (
 )
 from tests.support.read_side import normal, table_rows
 from tests.support.rebuilding import next_of
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 
 SHOWN = {"customer_360_v1.person"}
 """Where private values stand in clear, in the read side alone."""
@@ -99,7 +100,7 @@ def before(here: Planted, backup: Backup) -> list[tuple[Any, ...]]:
 
 def totals(here: Planted, version: int = 1) -> list[tuple[Any, ...]]:
     """Counts and money."""
-    return query(
+    return execute(
         str(here.settings.read_admin_url),
         f"SELECT 'customers', count(*), 0 FROM customer_360_v{version}.customer UNION ALL "
         f"SELECT kind, count(*), sum(amount) FROM customer_360_v{version}.interaction GROUP BY 1 UNION ALL "
@@ -115,7 +116,7 @@ def wanted(here: Planted) -> Needles:
 def test_every_private_field_of_every_event_type_is_planted(here: Planted) -> None:
     """By the store's own bytes: what is private there is closed."""
     closed: set[tuple[str, str]] = set()
-    for (event,) in query(here.settings.need("admin_url"), "SELECT event FROM store.event"):
+    for (event,) in execute(here.settings.need("admin_url"), "SELECT event FROM store.event"):
         envelope = orjson.loads(bytes(event))
         private = envelope["data"].get("private", {})
         for fields in (*private.get("persons", {}).values(), private.get("text", {}).get("fields", {})):
@@ -133,7 +134,7 @@ def test_what_may_show_it_shows_it(here: Planted, wanted: Needles, read: LocalPo
     """Otherwise nothing would be found anywhere, whatever leaks."""
     assert set(holders(tables(str(here.settings.read_admin_url)), wanted)) == SHOWN
     assert here.secret in here.client.get(f"/v1/leads/{here.ids['leads']}").text
-    query(str(here.settings.read_admin_url), "CHECKPOINT")
+    execute(str(here.settings.read_admin_url), "CHECKPOINT")
     assert files_with(read.data, here.secret)
 
 
@@ -176,7 +177,7 @@ def published(here: Planted) -> dict[str, bytes]:
 
 def test_held_events_hold_no_private_value(here: Planted, wanted: Needles) -> None:
     held = tables(str(here.settings.read_admin_url))["control.held"]
-    assert query(str(here.settings.read_admin_url), "SELECT count(*) FROM control.held")[0][0] > 0
+    assert execute(str(here.settings.read_admin_url), "SELECT count(*) FROM control.held")[0][0] > 0
     assert holders({"held": held}, wanted) == []
 
 
@@ -191,7 +192,7 @@ def test_logs_metrics_and_errors_hold_no_private_value(here: Planted, wanted: Ne
 def test_no_file_of_store_keys_and_kafka_holds_a_private_value(
     here: Planted, postgres: LocalPostgres, kafka: LocalKafka
 ) -> None:
-    query(here.settings.need("admin_url"), "CHECKPOINT")
+    execute(here.settings.need("admin_url"), "CHECKPOINT")
     for folder in (postgres.folder, kafka.folder, here.home):
         assert files_with(folder, here.secret, here.other) == []
 
@@ -232,7 +233,7 @@ def test_after_an_erasure_nothing_shows_it_and_no_file_holds_it(
 
 def a_minute_passes(here: Planted) -> None:
     """For which no process remembers a key; as the superuser can make it pass."""
-    query(
+    execute(
         str(here.settings.keys_admin_url),
         "SET session_replication_role = replica;"
         " UPDATE keys.person_key SET destroyed = destroyed - interval '2 minutes' WHERE state = 'destroyed'",

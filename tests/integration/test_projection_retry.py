@@ -28,7 +28,7 @@ from projections.schema import install
 from tests.support.database import PARTITIONS, Urls, migrated
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, normal, table_rows
-from tests.support.relaying import query
+from tests.support.store import execute
 
 HISTORY = [row for row in long_history(300, spread=10).rows if row.type.startswith("crm.opportunity.")]
 WITHOUT_TEAMS = Registry([t for t in CATALOGUE.types if t.name != "crm.opportunity.team_changed"])
@@ -64,7 +64,7 @@ def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGU
 
 def shares(at: Urls) -> dict[int, tuple[int, str, str | None]]:
     """Epoch, state and owner of each partition's share."""
-    found = query(
+    found = execute(
         at.admin,
         "SELECT partition, epoch, state, worker::text FROM control.share WHERE projection = 'pipeline'",
     )
@@ -78,8 +78,8 @@ def test_everything_is_drained_in_order_and_the_rows_are_as_if_nothing_had_happe
     done = again(at)
     assert (done.applied, done.failures) == (len(held), ())
     assert done.freed == len({row.aggregate_id for row in held})
-    assert query(at.admin, "SELECT * FROM control.held") == []
-    noted = query(at.admin, "SELECT act, projection, version, principal, details FROM control.operation")
+    assert execute(at.admin, "SELECT * FROM control.held") == []
+    noted = execute(at.admin, "SELECT act, projection, version, principal, details FROM control.operation")
     assert noted == [("retried", "pipeline", 1, "ann", {"applied": len(held), "aggregate": None})]
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, HISTORY, CATALOGUE))
 
@@ -90,7 +90,7 @@ def test_one_aggregate_is_drained_and_the_others_stay(at: Urls, reading: Connect
     assert len({row.aggregate_id for row in held}) > 1
     done = again(at, one)
     assert (done.applied, done.freed) == (sum(row.aggregate_id == one for row in held), 1)
-    left = {UUID(str(id)) for (id,) in query(at.admin, "SELECT DISTINCT aggregate_id FROM control.held")}
+    left = {UUID(str(id)) for (id,) in execute(at.admin, "SELECT DISTINCT aggregate_id FROM control.held")}
     assert left == {row.aggregate_id for row in held} - {one}
     applied = [row for row in HISTORY if row not in held or row.aggregate_id == one]
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE))
@@ -100,7 +100,7 @@ def test_what_still_fails_stays_held_with_its_error_of_now(at: Urls, reading: Co
     held = hold_teams(reading)
     bad = held[0]
     broken = orjson.loads(bad.event) | {"data": {}}
-    query(
+    execute(
         at.admin,
         "UPDATE control.held SET event = %s WHERE position = %s",
         (psycopg2.Binary(orjson.dumps(broken)), bad.position),
@@ -134,7 +134,7 @@ def test_an_unreadable_event_is_drained_with_all_that_its_party_waits_for(
         bad.position, None, str(bad.party),
     )  # fmt: skip
     assert None in {failure.aggregate_id for failure in mine}, "it says what the aggregate waits for"
-    query(
+    execute(
         at.admin,
         "UPDATE control.held SET event = %s WHERE position = %s",
         (psycopg2.Binary(bad.event), bad.position),
@@ -186,13 +186,13 @@ def test_a_paused_read_model_is_retried_and_stays_paused(at: Urls, reading: Conn
         assert worker.claim(c, {}, 9) == []
         assert operating.resume(c, "pipeline", 1) == PARTITIONS
         assert len(worker.claim(c, {}, 9)) == PARTITIONS
-    reasons = query(at.admin, "SELECT DISTINCT reason FROM control.share WHERE projection = 'pipeline'")
+    reasons = execute(at.admin, "SELECT DISTINCT reason FROM control.share WHERE projection = 'pipeline'")
     assert reasons == [(None,)]
 
 
 def test_a_version_that_is_being_built_is_not_retried(at: Urls, reading: Connection) -> None:
     hold_teams(reading)
-    query(at.admin, "UPDATE control.share SET state = 'verifying' WHERE projection = 'pipeline'")
+    execute(at.admin, "UPDATE control.share SET state = 'verifying' WHERE projection = 'pipeline'")
     before = shares(at)
     with pytest.raises(RetryFailed, match="being built or verified"):
         again(at)

@@ -38,8 +38,9 @@ from tests.support.killing import killed_in
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.read_side import normal, table_rows
 from tests.support.rebuilding import Rebuilding
-from tests.support.relaying import CHECKOUT, Relays, query, until
+from tests.support.relaying import CHECKOUT, Relays, until
 from tests.support.sealed_store import append_sealed
+from tests.support.store import execute
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def rows_of(world: Rebuilding, projection: Projection) -> Any:
 
 def indexes(world: Rebuilding, projection: Projection) -> list[tuple[Any, ...]]:
     """Every key and index of the version."""
-    return query(
+    return execute(
         world.urls.admin,
         "SELECT indexdef FROM pg_indexes WHERE schemaname = %s UNION ALL "
         "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
@@ -101,12 +102,12 @@ def test_every_read_model_is_filled_as_an_independent_fold_says(world: Rebuildin
         assert found.passed, found.differences
         assert (found.events, found.rows) == (wanted, sum(map(len, rows.values())))
 
-    ((id, key),) = query(
+    ((id, key),) = execute(
         world.urls.admin,
         "UPDATE customer_360_v1.person SET name = 'Somebody Else' WHERE id = (SELECT id FROM "
         "customer_360_v1.person WHERE name IS NOT NULL LIMIT 1) RETURNING id::text, party::text",
     )
-    ((consent,),) = query(
+    ((consent,),) = execute(
         world.urls.admin,
         "DELETE FROM customer_360_v1.consent WHERE id = (SELECT max(id) FROM customer_360_v1.consent) "
         "RETURNING id",
@@ -160,7 +161,7 @@ def test_bad_events_are_held_and_the_rest_is_filled(
     stored = append_sealed(world.urls, rows)
     as_candidates(world, PIPELINE_V1)
     filled(world, PIPELINE_V1, stretch=100)
-    found = query(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
+    found = execute(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
     held = {position for position, _ in found}
     first = {
         category: next(row.position for row in stored if row.event == event.event)
@@ -192,7 +193,7 @@ def runner(world: Rebuilding, log: Path) -> subprocess.Popen[bytes]:
 
 def done(world: Rebuilding) -> int:
     """Stretches filled so far."""
-    return int(query(world.urls.admin, "SELECT count(*) FROM control.slice WHERE done")[0][0])
+    return int(execute(world.urls.admin, "SELECT count(*) FROM control.slice WHERE done")[0][0])
 
 
 def test_killed_at_any_moment_it_goes_on_where_it_was(world: Rebuilding, tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_killed_in_every_step_it_goes_on_where_it_was(world: Rebuilding) -> None
     def killed(module: ModuleType, name: str, work: Callable[[], Any], call: int = 1) -> None:
         killed_in(module, name, work, call=call)
         until(  # its sessions end a moment later
-            lambda: query(world.urls.admin, "SELECT count(*) FROM pg_stat_activity "
+            lambda: execute(world.urls.admin, "SELECT count(*) FROM pg_stat_activity "
                           "WHERE application_name LIKE 'rapport %%'") == [(0,)],
             "its sessions end", 20,
         )  # fmt: skip
@@ -282,7 +283,7 @@ def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
 
     with pytest.raises(RebuildStopped, match="was aborted"):
         carry_on(PIPELINE_V2, world.places, workers=1, tell=given_up)
-    slices = int(query(world.urls.admin, "SELECT count(*) FROM control.slice")[0][0])
+    slices = int(execute(world.urls.admin, "SELECT count(*) FROM control.slice")[0][0])
     assert 0 < done(world) < slices, "it was in the middle"
     assert {share["state"] for share in world.shares(PIPELINE_V2)} == {"aborted"}
     assert indexes(world, PIPELINE_V2) != before
@@ -297,7 +298,7 @@ def test_of_indexing_it_tells_how_many_keys_and_indexes_are_there_again(world: R
     append_sealed(world.urls, long_history(20, spread=10).rows)
     as_candidates(world, PIPELINE_V2)
     there = "SELECT count(*) FROM pg_indexes WHERE schemaname = %s"  # a key has one, too
-    whole = int(query(world.urls.admin, there, (PIPELINE_V2.schema,))[0][0])
+    whole = int(execute(world.urls.admin, there, (PIPELINE_V2.schema,))[0][0])
     begin(PIPELINE_V2, world.places, by="tester")
     told: list[Progress] = []
     carry_on(PIPELINE_V2, world.places, workers=2, tell=told.append)
@@ -315,7 +316,7 @@ def test_a_failed_one_is_begun_anew_beside_its_workers(world: Rebuilding, share_
     append_sealed(world.urls, long_history(40, spread=10).rows)
     as_candidates(world, PIPELINE_V2)
     filled(world, PIPELINE_V2)
-    query(world.urls.admin, "UPDATE control.rebuild SET state = 'failed'")
+    execute(world.urls.admin, "UPDATE control.rebuild SET state = 'failed'")
     write = (
         "UPDATE pipeline_v2.opportunity SET stage = 'of the old worker' WHERE id = "
         "(SELECT id FROM pipeline_v2.opportunity LIMIT 1)"
@@ -337,7 +338,7 @@ def test_a_failed_one_is_begun_anew_beside_its_workers(world: Rebuilding, share_
         c.execute(*first)
         beginning.start()
         until(
-            lambda: query(world.urls.admin, "SELECT count(*) FROM pg_stat_activity WHERE "
+            lambda: execute(world.urls.admin, "SELECT count(*) FROM pg_stat_activity WHERE "
                           "wait_event_type = 'Lock' AND application_name = 'rapport rebuild'") == [(1,)],
             "the beginning waits", 20,
         )  # fmt: skip
@@ -346,7 +347,9 @@ def test_a_failed_one_is_begun_anew_beside_its_workers(world: Rebuilding, share_
         worker.rollback() if not share_first and not mine else worker.commit()
     beginning.join()
     assert failed == []
-    met = query(world.urls.admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    met = execute(
+        world.urls.admin, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
     assert met == [(0,)], "they waited for each other"
     assert share_first or mine == 0, "a worker that was fenced may not commit"
     carry_on(PIPELINE_V2, world.places, workers=1)

@@ -20,7 +20,8 @@ from tests.support.commanding import run, shared_passwords, told
 from tests.support.database import migrated, urls
 from tests.support.histories import long_history
 from tests.support.rebuilding import Rebuilding, rebuilding
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 from tests.support.toy.v1 import TOY_V1
 from tests.support.toy.v2 import TOY_V2
 
@@ -60,13 +61,13 @@ def test_a_read_model_that_was_only_registered_has_a_whole_life(
 
     swapping.swap(world.urls.owner, TOY_V2, world.known, by="tester", why="types", plan=None)
     assert columns(world) == ["id", "events", "types"]
-    assert query(world.urls.reader, "SELECT count(*) FROM read.toy WHERE types IS NULL") == [(0,)]
+    assert execute(world.urls.reader, "SELECT count(*) FROM read.toy WHERE types IS NULL") == [(0,)]
     swapping.rollback(world.urls.owner, "toy", world.known, by="tester", why=None)
-    assert query(world.urls.reader, "SELECT count(*) FROM read.toy WHERE types IS NOT NULL") == [(0,)]
+    assert execute(world.urls.reader, "SELECT count(*) FROM read.toy WHERE types IS NOT NULL") == [(0,)]
     world.check(TOY_V1)
     swapping.drop(world.urls.owner, "toy", 2, by="tester", why=None)
-    assert query(world.urls.admin, "SELECT to_regnamespace('toy_v2')") == [(None,)]
-    acts = query(world.urls.admin, "SELECT act, version FROM control.operation ORDER BY at")
+    assert execute(world.urls.admin, "SELECT to_regnamespace('toy_v2')") == [(None,)]
+    acts = execute(world.urls.admin, "SELECT act, version FROM control.operation ORDER BY at")
     assert acts == [
         ("rebuild_started", 2), ("verified", 2), ("swapped", 2), ("rolled_back", 2), ("dropped", 2)
     ]  # fmt: skip
@@ -74,7 +75,7 @@ def test_a_read_model_that_was_only_registered_has_a_whole_life(
     # The next release still has the folder: nothing is made, and a new worker of it waits.
     left = world.install(TOY_V1, TOY_V2)
     assert (left.dropped, left.changed) == ((TOY_V2,), False)
-    assert query(world.urls.admin, "SELECT to_regnamespace('toy_v2')") == [(None,)]
+    assert execute(world.urls.admin, "SELECT to_regnamespace('toy_v2')") == [(None,)]
     with caplog.at_level(logging.WARNING):
         world.work(TOY_V2)
         until(lambda: "toy version 2 was dropped" in caplog.text, "a worker that says so", 60)
@@ -122,7 +123,7 @@ def test_a_read_model_is_added_by_its_folder_and_a_line_in_the_registry(
 
 def columns(world: Rebuilding) -> list[str]:
     """The columns of the public view."""
-    found = query(
+    found = execute(
         world.urls.admin,
         "SELECT attname FROM pg_attribute WHERE attrelid = 'read.toy'::regclass AND attnum > 0 "
         "ORDER BY attnum",

@@ -23,7 +23,8 @@ from tests.support.histories import long_history
 from tests.support.http import Api, problem, running
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.rebuilding import Rebuilding, rebuilding
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 
 # Both views in one transaction, and both in one statement: neither may show two versions.
 SHAPES = "SELECT count(*) FILTER (WHERE to_jsonb(o) ->> 'reopened' IS NOT NULL), count(*) FROM read.{} o"
@@ -172,9 +173,9 @@ def test_a_schema_is_changed_while_commands_and_readers_run(world: Rebuilding, a
     for version in (PIPELINE_V1, PIPELINE_V2):
         world.until_at(version, last)
         world.check(version)
-    found_now = query(world.urls.reader, "SELECT id::text, outcome, reopened FROM read.opportunity")
+    found_now = execute(world.urls.reader, "SELECT id::text, outcome, reopened FROM read.opportunity")
     assert {(id, "open", None) for id in made} <= set(found_now)
-    assert query(
+    assert execute(
         world.urls.admin, "SELECT DISTINCT reopened FROM pipeline_v2.opportunity WHERE id = ANY (%s::uuid[])",
         (made,),
     ) == [(1,)]  # fmt: skip

@@ -30,8 +30,9 @@ from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import CHANGED_V2, PIPELINE_V2
 from tests.support.rebuilding import Rebuilding
-from tests.support.relaying import Relays, query
+from tests.support.relaying import Relays
 from tests.support.sealed_store import append_sealed
+from tests.support.store import execute
 
 HISTORY = long_history(400, spread=20).rows
 OPPORTUNITY = "pipeline_v2.opportunity"
@@ -62,33 +63,33 @@ def verified(world: Rebuilding, projection: Projection = PIPELINE_V2, **how: Any
 
 def swap(world: Rebuilding, plan: str | None = None) -> None:
     """To version 2, where it stands: nothing keeps version 1 up to date here."""
-    query(world.urls.admin, "UPDATE control.share SET position = 0 WHERE version = 1")
+    execute(world.urls.admin, "UPDATE control.share SET position = 0 WHERE version = 1")
     swapping.swap(world.urls.owner, PIPELINE_V2, world.known, by="tester", why=None, plan=plan)
 
 
 def test_sound_it_passes_and_every_damage_is_named(world: Rebuilding) -> None:
     sound = verified(world)
     assert sound.passed
-    assert sound.rows == query(
+    assert sound.rows == execute(
         world.urls.admin,
         "SELECT (SELECT count(*) FROM pipeline_v2.opportunity)"
         " + (SELECT count(*) FROM pipeline_v2.opportunity_version)",
     )[0][0]  # fmt: skip
-    id, reopened = query(
+    id, reopened = execute(
         world.urls.admin, f"SELECT id::text, reopened FROM {OPPORTUNITY} ORDER BY reopened DESC, id LIMIT 1"
     )[0]
     assert reopened > 0
 
     def damaged(statement: str) -> list[str]:
         """What is found after the statement, which is undone again."""
-        query(world.urls.admin, f"CREATE TABLE kept AS SELECT * FROM {OPPORTUNITY}")
-        query(world.urls.admin, f"CREATE TABLE kept_versions AS SELECT * FROM {OPPORTUNITY}_version")
-        query(world.urls.admin, statement)
+        execute(world.urls.admin, f"CREATE TABLE kept AS SELECT * FROM {OPPORTUNITY}")
+        execute(world.urls.admin, f"CREATE TABLE kept_versions AS SELECT * FROM {OPPORTUNITY}_version")
+        execute(world.urls.admin, statement)
         found = verified(world)
         assert not found.passed
         with pytest.raises(SwapRefused, match="has not passed its verification"):
             swap(world)
-        query(
+        execute(
             world.urls.admin,
             f"TRUNCATE {OPPORTUNITY}, {OPPORTUNITY}_version; INSERT INTO {OPPORTUNITY} SELECT * FROM kept; "
             f"INSERT INTO {OPPORTUNITY}_version SELECT * FROM kept_versions; DROP TABLE kept, kept_versions",
@@ -127,7 +128,7 @@ def test_a_fold_that_changed_without_a_version_is_found(world: Rebuilding) -> No
     # Each is named by its key: one that was reopened, and for the history the version from which on.
     reopened = {
         (id, version, str(count))
-        for id, version, count in query(
+        for id, version, count in execute(
             world.urls.admin,
             f"SELECT id::text, version, reopened FROM {OPPORTUNITY}_version WHERE reopened > 0",
         )
@@ -140,11 +141,11 @@ def test_a_fold_that_changed_without_a_version_is_found(world: Rebuilding) -> No
 
 
 def test_an_event_that_the_candidate_alone_holds_is_found(world: Rebuilding) -> None:
-    ((aggregate, first),) = query(
+    ((aggregate, first),) = execute(
         world.urls.admin,
         "SELECT aggregate_id::text, position FROM store.event WHERE type = 'crm.opportunity.opened' LIMIT 1",
     )
-    query(
+    execute(
         world.urls.admin,
         "INSERT INTO control.held "
         "(projection, version, position, aggregate_id, party, category, error, event) "
@@ -152,8 +153,8 @@ def test_an_event_that_the_candidate_alone_holds_is_found(world: Rebuilding) -> 
         " FROM store.event WHERE aggregate_id = %s",
         (aggregate,),
     )
-    query(world.urls.admin, f"DELETE FROM {OPPORTUNITY} WHERE id = %s", (aggregate,))
-    query(world.urls.admin, f"DELETE FROM {OPPORTUNITY}_version WHERE id = %s", (aggregate,))
+    execute(world.urls.admin, f"DELETE FROM {OPPORTUNITY} WHERE id = %s", (aggregate,))
+    execute(world.urls.admin, f"DELETE FROM {OPPORTUNITY}_version WHERE id = %s", (aggregate,))
     found = verified(world)
     assert str(found.differences[0]) == (
         f"control.held, position {first}, column category: found apply, "
@@ -173,7 +174,7 @@ def test_a_plan_says_what_a_swap_does_and_holds_only_while_nothing_moved(world: 
     verified(world)
     with pytest.raises(SwapRefused, match=f"The plan {first.id} is not what a swap .* would do now"):
         swap(world, first.id)
-    assert query(world.urls.admin, "SELECT version FROM control.active") == [(1,)]
+    assert execute(world.urls.admin, "SELECT version FROM control.active") == [(1,)]
     swap(world, swapping.plan(world.urls.owner, PIPELINE_V2, world.known).id)
     with pytest.raises(SwapRefused, match="is the active one: it is what is read"):
         swapping.drop(world.urls.owner, "pipeline", 2, by="tester", why=None)
@@ -197,7 +198,7 @@ def test_one_verification_at_a_time_is_at_it(world: Rebuilding, monkeypatch: pyt
 
 def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
     verified(world)
-    ((at,),) = query(
+    ((at,),) = execute(
         world.urls.admin,
         "INSERT INTO control.held (projection, version, position, party, category, error, event) "
         "SELECT 'pipeline', 2, max(position) + 1, gen_random_uuid(), 'apply', 'as if', '' FROM store.event "
@@ -206,8 +207,10 @@ def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuildi
     said = rf"events that the active version has applied, 1 of them, the first at position {at:,} \(apply\)"
     with pytest.raises(SwapRefused, match=said):
         swap(world)
-    query(world.urls.admin, "UPDATE control.held SET version = 1")  # the active one has not applied it either
-    query(world.urls.admin, "INSERT INTO control.held SELECT projection, 2, position, aggregate_id, party, "
+    execute(
+        world.urls.admin, "UPDATE control.held SET version = 1"
+    )  # the active one has not applied it either
+    execute(world.urls.admin, "INSERT INTO control.held SELECT projection, 2, position, aggregate_id, party, "
                             "category, error, event FROM control.held")  # fmt: skip
     swap(world)
 
@@ -218,14 +221,14 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
     verified(world)
 
     def move(version: int, timeout: str = "0") -> None:
-        query(
+        execute(
             world.urls.admin,
             f"SET lock_timeout = '{timeout}'; UPDATE control.share SET position = 9000 WHERE version = %s "
             "AND partition > 0",
             (version,),
         )
 
-    query(world.urls.admin, "UPDATE control.share SET position = 8000")
+    execute(world.urls.admin, "UPDATE control.share SET position = 8000")
     for before, after in ((1, 2), (2, 1)):
 
         def change(to: int = after) -> object:
@@ -235,13 +238,13 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
                 )
             return swapping.rollback(world.urls.owner, "pipeline", world.known, by="tester", why=None)
 
-        query(world.urls.admin, "UPDATE control.share SET position = 8000")
+        execute(world.urls.admin, "UPDATE control.share SET position = 8000")
         monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
         monkeypatch.setattr(attempts, "PATIENCE", 0.1)
         monkeypatch.setattr(level, "HOLD", 0.1)
         with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
             change()
-        assert query(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
+        assert execute(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
 
         monkeypatch.setattr(level, "HOLD", 10.0)
         held: list[bool] = []
@@ -259,7 +262,7 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         change()
         later.join()
         assert held == [True]
-        assert query(world.urls.admin, "SELECT version FROM control.active") == [(after,)]
+        assert execute(world.urls.admin, "SELECT version FROM control.active") == [(after,)]
 
 
 def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
@@ -334,7 +337,7 @@ def test_what_is_closed_stays_closed_when_others_are_swapped(world: Rebuilding) 
         grant(c, [PIPELINE_V2])
         versions.activate(c, CUSTOMER_360_V1.name, 1)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        query(world.urls.reader, "SELECT count(*) FROM read.person")
+        execute(world.urls.reader, "SELECT count(*) FROM read.person")
 
 
 def test_rows_of_the_store_are_what_was_appended() -> None:

@@ -17,7 +17,8 @@ from consumers.relay_status import relay_status
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import PARTITIONS, urls
 from tests.support.kafka import FAMILIES, delete_topics, make_topics, read_committed
-from tests.support.relaying import Relays, append_events, query, until
+from tests.support.relaying import Relays, append_events, until
+from tests.support.store import execute
 
 
 class Running:
@@ -69,7 +70,7 @@ def test_ranges_have_at_most_2500_events_and_16_mebibytes(relays: Relays) -> Non
     with running(relays):
         relays.until_published()
     relays.check()
-    sizes = query(
+    sizes = execute(
         relays.urls.admin,
         "SELECT s.count, (SELECT sum(octet_length(event)) FROM store.event WHERE position BETWEEN first AND"
         " last) FROM store.seal s ORDER BY sequence",
@@ -145,7 +146,7 @@ def test_a_store_from_an_older_backup_holds_up_the_relay_until_it_has_its_events
     append_events(relays.urls.app, 20)
     with running(relays):
         relays.until_published()
-    query(
+    execute(
         relays.urls.admin,
         "CREATE TABLE kept_event AS TABLE store.event; CREATE TABLE kept_seal AS TABLE store.seal;"
         "DELETE FROM store.seal; DELETE FROM store.event WHERE position > 5; DELETE FROM store.relay",
@@ -160,7 +161,7 @@ def test_a_store_from_an_older_backup_holds_up_the_relay_until_it_has_its_events
             assert states <= {"recovery_needed"}, "commands would be taken in between"
         assert relay.stopped is None
     with running(relays):
-        query(
+        execute(
             relays.urls.admin,
             "INSERT INTO store.event OVERRIDING SYSTEM VALUE SELECT * FROM kept_event WHERE position > 5;"
             "INSERT INTO store.seal TABLE kept_seal",
@@ -173,12 +174,12 @@ def test_a_store_from_an_older_backup_holds_up_the_relay_until_it_has_its_events
 
 def test_a_server_that_the_store_does_not_know_holds_up_the_relay(relays: Relays) -> None:
     append_events(relays.urls.app, 20)
-    query(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline + 1")
+    execute(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline + 1")
     with running(relays):
         until(lambda: relays.row().get("state") == "recovery_needed", "it says that", 60)
         assert "run `rapport store recover`" in relays.row()["reason"]
         assert (relays.seals(), read_committed(relays.bootstrap)) == (0, [])
-        query(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline - 1")
+        execute(relays.urls.admin, "UPDATE store.incarnation SET timeline = timeline - 1")
         relays.until_published()
     relays.check()
 
@@ -189,7 +190,7 @@ def test_an_event_changed_between_seal_and_publication_is_not_published(relays: 
     victim = relays.start("victim", die_at="after the seal row")
     append_events(relays.urls.app, 20)
     victim.wait(20)
-    query(
+    execute(
         relays.urls.admin,
         "ALTER TABLE store.event DISABLE TRIGGER USER;"
         " UPDATE store.event SET event = '{}' WHERE position = 7",
@@ -254,7 +255,7 @@ def test_status_of_a_relay_that_was_killed(relays: Relays) -> None:
     relay = relays.start("victim")
     until(lambda: relays.row().get("state") == "leading", "it leads")
     relay.kill()
-    query(relays.urls.admin, "UPDATE store.relay SET heartbeat = now() - interval '1 minute'")
+    execute(relays.urls.admin, "UPDATE store.relay SET heartbeat = now() - interval '1 minute'")
     status = relay_status(relays.urls.relay, KafkaAddress(bootstrap=relays.bootstrap))
     assert status.state == "silent"
     assert status.findings[0].startswith("The relay victim has said nothing for 6")

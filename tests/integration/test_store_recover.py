@@ -25,7 +25,7 @@ from tests.support.commanding import told
 from tests.support.damage import damaged, published
 from tests.support.http import database
 from tests.support.kafka import SEALS, read_committed
-from tests.support.relaying import query
+from tests.support.store import execute
 
 OLDER = (
     "DELETE FROM store.event WHERE position > 6",
@@ -50,17 +50,17 @@ def home(tmp_path_factory: pytest.TempPathFactory, admin: str, kafka: LocalKafka
 
 
 def content(admin: str) -> dict[str, list[tuple[object, ...]]]:
-    return {name: query(admin, f"SELECT t::text FROM store.{name} t ORDER BY 1") for name in TABLES}
+    return {name: execute(admin, f"SELECT t::text FROM store.{name} t ORDER BY 1") for name in TABLES}
 
 
 def refused(home: Path, admin: str, *words: str) -> str:
     """What the recovery says that changes nothing."""
     before = content(admin)
-    drawn = query(admin, "SELECT last_value FROM store.event_position_seq")
+    drawn = execute(admin, "SELECT last_value FROM store.event_position_seq")
     code, _, findings = told(home, "store", "recover", *words)
     assert code == 1
     assert content(admin) == before
-    assert query(admin, "SELECT last_value FROM store.event_position_seq") == drawn
+    assert execute(admin, "SELECT last_value FROM store.event_position_seq") == drawn
     (sentence,) = findings
     assert "othing was changed" in sentence
     return sentence.strip()
@@ -79,13 +79,13 @@ def test_an_older_store_gets_back_events_seals_claims_and_contact_index(home: Pa
     of a rebuild that stands past the last seal is aborted."""
     before = content(admin)
     share = "UPDATE control.share SET position = {} WHERE projection = 'pipeline' AND partition = 0"
-    query(admin, share.format(1000))
-    query(
+    execute(admin, share.format(1000))
+    execute(
         admin,
         "INSERT INTO control.rebuild (id, projection, version, state, source, filled_to, by_whom)"
         " VALUES (gen_random_uuid(), 'pipeline', 9, 'filling', 'store', 500, 'somebody')",
     )
-    query(
+    execute(
         admin,
         "INSERT INTO control.share (projection, version, partition, position)"
         " VALUES ('pipeline', 9, 0, 2000)",
@@ -95,17 +95,17 @@ def test_an_older_store_gets_back_events_seals_claims_and_contact_index(home: Pa
             code, done, findings = told(home, "store", "recover")
             assert code == 0, findings
             assert content(admin) == before
-            recovered = query(admin, "SELECT recovered FROM store.incarnation ORDER BY number DESC LIMIT 1")
-            assert query(admin, "SELECT last_value FROM store.event_position_seq") == [(2000,)]
+            recovered = execute(admin, "SELECT recovered FROM store.incarnation ORDER BY number DESC LIMIT 1")
+            assert execute(admin, "SELECT last_value FROM store.event_position_seq") == [(2000,)]
     finally:
-        query(admin, share.format(0))
-        query(admin, "DELETE FROM control.share WHERE version = 9")
+        execute(admin, share.format(0))
+        execute(admin, "DELETE FROM control.share WHERE version = 9")
     assert (done["head"], done["common"], done["upto"], done["events"]) == (6, 6, 18, 12)
     assert len(done["derived"]["claims"]) == done["derived"]["contact_points"] == 2
     assert done["sequence"] == 2000
     assert recovered[0][0]["events"] == 12
     assert (done["ahead"], done["aborted"]) == (["pipeline v1"], ["pipeline v9"])
-    assert query(admin, "SELECT state FROM control.rebuild") == [("aborted",)]
+    assert execute(admin, "SELECT state FROM control.rebuild") == [("aborted",)]
     assert any("pipeline v1 stand past all that store and topics have" in one for one in findings)
     assert any("2 external ids belong to their records again" in one for one in findings)
 
@@ -113,7 +113,7 @@ def test_an_older_store_gets_back_events_seals_claims_and_contact_index(home: Pa
 def test_a_store_that_lacks_nothing_keeps_what_is_not_published_yet(home: Path, admin: str) -> None:
     """Also its seals behind those of the topics: that is the usual state after a failover."""
     with damaged(admin, "UPDATE store.relay SET position = 0", "UPDATE store.incarnation SET timeline = 9"):
-        query(
+        execute(
             admin,
             "SET session_replication_role = replica; INSERT INTO store.event (aggregate_id, version, type,"
             " party, event) SELECT gen_random_uuid(), 1, 'crm.lead.created', gen_random_uuid(), '{}'",
@@ -131,10 +131,10 @@ def test_keys_of_the_erased_that_a_restore_brought_back_are_destroyed_again(home
     person = str(uuid4())
     # A recovery reads no more of it, and needs no key-encryption key for what it destroys.
     event = orjson.dumps({"data": {"parties": [], "persons": [person]}}).decode()
-    query(admin, f"INSERT INTO keys.person_key (person, wrapped, kek) SELECT '{person}', wrapped, kek"
+    execute(admin, f"INSERT INTO keys.person_key (person, wrapped, kek) SELECT '{person}', wrapped, kek"
           " FROM keys.person_key WHERE state = 'active' LIMIT 1")  # fmt: skip
     with damaged(admin, "UPDATE store.relay SET position = 0", "UPDATE store.incarnation SET timeline = 9"):
-        query(
+        execute(
             admin,
             "SET session_replication_role = replica;"
             " INSERT INTO store.event (aggregate_id, version, type, party, event)"
@@ -144,12 +144,12 @@ def test_keys_of_the_erased_that_a_restore_brought_back_are_destroyed_again(home
         state = f"SELECT state FROM keys.person_key WHERE person = '{person}'"
         code, done, _ = told(home, "store", "recover", "--dry-run")
         assert (code, done["derived"]["erased_again"]) == (0, [person])
-        assert query(admin, state) == [("active",)], "A dry run destroys nothing."
+        assert execute(admin, state) == [("active",)], "A dry run destroys nothing."
         code, done, findings = told(home, "store", "recover")
         assert code == 0, findings
-        left = query(admin, f"SELECT count(*) FROM store.contact_index WHERE person = '{person}'")
+        left = execute(admin, f"SELECT count(*) FROM store.contact_index WHERE person = '{person}'")
     assert done["derived"]["erased_again"] == [person]
-    assert query(admin, state) == [("destroyed",)]
+    assert execute(admin, state) == [("destroyed",)]
     assert left == [(0,)]
 
 
@@ -163,13 +163,13 @@ def test_it_refuses_topics_that_are_behind(home: Path, admin: str) -> None:
 
 def test_it_refuses_the_topics_of_another_store(home: Path, admin: str) -> None:
     name = "UPDATE store.setting SET value = to_jsonb('{}'::text) WHERE name = 'store_id'"
-    mine = query(admin, "SELECT value #>> '{}' FROM store.setting WHERE name = 'store_id'")[0][0]
-    query(admin, name.format("00000000-0000-4000-8000-000000000001"))
+    mine = execute(admin, "SELECT value #>> '{}' FROM store.setting WHERE name = 'store_id'")[0][0]
+    execute(admin, name.format("00000000-0000-4000-8000-000000000001"))
     try:
         with damaged(admin, *OLDER, "DELETE FROM store.seal"):
             sentence = refused(home, admin)
     finally:
-        query(admin, name.format(mine))
+        execute(admin, name.format(mine))
     assert "The topics hold the events of another store" in sentence
 
 

@@ -19,7 +19,8 @@ from tests.support.commanding import run, told
 from tests.support.damage import EVENTS, damaged, published
 from tests.support.http import database
 from tests.support.kafka import delete_topics
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def test_a_sound_store_is_told_to_be_sound(home: Path, admin: str) -> None:
     code, data, findings = told(home, "store", "verify")
     assert (code, findings, data["found"]) == (0, [], 0)
     assert data["events"] == EVENTS
-    assert data["seals"] == query(admin, "SELECT count(*) FROM store.seal")[0][0] >= 3
-    assert data["sealed"] == data["upto"] == query(admin, "SELECT max(position) FROM store.event")[0][0]
+    assert data["seals"] == execute(admin, "SELECT count(*) FROM store.seal")[0][0] >= 3
+    assert data["sealed"] == data["upto"] == execute(admin, "SELECT max(position) FROM store.event")[0][0]
     assert "The store is sound." in run(home, "store", "verify")[1]
 
 
@@ -184,17 +185,17 @@ def test_verify_finds_versions_that_are_there_twice(home: Path, admin: str) -> N
         ):
             code, found, said = verified(home)
     finally:
-        query(admin, f"ALTER TABLE store.event ADD {constraint} UNIQUE (aggregate_id, version)")
+        execute(admin, f"ALTER TABLE store.event ADD {constraint} UNIQUE (aggregate_id, version)")
     assert (code, found) == (1, {"unguarded", "twice"})
     assert "is there 2 times, first at position 1." in said
 
 
 def test_verify_finds_that_readers_are_not_guarded(home: Path, admin: str) -> None:
-    query(admin, "ALTER TABLE store.event DISABLE TRIGGER hold_append_lock")
+    execute(admin, "ALTER TABLE store.event DISABLE TRIGGER hold_append_lock")
     try:
         code, found, said = verified(home)
     finally:
-        query(admin, "ALTER TABLE store.event ENABLE TRIGGER hold_append_lock")
+        execute(admin, "ALTER TABLE store.event ENABLE TRIGGER hold_append_lock")
     assert (code, found) == (1, {"unguarded"})
     assert "restore the trigger" in said
 
@@ -216,7 +217,7 @@ def test_verify_waits_for_no_append_for_ever(home: Path, admin: str) -> None:
 
 def test_a_range_is_verified_by_whole_seals(home: Path, admin: str) -> None:
     """What is damaged outside of it is not looked at, and what is inside is found."""
-    (bounds,) = query(admin, "SELECT first, last FROM store.seal WHERE sequence = 2")
+    (bounds,) = execute(admin, "SELECT first, last FROM store.seal WHERE sequence = 2")
     with damaged(admin, f"DELETE FROM store.event WHERE position = {bounds[1]}"):
         _, data, _ = told(home, "store", "verify", "--from", str(bounds[1]), "--to", str(bounds[1]))
         assert (data["after"], data["upto"], data["seals"]) == (bounds[0] - 1, bounds[1], 1)
@@ -231,13 +232,15 @@ def test_each_damage_was_undone(home: Path) -> None:
 
 def test_the_doctor_finds_checkpoints_and_topics_past_the_store(home: Path, admin: str) -> None:
     """Given newest events that are gone from the store while seals, topics and a read model have them."""
-    query(admin, "UPDATE control.share SET position = 18 WHERE projection = 'pipeline' AND partition = 0")
+    execute(admin, "UPDATE control.share SET position = 18 WHERE projection = 'pipeline' AND partition = 0")
     try:
         with damaged(admin, "DELETE FROM store.event WHERE position > 15"):
             code, checks, findings = told(home, "doctor")
             verify_said = verified(home)[2]
     finally:
-        query(admin, "UPDATE control.share SET position = 0 WHERE projection = 'pipeline' AND partition = 0")
+        execute(
+            admin, "UPDATE control.share SET position = 0 WHERE projection = 'pipeline' AND partition = 0"
+        )
     assert code == 1
     assert {"checkpoints", "seals"} <= {check["check"] for check in checks if not check["ok"]}
     said = "\n".join(findings)

@@ -16,7 +16,8 @@ from projections.apply import Applier
 from projections.decode import Decoder, Received
 from projections.registry import named
 from tests.support.histories import long_history
-from tests.support.relaying import Relays, query, until
+from tests.support.relaying import Relays, until
+from tests.support.store import execute
 from tests.support.working import ALL, Publisher, Workers
 
 
@@ -56,7 +57,7 @@ def test_from_the_store_through_the_relay_to_the_rows(workers: Workers) -> None:
                 "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES %s",
                 [(str(r.aggregate_id), r.version, r.type, str(r.party), r.event) for r in history],
             )
-        stored = query(workers.urls.admin, "SELECT position, event FROM store.event ORDER BY position")
+        stored = execute(workers.urls.admin, "SELECT position, event FROM store.event ORDER BY position")
         rows = [
             row._replace(position=position, event=bytes(event))
             for row, (position, event) in zip(history, stored, strict=True)
@@ -92,7 +93,7 @@ def test_shares_are_dealt_out_fairly_as_workers_come_and_go(workers: Workers, pu
     until(lambda: owners(workers) == [6], "the second with all shares")
     assert second.poll() is None
     workers.check(rows)
-    assert query(workers.urls.admin, "SELECT count(*) FROM control.worker") == [(2,)], "two ended unheard"
+    assert execute(workers.urls.admin, "SELECT count(*) FROM control.worker") == [(2,)], "two ended unheard"
 
 
 def test_a_paused_share_is_left_alone_until_it_runs_again(workers: Workers, publisher: Publisher) -> None:
@@ -102,12 +103,12 @@ def test_a_paused_share_is_left_alone_until_it_runs_again(workers: Workers, publ
     publisher.publish(rows[:100], size=10)
     workers.until_at(rows[99].position)
     pause = "UPDATE control.share SET state = 'paused', epoch = epoch + 1, worker = NULL WHERE partition = 3"
-    query(workers.urls.admin, pause)
+    execute(workers.urls.admin, pause)
     publisher.publish(rows[100:], size=10)
     until(lambda: sum(s["position"] == rows[-1].position for s in workers.shares()) == 5, "the others there")
     paused = workers.shares()[3]
     assert (paused["state"], paused["worker"], paused["position"]) == ("paused", None, rows[99].position)
-    query(workers.urls.admin, "UPDATE control.share SET state = 'running' WHERE partition = 3")
+    execute(workers.urls.admin, "UPDATE control.share SET state = 'running' WHERE partition = 3")
     workers.until_at(rows[-1].position)
     workers.check(rows)
 
@@ -126,14 +127,14 @@ def test_a_newer_program_applies_what_an_older_one_held(workers: Workers, publis
     skipped = [r for r in rows if r.position <= mine[149].position]
     publisher.publish(skipped)
     assert publisher.last is not None
-    query(
+    execute(
         workers.urls.admin,
         "UPDATE control.share SET position = %s, seal_sequence = %s, seal_hash = %s, received = 25 "
         "WHERE projection = 'pipeline'",
         (publisher.last.last, publisher.last.sequence, publisher.last.hash),
     )
     workers.start()
-    until(lambda: query(workers.urls.admin, "SELECT count(*) FROM control.held") == [(0,)], "nothing held")
+    until(lambda: execute(workers.urls.admin, "SELECT count(*) FROM control.held") == [(0,)], "nothing held")
     publisher.publish(rows[len(skipped) :], size=50)
     workers.until_at(rows[-1].position)
     workers.check(rows)

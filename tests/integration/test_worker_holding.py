@@ -20,7 +20,8 @@ from projections.replay import fold_all
 from tests.support.at_work import at_work
 from tests.support.histories import long_history, opened
 from tests.support.read_side import normal, table_rows
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 from tests.support.working import Publisher, Workers
 
 
@@ -70,7 +71,7 @@ def spoiling(position: int) -> Projection:
 
 def held(workers: Workers, projection: str) -> dict[int, str]:
     """Position to category of what is held for its own sake."""
-    found = query(
+    found = execute(
         workers.urls.admin,
         "SELECT position, category FROM control.held"
         " WHERE projection = %s AND error NOT LIKE 'Waits behind%%'",
@@ -130,7 +131,7 @@ def test_a_refused_value_in_a_full_batch_costs_nobody_its_shares(
     rows = [row for row in long_history(900, spread=60).rows if row.type.startswith("crm.opportunity.")]
     bad = seconds_of(rows, "opportunity")[0]
     published = [edited(row, time="no time") if row is bad else row for row in rows]
-    query(workers.urls.admin, SLOW)
+    execute(workers.urls.admin, SLOW)
     workers.patience |= {"lease": 0.8}
 
     def owners() -> list[tuple[str, int]]:

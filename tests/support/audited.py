@@ -24,7 +24,7 @@ from domain.events.seal import Seal
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.damage import record_six
 from tests.support.kafka import delete_topics
-from tests.support.relaying import query
+from tests.support.store import execute
 
 BATCHES = 3
 
@@ -115,7 +115,7 @@ class World:
         for old in self.seals:
             covered = [row for row in rows if old.first <= row.position <= old.last]
             last = self.made(covered, last, key, datetime.fromisoformat(old.sealed))
-            query(
+            execute(
                 self.admin,
                 "UPDATE store.seal SET record = %s, hash = %s, count = %s WHERE sequence = %s",
                 (last.record, last.hash, last.count, last.sequence),
@@ -138,7 +138,7 @@ def filled(home: Path, admin: str, bootstrap: str) -> World:
     with wiring.Wiring(load(home=home)) as wired:
         for number in range(BATCHES):
             if number:
-                query(admin, "SELECT nextval('store.event_position_seq')")
+                execute(admin, "SELECT nextval('store.event_position_seq')")
             record_six(wired, number)
     producer = SealingProducer(
         KafkaAddress(bootstrap=bootstrap), "audit test", partitions=world.settings.partitions

@@ -19,8 +19,9 @@ from deploy.settings import load
 from domain.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.kafka import delete_topics
-from tests.support.relaying import query, until
+from tests.support.relaying import until
 from tests.support.restoring import context
+from tests.support.store import execute
 
 EVENTS = 18
 KEPT = ("event", "seal", "relay", "incarnation", "claim", "contact_index")
@@ -48,8 +49,8 @@ def published(home: Path, admin: str, bootstrap: str) -> Path:
 
 
 def _until_published(admin: str) -> None:
-    head = query(admin, "SELECT max(position) FROM store.event")
-    until(lambda: query(admin, "SELECT position FROM store.relay") == head, "all is published", 60)
+    head = execute(admin, "SELECT max(position) FROM store.event")
+    until(lambda: execute(admin, "SELECT position FROM store.relay") == head, "all is published", 60)
 
 
 def record_six(wired: wiring.Wiring, number: int) -> None:

@@ -37,7 +37,8 @@ from projections.registry import PROJECTIONS
 from tests.support.commanding import shared_passwords
 from tests.support.http import served
 from tests.support.payloads import example
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 
 Needles = tuple[bytes, ...]
 
@@ -133,8 +134,8 @@ class Planted:
 
     def caught_up(self) -> bool:
         """Whether every read model has all that is in the store."""
-        head = query(self.settings.need("admin_url"), "SELECT max(position) FROM store.event")[0][0]
-        seen = query(
+        head = execute(self.settings.need("admin_url"), "SELECT max(position) FROM store.event")[0][0]
+        seen = execute(
             str(self.settings.read_admin_url),
             "SELECT count(*), min(position) FROM control.share WHERE state <> 'seal_mismatch'",
         )

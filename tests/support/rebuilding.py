@@ -26,7 +26,8 @@ from projections.schema import Installed, install
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import CIPHER, HistoryCipher, opened
 from tests.support.read_side import normal, table_rows
-from tests.support.relaying import Relays, query, until
+from tests.support.relaying import Relays, until
+from tests.support.store import execute
 
 INSERT = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES %s"
 
@@ -84,7 +85,7 @@ class Rebuilding:
 
     def stored(self) -> list[StoredRow]:
         """The whole store, in order."""
-        found = query(
+        found = execute(
             self.urls.admin,
             "SELECT position, aggregate_id, version, type, party, event FROM store.event ORDER BY position",
         )
@@ -92,11 +93,11 @@ class Rebuilding:
 
     def sealed(self) -> int:
         """The end of the newest seal."""
-        return int(query(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
+        return int(execute(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
 
     def until_sealed(self) -> int:
         """Waits until the relay has sealed the whole store; the last position."""
-        last = int(query(self.urls.admin, "SELECT coalesce(max(position), 0) FROM store.event")[0][0])
+        last = int(execute(self.urls.admin, "SELECT coalesce(max(position), 0) FROM store.event")[0][0])
         until(lambda: self.sealed() >= last, f"a seal up to {last}", 60)
         return last
 
@@ -120,7 +121,7 @@ class Rebuilding:
     def shares(self, projection: Projection) -> list[dict[str, Any]]:
         """The version's shares by partition."""
         names = ("partition", "epoch", "state", "reason", "position", "seal_sequence", "offsets", "received")
-        found = query(
+        found = execute(
             self.urls.admin,
             f"SELECT {', '.join(names)} FROM control.share WHERE projection = %s AND version = %s "
             "ORDER BY partition",
@@ -148,7 +149,7 @@ class Rebuilding:
 
     def state(self, projection: Projection) -> str | None:
         """The state of the version's open rebuild."""
-        found = query(
+        found = execute(
             self.urls.admin,
             "SELECT state FROM control.rebuild WHERE projection = %s AND version = %s AND ended_at IS NULL",
             (projection.name, projection.version),

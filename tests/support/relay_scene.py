@@ -21,8 +21,9 @@ from tests.support.database import migrated
 from tests.support.kafka import SEALS, TOPICS, make_topics, read
 from tests.support.network import Network
 from tests.support.relay_runner import TRAPPED, Trap
-from tests.support.relaying import Relays, query, settled, until
+from tests.support.relaying import Relays, settled, until
 from tests.support.seals import check_topics
+from tests.support.store import execute
 from tests.support.story import Story, ends_of
 
 SILENCE = 2
@@ -140,7 +141,7 @@ class Scene:
 
     def end_leaders_session(self) -> None:
         """The server ends the session that holds the leader's lock."""
-        query(self.relays.urls.admin, f"SELECT pg_terminate_backend(pid) FROM ({HOLDER}) AS holder")
+        execute(self.relays.urls.admin, f"SELECT pg_terminate_backend(pid) FROM ({HOLDER}) AS holder")
 
     def catch_up(self) -> None:
         """Everything that is in the store now gets published."""
@@ -184,7 +185,7 @@ class Scene:
                 "other seals than the store's"
             )
             confirmed = self.clients.confirmed()
-            lost = confirmed - set(query(self.relays.urls.admin, EVENTS))
+            lost = confirmed - set(execute(self.relays.urls.admin, EVENTS))
             assert not lost, f"confirmed, and not in the store: {sorted(lost)[:5]}"
             return len(stored)
 

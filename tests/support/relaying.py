@@ -26,8 +26,6 @@ from tests.support.seals import Stored, check_topics
 from tests.support.store import execute
 
 CHECKOUT = Path(__file__).parents[2]
-query = execute
-"""The rows of one statement, in its own transaction."""
 
 
 def sample_event(aggregate: UUID, version: int, party: UUID, family: str, filler: int = 40) -> bytes:
@@ -150,31 +148,31 @@ class Relays:
 
     def row(self) -> dict[str, Any]:
         """What the leader says about itself."""
-        found = query(self.urls.admin, "SELECT state, reason, leader, position FROM store.relay")
+        found = execute(self.urls.admin, "SELECT state, reason, leader, position FROM store.relay")
         return dict(zip(("state", "reason", "leader", "position"), found[0], strict=True)) if found else {}
 
     def head(self) -> int:
         """The highest position in the store."""
-        return int(query(self.urls.admin, "SELECT coalesce(max(position), 0) FROM store.event")[0][0])
+        return int(execute(self.urls.admin, "SELECT coalesce(max(position), 0) FROM store.event")[0][0])
 
     def stored(self) -> list[Stored]:
         """All events of the store."""
-        rows = query(self.urls.admin, "SELECT position, event FROM store.event ORDER BY position")
+        rows = execute(self.urls.admin, "SELECT position, event FROM store.event ORDER BY position")
         return [(position, bytes(event)) for position, event in rows]
 
     def seals(self) -> int:
         """How many seals the store has."""
-        return int(query(self.urls.admin, "SELECT count(*) FROM store.seal")[0][0])
+        return int(execute(self.urls.admin, "SELECT count(*) FROM store.seal")[0][0])
 
     def seal_records(self) -> list[bytes]:
         """The store's seals, byte for byte."""
         return [
-            bytes(r) for (r,) in query(self.urls.admin, "SELECT record FROM store.seal ORDER BY sequence")
+            bytes(r) for (r,) in execute(self.urls.admin, "SELECT record FROM store.seal ORDER BY sequence")
         ]
 
     def sealed(self) -> int:
         """The last position that is sealed."""
-        return int(query(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
+        return int(execute(self.urls.admin, "SELECT coalesce(max(last), 0) FROM store.seal")[0][0])
 
     def until_published(self, seconds: float = 120.0) -> None:
         """Waits until the leader says that the store's last event is published."""

@@ -36,7 +36,8 @@ from domain.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.kafka import delete_topics
-from tests.support.relaying import CHECKOUT, query, until
+from tests.support.relaying import CHECKOUT, until
+from tests.support.store import execute
 
 TABLES = ("event", "seal", "claim", "contact_index")
 
@@ -60,7 +61,7 @@ class Installation:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """All rows of one of the store's tables, bytes as they are."""
-        found = query(self.admin, f"SELECT t::text FROM store.{table} t ORDER BY 1")
+        found = execute(self.admin, f"SELECT t::text FROM store.{table} t ORDER BY 1")
         return [tuple(row) for row in found]
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -69,7 +70,7 @@ class Installation:
 
     def number(self, what: str) -> int:
         """One number out of the store."""
-        return int(query(self.admin, f"SELECT {what}")[0][0])
+        return int(execute(self.admin, f"SELECT {what}")[0][0])
 
     def head(self) -> int:
         """The store's highest position."""
@@ -120,14 +121,16 @@ class Installation:
     def state(self) -> str | None:
         """What the relay says about itself; None while the server is away or nothing was said."""
         with suppress(psycopg2.Error):
-            found = query(self.admin, "SELECT state FROM store.relay")
+            found = execute(self.admin, "SELECT state FROM store.relay")
             return str(found[0][0]) if found else None
         return None
 
     def until_published(self) -> None:
         """Waits until the relay says that the last event is published."""
         head = self.head()
-        self._until(lambda: query(self.admin, "SELECT position FROM store.relay") == [(head,)], f"{head} out")
+        self._until(
+            lambda: execute(self.admin, "SELECT position FROM store.relay") == [(head,)], f"{head} out"
+        )
 
     def until_state(self, state: str) -> None:
         """Waits until the relay says that."""
@@ -182,7 +185,7 @@ class Installation:
         shutil.rmtree(self.server.data)
         shutil.move(to, self.server.data)
         self.server.start()
-        query(self.server.url("postgres"), "SELECT pg_promote()")
+        execute(self.server.url("postgres"), "SELECT pg_promote()")
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """SIGTERM, and waits."""

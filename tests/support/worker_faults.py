@@ -14,8 +14,9 @@ from consumers.worker_seals import SEAL_PLACE
 from tests.support.befalling import Seat
 from tests.support.database import PARTITIONS
 from tests.support.kafka import SEALS, TOPICS
-from tests.support.relaying import query, until
+from tests.support.relaying import until
 from tests.support.republishing import lose, republish, write
+from tests.support.store import execute
 from tests.support.worker_scene import LONG, Scene
 from tests.support.working import ALL
 
@@ -164,7 +165,7 @@ def stranger(scene: Scene, chance: Random) -> str:
     is deleted and restored."""
     topic = chance.choice([name for name in TOPICS if scene.reading(name)])
     partition = chance.randrange(PARTITIONS)
-    event = bytes(query(scene.workers.urls.admin, "SELECT event FROM store.event LIMIT 1")[0][0])
+    event = bytes(execute(scene.workers.urls.admin, "SELECT event FROM store.event LIMIT 1")[0][0])
     headers, how = chance.choice(
         [
             ({}, "without a position"),

@@ -28,7 +28,8 @@ from tests.support.kafka import repeated_seals
 from tests.support.laws import one_party
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
-from tests.support.relaying import Relays, query, until
+from tests.support.relaying import Relays, until
+from tests.support.store import execute
 from tests.support.story import Story, ends_of
 from tests.support.working import ALL, Workers
 
@@ -77,7 +78,7 @@ class Scene:
     def held(self, seat: Seat) -> set[str]:
         """The read models of which its workers hold shares."""
         assert seat.process is not None
-        found = query(
+        found = execute(
             self.workers.urls.admin,
             "SELECT DISTINCT s.projection FROM control.share s JOIN control.worker w ON w.id = s.worker"
             " WHERE w.pid = %s",
@@ -126,7 +127,7 @@ class Scene:
 
         def caught_up() -> bool:
             self.see_that_none_gave_up()
-            least = query(self.workers.urls.admin, "SELECT min(position) FROM control.share")
+            least = execute(self.workers.urls.admin, "SELECT min(position) FROM control.share")
             return int(least[0][0]) >= head
 
         until(caught_up, f"position {head} is shown", LONG)
@@ -148,7 +149,7 @@ class Scene:
 
     def stored(self) -> list[StoredRow]:
         """The whole store, in order."""
-        found = query(self.workers.urls.admin, EVENTS)
+        found = execute(self.workers.urls.admin, EVENTS)
         return [StoredRow._make((*row[:-1], bytes(row[-1]))) for row in found]
 
     def check(self) -> int:
@@ -156,7 +157,7 @@ class Scene:
         written by one party or aggregate each, and every seal was applied once. The number of events."""
         self.catch_up()
         rows = self.stored()
-        last = query(self.workers.urls.admin, "SELECT max(sequence) FROM store.seal")[0][0]
+        last = execute(self.workers.urls.admin, "SELECT max(sequence) FROM store.seal")[0][0]
         for name in ALL:
             projection = named(name)
             with closing(psycopg2.connect(self.workers.urls.admin)) as connection:
@@ -171,7 +172,7 @@ class Scene:
             assert received == {p: counts[p] for p in range(PARTITIONS)}, f"{name}: events taken in"
             assert {share["seal_sequence"] for share in shares} == {last}, f"{name}: not at the last seal"
             assert {share["state"] for share in shares} == {"running"}, f"{name}: {shares}"
-        assert query(self.workers.urls.admin, "SELECT * FROM control.held") == [], "sound events are held"
+        assert execute(self.workers.urls.admin, "SELECT * FROM control.held") == [], "sound events are held"
         return len(rows)
 
     def check_while_clients_rest(self) -> int:

@@ -34,7 +34,8 @@ from tests.support.histories import opened
 from tests.support.nursery import bear
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
-from tests.support.relaying import query, until
+from tests.support.relaying import until
+from tests.support.store import execute
 from tests.support.worker_runner import known
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -130,7 +131,7 @@ class Workers:
     def shares(self, projection: str = "pipeline") -> list[dict[str, Any]]:
         """The projection's shares by partition."""
         names = ("partition", "epoch", "worker", "state", "reason", "position", "seal_sequence", "received")
-        found = query(
+        found = execute(
             self.urls.admin,
             f"SELECT {', '.join(names)} FROM control.share WHERE projection = %s ORDER BY partition",
             (projection,),
@@ -154,7 +155,9 @@ class Workers:
             assert normal(found) == normal(fold_all(projection, rows, CATALOGUE, opened))
             received = sum(int(share["received"]) for share in self.shares(name))
             assert received == sum(row.type.split(".")[1] in projection.families for row in rows)
-            held = query(self.urls.admin, "SELECT count(*) FROM control.held WHERE projection = %s", (name,))
+            held = execute(
+                self.urls.admin, "SELECT count(*) FROM control.held WHERE projection = %s", (name,)
+            )
             assert held == [(0,)], "sound events are held"
             standings = {(share["position"], share["seal_sequence"]) for share in self.shares(name)}
             assert len(standings) == 1, f"shares stand at different seals: {standings}"

@@ -33,6 +33,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 def rapport(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """One command, to its end. `more` are further variables."""
+    if words[:1] == ("api",):
+        more.setdefault("RAPPORT_API_PORT", str(free_port()))  # tests at once would meet at the usual one
     return subprocess.run(
         [*RAPPORT, *words],
         env=environment(home, **more),

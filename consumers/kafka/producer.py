@@ -228,10 +228,7 @@ class SealingProducer:
 
     def _commit(self) -> None:
         """As `commit_transaction`, which would wait for ever for a broker that is gone."""
-        result = self._producer._transaction_manager.begin_commit()
-        self._producer._sender.wakeup()
-        if not result.wait(timeout_ms=int(self._timeout * 1000)):
-            raise KafkaTimeoutError(f"the commit was not acknowledged in {self._timeout:.0f} s")
+        self._acknowledged(self._producer._transaction_manager.begin_commit(), "commit")
 
     def _abort(self, places: Iterable[tuple[str, int]]) -> None:
         """Aborts what is open under this id in these partitions: by a transaction without records."""
@@ -247,10 +244,12 @@ class SealingProducer:
             if time.monotonic() > deadline:
                 raise KafkaTimeoutError(f"a transaction was not begun in {self._timeout:.0f} s")
             time.sleep(0.01)
-        result = transactions.begin_abort()
+        self._acknowledged(transactions.begin_abort(), "abort")
+
+    def _acknowledged(self, result: Any, what: str) -> None:
         self._producer._sender.wakeup()
         if not result.wait(timeout_ms=int(self._timeout * 1000)):
-            raise KafkaTimeoutError(f"the abort was not acknowledged in {self._timeout:.0f} s")
+            raise KafkaTimeoutError(f"the {what} was not acknowledged in {self._timeout:.0f} s")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import orjson
 from domain.errors import EventTooLarge, Undecodable
 from domain.events.event import Actor, Event
 from domain.events.private import PrivateCipher
-from domain.events.registry import SCHEMA, Registry
+from domain.events.registry import Registry
 
 LIMIT: Final = 512 * 1024
 """Most bytes of one encoded event."""
@@ -54,7 +54,7 @@ def encode(event: Event, registry: Registry, cipher: PrivateCipher) -> bytes:
         "time": instant(event.time),
         "recordedtime": instant(event.recorded),
         "datacontenttype": "application/json",
-        "dataschema": SCHEMA.format(type=kind.name, version=kind.version),
+        "dataschema": kind.schema,
         "correlationid": str(event.correlation),
     }
     if event.cause is not None:

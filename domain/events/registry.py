@@ -35,6 +35,11 @@ class EventType:
         """The aggregate's family, which is also the topic: `crm.<family>.<past tense>`."""
         return self.name.split(".")[1]
 
+    @property
+    def schema(self) -> str:
+        """What the envelope's `dataschema` says of the newest version."""
+        return SCHEMA.format(type=self.name, version=self.version)
+
 
 class Registry:
     """Names to types and payload classes to types. Built once from an explicit list."""
@@ -47,9 +52,7 @@ class Registry:
         for t in types:
             if len(t.upcasters) != t.version - 1:
                 raise ValueError(f"{t.name} is at version {t.version}: it needs {t.version - 1} upcasters")
-        self.newest: Mapping[str, str] = {
-            SCHEMA.format(type=t.name, version=t.version): t.name for t in self._by_name.values()
-        }
+        self.newest: Mapping[str, str] = {t.schema: t.name for t in types}
         """The `dataschema` of each type's newest version, and the type's name."""
         self._adapters: dict[type[Any], TypeAdapter[Any]] = {}
         self._private: dict[type[Any], dict[str, Personal | FreeText]] = {
@@ -103,7 +106,7 @@ class Registry:
                 data = step(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _misfit(kind, version, repr(error)) from error
-        return {**envelope, "dataschema": SCHEMA.format(type=kind.name, version=kind.version), "data": data}
+        return {**envelope, "dataschema": kind.schema, "data": data}
 
     def split(self, event: Event) -> tuple[dict[str, Any], PrivateParts]:
         """The payload's open fields as JSON-ready data, and its private values in clear."""

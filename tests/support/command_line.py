@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from tests.support.nursery import Born, bear
+from tests.support.nursery import nursery
 
 
 class CommandLine:
@@ -23,15 +23,10 @@ class CommandLine:
         with out_end, err_end:
             told = {"words": words, "variables": dict(variables)}
             errors = out_end if together else err_end
-            self._process: Born = bear("command", told, out_end, errors=errors)
+            self._process = nursery().bear("command", told, out_end, errors=errors)
         # Read from the start: one that fills its pipe would wait for ever.
         self._said = [self._reading.submit(_read, pipe) for pipe in (out, err)]
         self._reading.shutdown(wait=False)
-
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
 
     @property
     def returncode(self) -> int | None:
@@ -40,7 +35,7 @@ class CommandLine:
 
     def poll(self) -> int | None:
         """As `returncode`."""
-        return self._process.poll()
+        return self.returncode
 
     def wait(self, timeout: float = 60.0) -> int:
         """How it ended. Raises `subprocess.TimeoutExpired`."""

@@ -1,8 +1,8 @@
 """Relays, workers and command lines as processes that begin where their imports end.
 
 Most of what a young process does is to import. The nursery, one process for all of a session, has done that,
-and forks for each of them. What runs then is what `python -m` would run, in a process of its
-own, which is stopped, continued and killed as any other. When the tests end, so do all.
+and forks for each of them. What runs then is what `python -m` would run, in a process of its own, which is
+stopped, continued and killed as any other. When the tests end, so do all.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
@@ -101,21 +102,10 @@ class Nursery:
         self._process.wait(10)
 
 
-_nursery: list[Nursery] = []
-
-
-def bear(
-    runner: str,
-    told: Mapping[str, Any],
-    log: IO[bytes],
-    *,
-    stdin: bool = False,
-    errors: IO[bytes] | None = None,
-) -> Born:
-    """As `Nursery.bear`, of the nursery of this session."""
-    if not _nursery:
-        _nursery.append(Nursery())
-    return _nursery[0].bear(runner, told, log, stdin=stdin, errors=errors)
+@cache
+def nursery() -> Nursery:
+    """The nursery of this session."""
+    return Nursery()
 
 
 def main() -> None:

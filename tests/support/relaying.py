@@ -20,7 +20,7 @@ from psycopg2.extras import execute_values
 
 from tests.support.database import Urls
 from tests.support.kafka import FAMILIES, SEALS, read_committed
-from tests.support.nursery import bear
+from tests.support.nursery import nursery
 from tests.support.relay_runner import Trap
 from tests.support.seals import Stored, check_topics
 from tests.support.store import execute
@@ -131,7 +131,7 @@ class Relays:
             "patience": patience,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
-            process = bear("relay", told, log, stdin=True)
+            process = nursery().bear("relay", told, log, stdin=True)
         self.started.append(process)
         return process
 

@@ -31,7 +31,7 @@ from projections.registry import PROJECTIONS
 from projections.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import opened
-from tests.support.nursery import bear
+from tests.support.nursery import nursery
 from tests.support.read_side import normal, table_rows
 from tests.support.relay_runner import Trap
 from tests.support.relaying import until
@@ -109,7 +109,7 @@ class Workers:
             "traps": traps,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
-            process = bear("worker", told, log, stdin=traps)
+            process = nursery().bear("worker", told, log, stdin=traps)
         self.started.append(process)
         return process
 

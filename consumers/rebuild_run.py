@@ -152,7 +152,9 @@ def _by_itself(arguments: Sequence[Any], named: Mapping[str, Any], told: Callabl
 
 
 def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[BaseProcess]:
-    context = multiprocessing.get_context("spawn")
+    # All are forked from one that has done nothing but import: so many starts of Python are one.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([fill_alone.__module__])
     processes: list[BaseProcess] = []
     for number in range(1, workers + 1):
         process = context.Process(

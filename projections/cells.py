@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import repeat
+from operator import add, itemgetter, sub
+from types import NoneType
 from typing import Any, Final
 
 import orjson
@@ -38,6 +40,8 @@ _length = struct.Struct(">i").pack
 _int4 = struct.Struct(">ii").pack
 _int8 = struct.Struct(">iq").pack
 _numeric_head = struct.Struct(">ihhHH").pack
+_numeric_one = struct.Struct(">ihhHHh").pack
+_numeric_two = struct.Struct(">ihhHHhh").pack
 _MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 _NEGATIVE: Final = 0x4000
@@ -53,15 +57,23 @@ def rows_of(columns: Mapping[str, str]) -> Callable[[Sequence[Row]], list[bytes]
 
     What it gives raises `Unfit`.
     """
-    # Column by column: then most loops run within Python's own C code.
-    known = {kind: _Cells(maker).__getitem__ for kind, maker in _MAKERS.items()}
-    makers = {name: _IN_BULK.get(kind) or partial(map, known[kind]) for name, kind in columns.items()}
+    # Column by column, and new values type by type: then most loops run within Python's own C code.
+    kinds = tuple(columns.values())
+    known = {kind: _Cells(_MAKERS[kind]) for kind in kinds if kind not in _EACH_ANOTHER}
+    learning = [(known[kind], [at for at, its in enumerate(kinds) if its == kind]) for kind in known]
+    makers = [_EACH_ANOTHER.get(kind) or partial(map, known[kind].known.__getitem__) for kind in kinds]
+    pick = itemgetter(*columns)
     head = struct.pack(">h", len(columns))
 
     def binary(rows: Sequence[Row]) -> list[bytes]:
         try:
-            cells = [make([row[name] for row in rows]) for name, make in makers.items()]
-            return list(map(b"".join, zip(repeat(head, len(rows)), *cells, strict=True)))
+            picked = list(zip(*map(pick, rows), strict=True))
+            if not picked:
+                return []
+            for cells, places in learning:
+                cells.learn([picked[at] for at in places])
+            made = [make(values) for make, values in zip(makers, picked, strict=True)]
+            return list(map(b"".join, zip(repeat(head, len(rows)), *made, strict=True)))
         except _FAULTS as error:
             raise _unfit(columns, rows) from error
 
@@ -74,72 +86,83 @@ def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
         for name, kind in columns.items():
             try:
                 if row[name] is not None:
-                    _MAKERS[kind](row[name])
+                    list(_MAKERS[kind]([row[name]]))
             except _FAULTS:
                 return Unfit(f"The value of {name} is no {kind}.")
     return Unfit("A value does not fit its column.")
 
 
-class _Cells(dict[Any, bytes]):
+_Make = Callable[[Sequence[Any]], Iterable[bytes]]
+"""Makes the cells of values."""
+
+
+class _Cells:
     """Values to cells, remembered."""
 
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[[Any], bytes]) -> None:
+    def __init__(self, make: _Make) -> None:
         self._make = make
+        self.known: dict[Any, bytes] = {None: _NULL}
 
-    def __missing__(self, value: Any) -> bytes:
-        cell = _NULL if value is None else self._make(value)
-        if len(self) >= REMEMBERED:
-            self.clear()
-        self[value] = cell
-        return cell
+    def learn(self, columns: Sequence[Sequence[Any]]) -> None:
+        """All values of these columns are known afterwards."""
+        if len(self.known) > REMEMBERED:
+            self.known.clear()
+            self.known[None] = _NULL
+        if new := list(set().union(*columns).difference(self.known)):
+            self.known.update(zip(new, self._make(new), strict=True))
 
 
-def _uuid(value: str) -> bytes:
-    digits = value.replace("-", "")
-    if len(digits) != 32 or len(value) != 36:
+def _uuids(values: Sequence[str]) -> Iterable[bytes]:
+    digits = [value.replace("-", "") for value in values]
+    found = bytes.fromhex("".join(digits))
+    # It passes over white space, which is missing then.
+    if {*map(len, digits)} != {32} or {*map(len, values)} != {36} or len(found) != 16 * len(digits):
         raise ValueError
-    found = bytes.fromhex(digits)
-    if len(found) != 16:
-        raise ValueError  # it passes over white space
-    return b"\0\0\0\x10" + found
+    return [b"\0\0\0\x10" + found[at : at + 16] for at in range(0, len(found), 16)]
 
 
-def _text(value: str) -> bytes:
-    found = value.encode()
-    return _length(len(found)) + found
+def _texts(values: Sequence[str]) -> Iterable[bytes]:
+    encoded = [value.encode() for value in values]
+    return map(add, map(_length, map(len, encoded)), encoded)
 
 
-def _timestamptz(value: str) -> bytes:
-    since = datetime.fromisoformat(value) - _MIDNIGHT
-    return _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+def _timestamptzs(values: Sequence[str]) -> Iterable[bytes]:
+    return [
+        _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+        for since in map(sub, map(datetime.fromisoformat, values), repeat(_MIDNIGHT))
+    ]
 
 
-def _date(value: str) -> bytes:
-    return _int4(4, date.fromisoformat(value).toordinal() - _FIRST_DAY)
+def _dates(values: Sequence[str]) -> Iterable[bytes]:
+    return [_int4(4, date.fromisoformat(value).toordinal() - _FIRST_DAY) for value in values]
 
 
-def _int(value: int) -> bytes:
-    if value.__class__ is not int:
+def _ints(values: Sequence[int]) -> Iterable[bytes]:
+    if {*map(type, values)} != {int}:
         raise TypeError
-    return _int4(4, value)
+    return map(_int4, repeat(4), values)
 
 
-def _bigint(value: int) -> bytes:
-    if value.__class__ is not int:
+def _booleans(values: Sequence[bool]) -> Iterable[bytes]:
+    if {*map(type, values)} != {bool}:
         raise TypeError
-    return _int8(8, value)
+    return [b"\0\0\0\x01\x01" if value else b"\0\0\0\x01\0" for value in values]
 
 
-def _boolean(value: bool) -> bytes:
-    if value.__class__ is not bool:
-        raise TypeError
-    return b"\0\0\0\x01\x01" if value else b"\0\0\0\x01\0"
+def _numerics(values: Sequence[str]) -> Iterable[bytes]:
+    return map(_numeric, values)
 
 
 def _numeric(value: str) -> bytes:
     """Digits to the base of 10,000, the weight of the first one, the sign, digits behind the point."""
+    if len(value) <= 8 and value.isdecimal():
+        # As most amounts: a whole number of one or two groups.
+        upper, lower = divmod(int(value), 10_000)
+        if upper and lower:
+            return _numeric_two(12, 2, 1, 0, 0, upper, lower)
+        if upper or lower:
+            return _numeric_one(10, 1, 1 if upper else 0, 0, 0, upper or lower)
+        return _numeric_head(8, 0, 0, 0, 0)
     if len(value) > _MOST_DIGITS:
         raise ValueError
     whole, _, behind = value.removeprefix("-").partition(".")
@@ -165,37 +188,35 @@ def _numeric(value: str) -> bytes:
     return _numeric_head(8 + 2 * count, count, weight, sign, len(behind)) + struct.pack(f">{count}h", *groups)
 
 
+def _bigints(values: Sequence[int | None]) -> Iterable[bytes]:
+    kinds = {*map(type, values)}
+    if kinds == {int}:
+        return map(_int8, repeat(8), values)
+    if not kinds <= {int, NoneType}:
+        raise TypeError
+    return [_NULL if value is None else _int8(8, value) for value in values]
+
+
+def _jsonbs(values: Sequence[Any]) -> Iterable[bytes]:
+    return [_NULL if value is None else _jsonb(value) for value in values]
+
+
 def _jsonb(value: Any) -> bytes:
     found = orjson.dumps(value)
     return _length(len(found) + 1) + b"\x01" + found
 
 
-_MAKERS: Final[Mapping[str, Callable[[Any], bytes]]] = {
-    "uuid": _uuid,
-    "text": _text,
-    "timestamptz": _timestamptz,
-    "date": _date,
-    "numeric": _numeric,
-    "int": _int,
-    "bigint": _bigint,
-    "boolean": _boolean,
-    "jsonb": _jsonb,
-}
-
-
-def _bigints(values: Sequence[Any]) -> Iterable[bytes]:
-    """Each is another, as a rule: looking them up would not pay."""
-    if set(map(type, values)) == {int}:
-        return map(_int8, repeat(8), values)
-    return [_NULL if value is None else _bigint(value) for value in values]
-
-
-def _jsonbs(values: Sequence[Any]) -> Iterable[bytes]:
-    """They are no keys of a dictionary."""
-    return [_NULL if value is None else _jsonb(value) for value in values]
-
-
-_IN_BULK: Final[Mapping[str, Callable[[Sequence[Any]], Iterable[bytes]]]] = {
+_MAKERS: Final[Mapping[str, _Make]] = {
+    "uuid": _uuids,
+    "text": _texts,
+    "timestamptz": _timestamptzs,
+    "date": _dates,
+    "numeric": _numerics,
+    "int": _ints,
     "bigint": _bigints,
+    "boolean": _booleans,
     "jsonb": _jsonbs,
 }
+_EACH_ANOTHER: Final[Mapping[str, _Make]] = {"bigint": _bigints, "jsonb": _jsonbs}
+"""Those that take None as well, and are asked for each row: looking them up would not pay where each is
+another, and lists are no keys of a dictionary."""

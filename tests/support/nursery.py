@@ -22,13 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
 
-from tests.support import command_runner, relay_runner, worker_runner
+from tests.support import command_runner, relay_runner, republish_runner, worker_runner
 
 CHECKOUT: Final = Path(__file__).parents[2]
 RUNNERS: Final[Mapping[str, Callable[[], object]]] = {
     "relay": relay_runner.main,
     "worker": worker_runner.main,
     "command": command_runner.main,
+    "republish": republish_runner.main,
 }
 
 

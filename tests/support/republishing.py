@@ -1,28 +1,19 @@
-"""Lost topics restored in tests: in this process, or in one of its own that dies at a checkpoint.
-
-`python -m tests.support.republishing '<JSON>'`: store (URL), bootstrap, key (hex of the seals' public key),
-die_at (a checkpoint), die_time (at which passing of it, from 1).
-"""
+"""Lost topics restored in tests: in this process, or in one of its own that dies at a checkpoint."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
 from consumers.relay_republish import Republisher, Restored
 from tests.support.kafka import FAMILIES, Record, read_committed
-from tests.support.relaying import CHECKOUT, Relays, until
+from tests.support.nursery import nursery
+from tests.support.relaying import Relays, until
 
 Content = tuple[str, int, bytes, bytes, int, dict[str, bytes]]
 """A record without its offset: topic, partition, key, value, timestamp, headers."""
@@ -103,31 +94,5 @@ def republish_killed(relays: Relays, die_at: str, die_time: int) -> None:
         "die_at": die_at,
         "die_time": die_time,
     }
-    words = [sys.executable, "-W", "ignore", "-m", "tests.support.republishing", json.dumps(told)]
-    done = subprocess.run(words, cwd=CHECKOUT, timeout=120, check=False)
-    assert done.returncode == -signal.SIGKILL, "it was to die"
-
-
-def main() -> None:
-    """Restores what is lost, unless it dies before."""
-    told = json.loads(sys.argv[1])
-    passed: Counter[str] = Counter()
-
-    def checkpoint(name: str) -> None:
-        passed[name] += 1
-        if name == told["die_at"] and passed[name] == told["die_time"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"]))
-    with Republisher(
-        store_url=told["store"],
-        address=KafkaAddress(bootstrap=told["bootstrap"]),
-        key=key,
-        families=FAMILIES,
-        checkpoint=checkpoint,
-    ) as it:
-        it.run()
-
-
-if __name__ == "__main__":
-    main()
+    with (relays.logs / "republish.log").open("ab") as log:
+        assert nursery().bear("republish", told, log).wait(120) == -signal.SIGKILL, "it was to die"

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,7 +35,8 @@ from domain.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.kafka import delete_topics
-from tests.support.relaying import CHECKOUT, until
+from tests.support.nursery import nursery
+from tests.support.relaying import until
 from tests.support.store import execute
 
 TABLES = ("event", "seal", "claim", "contact_index")
@@ -107,14 +107,9 @@ class Installation:
 
     def relay(self) -> subprocess.Popen[bytes]:
         """A relay process."""
+        told = {"words": ["relay", "run"], "variables": {**os.environ, "RAPPORT_HOME": str(self.home)}}
         with (self.home / "relay.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "deploy.cli", "relay", "run"],
-                cwd=CHECKOUT,
-                env={**os.environ, "RAPPORT_HOME": str(self.home)},
-                stdout=log,
-                stderr=log,
-            )
+            process = nursery().bear("command", told, log)
         self.started.append(process)
         return process
 

@@ -22,6 +22,7 @@ import psutil
 from deploy.local.guard import PR_SET_PDEATHSIG
 from deploy.local.ports import free_port
 from deploy.local.process import alive
+from tests.support.command_line import CommandLine
 
 RAPPORT = [sys.executable, "-P", "-m", "deploy.cli"]
 
@@ -35,14 +36,12 @@ def rapport(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess
     """One command, to its end. `more` are further variables."""
     if words[:1] == ("api",):
         more.setdefault("RAPPORT_API_PORT", str(free_port()))  # tests at once would meet at the usual one
-    return subprocess.run(
-        [*RAPPORT, *words],
-        env=environment(home, **more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = CommandLine(*words, variables=environment(home, **more))
+    try:
+        out, err = command.communicate(60)
+    finally:
+        command.kill()
+    return subprocess.CompletedProcess(words, command.wait(), out, err)
 
 
 def told(home: Path, *words: str, **more: str) -> tuple[int, dict[str, Any]]:

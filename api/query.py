@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from api.problems import Problem
 
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,40}(\[[a-z]{1,10}\])?")
 _KNOWN: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
 """By what answers: the framework's routes are no keys."""
 
@@ -42,9 +44,11 @@ def declared_only(request: Request) -> None:
     sent = [name for name, _ in request.query_params.multi_items()]
     unknown = set(sent) - set(known)
     if unknown:
+        # Something typed that looks like no name may be a value, and could be anybody's.
+        named = sorted(name if _NAME.fullmatch(name) else "one that is no name" for name in unknown)
         raise Problem(
             "unknown-parameter",
-            f"The query has {len(unknown)} parameter(s) that this address does not know. "
+            f"This address does not know the parameter(s) {', '.join(named)}. "
             f"Allowed: {', '.join(known) or 'none'}.",
             allowed=list(known),
         )

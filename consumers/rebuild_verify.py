@@ -38,13 +38,16 @@ from consumers.rebuild_ends import newest_seal
 from consumers.rebuild_fill import connect_owner
 from consumers.rebuild_source import stretches
 from projections.bare import tables
-from projections.control import operations, rebuilds
+from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON
+from projections.control.status import STALE_SECONDS
 from projections.level import held_alone
 from projections.projection import Projection
 from projections.schema import taken
 
+WITHOUT_WORKERS: Final = 10.0
+"""Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""
 PATIENCE: Final = 120.0
 """Seconds for which relay and workers are waited for."""
 SETTLE_SECONDS: Final = 60.0
@@ -161,6 +164,11 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
     rebuild = rebuilds.open_one(c, projection.name, projection.version, lock=True)
     if rebuild is None or rebuild.state not in _MAY:
         c.execute("ROLLBACK")
+        if versions.active(c).get(projection.name) == projection.version:
+            raise RebuildRefused(
+                f"{projection.title} is the active one, and a candidate is what is verified, before it is "
+                "swapped to. `rapport projection plan` says which there are."
+            )
         if rebuild is None:
             raise RebuildRefused(
                 f"{projection.title} was not rebuilt, so there is nothing to verify. Begin with `rapport "
@@ -177,7 +185,8 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
 
 def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float, tell: Tell) -> None:
     """Takes each share as soon as it stands at or behind the position; it then is always a seal's end."""
-    deadline = time.monotonic() + seconds
+    begun = time.monotonic()
+    deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS)
     whose = {"projection": projection.name, "version": projection.version, "settled": settled}
     while True:
         c.execute(
@@ -201,11 +210,11 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
         now = rebuilds.open_one(c, projection.name, projection.version)
         if now is None or now.state != VERIFYING:
             raise RebuildStopped(gone(now, projection))
-        if time.monotonic() > deadline:
+        if time.monotonic() > (deadline if _worked_on(c, projection) else alone):
             raise RebuildStopped(
                 f"{missing} shares of {projection.title} ({state}) did not come to position {settled:,} in "
-                f"{seconds:.0f} seconds. Its workers bring them: `rapport projection run {projection.name} "
-                f"--version {projection.version}`; see `rapport projection status`."
+                f"{time.monotonic() - begun:.0f} seconds. Its workers bring them: `rapport projection run "
+                f"{projection.name} --version {projection.version}`; see `rapport projection status`."
             )
         # A share that a verification before has left standing too early goes on first.
         c.execute(
@@ -214,6 +223,16 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
             whose,
         )
         time.sleep(LOOK)
+
+
+def _worked_on(c: Cursor, projection: Projection) -> bool:
+    """Whether a worker of the version lives."""
+    c.execute(
+        "SELECT EXISTS (SELECT 1 FROM control.worker WHERE projection = %s AND version = %s "
+        "AND heartbeat > clock_timestamp() - make_interval(secs => %s))",
+        (projection.name, projection.version, STALE_SECONDS),
+    )
+    return c.fetchone() == (True,)
 
 
 def _compare(

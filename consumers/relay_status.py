@@ -120,7 +120,7 @@ def store_away(url: str, error: psycopg2.Error) -> str:
     cause = first.rpartition("failed: ")[2].rstrip(".")
     return (
         f"PostgreSQL at {where} does not answer: {cause}. "
-        "Start it, or correct the address. Nothing can be recorded until then."
+        "Start it (`rapport up` on this machine), or correct the address. Nothing can be recorded until then."
     )
 
 
@@ -132,7 +132,7 @@ def _topics(address: KafkaAddress, timeout: float) -> tuple[Seal | None, str | N
     except Exception as error:  # whatever the client raises: a status page must not fail for it
         return None, (
             f"Kafka at {address.bootstrap} does not answer: {describe(error)}. Start the broker, or correct "
-            "the address. Events are kept and sealed in the store meanwhile."
+            "the address. While the store runs, events are kept and sealed there."
         )
 
 

@@ -199,7 +199,7 @@ def _topics(settings: Settings) -> str:
                 fact=f"Kafka at {address.bootstrap} doesn't answer.",
                 cause=f"It was tried: {describe(error).rstrip('.')}.",
                 act="Start it (`rapport up` on this machine), or correct RAPPORT_KAFKA_BOOTSTRAP. "
-                "Commands are taken and sealed meanwhile; read models stand still.",
+                "While the store and the API run, commands are taken and sealed; read models stand still.",
             )
         ) from None
     if missing:
@@ -283,6 +283,16 @@ def _api(settings: Settings) -> str:
                 fact=f"The API at {url} is not ready ({answer.status_code}).",
                 cause=_why(answer),
                 act="See the findings above and its log.",
+            )
+        )
+    if lacking := answer.json().get("lacking"):
+        raise _Found(
+            Diagnostic(
+                fact=f"The API at {url} does not have {', '.join(lacking)}, which is active: what asks it is "
+                "answered 503.",
+                cause="It was started from an older release.",
+                act="Restart it from the release that was swapped to, or `rapport projection rollback` until "
+                "that is done.",
             )
         )
     return f"ready at {url}"

@@ -9,6 +9,8 @@ import psycopg2
 
 from commands.store.pool import PoolBusy
 from commands.store.schema import STORE, OlderSchema, SchemaProblem, refuse_newer
+from projections import registry
+from projections.control import versions
 from projections.schema import is_installed
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ def withheld(wired: Wiring) -> Sequence[str]:
     except (psycopg2.Error, PoolBusy):
         return ["The event store does not answer. Check PostgreSQL and RAPPORT_STORE_URL."]
     return [needed] if needed is not None else wired.applied.missing()
+
+
+def lacking(wired: Wiring) -> Sequence[str]:
+    """The versions that are read and that this program has not, since it is an older release: what asks them
+    answers 503, all else is served. None where the read side cannot be asked."""
+    try:
+        with wired.read_pool.connection() as connection, connection.cursor() as c:
+            found = versions.active(c)
+    except (psycopg2.Error, PoolBusy):
+        return []
+    ours = {(each.name, each.version) for each in registry.PROJECTIONS}
+    return [f"{name} version {number}" for name, number in found.items() if (name, number) not in ours]
 
 
 def _recovery(wired: Wiring) -> str | None:

@@ -64,8 +64,9 @@ def look(settings: Settings) -> Standing:
             )
         else:
             findings.extend(_left_out(rows, gone))
+    ours = {(each.name, each.version) for each in registry.PROJECTIONS}
     for row in rows:
-        findings.extend(judged(row))
+        findings.extend(judged(row) if (row.projection, row.version) in ours else [_without_folder(row)])
     return Standing(rows=rows, findings=tuple(findings))
 
 
@@ -142,6 +143,24 @@ def judged(row: Status) -> list[Diagnostic]:
             )
         )
     return found
+
+
+def _without_folder(row: Status) -> Diagnostic:
+    """A version that the database has and this program has not."""
+    fact = f"This program has no folder of {row.projection} version {row.version}, which is in the database."
+    if row.active:
+        return Diagnostic(
+            fact=fact,
+            cause="That is the version that is read, so this is an older release than the one that runs.",
+            act="Install the newer release here.",
+        )
+    return Diagnostic(
+        severity="warning",
+        fact=fact,
+        cause="Its folder was taken away before it was dropped, or this is an older release.",
+        act=f"Remove it (`rapport projection drop {row.projection} --version {row.version}`), or run the "
+        "release that has it.",
+    )
 
 
 _SHARES: Final = """

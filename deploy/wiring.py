@@ -361,7 +361,7 @@ class Wiring:
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
-        from deploy.readiness import not_ready, withheld
+        from deploy.readiness import lacking, not_ready, withheld
 
         return Services(
             commands=self.commands,
@@ -374,6 +374,7 @@ class Wiring:
             token_key=self.secrets.read("token-key"),
             head=lambda: self.crm.recorder.max_notification_id() or 0,
             ready=lambda: not_ready(self),
+            lacking=lambda: lacking(self),
             withheld=lambda: withheld(self),
             settled=lambda: self.applied.settled,
             draining=draining,

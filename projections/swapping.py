@@ -199,6 +199,7 @@ def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan
     if active == candidate.version:
         raise SwapRefused(f"{candidate.title} is the active one already.")
     _refuse_dropped(c, candidate)
+    _refuse_without_tables(c, candidate)
     rebuild = _rebuild(c, candidate)
     before = next((p for p in known if (p.name, p.version) == (candidate.name, active)), None)
     c.execute("SAVEPOINT tried")
@@ -236,10 +237,14 @@ def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
         raise SwapRefused(f"{candidate.title} is the active one already.")
     _refuse_dropped(c, candidate)
     rebuild = _rebuild(c, candidate)
-    state = rebuild.state if rebuild is not None else versions.CANDIDATE
-    if state != VERIFIED:
+    if rebuild is None:
         raise SwapRefused(
-            f"{candidate.title} has not passed its verification (it is {state.replace('_', ' ')}). "
+            f"{candidate.title} is not built: no rebuild of it was begun, or the last one was given up. "
+            f"Begin one with `rapport projection rebuild {candidate.name} --version {candidate.version}`."
+        )
+    if rebuild.state != VERIFIED:
+        raise SwapRefused(
+            f"{candidate.title} has not passed its verification (it is {rebuild.state.replace('_', ' ')}). "
             f"Run `rapport projection verify {candidate.name} --version {candidate.version}` first."
         )
 
@@ -247,6 +252,12 @@ def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
 def _refuse_dropped(c: Cursor, candidate: Projection) -> None:
     if (candidate.name, candidate.version) in versions.dropped(c):
         raise SwapRefused(versions.again(candidate))
+
+
+def _refuse_without_tables(c: Cursor, candidate: Projection) -> None:
+    c.execute("SELECT to_regnamespace(%s) IS NOT NULL", (candidate.schema,))
+    if c.fetchone() != (True,):
+        raise SwapRefused(f"{candidate.title} has no tables yet. Run `rapport migrate`, then try again.")
 
 
 def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> None:

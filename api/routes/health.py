@@ -19,11 +19,13 @@ def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="May requests be sent here?", responses={503: {"description": "Not ready"}})
 def readyz(request: Request) -> JSONResponse:
-    """200, or 503 with the reasons: the process is about to stop, or something it needs is away."""
+    """200, or 503 with the reasons: the process is about to stop, or something it needs is away. `lacking`
+    names read models whose active version is of a newer release than this process: they answer 503.
+    """
     services: Services = request.app.state.services
     reasons = list(services.ready())
     if services.draining.is_set():
         reasons.insert(0, "This process is about to stop. Send requests to another one.")
     if reasons:
         raise Problem("unavailable", " ".join(reasons), reasons=reasons)
-    return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "ready", "lacking": list(services.lacking())})

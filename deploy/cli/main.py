@@ -80,8 +80,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(args=list(arguments), prog_name="rapport", standalone_mode=False)
     except TyperException as error:
-        if error.format_message():
-            hint = Diagnostic(fact=error.format_message(), act="See `rapport --help`.")
+        if said := error.format_message():
+            fact = said if said.endswith((".", "?", "!")) else f"{said}."
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context is not None else "rapport"
+            hint = Diagnostic(fact=fact, act=f"See `{command} --help`.")
             return _tell(hint, Exit.ENVIRONMENT, as_json)
         return Exit.ENVIRONMENT  # a noun without a verb: its help was printed already
     except Exception as error:

@@ -246,7 +246,7 @@ def rollback(name: NameArgument, why: WhyOption = None, as_json: JsonOption = Fa
     from projections import swapping
     from projections.registry import PROJECTIONS
 
-    with _acting(name, None, paused=True) as act:
+    with _acting(name, None, active_one=True) as act:
         left, back = swapping.rollback(act.owner, name, PROJECTIONS, by=act.by, why=why)
     finish(
         as_json=as_json,
@@ -264,7 +264,8 @@ def drop(
     """Removes a version that is not active, with its rows; its folder may go afterwards."""
     from projections import swapping
 
-    with _acting(name, None, paused=True) as act:
+    # Its folder may be gone already: what acts is the version that is read.
+    with _acting(name, None, active_one=True) as act:
         swapping.drop(act.owner, name, version, by=act.by, why=why)
     finish(
         as_json=as_json,
@@ -274,8 +275,11 @@ def drop(
 
 
 @contextmanager
-def _acting(name: str, version: int | None, *, paused: bool = False) -> Iterator[Acting]:
-    """The version an act is about: the one named, else the candidate; with `paused` else the active one.
+def _acting(
+    name: str, version: int | None, *, paused: bool = False, active_one: bool = False
+) -> Iterator[Acting]:
+    """The version an act is about: the one named, else the candidate; with `paused` else the active one;
+    with `active_one` that one in any case.
 
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
@@ -289,7 +293,9 @@ def _acting(name: str, version: int | None, *, paused: bool = False) -> Iterator
         places = wired.rebuild_places()
         active, under_way = standing_of(places, name)
         try:
-            if paused:
+            if active_one:
+                wanted = named(name, active)
+            elif paused:
                 wanted = named(name, version or under_way or active)
             else:
                 wanted = candidate_of(name, active, version or under_way)

@@ -356,7 +356,7 @@ TABLE = (
         given="broker away, asking the doctor",
         act=broker_away("doctor"),
         answer=1,
-        sentence="Commands are taken and sealed meanwhile; read models stand still.",
+        sentence="While the store and the API run, commands are taken and sealed; read models stand still.",
         kept=ALL,
     ),
     Case(

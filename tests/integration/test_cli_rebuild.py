@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from commands import readmodel as recording
@@ -18,6 +20,7 @@ from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.database import urls
 from tests.support.histories import long_history
+from tests.support.http import served
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.rebuilding import Rebuilding, rebuilding
 from tests.support.relaying import until
@@ -72,6 +75,8 @@ def state_of(home: Path, version: int = 2) -> tuple[str | None, list[str]]:
 def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuilding) -> None:
     assert state_of(home)[0] is None
     assert "Run `rapport migrate`." in state_of(home)[1][0]
+    for words in (["plan", "pipeline"], ["rebuild", "pipeline", "--dry-run"], ["rebuild", "pipeline"]):
+        assert "has no tables yet. Run `rapport migrate`" in refused(home, *words)
     code, said = run(home, "migrate")
     assert code == 0, said
     assert "pipeline version 2 was made as a candidate" in said
@@ -82,8 +87,9 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     assert "pipeline from version 1 to version 2, not verified (candidate)" in plan
     assert "read.opportunity: adds reopened" in plan
     assert done(home, "rebuild", "pipeline", "--dry-run") == plan
-    assert "has not passed its verification (it is candidate)" in refused(home, "swap", "pipeline")
+    assert "is not built" in refused(home, "swap", "pipeline")
     assert "was not rebuilt" in refused(home, "verify", "pipeline")
+    assert "is the active one, and a candidate" in refused(home, "verify", "pipeline", "--version", "1")
     assert "identity has no version beyond 1" in refused(home, "rebuild", "identity")
 
     said = done(home, "rebuild", "pipeline", "--workers", "1", "--why", "how often they come back")
@@ -117,6 +123,7 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     assert "version 1 is active again" in done(home, "rollback", "pipeline")
     assert "nothing to go back to" in refused(home, "rollback", "pipeline")
     assert "aborted" in done(home, "abort", "pipeline")
+    assert "`rapport projection rebuild pipeline --version 2`" in refused(home, "swap", "pipeline")
     state, (aborted,) = state_of(home)
     assert state == "aborted"
     assert "`rapport projection drop pipeline --version 2`" in aborted
@@ -154,6 +161,38 @@ def test_an_operator_takes_a_version_through_its_life(home: Path, world: Rebuild
     for act in ("plan", "swap"):
         assert again in refused(home, act, "pipeline")
     assert "nothing to drop" in refused(home, "drop", "pipeline", "--version", "2")
+
+
+def test_a_version_whose_folder_is_gone_is_named_and_can_be_dropped(
+    home: Path, world: Rebuilding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a candidate that was built, when its folder is taken away first, then the status says what to do,
+    and that does it."""
+    assert run(home, "migrate")[0] == 0
+    world.work(PIPELINE_V2)
+    done(home, "rebuild", "pipeline", "--workers", "1")
+    monkeypatch.setattr(registry, "PROJECTIONS", PROJECTIONS)
+    _, (said,) = state_of(home)
+    assert said.startswith("This program has no folder of pipeline version 2")
+    assert "`rapport projection drop pipeline --version 2`" in said
+    assert "version 2 is gone" in done(home, "drop", "pipeline", "--version", "2")
+    assert state_of(home) == (None, [])
+
+
+def test_who_serves_an_older_release_than_the_one_that_is_read_is_found(home: Path) -> None:
+    """Given an API that was started before the release with version 2, when that is swapped to, then it is
+    ready for all else, and says which version it lacks; and so does `doctor`."""
+    with wiring.Wiring(load(home=home)) as wired, served(wired.services(threading.Event())) as address:
+        port = address.rpartition(":")[2]
+        assert httpx.get(f"{address}/readyz").json() == {"status": "ready", "lacking": []}
+        for table in ("active", "share"):
+            statement = f"UPDATE control.{table} SET version = 9 WHERE projection = 'pipeline'"
+            execute(wired.settings.need("admin_url"), statement)
+        assert httpx.get(f"{address}/readyz").json() == {"status": "ready", "lacking": ["pipeline version 9"]}
+        _, said = run(home, "doctor", RAPPORT_API_PORT=port)
+    assert "does not have pipeline version 9, which is active" in said
+    assert "Restart it from the release that was swapped to" in said
+    assert "this is an older release than the one that runs" in said
 
 
 def test_every_act_has_an_event_type() -> None:

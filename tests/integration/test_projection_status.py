@@ -56,6 +56,24 @@ def at_work(connection: Connection, position: int, heard: str = "0 seconds") -> 
     )
 
 
+def test_rows_are_told_when_a_crash_has_cost_the_server_its_counters(reading: Connection) -> None:
+    """PostgreSQL forgets its statistics then; what the last ANALYZE found it keeps."""
+    run(
+        reading,
+        "INSERT INTO identity_v1.link SELECT gen_random_uuid(), 'lead', NULL, now(), 1, n, now() "
+        "FROM generate_series(1, 30) n",
+    )
+    for statement in (
+        "ANALYZE identity_v1.link",
+        "SELECT pg_stat_force_next_flush()",
+        "SELECT pg_stat_reset()",
+    ):
+        run(reading, statement)
+    with reading:
+        (status,) = [s for s in projection_status(reading, 0) if s.projection == "identity"]
+    assert status.rows == 30
+
+
 def test_one_that_never_started_says_so_and_is_not_at_lag_0(reading: Connection) -> None:
     status = pipeline(reading, head=0)
     assert (status.state, status.active, status.heartbeat_age) == ("never_started", True, None)

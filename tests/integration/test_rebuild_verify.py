@@ -15,7 +15,7 @@ import pytest
 
 from commands.store.follower import StoredRow
 from consumers import rebuild_verify
-from consumers.rebuild import RebuildRefused, begin, wait_ready
+from consumers.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import Verification, verify
 from projections import attempts, level, swapping, views
@@ -194,6 +194,17 @@ def test_one_verification_at_a_time_is_at_it(world: Rebuilding, monkeypatch: pyt
 
     monkeypatch.setattr(rebuild_verify, "_compare", comparing)
     assert verified(world).passed
+
+
+def test_without_a_worker_nobody_is_waited_for_long(world: Rebuilding) -> None:
+    """Given a candidate that is behind, when none of its workers lives, then it says so within seconds, and
+    names what starts one."""
+    append_sealed(world.urls, long_history(3, spread=2, seed=8).rows)
+    begun = time.monotonic()
+    with pytest.raises(RebuildStopped, match="`rapport projection run pipeline --version 2`"):
+        verify(PIPELINE_V2, world.places, by="tester")
+    assert time.monotonic() - begun < 40
+    assert world.state(PIPELINE_V2) == "ready"
 
 
 def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:

@@ -81,7 +81,8 @@ def test_an_unforeseen_error_shows_no_trace_but_keeps_it(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nonsense"], "No such command 'nonsense'."),
+        (["nonsense"], "No such command 'nonsense'. See `rapport --help`."),
+        (["projection", "status", "--foo"], "No such option: --foo. See `rapport projection status --help`."),
         (["projection", "run", "nonsense"], "There is no projection nonsense. Known: "),
         (["keys", "revoke", "no-uuid"], "Invalid value for 'id'"),
     ],

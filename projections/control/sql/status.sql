@@ -1,6 +1,6 @@
 -- One row per projection version. The state is the worst of its shares', with the reason of the first share
--- that has it. rows: PostgreSQL's own estimate over the version's tables, exact soon after each change; counting
--- them would read everything.
+-- that has it. rows: PostgreSQL's own estimate over the version's tables, exact soon after each change, and after
+-- a crash, which costs it its counters, that of the last ANALYZE; counting them would read everything.
 WITH shares AS (
     SELECT projection, version, count(*)::int AS shares, min(position) AS position,
            bool_and(epoch = 0) AS never_claimed, sum(received)::bigint AS received,
@@ -26,7 +26,8 @@ SELECT s.projection, s.version, (a.version IS NOT NULL) AS active, s.shares, s.p
        extract(epoch FROM clock_timestamp() - m.at)::float8 AS mark_age,
        coalesce(w.workers, 0) AS workers, coalesce(w.rate, 0)::float8 AS rate, w.heartbeat_age,
        coalesce(h.held, 0) AS held,
-       coalesce((SELECT sum(n_live_tup) FROM pg_stat_user_tables t
+       coalesce((SELECT sum(greatest(t.n_live_tup, k.reltuples)) FROM pg_stat_user_tables t
+                 JOIN pg_class k ON k.oid = t.relid
                  WHERE t.schemaname = s.projection || '_v' || s.version), 0)::bigint AS rows
 FROM shares s
 LEFT JOIN control.active a ON a.projection = s.projection AND a.version = s.version

@@ -67,7 +67,7 @@ class PageTokens:
         if changed:
             raise Problem(
                 "page-token",
-                f"The page_token was made with another {', '.join(changed)}, or with none. Send it alone, or with "
-                "what the first page was asked with; for other arguments ask for a first page, without it.",
+                f"The page_token was made with another {', '.join(changed)}, or with none. Send it alone, or "
+                "with what the first page was asked with; for other arguments ask for a first page, without it.",
             )
         return Page(arguments=bound, after=tuple(after))

@@ -68,6 +68,6 @@ class PageTokens:
             raise Problem(
                 "page-token",
                 f"The page_token was made with another {', '.join(changed)}, or with none. Send it alone, or "
-                "with what the first page was asked with; for other arguments ask for a first page, without it.",
+                "with what the first page was asked with; for other arguments ask for a first page.",
             )
         return Page(arguments=bound, after=tuple(after))

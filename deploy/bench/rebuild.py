@@ -31,9 +31,9 @@ from projections.projection import Projection
 from projections.registry import named
 
 EVENTS: Final = 1_000_000
-"""Events where none are named: ten seconds and more a round, so that beginning hardly counts; with 300,000 it
-was a seventh of the time. The second process is forked from one of the bench's that has imported all it needs,
-which a command has to start first."""
+"""Events where none are named: ten seconds and more a round, so that beginning hardly counts; of 300,000 it
+was a seventh of the time. The second process is forked from one of the bench's that has imported all it
+needs, which a command has to start first."""
 MADE: Final = 100_000
 """Events that are made at a time: a million of them take two gigabytes."""
 GOALS: Final[Mapping[str, float]] = {"pipeline": 0.6, "customer_360": 0.35}

@@ -54,11 +54,10 @@ class Services:
 
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `lacking` names the versions of
-    read models that are active and not in this program. `withheld` names what keeps it
-    from giving private values; one that began while `settled` was false gives none in any case. `draining` is
-    set when the process is about to stop: `/readyz` then says so, while requests under way are still
-    answered. `measuring` keeps what `/metrics` shows. With `audit_reads` every read of private values is
-    recorded.
+    read models that are active and not in this program. `withheld` names what keeps it from giving private
+    values; one that began while `settled` was false gives none in any case. `draining` is set when the
+    process is about to stop: `/readyz` then says so, while requests under way are still answered. `measuring`
+    keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
     """
 
     commands: Commands

@@ -376,10 +376,8 @@ def _refuse(c: Cursor, projection: Projection) -> None:
             f"{projection.title} is the active one: it is read from while it would be built. Give what has "
             "changed a new version, and rebuild that."
         )
-    c.execute("SELECT to_regnamespace(%s) IS NOT NULL", (projection.schema,))
-    row = c.fetchone()
-    if not (row and row[0]):
-        raise RebuildRefused(f"{projection.title} has no tables yet. Run `rapport migrate`, then try again.")
+    if missing := versions.without_tables(c, projection):
+        raise RebuildRefused(missing)
     found = rebuilds.open_one(c, projection.name, projection.version, lock=True)
     if found is not None and found.state not in rebuilds.OVER:
         raise RebuildRefused(

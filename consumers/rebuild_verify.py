@@ -210,10 +210,11 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
         now = rebuilds.open_one(c, projection.name, projection.version)
         if now is None or now.state != VERIFYING:
             raise RebuildStopped(gone(now, projection))
-        if time.monotonic() > (deadline if _worked_on(c, projection) else alone):
+        moment = time.monotonic()
+        if moment > deadline or (moment > alone and not _worked_on(c, projection)):
             raise RebuildStopped(
                 f"{missing} shares of {projection.title} ({state}) did not come to position {settled:,} in "
-                f"{time.monotonic() - begun:.0f} seconds. Its workers bring them: `rapport projection run "
+                f"{moment - begun:.0f} seconds. Its workers bring them: `rapport projection run "
                 f"{projection.name} --version {projection.version}`; see `rapport projection status`."
             )
         # A share that a verification before has left standing too early goes on first.

@@ -35,8 +35,7 @@ def lacking(wired: Wiring) -> Sequence[str]:
             found = versions.active(c)
     except (psycopg2.Error, PoolBusy):
         return []
-    ours = {(each.name, each.version) for each in registry.PROJECTIONS}
-    return [f"{name} version {number}" for name, number in found.items() if (name, number) not in ours]
+    return [f"{name} version {number}" for name, number in found.items() if not registry.has(name, number)]
 
 
 def _recovery(wired: Wiring) -> str | None:

@@ -64,9 +64,9 @@ def look(settings: Settings) -> Standing:
             )
         else:
             findings.extend(_left_out(rows, gone))
-    ours = {(each.name, each.version) for each in registry.PROJECTIONS}
     for row in rows:
-        findings.extend(judged(row) if (row.projection, row.version) in ours else [_without_folder(row)])
+        ours = registry.has(row.projection, row.version)
+        findings.extend(judged(row) if ours else [_without_folder(row)])
     return Standing(rows=rows, findings=tuple(findings))
 
 

@@ -13,6 +13,11 @@ from projections.service_history.v1.fold import SERVICE_HISTORY_V1
 PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1, CUSTOMER_360_V1, SERVICE_HISTORY_V1)
 
 
+def has(name: str, version: int) -> bool:
+    """Whether this program has a folder of that version."""
+    return any((p.name, p.version) == (name, version) for p in PROJECTIONS)
+
+
 def candidate_of(name: str, active: int | None, version: int | None = None) -> Projection:
     """The version to be rebuilt: the one named, or the newest beyond the active one. Raises `KeyError`."""
     if version is not None or active is None:

@@ -199,7 +199,8 @@ def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan
     if active == candidate.version:
         raise SwapRefused(f"{candidate.title} is the active one already.")
     _refuse_dropped(c, candidate)
-    _refuse_without_tables(c, candidate)
+    if missing := versions.without_tables(c, candidate):
+        raise SwapRefused(missing)
     rebuild = _rebuild(c, candidate)
     before = next((p for p in known if (p.name, p.version) == (candidate.name, active)), None)
     c.execute("SAVEPOINT tried")
@@ -252,12 +253,6 @@ def _refuse_unverified(c: Cursor, candidate: Projection) -> None:
 def _refuse_dropped(c: Cursor, candidate: Projection) -> None:
     if (candidate.name, candidate.version) in versions.dropped(c):
         raise SwapRefused(versions.again(candidate))
-
-
-def _refuse_without_tables(c: Cursor, candidate: Projection) -> None:
-    c.execute("SELECT to_regnamespace(%s) IS NOT NULL", (candidate.schema,))
-    if c.fetchone() != (True,):
-        raise SwapRefused(f"{candidate.title} has no tables yet. Run `rapport migrate`, then try again.")
 
 
 def _show(c: Cursor, projection: Projection, known: Sequence[Projection]) -> None:

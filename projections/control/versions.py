@@ -42,6 +42,14 @@ def dropped(c: Cursor) -> frozenset[tuple[str, int]]:
     return frozenset(c.fetchall())
 
 
+def without_tables(c: Cursor, projection: Projection) -> str | None:
+    """What to say of a version that `rapport migrate` has not made yet; None of one that has its tables."""
+    c.execute("SELECT to_regnamespace(%s) IS NULL", (projection.schema,))
+    if c.fetchone() == (True,):
+        return f"{projection.title} has no tables yet. Run `rapport migrate`, then try again."
+    return None
+
+
 def again(projection: Projection) -> str:
     """What to say of a version that was dropped: that it is gone, and what brings it back."""
     return (

@@ -13,6 +13,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.relay_republish import Republisher, Restored
 from tests.support.kafka import FAMILIES, Record, read_committed
 from tests.support.nursery import nursery
+from tests.support.relay_runner import Trap
 from tests.support.relaying import Relays, until
 
 Content = tuple[str, int, bytes, bytes, int, dict[str, bytes]]
@@ -91,8 +92,11 @@ def republish_killed(relays: Relays, die_at: str, die_time: int) -> None:
         "store": relays.urls.relay,
         "bootstrap": relays.bootstrap,
         "key": relays.key.public_key().public_bytes_raw().hex(),
-        "die_at": die_at,
-        "die_time": die_time,
+        "trap": Trap(at=die_at, time=die_time, pause=0.0, signal="SIGKILL"),
     }
     with (relays.logs / "republish.log").open("ab") as log:
-        assert nursery().bear("republish", told, log).wait(120) == -signal.SIGKILL, "it was to die"
+        process = nursery().bear("republish", told, log)
+    try:
+        assert process.wait(120) == -signal.SIGKILL, "it was to die"
+    finally:
+        process.kill()

@@ -1,8 +1,8 @@
 """Prints with which Python the installation is made: `python3`, unless another one here is much quicker.
 
 How a Python was built matters more than its version: one compiled from its sources as they come, as version
-managers do, takes half as long again as a distribution's for what Rapport does. So each is tried, for a
-moment, once for an installation. This runs before anything is installed, in whatever `python3` is.
+managers do, takes half as long again as a distribution's for what Rapport does. So each is tried, for a few
+moments, once for an installation. This runs before anything is installed, in whatever `python3` is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 NAMES = ("python3", "python3.11", "python3.12", "python3.13", "python3.14")
 MUCH = 1.25
 """`python3` is passed over where it takes so many times as long as another."""
+TRIALS = 3
+"""How often each is tried, in turn: a machine that has other work for a moment must not decide it."""
 SECONDS = 20
 PROBE = """
 import sys, time
@@ -41,7 +43,12 @@ print(min(took() for _ in range(7)))
 
 def chosen(path: str) -> str:
     """The program to use of those in the folders of `path`; `python3` where none can be used at all."""
-    took = {program: seconds for program in _programs(path) if (seconds := _tried(program)) is not None}
+    took: dict[str, float] = {}
+    programs = _programs(path)
+    for _ in range(TRIALS):
+        found = {program: seconds for program in programs if (seconds := _tried(program)) is not None}
+        took = {program: min(seconds, took.get(program, seconds)) for program, seconds in found.items()}
+        programs = list(took)
     if not took:
         return "python3"
     first = next(iter(took))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
@@ -69,13 +70,16 @@ Tell = Callable[[Progress], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where things are. `owner_url`: the read side as its owner; `store_url`: the store, to be read;
-    `cipher`: makes, in any process, what opens private values, for a model that needs them."""
+    `cipher`: makes, in any process, what opens private values, for a model that needs them; `folder`: where
+    events are put aside while they are filled, a gigabyte for each process (None: where this machine has its
+    temporary files)."""
 
     owner_url: str
     store_url: str
     address: KafkaAddress
     registry: Registry
     cipher: MakeCipher | None = None
+    folder: Path | None = None
 
 
 def begin(

@@ -11,10 +11,12 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from threading import Event as Flag
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg2
@@ -23,7 +25,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from consumers.kafka.topics import partition_of
-from consumers.rebuild_source import PartySource
+from consumers.rebuild_aside import Aside, NotAside, put_aside
+from consumers.rebuild_source import PartySource, Take
 from domain.events.registry import Registry
 from projections.cells import Unfit
 from projections.decode import Decoder, OpeningCipher, Received
@@ -40,8 +43,21 @@ MakeCipher = Callable[[], OpeningCipher]
 _CLAIM: Final = """
     SELECT s.number, s.low, s.high, r.filled_to
       FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
-     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
+     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done AND s.number = ANY(%s)
      ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+"""
+# From the end on: the process whose they are goes the other way.
+_CLAIM_ANY: Final = """
+    SELECT s.number, s.low, s.high, r.filled_to
+      FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
+     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
+     ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+"""
+_AMONG: Final = """
+    SELECT s.number, s.low, s.high, r.filled_to, s.done
+      FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
+     WHERE r.id = %s AND r.state = 'filling' AND s.number = ANY(%s)
+     ORDER BY s.number
 """
 _PARTY: Final = itemgetter(1)
 _DONE: Final = """
@@ -53,6 +69,31 @@ _LEFT: Final = """
 """
 
 
+TOGETHER: Final = 50
+"""Stretches that are read in one go: about a million events, for which the disk must have room."""
+FEW: Final = 4
+"""Stretches that are not worth it."""
+
+Stretch = tuple[int, str, str | None, int]
+"""Number, the first party, the first one of the next stretch, the position up to which it is filled."""
+
+
+class Share(NamedTuple):
+    """Which of the `processes` that share the stretches one is, from 0 on."""
+
+    process: int = 0
+    processes: int = 1
+
+    def runs(self, stretches: int) -> list[range]:
+        """The numbers of the stretches that this process reads in one go, go by go."""
+        goes = self.processes * max(1, -(-stretches // (TOGETHER * self.processes)))
+        size = max(1, -(-stretches // goes))
+        return [
+            range(first, min(first + size, stretches))
+            for first in range(self.process * size, stretches, self.processes * size)
+        ]
+
+
 def fill(
     rebuild: UUID,
     projection: Projection,
@@ -62,38 +103,92 @@ def fill(
     read_url: str,
     partitions: int,
     cipher: MakeCipher | None,
+    folder: Path | None = None,
+    share: Share | None = None,
     stop: Flag | None = None,
 ) -> None:
     """Fills stretches until none is free; `read_url` as the owner. Ends early, after the stretch under way,
     once `stop` is set, and when the process that started this one is gone.
+
+    First those of its own `share`, with their events put aside in `folder`; then what others have left.
     """
     parent = multiprocessing.parent_process()
+
+    def going() -> bool:
+        return (parent is None or parent.is_alive()) and not (stop is not None and stop.is_set())
+
     decoder = Decoder(registry, cipher() if cipher is not None and projection.private else None)
     with (
-        closing(PartySource(store_url, projection.families)) as source,
+        closing(_Reading(store_url, projection, folder, going)) as reading,
         closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
     ):
         with connection, connection.cursor() as c:
             # Rows and their stretch are lost together or not at all, and the hand-over waits for the disk.
             c.execute("SET synchronous_commit = off")
-        while (parent is None or parent.is_alive()) and not (stop is not None and stop.is_set()):
+            c.execute("SELECT count(*) FROM control.slice WHERE rebuild = %s", (str(rebuild),))
+            (stretches,) = c.fetchone() or (0,)
+        filler = _Filler(rebuild, projection, decoder, partitions, reading)
+        for run in (share or Share()).runs(stretches):
+            numbers = list(run)
             with connection, connection.cursor() as c:
-                c.execute(_CLAIM, (str(rebuild),))
-                claimed = c.fetchone()
-                if claimed is None:
-                    return
-                number, low, high, upto = claimed
-                parties = Counter[str]()
-                held = _fill_one(
-                    c, projection, decoder, source, (UUID(low), high and UUID(high)), upto, parties
-                )
-                received: dict[int, int] = {}
-                for party, events in parties.items():
-                    partition = partition_of(party, partitions)
-                    received[partition] = received.get(partition, 0) + events
-                c.execute(_DONE, (sum(received.values()), Json(received), str(rebuild), number))
-            if held:
-                log.warning("%d events of stretch %d could not be applied and are held.", held, number)
+                c.execute(_AMONG, (str(rebuild), numbers))
+                found = c.fetchall()
+            reading.put_aside(found)
+            while going() and filler.filled(connection, _CLAIM, numbers):
+                pass
+        while going() and filler.filled(connection, _CLAIM_ANY):
+            pass
+
+
+class _Reading:
+    """Where the events of stretches are read: in what was put aside, else in the store."""
+
+    def __init__(
+        self, store_url: str, projection: Projection, folder: Path | None, going: Callable[[], bool]
+    ) -> None:
+        self._open = partial(PartySource, store_url, projection.families)
+        self._source = self._open()
+        self._folder = folder
+        self._going = going
+        self._aside: Aside | None = None
+
+    def put_aside(self, stretches: Sequence[tuple[int, str, str | None, int, bool]]) -> None:
+        """Puts the events of these neighbours aside that are not done yet, and lets go of those before.
+        Where that cannot be, each stretch is read by itself."""
+        self._let_go()
+        if sum(not done for *_, done in stretches) < FEW or not self._going():
+            return
+        try:
+            self._aside = put_aside(
+                self._source,
+                {n: (UUID(low), _party(high), done) for n, low, high, _, done in stretches},
+                stretches[0][3],
+                self._folder,
+                self._going,
+            )
+        except NotAside as error:
+            self._source.close()
+            self._source = self._open()
+            if self._going():
+                log.warning("%s Events are read stretch by stretch, which takes longer.", error)
+
+    def read(self, stretch: Stretch, take: Take) -> None:
+        """Hands `take` all events of the stretch, party by party."""
+        number, low, high, upto = stretch
+        if self._aside is not None and self._aside.holds(number):
+            self._aside.read(number, take)
+        else:
+            self._source.read(UUID(low), _party(high), upto, take)
+
+    def close(self) -> None:
+        """Closes its connection and its file."""
+        self._let_go()
+        self._source.close()
+
+    def _let_go(self) -> None:
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
 
 
 def fill_alone(*arguments: Any, **named: Any) -> None:
@@ -119,46 +214,76 @@ def connect_owner(url: str, name: str) -> Connection:
     )  # fmt: skip
 
 
-def _fill_one(
-    c: Cursor,
-    projection: Projection,
-    decoder: Decoder,
-    source: PartySource,
-    between: tuple[UUID, UUID | None],
-    upto: int,
-    parties: Counter[str],
-) -> int:
-    """Fills one stretch; counts the events of each party. Answers how many are held."""
-    c.execute("SAVEPOINT stretch")
-    filling = Filling(projection, decoder, c)
+class _Filler:
+    """Fills one stretch after the other."""
 
-    def take(events: Sequence[Received], ended: bool) -> None:
-        parties.update(map(_PARTY, events))
-        filling.add(events, ended=ended)
+    def __init__(
+        self, rebuild: UUID, projection: Projection, decoder: Decoder, partitions: int, reading: _Reading
+    ) -> None:
+        self._rebuild = str(rebuild)
+        self._projection = projection
+        self._decoder = decoder
+        self._partitions = partitions
+        self._reading = reading
 
-    try:
-        source.read(*between, upto, take)
-        filling.finish()
-    except (psycopg2.Error, Unfit) as error:
-        if not is_refusal(error):
-            raise
-        # Some value is one that the database refuses: find the events that bring it, spare the others.
-        log.warning("A value was refused (%s); looking for its event.", type(error).__name__)
-        c.execute("ROLLBACK TO SAVEPOINT stretch")
-        parties.clear()
+    def filled(self, connection: Connection, claim: str, *among: Sequence[int]) -> bool:
+        """Fills the stretch that `claim` finds, in one transaction; False where it finds none."""
+        with connection, connection.cursor() as c:
+            c.execute(claim, (self._rebuild, *among))
+            stretch = c.fetchone()
+            if stretch is None:
+                return False
+            parties = Counter[str]()
+            held = self._fill(c, stretch, parties)
+            received: dict[int, int] = {}
+            for party, events in parties.items():
+                partition = partition_of(party, self._partitions)
+                received[partition] = received.get(partition, 0) + events
+            number = stretch[0]
+            c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, number))
+        if held:
+            log.warning("%d events of stretch %d could not be applied and are held.", held, number)
+        return True
+
+    def _fill(self, c: Cursor, stretch: Stretch, parties: Counter[str]) -> int:
+        """Fills it; counts the events of each party. Answers how many are held."""
+        c.execute("SAVEPOINT stretch")
+        filling = Filling(self._projection, self._decoder, c)
+
+        def take(events: Sequence[Received], ended: bool) -> None:
+            parties.update(map(_PARTY, events))
+            filling.add(events, ended=ended)
+
+        try:
+            self._reading.read(stretch, take)
+            filling.finish()
+        except (psycopg2.Error, Unfit) as error:
+            if not is_refusal(error):
+                raise
+            # Some value is one that the database refuses: find the events that bring it, spare the others.
+            log.warning("A value was refused (%s); looking for its event.", type(error).__name__)
+            c.execute("ROLLBACK TO SAVEPOINT stretch")
+            parties.clear()
+            return self._one_by_one(c, stretch, parties)
+        return filling.held
+
+    def _one_by_one(self, c: Cursor, stretch: Stretch, parties: Counter[str]) -> int:
         held, pending = 0, list[Received]()
 
-        def one_by_one(events: Sequence[Received], ended: bool) -> None:
+        def take(events: Sequence[Received], ended: bool) -> None:
             nonlocal held
             parties.update(map(_PARTY, events))
             pending.extend(events)
             if ended:
-                held += refused_one_by_one(projection, decoder, c, _by_party(pending))
+                held += refused_one_by_one(self._projection, self._decoder, c, _by_party(pending))
                 pending.clear()
 
-        source.read(*between, upto, one_by_one)
+        self._reading.read(stretch, take)
         return held
-    return filling.held
+
+
+def _party(id: str | None) -> UUID | None:
+    return UUID(id) if id else None
 
 
 def _by_party(events: Iterable[Received]) -> Iterable[Any]:

@@ -29,7 +29,7 @@ from consumers.rebuild import (
     Tell,
     gone,
 )
-from consumers.rebuild_fill import connect_owner, fill, fill_alone, left
+from consumers.rebuild_fill import Share, connect_owner, fill, fill_alone, left
 from consumers.rebuild_index import index
 from consumers.worker_seals import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
@@ -86,7 +86,7 @@ def _fill(
     arguments = (rebuild.id, projection, places.registry)
     named = {
         "store_url": places.store_url, "read_url": places.owner_url, "cipher": places.cipher,
-        "partitions": partition_count(c, projection),
+        "partitions": partition_count(c, projection), "folder": places.folder,
     }  # fmt: skip
     workers = min(workers, left(c, rebuild.id))
     while left(c, rebuild.id):
@@ -112,7 +112,7 @@ def _together(
     """This process fills as well: it needs no start."""
     processes = _processes(workers - 1, arguments, named)
     try:
-        _by_itself(arguments, named, told)
+        _by_itself(arguments, {**named, "share": Share(0, workers)}, told)
         while any(process.is_alive() for process in processes):
             told()
             for process in processes:
@@ -158,7 +158,11 @@ def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any])
     processes: list[BaseProcess] = []
     for number in range(1, workers + 1):
         process = context.Process(
-            target=fill_alone, args=tuple(arguments), kwargs=dict(named), name=f"fill-{number}", daemon=True
+            target=fill_alone,
+            args=tuple(arguments),
+            kwargs={**named, "share": Share(number, workers + 1)},
+            name=f"fill-{number}",
+            daemon=True,
         )
         process.start()
         processes.append(process)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
@@ -25,13 +25,26 @@ _STRETCH: Final = """
 """
 _BY_PARTY: Final = "ORDER BY party, position"
 _SETTINGS: Final = "SET work_mem = '96MB'; SET jit = off; SET max_parallel_workers_per_gather = 0"
-_HEADER_BYTES: Final = 19
-_TRAILER_BYTES: Final = 2
-_FIXED: Final = struct.Struct(">hiqi16si")
+HEADER_BYTES: Final = 19
+"""Before the first row of binary COPY."""
+TRAILER_BYTES: Final = 2
+"""Behind the last one."""
+PARTY: Final = slice(18, 34)
+"""Where the party stands in a row."""
+_fixed = struct.Struct(">hiqi16si").unpack_from
+_FIXED_BYTES: Final = 38
 _new: Final = tuple.__new__
 
 Take = Callable[[Sequence[Received], bool], None]
 """Takes events; True: the last one's party is complete."""
+
+
+class Sink(Protocol):
+    """Takes binary COPY as the driver hands it out: the header with the first row, rows, the trailer."""
+
+    def write(self, data: bytes, /) -> None:
+        """Takes some of it."""
+        ...
 
 
 class PartySource:
@@ -47,73 +60,76 @@ class PartySource:
     def read(self, low: UUID, high: UUID | None, upto: int, take: Take, *, after: int = 0) -> None:
         """Hands `take` all events of the families of parties from `low` on and below `high`, positions behind
         `after` up to `upto` (a settled position). What `take` raises comes through."""
-        below = "" if high is None else f"AND party < '{high}'::uuid"
-
-        def copy(sink: _Rows, order: str = "") -> None:
-            statement = _STRETCH.format(
-                low=low, below=below, after=after, upto=upto, types=self._types, order=order
-            )
-            with self._connection.cursor() as c:
-                c.copy_expert(statement, sink)
-
         parties = _Parties(AT_ONCE)
-        copy(parties)
+        self.copy(low, high, upto, parties, after=after)
         if parties.too_large:
             # One party of very many events may be among them: read in order, they need not be kept.
             portions = _Portions(take)
-            copy(portions, _BY_PARTY)
+            self.copy(low, high, upto, portions, _BY_PARTY, after=after)
             portions.end()
         else:
             parties.hand_on(take)
+
+    def copy(
+        self, low: UUID, high: UUID | None, upto: int, sink: Sink, order: str = "", *, after: int = 0
+    ) -> None:
+        """The same events as binary COPY of position, party and event: as they lie, unless an order is given.
+
+        What `sink` raises comes through, and then the source can only be closed.
+        """
+        below = "" if high is None else f"AND party < '{high}'::uuid"
+        statement = _STRETCH.format(
+            low=low, below=below, after=after, upto=upto, types=self._types, order=order
+        )
+        with self._connection.cursor() as c:
+            c.copy_expert(statement, sink)
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
 
 
-class _Rows:
-    """Takes binary COPY as the driver hands it out: the header, rows, the trailer."""
-
-    def __init__(self) -> None:
-        self._skip = _HEADER_BYTES
-
-    def write(self, data: bytes) -> None:
-        at, self._skip = self._skip, 0
-        end = len(data) - _TRAILER_BYTES
-        while at < end:
-            _, _, position, _, party, length = _FIXED.unpack_from(data, at)
-            at += _FIXED.size
-            self.row(position, party, data[at : at + length])
-            at += length
-
-    def row(self, position: int, party: bytes, event: bytes) -> None:
-        """One event."""
+def by_party(rows: bytes, take: Take) -> None:
+    """Hands on the events of whole parties of which `rows` are binary COPY, without header and trailer."""
+    parties = _Parties(len(rows))
+    parties.rows(rows)
+    parties.hand_on(take)
 
 
-class _Parties(_Rows):
-    """Keeps the events by party, up to so many bytes; beyond them it is `too_large`, and keeps nothing."""
+class _Parties:
+    """A sink that keeps the events by party, up to so many bytes; beyond them it is `too_large`, and keeps
+    nothing."""
 
     def __init__(self, most: int) -> None:
-        super().__init__()
+        self._skip = HEADER_BYTES
         self._room = most
         self._parties: dict[bytes, tuple[str, list[Received]]] = {}
         self.too_large = False
 
-    def row(self, position: int, party: bytes, event: bytes) -> None:
-        self._room -= len(event)
+    def write(self, data: bytes) -> None:
+        """Takes a row."""
+        at, self._skip = self._skip, 0
+        self._room -= len(data)
         if self._room < 0:
             self.too_large = True
             self._parties.clear()
-            return
-        kept = self._parties.get(party)
-        if kept is None:
-            kept = self._parties[party] = (str(UUID(bytes=party)), [])
-        kept[1].append(_new(Received, (position, kept[0], event)))
+        else:
+            self.rows(data, at)
+
+    def rows(self, data: bytes, at: int = 0) -> None:
+        """Takes the rows from there on."""
+        parties = self._parties
+        for position, party, event in _rows(data, at):
+            kept = parties.get(party)
+            if kept is None:
+                kept = parties[party] = (str(UUID(bytes=party)), [])
+            kept[1].append(_new(Received, (position, kept[0], event)))
 
     def hand_on(self, take: Take) -> None:
-        """Hands on whole parties."""
+        """Hands on whole parties, in their order: so rows that are read together come to lie together."""
         portion: list[Received] = []
-        for _, events in self._parties.values():
+        for party in sorted(self._parties):
+            _, events = self._parties.pop(party)
             events.sort()  # they come as they lie in the table, which is nearly in order
             portion += events
             if len(portion) >= PORTION:
@@ -123,25 +139,28 @@ class _Parties(_Rows):
             take(portion, True)
 
 
-class _Portions(_Rows):
-    """Makes portions of events that come party by party, in order."""
+class _Portions:
+    """A sink that makes portions of events that come party by party, in order."""
 
     def __init__(self, take: Take) -> None:
-        super().__init__()
+        self._skip = HEADER_BYTES
         self._take = take
         self._party = b""
         self._name = ""
         self._portion: list[Received] = []
 
-    def row(self, position: int, party: bytes, event: bytes) -> None:
-        if party != self._party:
-            if len(self._portion) >= PORTION:
-                self._hand_on(True)
-            self._party = party
-            self._name = str(UUID(bytes=party))
-        elif len(self._portion) >= 2 * PORTION:
-            self._hand_on(False)  # a party of many events: in parts, so that memory stays flat
-        self._portion.append(_new(Received, (position, self._name, event)))
+    def write(self, data: bytes) -> None:
+        """Takes a row."""
+        at, self._skip = self._skip, 0
+        for position, party, event in _rows(data, at):
+            if party != self._party:
+                if len(self._portion) >= PORTION:
+                    self._hand_on(True)
+                self._party = party
+                self._name = str(UUID(bytes=party))
+            elif len(self._portion) >= 2 * PORTION:
+                self._hand_on(False)  # a party of many events: in parts, so that memory stays flat
+            self._portion.append(_new(Received, (position, self._name, event)))
 
     def end(self) -> None:
         """Hands on the rest."""
@@ -151,6 +170,16 @@ class _Portions(_Rows):
     def _hand_on(self, ended: bool) -> None:
         portion, self._portion = self._portion, []
         self._take(portion, ended)
+
+
+def _rows(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Position, party and event of each row from there on; the trailer is none."""
+    end = len(data) - TRAILER_BYTES
+    while at < end:
+        _, _, position, _, party, length = _fixed(data, at)
+        at += _FIXED_BYTES
+        yield position, party, data[at : at + length]
+        at += length
 
 
 def stretches(number: int) -> list[tuple[UUID, UUID | None]]:

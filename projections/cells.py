@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import repeat
-from operator import add, itemgetter, sub
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ _int8 = struct.Struct(">iq").pack
 _numeric_head = struct.Struct(">ihhHH").pack
 _numeric_one = struct.Struct(">ihhHHh").pack
 _numeric_two = struct.Struct(">ihhHHhh").pack
+_instant = datetime.fromisoformat
 _MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 _NEGATIVE: Final = 0x4000
@@ -52,32 +53,41 @@ class Unfit(ValueError):
     """A value that is none of its column's type. The text names column and type, never the value."""
 
 
-def rows_of(columns: Mapping[str, str]) -> Callable[[Sequence[Row]], list[bytes]]:
-    """A function that gives rows as binary COPY has them. `columns` gives each column's SQL type.
+class Cells:
+    """Cells of values, remembered: for one table after the other, and for all of a read model's."""
 
-    What it gives raises `Unfit`.
-    """
-    # Column by column, and new values type by type: then most loops run within Python's own C code.
-    kinds = tuple(columns.values())
-    known = {kind: _Cells(_MAKERS[kind]) for kind in kinds if kind not in _EACH_ANOTHER}
-    learning = [(known[kind], [at for at, its in enumerate(kinds) if its == kind]) for kind in known]
-    makers = [_EACH_ANOTHER.get(kind) or partial(map, known[kind].known.__getitem__) for kind in kinds]
-    pick = itemgetter(*columns)
-    head = struct.pack(">h", len(columns))
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {kind: made({None: _NULL}) for kind, made in _REMEMBERING.items()}
 
-    def binary(rows: Sequence[Row]) -> list[bytes]:
-        try:
-            picked = list(zip(*map(pick, rows), strict=True))
-            if not picked:
-                return []
-            for cells, places in learning:
-                cells.learn([picked[at] for at in places])
-            made = [make(values) for make, values in zip(makers, picked, strict=True)]
-            return list(map(b"".join, zip(repeat(head, len(rows)), *made, strict=True)))
-        except _FAULTS as error:
-            raise _unfit(columns, rows) from error
+    def rows_of(self, columns: Mapping[str, str]) -> Callable[[Sequence[Row]], list[bytes]]:
+        """A function that gives rows as binary COPY has them. `columns` gives each column's SQL type.
 
-    return binary
+        What it gives raises `Unfit`.
+        """
+        # Column by column: then all loops run within Python's own C code.
+        known = [self._known[kind] for kind in {*columns.values()} & {*self._known}]
+        makers = [
+            _EACH_ANOTHER.get(kind) or partial(map, self._known[kind].__getitem__)
+            for kind in columns.values()
+        ]
+        pick = itemgetter(*columns)
+        head = struct.pack(">h", len(columns))
+
+        def binary(rows: Sequence[Row]) -> list[bytes]:
+            try:
+                if not rows:
+                    return []
+                for cells in known:
+                    if len(cells) > REMEMBERED:
+                        cells.clear()
+                        cells[None] = _NULL
+                picked = zip(*map(pick, rows), strict=True)
+                made = [list(make(values)) for make, values in zip(makers, picked, strict=True)]
+                return list(map(b"".join, zip(repeat(head), *made, strict=False)))
+            except _FAULTS as error:
+                raise _unfit(columns, rows) from error
+
+        return binary
 
 
 def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
@@ -85,72 +95,74 @@ def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
     for row in rows:
         for name, kind in columns.items():
             try:
-                if row[name] is not None:
-                    list(_MAKERS[kind]([row[name]]))
+                if row[name] is None:
+                    continue
+                if kind in _EACH_ANOTHER:
+                    list(_EACH_ANOTHER[kind]([row[name]]))
+                else:
+                    _REMEMBERING[kind]()[row[name]]
             except _FAULTS:
                 return Unfit(f"The value of {name} is no {kind}.")
     return Unfit("A value does not fit its column.")
 
 
-_Make = Callable[[Sequence[Any]], Iterable[bytes]]
-"""Makes the cells of values."""
+class _Known(dict[Any, bytes]):
+    """Values to cells; what is not there is made, and kept."""
+
+    __slots__ = ()
 
 
-class _Cells:
-    """Values to cells, remembered."""
-
-    def __init__(self, make: _Make) -> None:
-        self._make = make
-        self.known: dict[Any, bytes] = {None: _NULL}
-
-    def learn(self, columns: Sequence[Sequence[Any]]) -> None:
-        """All values of these columns are known afterwards."""
-        if len(self.known) > REMEMBERED:
-            self.known.clear()
-            self.known[None] = _NULL
-        if new := list(set().union(*columns).difference(self.known)):
-            self.known.update(zip(new, self._make(new), strict=True))
+class _Uuids(_Known):
+    def __missing__(self, value: str) -> bytes:
+        digits = value.replace("-", "")
+        found = bytes.fromhex(digits)
+        # It passes over white space, which is missing then.
+        if len(value) != 36 or len(digits) != 32 or len(found) != 16:
+            raise ValueError
+        cell = self[value] = b"\0\0\0\x10" + found
+        return cell
 
 
-def _uuids(values: Sequence[str]) -> Iterable[bytes]:
-    digits = [value.replace("-", "") for value in values]
-    found = bytes.fromhex("".join(digits))
-    # It passes over white space, which is missing then.
-    if {*map(len, digits)} != {32} or {*map(len, values)} != {36} or len(found) != 16 * len(digits):
-        raise ValueError
-    return [b"\0\0\0\x10" + found[at : at + 16] for at in range(0, len(found), 16)]
+class _Texts(_Known):
+    def __missing__(self, value: str) -> bytes:
+        encoded = value.encode()
+        cell = self[value] = _length(len(encoded)) + encoded
+        return cell
 
 
-def _texts(values: Sequence[str]) -> Iterable[bytes]:
-    encoded = [value.encode() for value in values]
-    return map(add, map(_length, map(len, encoded)), encoded)
+class _Timestamptzs(_Known):
+    def __missing__(self, value: str) -> bytes:
+        since = _instant(value) - _MIDNIGHT
+        cell = self[value] = _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+        return cell
 
 
-def _timestamptzs(values: Sequence[str]) -> Iterable[bytes]:
-    return [
-        _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
-        for since in map(sub, map(datetime.fromisoformat, values), repeat(_MIDNIGHT))
-    ]
+class _Dates(_Known):
+    def __missing__(self, value: str) -> bytes:
+        cell = self[value] = _int4(4, date.fromisoformat(value).toordinal() - _FIRST_DAY)
+        return cell
 
 
-def _dates(values: Sequence[str]) -> Iterable[bytes]:
-    return [_int4(4, date.fromisoformat(value).toordinal() - _FIRST_DAY) for value in values]
+class _Ints(_Known):
+    def __missing__(self, value: int) -> bytes:
+        if value.__class__ is not int:
+            raise TypeError
+        cell = self[value] = _int4(4, value)
+        return cell
 
 
-def _ints(values: Sequence[int]) -> Iterable[bytes]:
-    if {*map(type, values)} != {int}:
-        raise TypeError
-    return map(_int4, repeat(4), values)
+class _Booleans(_Known):
+    def __missing__(self, value: bool) -> bytes:
+        if value.__class__ is not bool:
+            raise TypeError
+        cell = self[value] = b"\0\0\0\x01\x01" if value else b"\0\0\0\x01\0"
+        return cell
 
 
-def _booleans(values: Sequence[bool]) -> Iterable[bytes]:
-    if {*map(type, values)} != {bool}:
-        raise TypeError
-    return [b"\0\0\0\x01\x01" if value else b"\0\0\0\x01\0" for value in values]
-
-
-def _numerics(values: Sequence[str]) -> Iterable[bytes]:
-    return map(_numeric, values)
+class _Numerics(_Known):
+    def __missing__(self, value: str) -> bytes:
+        cell = self[value] = _numeric(value)
+        return cell
 
 
 def _numeric(value: str) -> bytes:
@@ -206,17 +218,18 @@ def _jsonb(value: Any) -> bytes:
     return _length(len(found) + 1) + b"\x01" + found
 
 
-_MAKERS: Final[Mapping[str, _Make]] = {
-    "uuid": _uuids,
-    "text": _texts,
-    "timestamptz": _timestamptzs,
-    "date": _dates,
-    "numeric": _numerics,
-    "int": _ints,
+_REMEMBERING: Final[Mapping[str, type[_Known]]] = {
+    "uuid": _Uuids,
+    "text": _Texts,
+    "timestamptz": _Timestamptzs,
+    "date": _Dates,
+    "numeric": _Numerics,
+    "int": _Ints,
+    "boolean": _Booleans,
+}
+_EACH_ANOTHER: Final[Mapping[str, Callable[[Sequence[Any]], Iterable[bytes]]]] = {
     "bigint": _bigints,
-    "boolean": _booleans,
     "jsonb": _jsonbs,
 }
-_EACH_ANOTHER: Final[Mapping[str, _Make]] = {"bigint": _bigints, "jsonb": _jsonbs}
 """Those that take None as well, and are asked for each row: looking them up would not pay where each is
 another, and lists are no keys of a dictionary."""

@@ -14,7 +14,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.cells import BEGINNING, END, FORMAT, Unfit, rows_of
+from projections.cells import BEGINNING, END, FORMAT, Cells, Unfit
 from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
@@ -155,7 +155,8 @@ class Filling:
         self._projection = projection
         self._c = c
         self._filler = Filler(projection, decoder)
-        self._plans = [_Plan(projection, table) for table in projection.tables]
+        cells = Cells()
+        self._plans = [_Plan(projection, table, cells) for table in projection.tables]
         self._events = 0
         self.held = 0
 
@@ -228,7 +229,8 @@ def refused_one_by_one(
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
     """One party, each event's rows tried on their own before they count."""
     filler = Filler(projection, decoder)
-    plans = [_Plan(projection, table) for table in projection.tables]
+    made_of = Cells()
+    plans = [_Plan(projection, table, made_of) for table in projection.tables]
     versions: list[list[bytes]] = [[] for _ in plans]
     latest: list[dict[Key, bytes]] = [{} for _ in plans]
     for event in party:
@@ -270,8 +272,8 @@ class _Plan:
 
     __slots__ = ("cells", "history", "latest", "once", "table")
 
-    def __init__(self, projection: Projection, table: Table) -> None:
-        self.cells = rows_of(table.columns)
+    def __init__(self, projection: Projection, table: Table, cells: Cells) -> None:
+        self.cells = cells.rows_of(table.columns)
         self.once = table.once
         self.table = _Copy(projection, table.name, table.columns)
         self.history = _Copy(projection, table.history, table.columns) if table.history else None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
 from projections import cells
-from projections.cells import Unfit, rows_of
+from projections.cells import Cells, Unfit
 from projections.projection import Row
 
 instants = st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")
@@ -58,7 +58,7 @@ def connection(postgres: Any) -> Iterator[Connection]:
 
 def copied(connection: Connection, given: Sequence[Row]) -> list[tuple[Any, ...]]:
     """What PostgreSQL makes of these rows, each column as its own text."""
-    return taken(connection, rows_of(COLUMNS)(given))
+    return taken(connection, Cells().rows_of(COLUMNS)(given))
 
 
 def taken(connection: Connection, made: Sequence[bytes]) -> list[tuple[Any, ...]]:
@@ -103,7 +103,7 @@ def test_remembered_values_are_forgotten_and_made_again(
         for number in range(30)
     ]
     given[::3] = [dict.fromkeys(COLUMNS) for _ in given[::3]]  # no value is one that is remembered too
-    make = rows_of(COLUMNS)
+    make = Cells().rows_of(COLUMNS)
     made = [cell for at in range(0, len(given), 3) for cell in make(given[at : at + 3])]
     assert taken(connection, made) == [read(connection, row) for row in given]
 
@@ -122,7 +122,7 @@ def test_remembered_values_are_forgotten_and_made_again(
 )  # fmt: skip
 def test_a_value_that_fits_no_column_is_refused_by_name_and_not_quoted(kind: str, value: Any) -> None:
     with pytest.raises(Unfit, match=f"^The value of price is no {kind}.$"):
-        rows_of({"id": "int", "price": kind})([{"id": 1, "price": value}])
+        Cells().rows_of({"id": "int", "price": kind})([{"id": 1, "price": value}])
 
 
 def test_what_postgresql_alone_can_refuse_is_refused_by_it(connection: Connection) -> None:

@@ -38,6 +38,7 @@ COLUMNS: Final = {
     "team": "jsonb",
     "products": "jsonb",
 }
+_EMPTY: Final = dict.fromkeys(COLUMNS)
 
 
 def _money(row: Data, money: Data | None) -> None:
@@ -49,7 +50,7 @@ def _money(row: Data, money: Data | None) -> None:
 
 
 def _opened(row: Data, event: EventMap, data: Data) -> None:
-    row.update(dict.fromkeys(COLUMNS))
+    row.update(_EMPTY)
     row["id"] = event["subject"]
     row["party"] = event["partitionkey"]
     row["pipeline"] = data["pipeline"]

@@ -1,0 +1,133 @@
+"""Events of many stretches, read in one go and put aside by stretch.
+
+Parties lie all over the store. Read stretch by stretch, each event costs a page of the table; read as they
+lie, all events of a page come at once. So they are read as they lie, into a file, and taken from there
+stretch by stretch. The file has no name: it is gone with the process, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import Final
+from uuid import UUID
+
+from consumers.rebuild_source import AT_ONCE, HEADER_BYTES, PARTY, TRAILER_BYTES, PartySource, Take, by_party
+
+KEPT: Final = 8 * 1024 * 1024
+"""Bytes of events that are kept in memory before they are put into the file."""
+SPARED: Final = 1024 * 1024 * 1024
+"""Bytes of the disk that are left free: a database may live there."""
+
+
+class NotAside(Exception):
+    """The events cannot be put aside here. The text says why."""
+
+
+_Kept = tuple[list[bytes], list[tuple[int, int]]]
+"""Rows in memory; where others begin in the file, and their length."""
+
+
+class Aside:
+    """Takes binary COPY of neighbouring stretches, and gives each one's events back; it is a `Sink`.
+
+    Args:
+        stretches: by number, in order, where each begins, and whether its events are wanted.
+        folder: where the file is made; None: where this machine has its temporary files.
+        going: is asked now and then whether to go on.
+    """
+
+    def __init__(
+        self,
+        stretches: Mapping[int, tuple[UUID, bool]],
+        folder: Path | None,
+        going: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._folder = folder or Path(gettempdir())
+        self._going = going
+        self._lows = [low.bytes for low, _ in stretches.values()]
+        self._kept: dict[int, _Kept] = {n: ([], []) for n, (_, wanted) in stretches.items() if wanted}
+        self._rows = [self._kept[n][0] if wanted else None for n, (_, wanted) in stretches.items()]
+        self._end = self._size = 0
+        self._skip = HEADER_BYTES
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - `close` closes it
+        except OSError as error:
+            raise NotAside(f"No file can be made in {self._folder} ({error.strerror}).") from error
+
+    def write(self, data: bytes) -> None:
+        """Takes the rows as the driver hands them out: one each time, the first with the header, then the
+        trailer. Raises `NotAside` where the disk has no room, and where it is not to go on."""
+        if self._skip:
+            data, self._skip = data[self._skip :], 0
+        rows = self._rows[bisect_right(self._lows, data[PARTY]) - 1] if len(data) > TRAILER_BYTES else None
+        if rows is not None:
+            rows.append(data)
+            self._size += len(data)
+            if self._size > KEPT:
+                self._put()
+
+    def end(self) -> None:
+        """All rows were taken. Raises `NotAside`."""
+        self._put()
+
+    def holds(self, number: int) -> bool:
+        """Whether `read` can give that stretch: not one with a party of very many events, which out of order
+        take too much memory."""
+        kept = self._kept.get(number)
+        return kept is not None and sum(length for _, length in kept[1]) <= AT_ONCE
+
+    def read(self, number: int, take: Take) -> None:
+        """Hands `take` all events of that stretch, party by party."""
+        found = []
+        for at, length in self._kept[number][1]:
+            self._file.seek(at)
+            found.append(self._file.read(length))
+        by_party(b"".join(found), take)
+
+    def close(self) -> None:
+        """Lets the file go."""
+        self._file.close()
+
+    def _put(self) -> None:
+        if not self._going():
+            raise NotAside("It is to stop.")
+        try:
+            if shutil.disk_usage(self._folder).free < SPARED:
+                raise NotAside(f"Less than {SPARED >> 30} GiB are free in {self._folder}.")
+            for rows, parts in self._kept.values():
+                if rows:
+                    data = b"".join(rows)
+                    rows.clear()
+                    self._file.write(data)
+                    parts.append((self._end, len(data)))
+                    self._end += len(data)
+            self._file.flush()
+        except OSError as error:
+            raise NotAside(f"Nothing can be written in {self._folder} ({error.strerror}).") from error
+        self._size = 0
+
+
+def put_aside(
+    source: PartySource,
+    stretches: Mapping[int, tuple[UUID, UUID | None, bool]],
+    upto: int,
+    folder: Path | None,
+    going: Callable[[], bool],
+) -> Aside:
+    """The events of neighbouring stretches, positions up to `upto`; by number their bounds, and whether they
+    are done. Raises `NotAside`; then `source` can only be closed."""
+    wanted = [number for number, (_, _, done) in stretches.items() if not done]
+    low, high = stretches[wanted[0]][0], stretches[wanted[-1]][1]
+    aside = Aside({n: (low, not done) for n, (low, _, done) in stretches.items()}, folder, going)
+    try:
+        source.copy(low, high, upto, aside)
+        aside.end()
+    except BaseException:
+        aside.close()
+        raise
+    return aside

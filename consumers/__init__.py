@@ -13,7 +13,7 @@
   `worker_upgrade`, and `worker_dropped`: what one does whose version is gone
 - `retry`: held events applied again, after what held them was healed
 - `rebuild`: a candidate version begun, paused, aborted; `rebuild_run` and `rebuild_fill` fill it from the
-  store (`rebuild_source`, up to `rebuild_ends`), `rebuild_index` it and hand it over, `rebuild_verify` and
-  `rebuild_compare` check it against a fold
+  store (`rebuild_source`, put aside by `rebuild_aside`, up to `rebuild_ends`), `rebuild_index` it and hand it
+  over, `rebuild_verify` and `rebuild_compare` check it against a fold
 - `kafka`: all that speaks to Kafka
 """

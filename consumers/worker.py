@@ -185,7 +185,9 @@ class Worker:
         """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
         now = time.monotonic()
         try:
-            if now - self._tended > self._patience.lease / 4:
+            # Best while nothing is being written, since that would be waited for.
+            due = now - self._tended
+            if due > self._patience.lease / (4 if self._writer.wait(0) else 2):
                 self._settle()
                 self._tend(connection)
             self._groups.unpark(now)
@@ -253,7 +255,9 @@ class Worker:
         if careful:
             self._settle()  # the thread folds too: the next batch has to wait
 
-    def _write(self, batch: Batch, epochs: Mapping[int, int], folded: Folded | None, c: Cursor) -> None:
+    def _write(
+        self, batch: Batch, epochs: Mapping[int, int], folded: Folded[bytes] | None, c: Cursor
+    ) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
 
         Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is held.

@@ -249,6 +249,7 @@ class Wiring:
             address=self.kafka,
             registry=CATALOGUE,
             cipher=partial(opening_cipher, self.settings),
+            folder=self.settings.home,
         )
 
     # HTTP

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor as Cursor
 
 from domain.errors import UnknownEventType
+from projections.cells import Cells
 from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of
@@ -25,7 +26,8 @@ class Applier:
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
         self.projection = projection
         self._decoder = decoder
-        self._stores = [TableStore(projection, table) for table in projection.tables]
+        cells = Cells()
+        self._stores = [TableStore(projection, table, cells) for table in projection.tables]
         self._folder = Folder(projection, decoder, self._stores)
 
     def prepare(self, c: Cursor) -> None:
@@ -37,18 +39,18 @@ class Applier:
         """Drops what is known of rows and asks again who waits."""
         self._folder.forget(c)
 
-    def fold(self, c: Cursor, received: Sequence[Received]) -> Folded:
+    def fold(self, c: Cursor, received: Sequence[Received]) -> Folded[bytes]:
         """Folds events, in order of position, on top of all that was folded before; `c` only reads."""
         return self._folder.fold(c, received)
 
-    def write(self, c: Cursor, folded: Folded) -> None:
+    def write(self, c: Cursor, folded: Folded[bytes]) -> None:
         """Writes what was folded, first of all that its transaction writes."""
         # All is sent before any row is locked: no timeout ends the session of a process that is stopped while
         # it sends, and whoever takes over its work would wait for its locks for ever.
-        for store, lines in zip(self._stores, folded.lines, strict=True):
-            store.send(c, lines)
-        for store, lines in zip(self._stores, folded.lines, strict=True):
-            if lines:
+        for store, cells in zip(self._stores, folded.rows, strict=True):
+            store.send(c, cells)
+        for store, cells in zip(self._stores, folded.rows, strict=True):
+            if cells:
                 store.merge(c)
         if folded.held:
             holding.hold(c, self.projection, folded.held)
@@ -85,10 +87,10 @@ class Applier:
         held: Sequence[Held] = ()
         c.execute("SAVEPOINT part")
         try:
-            folded = self.fold(c, received)
+            folded = self._folder.fold_plainly(c, received)
             held = folded.held
-            for store, lines in zip(self._stores, folded.lines, strict=True):
-                store.insert(c, lines)
+            for store, rows in zip(self._stores, folded.rows, strict=True):
+                store.insert(c, rows)
             if held:
                 holding.hold(c, self.projection, held)
         except Exception as error:

@@ -33,6 +33,8 @@ END: Final = b"\xff\xff"
 
 REMEMBERED: Final = 50_000
 """Values of a type that are remembered, some 10 MB; then they are forgotten, and it begins anew."""
+CHUNK: Final = 100
+"""Rows made at a time: so many, and their cells, stay in the processor's cache."""
 
 _NULL: Final = b"\xff\xff\xff\xff"
 _MOST_DIGITS: Final = 1_000
@@ -74,18 +76,19 @@ class Cells:
         head = struct.pack(">h", len(columns))
 
         def binary(rows: Sequence[Row]) -> list[bytes]:
+            found: list[bytes] = []
             try:
-                if not rows:
-                    return []
-                for cells in known:
-                    if len(cells) > REMEMBERED:
-                        cells.clear()
-                        cells[None] = _NULL
-                picked = zip(*map(pick, rows), strict=True)
-                made = [list(make(values)) for make, values in zip(makers, picked, strict=True)]
-                return list(map(b"".join, zip(repeat(head), *made, strict=False)))
+                for at in range(0, len(rows), CHUNK):
+                    for cells in known:
+                        if len(cells) > REMEMBERED:
+                            cells.clear()
+                            cells[None] = _NULL
+                    picked = zip(*map(pick, rows[at : at + CHUNK]), strict=True)
+                    made = [list(make(values)) for make, values in zip(makers, picked, strict=True)]
+                    found += map(b"".join, zip(repeat(head), *made, strict=False))
             except _FAULTS as error:
                 raise _unfit(columns, rows) from error
+            return found
 
         return binary
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 from uuid import UUID
@@ -108,6 +109,11 @@ def is_away(error: psycopg2.Error) -> bool:
     return (error.pgcode or "")[:2] in _AWAY_CLASSES
 
 
+_PERSONS: Final = b'"private":{"persons":{"'
+"""What stands before the first person's id in an event's bytes."""
+_ID: Final = 36
+
+
 class Decoder:
     """Bytes to event mapping: the envelope at the newest schema version, with `position`.
 
@@ -139,6 +145,21 @@ class Decoder:
         event["position"] = position
         return event
 
+    def prepare(self, received: Iterable[Received]) -> None:
+        """Gets at once the keys that opening these events will need: of the person that each names first,
+        which is found without reading them. `open` gets what is missing. Raises `KeyStoreAway`.
+        """
+        assert self._cipher is not None
+        persons: dict[str, Mapping[str, Any]] = {}
+        for event in received:
+            at = event.value.find(_PERSONS)
+            if at >= 0:
+                person = event.value[at + len(_PERSONS) : at + len(_PERSONS) + _ID].decode("ascii", "replace")
+                with suppress(ValueError):
+                    persons[str(UUID(person))] = {}
+        if persons:
+            self._load([{"persons": persons}])
+
     def open(self, events: Sequence[dict[str, Any]]) -> dict[int, Exception]:
         """Gives each event its `private`: person to field to value, None where the key was destroyed.
 
@@ -160,10 +181,8 @@ class Decoder:
                 failed[event["position"]] = Undecodable(
                     f"The private part of the event {event.get('id')} is malformed."
                 )
-        try:
-            self._cipher.load({"persons": persons} for _, _, persons in closed)
-        except Exception as error:
-            raise KeyStoreAway(error) from error
+        if closed:
+            self._load([{"persons": persons} for _, _, persons in closed])
         for event, id, persons in closed:
             try:
                 event["private"] = {
@@ -172,6 +191,13 @@ class Decoder:
             except (Undecodable, KeyMissing) as error:
                 failed[event["position"]] = error
         return failed
+
+    def _load(self, privates: Iterable[Mapping[str, Any]]) -> None:
+        assert self._cipher is not None
+        try:
+            self._cipher.load(privates)
+        except Exception as error:
+            raise KeyStoreAway(error) from error
 
     def _open(self, id: str, person: str, fields: Any) -> dict[str, Any]:
         assert self._cipher is not None

@@ -35,7 +35,7 @@ FLUSH: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
 TOGETHER: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
-CHUNK: Final = 250
+CHUNK: Final = 100
 """Events folded at a time: so many, and their rows, stay in the processor's cache."""
 
 
@@ -153,6 +153,7 @@ class Filling:
 
     def __init__(self, projection: Projection, decoder: Decoder, c: Cursor) -> None:
         self._projection = projection
+        self._decoder = decoder
         self._c = c
         self._filler = Filler(projection, decoder)
         cells = Cells()
@@ -162,6 +163,8 @@ class Filling:
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
+        if self._projection.private:
+            self._decoder.prepare(received)
         for at in range(0, len(received), CHUNK):
             made = self._filler.folded(received[at : at + CHUNK])
             for plan, (keys, rows) in zip(self._plans, made, strict=True):

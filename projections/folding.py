@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
@@ -14,24 +14,28 @@ from domain.events.envelope import parse
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
 from projections.decode import Category, Decoder, Received, category_of, told
-from projections.projection import Key, Projection, Row, Touches, asked_about, whole
+from projections.projection import EventMap, Key, Projection, Row, Touches, asked_about, whole
 from projections.tables import TableStore
 
 GENERATION: Final = 60_000
 """Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""
 
-CHUNK: Final = 500
+CHUNK: Final = 250
 """Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
 
 Touched = list[Sequence[Key]]
 """The keys that an event touches, table by table."""
 
 
-@dataclass(slots=True)
-class Folded:
-    """What a batch comes to: lines for each table's `write`, and the events to hold."""
+Made = TypeVar("Made", Row, bytes)
+"""A row, or its cells."""
 
-    lines: list[bytes]
+
+@dataclass(slots=True)
+class Folded(Generic[Made]):
+    """What a batch comes to: the rows to write in each table, and the events to hold."""
+
+    rows: list[list[Made]]
     held: list[Held]
 
 
@@ -80,6 +84,7 @@ class Folder:
         self._decoder = decoder
         self._stores = stores
         self._folds = [whole(store.table) for store in stores]
+        self._onces = [store.table.once for store in stores]
         self._rows = [Rows() for _ in stores]
         self._asked: dict[str, list[Touches]] = {}
         self.waiting = Waiting()
@@ -90,16 +95,25 @@ class Folder:
             rows.clear()
         self.waiting = holding.load(c, self._projection)
 
-    def fold(self, c: Cursor, received: Sequence[Received]) -> Folded:
-        """Folds events in order of position; `c` is for loading rows only.
+    def fold(self, c: Cursor, received: Sequence[Received]) -> Folded[bytes]:
+        """Folds events in order of position, up to the cells of the rows; `c` is for loading rows only.
 
         An event that fails by its own fault is held, with all later ones of its aggregate. What is not found
         out event by event is raised, and nothing has been folded then: errors of the database, also for an id
-        that is none, and rows that cannot be spelled.
+        that is none, and values that do not fit their column.
         """
+        return self._whole(c, received, [store.cells for store in self._stores])
+
+    def fold_plainly(self, c: Cursor, received: Sequence[Received]) -> Folded[Row]:
+        """The same, with the rows as they are."""
+        return self._whole(c, received, [list] * len(self._stores))
+
+    def _whole(
+        self, c: Cursor, received: Sequence[Received], making: Sequence[Callable[[Sequence[Row]], list[Made]]]
+    ) -> Folded[Made]:
         held: list[Held] = []
         try:
-            return self._folded(c, received, held)
+            return self._folded(c, received, held, making)
         except BaseException:
             self.undo(held)
             raise
@@ -111,20 +125,30 @@ class Folder:
             rows.clear()
         self.waiting.undo(held)
 
-    def _folded(self, c: Cursor, received: Sequence[Received], held: list[Held]) -> Folded:
+    def _folded(
+        self,
+        c: Cursor,
+        received: Sequence[Received],
+        held: list[Held],
+        making: Sequence[Callable[[Sequence[Row]], list[Made]]],
+    ) -> Folded[Made]:
+        if self._projection.private:
+            self._decoder.prepare(received)
         changed: list[dict[Key, Row]] = [{} for _ in self._stores]
-        lines: list[list[bytes]] = [[] for _ in self._stores]
+        found: list[list[Made]] = [[] for _ in self._stores]
         for at in range(0, len(received), CHUNK):
             versions = self._fold(c, received[at : at + CHUNK], changed, held)
-            for store, texts, rows in zip(self._stores, lines, versions, strict=True):
-                if store.table.history:
-                    texts.append(store.lines(rows))
-        for store, texts, newest, kept in zip(self._stores, lines, changed, self._rows, strict=True):
-            if not store.table.history:
-                texts.append(store.lines(newest.values()))
+            for store, made, make, rows in zip(self._stores, found, making, versions, strict=True):
+                if store.table.history or store.table.once:
+                    made += make(rows)
+        for store, made, make, newest, kept in zip(
+            self._stores, found, making, changed, self._rows, strict=True
+        ):
             if not store.table.once:
+                if not store.table.history:
+                    made += make(list(newest.values()))
                 kept.update(newest)
-        return Folded([b"".join(texts) for texts in lines], held)
+        return Folded(found, held)
 
     def put_aside(self, event: Received, error: Exception) -> Held:
         """The event as held for this error; what comes later of its aggregate waits from now on."""
@@ -163,7 +187,7 @@ class Folder:
         self._load(c, decoded, changed)
         versions: list[list[Row]] = [[] for _ in self._stores]
         waiting = self.waiting
-        folds = self._folds
+        folds, onces = self._folds, self._onces
         for event, (envelope, touched) in zip(received, decoded, strict=True):
             if envelope.__class__ is not dict:
                 held.append(self.put_aside(event, envelope))
@@ -178,17 +202,18 @@ class Folder:
                 continue
             rows: list[tuple[int, Key, Row]] = []
             try:
-                for number, keys in enumerate(touched):
+                for number, (keys, fold, once) in enumerate(zip(touched, folds, onces, strict=True)):
                     for key in keys:
-                        row = changed[number].get(key) or self._rows[number].get(key)
-                        rows.append((number, key, folds[number](row, envelope)))
+                        row = None if once else changed[number].get(key) or self._rows[number].get(key)
+                        rows.append((number, key, fold(row, envelope)))
             except Exception as error:
                 if category_of(error) is None:
                     raise
                 held.append(self.put_aside(event, error))
                 continue
             for number, key, row in rows:
-                changed[number][key] = row
+                if not onces[number]:
+                    changed[number][key] = row
                 versions[number].append(row)
         return versions
 
@@ -209,16 +234,26 @@ class Folder:
         self, c: Cursor, decoded: Sequence[tuple[Any, Touched]], changed: Sequence[dict[Key, Row]]
     ) -> None:
         """Fetches the rows that these events need and nobody has yet: one query per table."""
+        begun: set[Key] | None = None
         for number, store in enumerate(self._stores):
             if store.table.once:
                 continue
-            kept, new, own = self._rows[number], changed[number], store.table.own
+            kept, new = self._rows[number], changed[number]
             missing = {
                 key
-                for envelope, touched in decoded
-                if touched and not (own and envelope.get("sequence") == "0000000001")
+                for _, touched in decoded
+                if touched
                 for key in touched[number]
                 if key not in new and key not in kept
             }
+            if missing and store.table.own:
+                if begun is None:
+                    begun = {one["subject"] for one, touched in decoded if touched and _begins(one)}
+                missing -= begun  # they are nowhere yet
             if missing:
                 kept.update(store.load(c, list(missing)))
+
+
+def _begins(event: EventMap) -> bool:
+    """Whether it is its aggregate's first."""
+    return event.get("sequence") == "0000000001"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from projections.lines import FORMAT, fields_of, line_of
+from projections.cells import BEGINNING, END, FORMAT, Cells
 from projections.projection import Key, Projection, Row, Table
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
@@ -22,13 +23,18 @@ _SPELLED: Final[Mapping[str, str]] = {
 }
 
 
-class TableStore:
-    """One table of a projection in PostgreSQL."""
+PIECE: Final = 1024 * 1024
+"""Bytes of rows that are handed to the driver at a time."""
 
-    def __init__(self, projection: Projection, table: Table) -> None:
+
+class TableStore:
+    """One table of a projection in PostgreSQL; `cells` makes its rows ready, and those of other tables."""
+
+    def __init__(self, projection: Projection, table: Table, cells: Cells) -> None:
         self.table = table
         self._incoming = sql.Identifier("pg_temp", f"incoming_{projection.schema}_{table.name}")
-        self._lines = line_of(table.columns)
+        self.cells = cells.rows_of(table.columns)
+        """Rows as `send` takes them; raises `Unfit`."""
         names = list(table.columns)
         target = sql.Identifier(projection.schema, table.name)
         key = sql.Identifier(table.key)
@@ -94,26 +100,32 @@ class TableStore:
         rows = (dict(zip(names, values, strict=True)) for values in c.fetchall())
         return {row[key]: row for row in rows}
 
-    def lines(self, rows: Iterable[Row]) -> bytes:
-        """Rows as `write` takes them; what several calls give may be put together."""
-        return self._lines(rows)
-
-    def send(self, c: Cursor, lines: bytes) -> None:
+    def send(self, c: Cursor, cells: Sequence[bytes]) -> None:
         """Rows to the database, once in a transaction; no lock of the table is taken yet."""
-        if lines:
-            c.copy_expert(self._copy, BytesIO(lines))
+        if cells:
+            sent = BytesIO(b"".join((BEGINNING, *cells, END)))
+            # In few pieces: for each one this thread has to wait until others let it go on.
+            c.copy_expert(self._copy, sent, size=PIECE)
 
     def merge(self, c: Cursor) -> None:
         """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""
         c.execute(self._write)
 
-    def insert(self, c: Cursor, lines: bytes) -> None:
+    def insert(self, c: Cursor, rows: Sequence[Row]) -> None:
         """Rows to the database and merged, any number of times in a transaction.
 
         For one that has locked rows already. The values are in the statement: while COPY waits for rows to
         be sent, no timeout ends the session of a process that is stopped, and others wait for its locks.
         """
-        if lines:
-            rows = fields_of(lines)
-            execute_values(c, self._put, rows, template=self._values, page_size=len(rows))
+        if rows:
+            columns = self.table.columns.items()
+            values = [[_text(row[name], kind) for name, kind in columns] for row in rows]
+            execute_values(c, self._put, values, template=self._values, page_size=len(values))
             self.merge(c)
+
+
+def _text(value: Any, kind: str) -> str | None:
+    """A value as PostgreSQL reads it as a text."""
+    if value is None:
+        return None
+    return orjson.dumps(value).decode() if kind == "jsonb" else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,9 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from projections.cells import Cells
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import Projection
+from projections.projection import Projection, Row
 from projections.registry import PROJECTIONS
 from projections.schema import install
 from projections.tables import TableStore
@@ -42,14 +43,19 @@ def row(number: int, version: int = 1, **given: Any) -> dict[str, Any]:
     return plain | given
 
 
-Way = Callable[[TableStore, Cursor, bytes], None]
-"""How lines come to the database."""
+Way = Callable[[TableStore, Cursor, Sequence[Row]], None]
+"""How rows come to the database."""
 
 
-def copied(store: TableStore, c: Cursor, lines: bytes) -> None:
+def copied(store: TableStore, c: Cursor, rows: Sequence[Row]) -> None:
     """The way of a batch."""
-    store.send(c, lines)
+    store.send(c, store.cells(rows))
     store.merge(c)
+
+
+def opportunities() -> TableStore:
+    """The table of `pipeline`."""
+    return TableStore(PIPELINE_V1, PIPELINE_V1.tables[0], Cells())
 
 
 WAYS: list[Way] = [copied, TableStore.insert]
@@ -63,18 +69,18 @@ NASTY = [
 @pytest.mark.parametrize("way", WAYS, ids=["by COPY", "in the statement"])
 def test_every_text_arrives_as_it_was(reading: Connection, way: Way) -> None:
     """Those that COPY would read as its own marks, or as absent, too."""
-    store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
+    store = opportunities()
     rows = [row(n, competitor=text, lost_reason=None) for n, text in enumerate(NASTY)]
     with reading, reading.cursor() as c:
         store.prepare(c)
-        way(store, c, store.lines(rows))
+        way(store, c, rows)
         found = store.load(c, [r["id"] for r in rows])
     assert [found[r["id"]] for r in rows] == rows
 
 
 @pytest.mark.parametrize("way", WAYS, ids=["by COPY", "in the statement"])
 def test_every_kind_of_value_arrives_as_it_was(reading: Connection, way: Way) -> None:
-    store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
+    store = opportunities()
     given = row(
         1, amount="1054.50", currency="EUR", rate="1.1", expected_close="2026-12-31", probability=0,
         probability_overridden=True, team=[str(UUID(int=9))], closed_at="0999-01-01T00:00:00.000000Z",
@@ -82,16 +88,16 @@ def test_every_kind_of_value_arrives_as_it_was(reading: Connection, way: Way) ->
     )  # fmt: skip
     with reading, reading.cursor() as c:
         store.prepare(c)
-        way(store, c, store.lines([given]))
+        way(store, c, [given])
         assert store.load(c, [given["id"], str(UUID(int=5))]) == {given["id"]: given}
 
 
 def test_the_newest_of_several_versions_stays_and_the_history_has_all(reading: Connection) -> None:
-    store = TableStore(PIPELINE_V1, PIPELINE_V1.tables[0])
+    store = opportunities()
     with reading, reading.cursor() as c:
         store.prepare(c)
-        copied(store, c, store.lines([row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")]))
-        store.insert(c, store.lines([row(1, 4, stage="d")]))
+        copied(store, c, [row(1, 1), row(2, 1), row(1, 2, stage="b"), row(1, 3, stage="c")])
+        store.insert(c, [row(1, 4, stage="d")])
         assert store.load(c, [str(UUID(int=1))])[str(UUID(int=1))]["stage"] == "d"
         c.execute(
             "SELECT count(*), max(version) FROM pipeline_v1.opportunity_version WHERE id = %s",

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ import psycopg2
 import pytest
 
 from commands.store.follower import StoredRow
-from consumers import rebuild_source, rebuild_verify
+from consumers import rebuild_aside, rebuild_source, rebuild_verify
 from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
@@ -149,18 +150,20 @@ def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, Sto
     return rows, bad
 
 
-@pytest.mark.parametrize(("portion", "flush"), [(rebuild_source.PORTION, filling.FLUSH), (5, 1_000)])
+@pytest.mark.parametrize(
+    ("portion", "flush", "stretch"), [(rebuild_source.PORTION, filling.FLUSH, 100), (5, 1_000, 1_000)]
+)
 def test_bad_events_are_held_and_the_rest_is_filled(
-    world: Rebuilding, portion: int, flush: int, monkeypatch: pytest.MonkeyPatch
+    world: Rebuilding, portion: int, flush: int, stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
-    end of its stretch or in its middle. All are received."""
+    end of its stretch or in its middle; its stretch put aside, or too few to do so. All are received."""
     monkeypatch.setattr(filling, "FLUSH", flush)
     monkeypatch.setattr(rebuild_source, "PORTION", portion)
     rows, bad = spoilt(long_history(400, spread=10).rows)
     stored = append_sealed(world.urls, rows)
     as_candidates(world, PIPELINE_V1)
-    filled(world, PIPELINE_V1, stretch=100)
+    filled(world, PIPELINE_V1, stretch=stretch)
     found = execute(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
     held = {position for position, _ in found}
     first = {
@@ -177,6 +180,32 @@ def test_bad_events_are_held_and_the_rest_is_filled(
     assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE, opened))
     received = sum(share["received"] for share in world.shares(PIPELINE_V1))
     assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["no folder", "no room, seen while they are read"])
+def test_where_events_cannot_be_put_aside_it_is_said_and_they_are_read_one_stretch_at_a_time(
+    world: Rebuilding,
+    tmp_path: Path,
+    room: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "taken"
+    why = f"No file can be made in {folder} (File exists)."
+    if room:
+        folder.write_text("")
+    else:
+        monkeypatch.setattr(rebuild_aside, "KEPT", 0)
+        monkeypatch.setattr(rebuild_aside, "SPARED", 1 << 60)
+        why = f"Less than {1 << 30} GiB are free in {folder}."
+    stored = append_sealed(world.urls, long_history(400).rows)
+    as_candidates(world, PIPELINE_V1)
+    begin(PIPELINE_V1, world.places, by="tester", stretch=50)
+    carry_on(PIPELINE_V1, replace(world.places, folder=folder), workers=1)
+    assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, stored, CATALOGUE, opened))
+    assert [record.getMessage() for record in caplog.records if record.name == "consumers.rebuild_fill"] == [
+        f"{why} Events are read stretch by stretch, which takes longer."
+    ]
 
 
 def runner(world: Rebuilding, log: Path) -> subprocess.Popen[bytes]:

@@ -195,7 +195,7 @@ def fill_alone(*arguments: Any, **named: Any) -> None:
     """The same in a process of its own."""
     # Events hold no cycles. At Python's own pace the collector would take half of this process's time.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
     fill(*arguments, **named)
 
 

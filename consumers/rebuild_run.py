@@ -137,7 +137,7 @@ def _by_itself(arguments: Sequence[Any], named: Mapping[str, Any], told: Callabl
     stop = Flag()
     before = gc.get_threshold()
     # Events hold no cycles. At Python's own pace the collector would take half of the time.
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
     try:
         with ThreadPoolExecutor(max_workers=1) as thread:
             filling = thread.submit(partial(fill, *arguments, **named, stop=stop))

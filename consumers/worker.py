@@ -130,7 +130,7 @@ class Worker:
         """
         # Events hold no cycles. At Python's own pace the collector would take half of this process's time.
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(200_000, 20, 50)
         try:
             while not stop.is_set():
                 try:

@@ -14,7 +14,16 @@ from domain.events.envelope import parse
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
 from projections.decode import Category, Decoder, Received, category_of, told
-from projections.projection import EventMap, Key, Projection, Row, Touches, asked_about, whole
+from projections.projection import (
+    EventMap,
+    Key,
+    Projection,
+    Row,
+    Touches,
+    asked_about,
+    not_begun,
+    nothing,
+)
 from projections.tables import TableStore
 
 GENERATION: Final = 60_000
@@ -23,8 +32,8 @@ GENERATION: Final = 60_000
 CHUNK: Final = 250
 """Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
 
-Touched = list[Sequence[Key]]
-"""The keys that an event touches, table by table."""
+Touched = list[tuple[int, Key]]
+"""The rows that an event touches: the table's number, and the key."""
 
 
 Made = TypeVar("Made", Row, bytes)
@@ -52,8 +61,9 @@ class Rows:
         self._young: dict[Key, Row] = {}
         self._old: dict[Key, Row] = {}
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._young or key in self._old
+    def unknown(self, keys: set[Key]) -> set[Key]:
+        """Those of which no row is known."""
+        return keys.difference(self._young).difference(self._old)
 
     def get(self, key: Key) -> Row | None:
         """The row, or None where it is not known or does not exist."""
@@ -83,10 +93,11 @@ class Folder:
         self._projection = projection
         self._decoder = decoder
         self._stores = stores
-        self._folds = [whole(store.table) for store in stores]
+        self._folds = [store.table.fold for store in stores]
+        self._widths = [len(store.table.columns) for store in stores]
         self._onces = [store.table.once for store in stores]
         self._rows = [Rows() for _ in stores]
-        self._asked: dict[str, list[Touches]] = {}
+        self._asked: dict[str, list[tuple[int, Touches]]] = {}
         self.waiting = Waiting()
 
     def forget(self, c: Cursor) -> None:
@@ -187,7 +198,7 @@ class Folder:
         self._load(c, decoded, changed)
         versions: list[list[Row]] = [[] for _ in self._stores]
         waiting = self.waiting
-        folds, onces = self._folds, self._onces
+        folds, widths, onces = self._folds, self._widths, self._onces
         for event, (envelope, touched) in zip(received, decoded, strict=True):
             if envelope.__class__ is not dict:
                 held.append(self.put_aside(event, envelope))
@@ -202,10 +213,14 @@ class Folder:
                 continue
             rows: list[tuple[int, Key, Row]] = []
             try:
-                for number, (keys, fold, once) in enumerate(zip(touched, folds, onces, strict=True)):
-                    for key in keys:
-                        row = None if once else changed[number].get(key) or self._rows[number].get(key)
-                        rows.append((number, key, fold(row, envelope)))
+                for number, key in touched:
+                    before = (
+                        None if onces[number] else changed[number].get(key) or self._rows[number].get(key)
+                    )
+                    row = folds[number](before, envelope)
+                    if before is None and len(row) < widths[number]:
+                        raise not_begun(envelope)
+                    rows.append((number, key, row))
             except Exception as error:
                 if category_of(error) is None:
                     raise
@@ -223,29 +238,34 @@ class Folder:
             envelope = self._decoder(event.position, event.value)
             asked = self._asked.get(kind := envelope["type"])
             if asked is None:
-                asked = self._asked[kind] = [asked_about(store.table, kind) for store in self._stores]
-            return envelope, [touches(envelope) for touches in asked]
+                asked = self._asked[kind] = self._asking(kind)
+            return envelope, [(number, key) for number, touches in asked for key in touches(envelope)]
         except Exception as error:
             if category_of(error) is None:
                 raise
             return error, []
 
+    def _asking(self, kind: str) -> list[tuple[int, Touches]]:
+        """The tables that events of this type may touch, by number."""
+        return [
+            (number, touches)
+            for number, store in enumerate(self._stores)
+            if (touches := asked_about(store.table, kind)) is not nothing
+        ]
+
     def _load(
         self, c: Cursor, decoded: Sequence[tuple[Any, Touched]], changed: Sequence[dict[Key, Row]]
     ) -> None:
         """Fetches the rows that these events need and nobody has yet: one query per table."""
+        needed: list[set[Key]] = [set() for _ in self._stores]
+        for _, touched in decoded:
+            for number, key in touched:
+                needed[number].add(key)
         begun: set[Key] | None = None
-        for number, store in enumerate(self._stores):
+        for store, keys, new, kept in zip(self._stores, needed, changed, self._rows, strict=True):
             if store.table.once:
                 continue
-            kept, new = self._rows[number], changed[number]
-            missing = {
-                key
-                for _, touched in decoded
-                if touched
-                for key in touched[number]
-                if key not in new and key not in kept
-            }
+            missing = kept.unknown(keys.difference(new))
             if missing and store.table.own:
                 if begun is None:
                     begun = {one["subject"] for one, touched in decoded if touched and _begins(one)}

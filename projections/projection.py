@@ -99,20 +99,6 @@ def not_begun(event: EventMap) -> NotBegun:
     return NotBegun(f"{event['id']} changes a record that did not begin with it")
 
 
-def whole(table: Table) -> Fold:
-    """The table's fold; raises `NotBegun` for a row that comes about without all its columns, so that the
-    event is held that made it, and no worker ends over it."""
-    fold, width = table.fold, len(table.columns)
-
-    def checked(row: Row | None, event: EventMap) -> Row:
-        after = fold(row, event)
-        if row is None and len(after) < width:
-            raise not_begun(event)
-        return after
-
-    return checked
-
-
 def nothing(_: EventMap) -> Sequence[Key]:
     """The keys of an event that a table does not mind."""
     return ()

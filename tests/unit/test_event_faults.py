@@ -10,8 +10,7 @@ import pytest
 from domain.errors import Undecodable, UnknownEventType
 from domain.events.catalogue import CATALOGUE
 from projections.decode import Category, Decoder, KeyMissing, KeyStoreAway, category_of, told
-from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import NotBegun, OutOfOrder, whole
+from projections.projection import OutOfOrder
 from tests.support.histories import HistoryCipher
 
 
@@ -111,13 +110,3 @@ def test_where_private_values_were_open_an_errors_own_words_are_not_told() -> No
 def test_the_databases_words_are_not_told_either_but_where_it_was() -> None:
     error = psycopg2.errors.UniqueViolation("Key (name)=(Ada Lovelace) already exists.")
     assert told(error, private=True) == "UniqueViolation: SQLSTATE None"
-
-
-def test_a_row_that_lacks_columns_is_the_events_fault_and_ends_no_worker() -> None:
-    """An event that says it is the first of its record and is none: writing its row would fail as a whole."""
-    fold = whole(PIPELINE_V1.tables[0])
-    won = {"type": "crm.opportunity.won", "id": "a:1", "sequence": "0000000001", "position": 1}
-    won |= {"time": "2026-01-01T00:00:00.000000Z", "recordedtime": "2026-01-01T00:00:00.000000Z"}
-    with pytest.raises(NotBegun, match="a:1 changes a record that did not begin with it") as caught:
-        fold(None, won | {"data": {"from_stage": "prospecting", "to_stage": "won", "skipped": []}})
-    assert category_of(caught.value) == "apply"

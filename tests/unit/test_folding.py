@@ -7,13 +7,14 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from domain.events.catalogue import CATALOGUE
 from projections.cells import Cells
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.decode import Decoder, Received
-from projections.filling import Filling
+from projections.filling import Filler, Filling
 from projections.folding import CHUNK, Folder
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import Key, Projection, Row
@@ -123,3 +124,19 @@ def test_bytes_that_only_look_like_a_person_are_passed_over() -> None:
     looks = [b'{"data":{"private":{"persons":{"' + end for end in (b"", b"nobody", b"\xff" * 36)]
     Decoder(CATALOGUE, cipher).prepare([Received(1, "", value) for value in looks])
     assert cipher.got == []
+
+
+def test_a_row_that_lacks_columns_is_the_events_fault_and_ends_no_worker() -> None:
+    """An event that says it is the first of its record and is none: writing its row would fail as a whole."""
+    won = next(event for event in received(PIPELINE_V1) if b'"crm.opportunity.won"' in event.value)
+    envelope = orjson.loads(won.value) | {"id": "a:1", "sequence": "0000000001"}
+    first = won._replace(value=orjson.dumps(envelope))
+    live = folder(PIPELINE_V1, CIPHER, set()).fold_plainly(NO_DATABASE, [first])
+    filler = Filler(PIPELINE_V1, Decoder(CATALOGUE))
+    made = filler.folded([first])
+    assert [*live.rows, *[rows for _, rows in made]] == [[], []]
+    for (held,) in (live.held, filler.held):
+        assert (held.category, held.error) == (
+            "apply",
+            "NotBegun: a:1 changes a record that did not begin with it",
+        )

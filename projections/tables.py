@@ -116,11 +116,14 @@ class TableStore:
 
         For one that has locked rows already. The values are in the statement: while COPY waits for rows to
         be sent, no timeout ends the session of a process that is stopped, and others wait for its locks.
+        Raises `Unfit` for a value that `send` could not take either.
         """
         if rows:
             columns = self.table.columns.items()
             values = [[_text(row[name], kind) for name, kind in columns] for row in rows]
             execute_values(c, self._put, values, template=self._values, page_size=len(values))
+            # What the database refuses is told in its words, and what it makes a text of is no text yet.
+            self.cells(rows)
             self.merge(c)
 
 

@@ -186,7 +186,7 @@ def test_rows_that_cannot_be_spelled_are_held_as_what_the_fold_made_of_their_eve
     spoilt = spoiling({row.position: value for row, value in zip(bad, values, strict=True)})
     apply_rows(reading, spoilt, HISTORY, [1000], Applier(spoilt, Decoder(CATALOGUE)))
     found = {one[0]: one[1:] for one in held(reading)}
-    for row, error in zip(bad, ("not JSON serializable", "0x00", "surrogates"), strict=True):
+    for row, error in zip(bad, ("competitor is no text", "0x00", "surrogates"), strict=True):
         assert found[row.position][:2] == (str(row.aggregate_id), "apply")
         assert error in found[row.position][2]
     spared = [
@@ -203,7 +203,9 @@ def test_while_an_event_is_looked_for_no_row_is_locked_when_rows_are_sent(
     """No timeout ends the session of a process that is stopped while it sends: others would wait for it."""
     seen = watching(PIPELINE_V1.schema)
     with closing(psycopg2.connect(fresh_database, cursor_factory=seen)) as connection:
-        rows = with_bad(WON, edited(HISTORY[WON], time="no time"))
+        # PostgreSQL alone refuses a zero byte: the rows are sent before it is known.
+        stage = orjson.loads(HISTORY[WON].event)["data"] | {"to_stage": "a\0b"}
+        rows = with_bad(WON, edited(HISTORY[WON], data=stage))
         assert apply_rows(connection, PIPELINE_V1, rows, [len(rows)]) > 0
     assert seen.copies > 0
     assert seen.locked == []

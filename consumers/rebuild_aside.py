@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import shutil
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from typing import Final
 from uuid import UUID
 
-from consumers.rebuild_source import AT_ONCE, HEADER_BYTES, PARTY, TRAILER_BYTES, PartySource, Take, by_party
+from consumers.rebuild_source import (
+    AT_ONCE,
+    HEADER_BYTES,
+    PARTY,
+    TRAILER_BYTES,
+    PartySource,
+    Stretch,
+    Take,
+    by_party,
+)
 
 KEPT: Final = 8 * 1024 * 1024
 """Bytes of events that are kept in memory before they are put into the file."""
@@ -113,19 +122,14 @@ class Aside:
 
 
 def put_aside(
-    source: PartySource,
-    stretches: Mapping[int, tuple[UUID, UUID | None, bool]],
-    upto: int,
-    folder: Path | None,
-    going: Callable[[], bool],
+    source: PartySource, stretches: Sequence[Stretch], folder: Path | None, going: Callable[[], bool]
 ) -> Aside:
-    """The events of neighbouring stretches, positions up to `upto`; by number their bounds, and whether they
-    are done. Raises `NotAside`; then `source` can only be closed."""
-    wanted = [number for number, (_, _, done) in stretches.items() if not done]
-    low, high = stretches[wanted[0]][0], stretches[wanted[-1]][1]
-    aside = Aside({n: (low, not done) for n, (low, _, done) in stretches.items()}, folder, going)
+    """The events of those of these neighbours, in order, that are not done (at least one). Raises
+    `NotAside`; then `source` can only be closed."""
+    wanted = [stretch for stretch in stretches if not stretch.done]
+    aside = Aside({each.number: (each.low, not each.done) for each in stretches}, folder, going)
     try:
-        source.copy(low, high, upto, aside)
+        source.copy(wanted[0].low, wanted[-1].high, wanted[0].upto, aside)
         aside.end()
     except BaseException:
         aside.close()

@@ -26,7 +26,7 @@ from psycopg2.extras import Json
 
 from consumers.kafka.topics import partition_of
 from consumers.rebuild_aside import Aside, NotAside, put_aside
-from consumers.rebuild_source import PartySource, Take
+from consumers.rebuild_source import PartySource, Stretch, Take
 from domain.events.registry import Registry
 from projections.cells import Unfit
 from projections.decode import Decoder, OpeningCipher, Received
@@ -40,25 +40,17 @@ MakeCipher = Callable[[], OpeningCipher]
 
 # A stretch under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
 # the stretches of the rebuild before are deleted, which waits for those under way: no late row comes in.
-_CLAIM: Final = """
-    SELECT s.number, s.low, s.high, r.filled_to
-      FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
-     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done AND s.number = ANY(%s)
-     ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-"""
-# From the end on: the process whose they are goes the other way.
-_CLAIM_ANY: Final = """
-    SELECT s.number, s.low, s.high, r.filled_to
-      FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
-     WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
-     ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-"""
-_AMONG: Final = """
+_STRETCH: Final = """
     SELECT s.number, s.low, s.high, r.filled_to, s.done
       FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
-     WHERE r.id = %s AND r.state = 'filling' AND s.number = ANY(%s)
-     ORDER BY s.number
+     WHERE r.id = %s AND r.state = 'filling'
 """
+_AMONG: Final = _STRETCH + " AND s.number = ANY(%s) ORDER BY s.number"
+_CLAIM: Final = (
+    _STRETCH + " AND NOT s.done AND s.number = ANY(%s) ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+)
+# From the end on: the process whose they are goes the other way.
+_CLAIM_ANY: Final = _STRETCH + " AND NOT s.done ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
 _PARTY: Final = itemgetter(1)
 _DONE: Final = """
     UPDATE control.slice SET done = true, events = %s, received = %s WHERE rebuild = %s AND number = %s
@@ -68,14 +60,10 @@ _LEFT: Final = """
      WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
 """
 
-
 TOGETHER: Final = 50
 """Stretches that are read in one go: about a million events, for which the disk must have room."""
 FEW: Final = 4
 """Stretches that are not worth it."""
-
-Stretch = tuple[int, str, str | None, int]
-"""Number, the first party, the first one of the next stretch, the position up to which it is filled."""
 
 
 class Share(NamedTuple):
@@ -132,8 +120,8 @@ def fill(
             numbers = list(run)
             with connection, connection.cursor() as c:
                 c.execute(_AMONG, (str(rebuild), numbers))
-                found = c.fetchall()
-            reading.put_aside(found)
+                mine = [_stretch(row) for row in c.fetchall()]
+            reading.put_aside(mine)
             while going() and filler.filled(connection, _CLAIM, numbers):
                 pass
         while going() and filler.filled(connection, _CLAIM_ANY):
@@ -152,20 +140,14 @@ class _Reading:
         self._going = going
         self._aside: Aside | None = None
 
-    def put_aside(self, stretches: Sequence[tuple[int, str, str | None, int, bool]]) -> None:
+    def put_aside(self, stretches: Sequence[Stretch]) -> None:
         """Puts the events of these neighbours aside that are not done yet, and lets go of those before.
         Where that cannot be, each stretch is read by itself."""
         self._let_go()
-        if sum(not done for *_, done in stretches) < FEW or not self._going():
+        if sum(not stretch.done for stretch in stretches) < FEW or not self._going():
             return
         try:
-            self._aside = put_aside(
-                self._source,
-                {n: (UUID(low), _party(high), done) for n, low, high, _, done in stretches},
-                stretches[0][3],
-                self._folder,
-                self._going,
-            )
+            self._aside = put_aside(self._source, stretches, self._folder, self._going)
         except NotAside as error:
             self._source.close()
             self._source = self._open()
@@ -174,11 +156,10 @@ class _Reading:
 
     def read(self, stretch: Stretch, take: Take) -> None:
         """Hands `take` all events of the stretch, party by party."""
-        number, low, high, upto = stretch
-        if self._aside is not None and self._aside.holds(number):
-            self._aside.read(number, take)
+        if self._aside is not None and self._aside.holds(stretch.number):
+            self._aside.read(stretch.number, take)
         else:
-            self._source.read(UUID(low), _party(high), upto, take)
+            self._source.read(stretch.low, stretch.high, stretch.upto, take)
 
     def close(self) -> None:
         """Closes its connection and its file."""
@@ -230,19 +211,19 @@ class _Filler:
         """Fills the stretch that `claim` finds, in one transaction; False where it finds none."""
         with connection, connection.cursor() as c:
             c.execute(claim, (self._rebuild, *among))
-            stretch = c.fetchone()
-            if stretch is None:
+            row = c.fetchone()
+            if row is None:
                 return False
+            stretch = _stretch(row)
             parties = Counter[str]()
             held = self._fill(c, stretch, parties)
             received: dict[int, int] = {}
             for party, events in parties.items():
                 partition = partition_of(party, self._partitions)
                 received[partition] = received.get(partition, 0) + events
-            number = stretch[0]
-            c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, number))
+            c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, stretch.number))
         if held:
-            log.warning("%d events of stretch %d could not be applied and are held.", held, number)
+            log.warning("%d events of stretch %d could not be applied and are held.", held, stretch.number)
         return True
 
     def _fill(self, c: Cursor, stretch: Stretch, parties: Counter[str]) -> int:
@@ -282,8 +263,9 @@ class _Filler:
         return held
 
 
-def _party(id: str | None) -> UUID | None:
-    return UUID(id) if id else None
+def _stretch(row: tuple[int, str, str | None, int, bool]) -> Stretch:
+    number, low, high, upto, done = row
+    return Stretch(number, UUID(low), UUID(high) if high else None, upto, done)
 
 
 def _by_party(events: Iterable[Received]) -> Iterable[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
@@ -37,6 +37,16 @@ _new: Final = tuple.__new__
 
 Take = Callable[[Sequence[Received], bool], None]
 """Takes events; True: the last one's party is complete."""
+
+
+class Stretch(NamedTuple):
+    """Parties from `low` on and below `high`, to be filled up to the position `upto`; `done`: they are."""
+
+    number: int
+    low: UUID
+    high: UUID | None
+    upto: int
+    done: bool
 
 
 class Sink(Protocol):

@@ -187,7 +187,8 @@ class Worker:
         try:
             # Best while nothing is being written, since that would be waited for.
             due = now - self._tended
-            if due > self._patience.lease / (4 if self._writer.wait(0) else 2):
+            lease = self._patience.lease
+            if due > lease / 2 or (due > lease / 4 and self._writer.wait(0)):
                 self._settle()
                 self._tend(connection)
             self._groups.unpark(now)

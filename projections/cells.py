@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from io import BytesIO
 from itertools import repeat
 from operator import itemgetter
 from types import NoneType
@@ -53,6 +54,11 @@ _FAULTS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, struct
 
 class Unfit(ValueError):
     """A value that is none of its column's type. The text names column and type, never the value."""
+
+
+def framed(rows: Iterable[bytes]) -> BytesIO:
+    """What COPY reads: these rows, with what stands before and behind them."""
+    return BytesIO(b"".join((BEGINNING, *rows, END)))
 
 
 class Cells:

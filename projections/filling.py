@@ -7,14 +7,13 @@ rows are known when its last event is folded, and are written once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any, Final, NamedTuple
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.cells import BEGINNING, END, FORMAT, Cells, Unfit
+from projections.cells import FORMAT, Cells, Unfit, framed
 from projections.control import held as holding
 from projections.control.held import Held
 from projections.decode import Decoder, Received, category_of, is_data_fault
@@ -26,9 +25,7 @@ from projections.projection import (
     Row,
     Table,
     Touches,
-    asked_about,
     not_begun,
-    nothing,
 )
 
 FLUSH: Final = 4 * 1024 * 1024
@@ -136,10 +133,10 @@ class Filler(Folder):
 
     def _tables(self, kind: str) -> list[_Touched]:
         """The tables that events of this type may touch."""
+        tables = self._projection.tables
         found = self._touched[kind] = [
-            (number, touches, table.fold, len(table.columns), self.newest[number])
-            for number, table in enumerate(self._projection.tables)
-            if (touches := asked_about(table, kind)) is not nothing
+            (number, touches, tables[number].fold, len(tables[number].columns), self.newest[number])
+            for number, touches in self._asking(kind)
         ]
         return found
 
@@ -309,7 +306,7 @@ class _Copy:
 
     def flush(self, c: Cursor) -> None:
         """Sends what is kept."""
-        sent = BytesIO(b"".join((BEGINNING, *self.rows, END)))
+        sent = framed(self.rows)
         self.rows.clear()
         self._measured = self._size = 0
         c.copy_expert(self._text, sent)

@@ -249,8 +249,8 @@ class Folder:
         """The tables that events of this type may touch, by number."""
         return [
             (number, touches)
-            for number, store in enumerate(self._stores)
-            if (touches := asked_about(store.table, kind)) is not nothing
+            for number, table in enumerate(self._projection.tables)
+            if (touches := asked_about(table, kind)) is not nothing
         ]
 
     def _load(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any, Final
 
 import orjson
@@ -11,7 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from projections.cells import BEGINNING, END, FORMAT, Cells
+from projections.cells import FORMAT, Cells, framed
 from projections.projection import Key, Projection, Row, Table
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
@@ -103,9 +102,8 @@ class TableStore:
     def send(self, c: Cursor, cells: Sequence[bytes]) -> None:
         """Rows to the database, once in a transaction; no lock of the table is taken yet."""
         if cells:
-            sent = BytesIO(b"".join((BEGINNING, *cells, END)))
             # In few pieces: for each one this thread has to wait until others let it go on.
-            c.copy_expert(self._copy, sent, size=PIECE)
+            c.copy_expert(self._copy, framed(cells), size=PIECE)
 
     def merge(self, c: Cursor) -> None:
         """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""

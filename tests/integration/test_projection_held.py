@@ -218,9 +218,9 @@ def test_few_tries_find_the_event_among_many(reading: Connection) -> None:
     with reading, reading.cursor() as c:
         applier.prepare(c)
         applier.forget(c)
-        with patch.object(applier, "fold", wraps=applier.fold) as tries:
+        with patch.object(applier, "apply_carefully", wraps=applier.apply_carefully) as tries:
             applier.apply(c, [Received(row.position, str(row.party), row.event) for row in rows])
-    assert tries.call_count < 4 * len(rows).bit_length()
+    assert 1 < tries.call_count < 4 * len(rows).bit_length()
     assert held(reading)[0][0] == HISTORY[WON].position
 
 

@@ -51,6 +51,7 @@ COLUMNS: Final = {
     "imported": "boolean",
     "changes": "int",
 }
+_EMPTY: Final = dict.fromkeys(COLUMNS)
 
 OPEN: Final = frozenset({"new", "assigned", "in_progress", "waiting_on_customer", "waiting_on_third_party"})
 TAKEN_UP: Final = frozenset({"in_progress", "resolved", "closed"})
@@ -82,7 +83,7 @@ def _enter(row: Data, event: EventMap, state: str) -> None:
 
 
 def _opened(row: Data, event: EventMap, data: Data) -> None:
-    row.update(dict.fromkeys(COLUMNS))
+    row.update(_EMPTY)
     row["id"] = event["subject"]
     row["party"] = event["partitionkey"]
     row["opened_at"] = event["time"]

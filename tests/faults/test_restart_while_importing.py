@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +152,13 @@ def befall(up: Up, admin: str, verb: str, path: Path, victim: tuple[str, ...], *
     """The import of that path, at first with a victim, and then until it is through."""
     wait(lambda: bool(up.pids_of(*victim)), LONG, lambda: f"no process runs {victim}")
     with held(admin, lambda: taken_by(up, verb, path)) as run:
-        wait(partial(killed, up, victim), LONG, lambda: f"no process runs {victim}")
-        assert run.poll() is None, "the import was over before anything was killed"
+
+        def struck() -> bool:
+            # Not asked afterwards: it may end by the kill, as when PostgreSQL dies under it.
+            assert run.poll() is None, "the import was over before anything was killed"
+            return killed(up, victim)
+
+        wait(struck, LONG, lambda: f"no process runs {victim}")
         if interrupted:
             run.kill()
             run.wait(LONG)

@@ -10,8 +10,8 @@ from uuid import UUID
 from api.problems import Problem
 from api.services import Services
 from commands.access import ApiKey
+from domain.directory.principal.state import evolve
 from domain.events.event import Actor
-from domain.principal import evolve
 
 REMEMBERED: Final = 10.0
 """Seconds that a principal's state is remembered: as long may a deactivated one still act."""

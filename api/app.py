@@ -52,7 +52,7 @@ from api.services import Services
 from api.validation import validation_problem
 from commands.privacy.kek import KekProblem
 from commands.store.pool import PoolBusy
-from domain.errors import DomainError
+from domain.kernel.errors import DomainError
 
 LOG: Final = logging.getLogger("rapport.api.errors")
 

@@ -17,7 +17,7 @@ from api.sending import canonical, context_of
 from api.services import Services
 from api.validation import Body
 from commands.bulk import BulkOutcome, BulkRecorder, History, HistoryFailed
-from domain.errors import DomainError
+from domain.kernel.errors import DomainError
 
 B = TypeVar("B", bound=Body)
 

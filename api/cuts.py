@@ -14,8 +14,8 @@ from api.reading import Reading
 from api.services import Services
 from api.shapes import Instant, Moment
 from commands.store.follower import StoredRow
-from domain.cut import Cut
 from domain.events.catalogue import CATALOGUE
+from domain.kernel.as_of import Cut
 from projections.customer_360.v1.then import Past
 from projections.projection import Projection
 from projections.replay import Rows, fold_all

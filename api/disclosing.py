@@ -23,7 +23,7 @@ from api.problems import Problem
 from api.sending import context_of
 from api.services import Services
 from commands.privacy.reads import record_reads
-from domain.private_read import PURPOSE
+from domain.privacy.private_read import PURPOSE
 
 LOG: Final = logging.getLogger("rapport.api.errors")
 _REFUSED: Final = 400

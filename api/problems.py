@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from commands.privacy import certifying, cipher, holds, person
 from commands.store.incarnation import RecoveryNeeded
-from domain import errors
+from domain.kernel import errors
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:rapport:problem:{code}"

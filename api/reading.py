@@ -13,8 +13,8 @@ from psycopg2.extensions import connection as Connection
 from api.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
-from domain.cut import NOW, Cut
-from domain.errors import NotFound
+from domain.kernel.as_of import NOW, Cut
+from domain.kernel.errors import NotFound
 from projections import registry
 from projections.identity.v1.queries import Identity
 from projections.projection import Projection

@@ -13,8 +13,8 @@ from api.cuts import AtCut, Cutting
 from api.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from api.shapes import Instant
-from domain.aggregate import Aggregate, Evolve
-from domain.cut import NOW, Cut
+from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.as_of import NOW, Cut
 
 A = TypeVar("A", bound=Aggregate)
 

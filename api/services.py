@@ -18,7 +18,7 @@ from commands.privacy.erasing import Erasing
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.pool import Pool
-from domain.pipelines import Pipelines
+from domain.configuration.pipelines import Pipelines
 
 
 def _now() -> datetime:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
 
 from api.validation import Body, Word
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 
 
 def plain(number: Decimal) -> str:

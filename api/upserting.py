@@ -21,10 +21,10 @@ from commands.bus import Outcome
 from commands.customer import ChangeCustomer
 from commands.decision import World
 from commands.store.claims import Claim
-from domain.aggregate import Aggregate, Evolve
-from domain.customer import evolve
-from domain.errors import AlreadyClaimed, Invalid, NotFound
-from domain.values import Reference, references
+from domain.customers.customer.state import evolve
+from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.errors import AlreadyClaimed, Invalid, NotFound
+from domain.kernel.values import Reference, references
 
 A = TypeVar("A", bound=Aggregate)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.pool import Pool
-from domain.errors import Invalid, NotFound
+from domain.kernel.errors import Invalid, NotFound
 
 SCOPES: Final = (
     "crm:read",

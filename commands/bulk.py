@@ -23,7 +23,8 @@ from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, IdempotencyRow
 from commands.store.incarnation import RecoveryNeeded
-from domain.errors import (
+from domain.events.event import Event
+from domain.kernel.errors import (
     AlreadyClaimed,
     AlreadyRecorded,
     ChangedSinceImport,
@@ -33,7 +34,6 @@ from domain.errors import (
     KeyReused,
     RequestInProgress,
 )
-from domain.events.event import Event
 
 __all__ = ["LIMIT", "BulkOutcome", "BulkRecorder", "History", "HistoryFailed"]
 

@@ -13,8 +13,8 @@ from commands.decision import Command, World
 from commands.interaction import TakeInteraction
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
-from domain.errors import AlreadyRecorded, ChangedSinceImport, DomainError
 from domain.events.event import Event
+from domain.kernel.errors import AlreadyRecorded, ChangedSinceImport, DomainError
 
 State = Literal["created", "updated", "unchanged", "failed"]
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from commands.bus import Commands, StoredWorld
 from commands.identifiers import Identifiers
-from domain.aggregate import Aggregate, Evolve, replay
-from domain.errors import NotFound
+from domain.activities.interaction.state import Recorded
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import Reasons
 from domain.events.event import Event
-from domain.interaction import Recorded
-from domain.pipelines import Pipelines
-from domain.reasons import Reasons
+from domain.kernel.aggregate import Aggregate, Evolve, replay
+from domain.kernel.errors import NotFound
 
 A = TypeVar("A", bound=Aggregate)
 

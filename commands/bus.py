@@ -15,10 +15,10 @@ from commands.decision import Command, Decision, Handlers, World, events_of
 from commands.identifiers import Identifiers
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
-from domain.aggregate import Aggregate, Evolve
-from domain.errors import ChangedAgain, ConcurrentChange, DomainError, Invalid, KeyReused
-from domain.pipelines import Pipelines
-from domain.reasons import DEFAULT, Reasons
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import DEFAULT, Reasons
+from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.errors import ChangedAgain, ConcurrentChange, DomainError, Invalid, KeyReused
 
 A = TypeVar("A", bound=Aggregate)
 

@@ -14,9 +14,9 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import case_of, require_customer, require_interaction, require_principal
-from domain import case_moves as moves
-from domain.case import CaseKind, CaseState
-from domain.values import Reference
+from domain.kernel.values import Reference
+from domain.service.case import decide as moves
+from domain.service.case.state import CaseKind, CaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from commands.store.application import Crm
-from domain import consent_then
-from domain.consent_then import PointThen, Span, Verdict
-from domain.contact import PointKind, Registered
-from domain.cut import Cut
-from domain.errors import NotFound
+from domain.customers.contact import consent_history as consent_then
+from domain.customers.contact.consent_history import PointThen, Span, Verdict
+from domain.customers.contact.state import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import Event
 from domain.events.private import Closed, PrivateParts
-from domain.text import line
+from domain.kernel.as_of import Cut
+from domain.kernel.errors import NotFound
+from domain.kernel.text import line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

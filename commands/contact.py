@@ -11,9 +11,9 @@ from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import contact_of, require_customer
 from commands.store.contact_index import ContactPoint
-from domain import contact_moves as moves
-from domain.contact import LegalBasis, PointKind
-from domain.values import Reference
+from domain.customers.contact import decide as moves
+from domain.customers.contact.state import LegalBasis, PointKind
+from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,14 @@ from commands.lookups import (
     require_product,
 )
 from commands.store.contact_index import ContactPoint
-from domain import contact_moves, customer, lead_moves
-from domain import opportunity_moves as opportunity
-from domain.aggregate import Aggregate
-from domain.contact import PointKind
-from domain.errors import Invalid
-from domain.lead import Lead
+from domain.customers.contact import decide as contact_moves
+from domain.customers.contact.state import PointKind
+from domain.customers.customer import state as customer
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import Invalid
+from domain.sales.lead import decide as lead_moves
+from domain.sales.lead.state import Lead
+from domain.sales.opportunity import decide as opportunity
 
 
 def _convert(command: ConvertLead, world: World, context: Context) -> Decision:

@@ -11,10 +11,10 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change, claim
 from commands.lookups import customer_of, require_parent, require_principal, require_time_zone
-from domain import customer
-from domain.customer import CustomerKind
-from domain.errors import Invalid
-from domain.values import Reference
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import CustomerKind
+from domain.kernel.errors import Invalid
+from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from commands.context import Context
 from commands.identifiers import Identifiers
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
-from domain.aggregate import Aggregate, Evolve, stamps
-from domain.errors import Invalid
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import Reasons
 from domain.events.event import Event
-from domain.pipelines import Pipelines
-from domain.reasons import Reasons
-from domain.values import Reference
+from domain.kernel.aggregate import Aggregate, Evolve, stamps
+from domain.kernel.errors import Invalid
+from domain.kernel.values import Reference
 
 A = TypeVar("A", bound=Aggregate)
 

@@ -17,11 +17,11 @@ from uuid import UUID
 
 import orjson
 
-from domain.contact import PointKind
-from domain.contact_moves import normalised
-from domain.errors import Invalid
+from domain.customers.contact.decide import normalised
+from domain.customers.contact.state import PointKind
 from domain.events.ids import interaction_id
-from domain.values import Reference
+from domain.kernel.errors import Invalid
+from domain.kernel.values import Reference
 
 _KEY_BYTES: Final = 32
 

@@ -11,12 +11,20 @@ from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.identifiers import Identifiers, moment_of
 from commands.lookups import require_case, require_contact, require_customer, require_opportunity
-from domain import interaction
-from domain import interaction_moves as moves
-from domain.errors import AlreadyRecorded
-from domain.interaction import Attachment, Direction, Interaction, InteractionKind, Item, Recorded, Survey
-from domain.money import Money
-from domain.values import Reference
+from domain.activities.interaction import decide as moves
+from domain.activities.interaction import state as interaction
+from domain.activities.interaction.state import (
+    Attachment,
+    Direction,
+    Interaction,
+    InteractionKind,
+    Item,
+    Recorded,
+    Survey,
+)
+from domain.kernel.errors import AlreadyRecorded
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 
 _OUTSIDE_DIGEST: Final = ("reference", "source_digest", "imported")
 

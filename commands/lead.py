@@ -11,9 +11,9 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import lead_of, require_customer, require_principal
-from domain import lead_moves as moves
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.lead import decide as moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,22 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commands.decision import World
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product
-from domain.case import Case
-from domain.contact import Contact
-from domain.customer import Customer
-from domain.errors import Erased, Invalid
-from domain.lead import Lead
-from domain.opportunity import Opportunity
-from domain.principal import Principal
-from domain.product import Product
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.contact.state import Contact
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import Customer
+from domain.directory.principal import state as principal
+from domain.directory.principal.state import Principal
+from domain.kernel.errors import Erased, Invalid
+from domain.sales.lead import state as lead
+from domain.sales.lead.state import Lead
+from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.state import Opportunity
+from domain.sales.product import state as product
+from domain.sales.product.state import Product
+from domain.service.case import state as case
+from domain.service.case.state import Case
 
 DEPTH: Final = 50
 """Most levels of parents or managers."""

@@ -11,12 +11,12 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import require_customer, require_principal, require_product
-from domain import opportunity
-from domain import opportunity_moves as moves
-from domain.money import Money
-from domain.opportunity import ForecastCategory, LineItem, Opportunity
-from domain.pipelines import Pipeline
-from domain.values import Reference
+from domain.configuration.pipelines import Pipeline
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.opportunity import decide as moves
+from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.state import ForecastCategory, LineItem, Opportunity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

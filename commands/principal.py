@@ -10,9 +10,9 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import principal_of, require_manager
-from domain import principal
-from domain.principal import PrincipalKind
-from domain.values import Reference
+from domain.directory.principal import state as principal
+from domain.directory.principal.state import PrincipalKind
+from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from uuid import UUID
 from commands.context import Context
 from commands.decision import Decision, Handlers, World, birth, change
 from commands.lookups import product_of
-from domain import product
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.product import state as product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

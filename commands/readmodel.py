@@ -19,10 +19,10 @@ from commands.recording import record
 from commands.repeating import repeating
 from commands.store.application import Crm
 from commands.store.pool import Pool, PoolBusy
-from domain import readmodel
-from domain.errors import DomainError
 from domain.events.event import Actor
-from domain.readmodel import Act, ReadModel
+from domain.kernel.errors import DomainError
+from domain.operations import read_model as readmodel
+from domain.operations.read_model import Act, ReadModel
 
 LOG: Final = logging.getLogger("rapport.readmodel")
 EVERY: Final = 60.0

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 from commands.store.application import Crm
 from commands.store.recorder import Guard
-from domain.aggregate import Aggregate, Evolve, stamps
-from domain.errors import ConcurrentChange
 from domain.events.event import Actor, Event
+from domain.kernel.aggregate import Aggregate, Evolve, stamps
+from domain.kernel.errors import ConcurrentChange
 
 A = TypeVar("A", bound=Aggregate)
 

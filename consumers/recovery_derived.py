@@ -20,10 +20,10 @@ from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import KeyName, KeyStore, Retention
 from commands.privacy.tombstones import Tombstones
 from commands.store.privacy_events import ERASED_PERSONS
-from domain.errors import DomainError, Undecodable, UnknownEventType
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse
 from domain.events.private import Closed
+from domain.kernel.errors import DomainError, Undecodable, UnknownEventType
 
 POINT_ADDED: Final = "crm.contact.point_added"
 PAGE: Final = 500

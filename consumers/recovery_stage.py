@@ -19,11 +19,11 @@ from psycopg2.extras import execute_values
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.stretches import Published, Stretches
 from consumers.kafka.topics import partition_of, topic, topic_of
-from domain.errors import Undecodable
 from domain.events import envelope
 from domain.events.merkle import root
 from domain.events.seal import GENESIS, Seal, key_id, leaf_hash, parse, signed_by
 from domain.events.seal import TOPIC as SEALS
+from domain.kernel.errors import Undecodable
 
 Progress = Callable[[int, int], None]
 PAGE: Final = 500

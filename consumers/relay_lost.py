@@ -19,8 +19,8 @@ from consumers.kafka.tail import Tail, tails
 from consumers.kafka.topics import missing_topics, wanted
 from consumers.relay_agreement import StoreBehind, StoreSide, same_history
 from consumers.relay_leader import StoreFacts
-from domain.errors import Undecodable
 from domain.events.seal import GENESIS, TOPIC, Digest, Seal, parse, signed_by
+from domain.kernel.errors import Undecodable
 
 State = Literal["whole", "missing", "empty", "behind", "foreign"]
 

@@ -17,8 +17,8 @@ from consumers.kafka.producer import recorded_ms
 from consumers.kafka.tail import last_committed_seal
 from consumers.relay_agreement import RESTORE
 from consumers.relay_leader import REPUBLISHING
-from domain.errors import Undecodable
 from domain.events.seal import Seal, parse
+from domain.kernel.errors import Undecodable
 
 SILENT_SECONDS: Final = 5.0
 STUCK_SECONDS: Final = 10.0

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from domain.errors import Undecodable
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Digest, Seal, key_id, parse, signed_by
+from domain.kernel.errors import Undecodable
 from projections.control.shares import Standing
 from projections.decode import Received
 

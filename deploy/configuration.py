@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deploy.settings import PREFIX, Settings, SettingsProblem
-from domain import pipelines, reasons
-from domain.errors import Invalid
-from domain.pipelines import Pipelines
-from domain.reasons import Reasons
+from domain.configuration import pipelines, reasons
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import Reasons
+from domain.kernel.errors import Invalid
 
 T = TypeVar("T")
 

@@ -32,8 +32,8 @@ from deploy.settings import PREFIX, Settings, SettingsProblem
 from deploy.standing import look, postgres_away
 from deploy.store_checks import incarnation, marks, newest_events, prepared_transactions, topics_ahead
 from deploy.wiring import kafka_address
-from domain.errors import Undecodable
 from domain.events.catalogue import CATALOGUE
+from domain.kernel.errors import Undecodable
 
 TIMEOUT: Final = 4
 

@@ -10,9 +10,9 @@ from commands.access import SCOPES
 from commands.bus import Commands
 from commands.context import Context
 from commands.principal import RegisterPrincipal
-from domain.errors import AlreadyClaimed
 from domain.events.event import SYSTEM
-from domain.values import Reference
+from domain.kernel.errors import AlreadyClaimed
+from domain.kernel.values import Reference
 
 if TYPE_CHECKING:
     from deploy.wiring import Wiring

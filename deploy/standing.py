@@ -15,8 +15,8 @@ from commands.store.pool import connect
 from commands.store.schema import SchemaProblem, check_version
 from deploy.findings import Diagnostic
 from deploy.settings import Settings
-from domain.errors import Undecodable
 from domain.events.envelope import moment, parse
+from domain.kernel.errors import Undecodable
 from projections import registry
 from projections.control import versions
 from projections.control.status import Status, projection_status

@@ -35,9 +35,9 @@ from deploy import keks
 from deploy.configuration import load_pipelines, load_reasons
 from deploy.secrets import Secrets
 from deploy.settings import Settings
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import Reasons
 from domain.events.catalogue import CATALOGUE
-from domain.pipelines import Pipelines
-from domain.reasons import Reasons
 from projections.schema import check_step
 
 if TYPE_CHECKING:

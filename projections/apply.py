@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg2.extensions import cursor as Cursor
 
-from domain.errors import UnknownEventType
+from domain.kernel.errors import UnknownEventType
 from projections.cells import Cells
 from projections.control import held as holding
 from projections.control.held import Held

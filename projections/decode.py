@@ -12,10 +12,10 @@ from uuid import UUID
 import orjson
 import psycopg2
 
-from domain.errors import Undecodable, UnknownEventType
 from domain.events.envelope import parse
 from domain.events.private import Closed
 from domain.events.registry import Registry
+from domain.kernel.errors import Undecodable, UnknownEventType
 from projections.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from domain.errors import Undecodable
 from domain.events.envelope import parse
+from domain.kernel.errors import Undecodable
 from projections.control import held as holding
 from projections.control.held import Held, Waiting
 from projections.decode import Category, Decoder, Received, category_of, told

@@ -11,7 +11,7 @@ from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Text, Word
 from commands import case as commands
-from domain.case import CaseKind
+from domain.service.case.state import CaseKind
 
 Priority = Annotated[int, Field(ge=1, le=4, description="1 (most urgent) to 4.", examples=[2])]
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]

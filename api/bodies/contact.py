@@ -11,7 +11,7 @@ from api.changing import Change, Creation
 from api.shapes import Moment, ReferenceIn, reference
 from api.validation import Text, Word
 from commands import contact as commands
-from domain.contact import LegalBasis, PointKind
+from domain.customers.contact.state import LegalBasis, PointKind
 
 
 class RegisterContact(Creation):

@@ -13,13 +13,13 @@ from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Body, Word
 from commands import customer as commands
-from domain.customer import Customer, CustomerKind
-from domain.preferences import PREFERENCES, Preference
-from domain.values import Reference
+from domain.customers.customer.preferences import PREFERENCES, Preference
+from domain.customers.customer.state import Customer, CustomerKind
+from domain.kernel.values import Reference
 
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
 Preferences = Annotated[dict[Preference, Word], Field(max_length=len(PREFERENCES))]
-"""The closed list of keys; `domain/preferences.py` says what each value looks like."""
+"""The closed list of keys; `domain/customers/customer/preferences.py` says what each value looks like."""
 Words = Annotated[tuple[Word, ...], Field(max_length=100)]
 
 

@@ -13,8 +13,15 @@ from api.changing import Change, Creation
 from api.shapes import Amount, MoneyIn, ReferenceIn, money
 from api.validation import Body, Text, Word
 from commands import interaction as commands
-from domain.interaction import Attachment, Direction, InteractionKind, Item, Question, Survey
-from domain.values import Reference
+from domain.activities.interaction.state import (
+    Attachment,
+    Direction,
+    InteractionKind,
+    Item,
+    Question,
+    Survey,
+)
+from domain.kernel.values import Reference
 
 
 class ItemIn(Body):

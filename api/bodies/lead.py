@@ -11,7 +11,7 @@ from api.changing import Change, Creation
 from api.shapes import Day, MoneyIn, ReferenceIn, money, reference
 from api.validation import Text, Word
 from commands import lead as commands
-from domain.lead import OpenLeadState
+from domain.sales.lead.state import OpenLeadState
 
 
 class CreateLead(Creation):

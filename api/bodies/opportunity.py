@@ -12,7 +12,7 @@ from api.changing import Change, Creation
 from api.shapes import Amount, Day, MoneyIn, ReferenceIn, money, reference
 from api.validation import Body, Text, Word
 from commands import opportunity as commands
-from domain.opportunity import ForecastCategory, LineItem
+from domain.sales.opportunity.state import ForecastCategory, LineItem
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -11,7 +11,7 @@ from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Word
 from commands import principal as commands
-from domain.principal import PrincipalKind
+from domain.directory.principal.state import PrincipalKind
 
 
 class Register(Creation):

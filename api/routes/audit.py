@@ -40,7 +40,7 @@ from commands.audit.timeline import (
 )
 from commands.audit.words import step_lines
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.cut import Cut
+from domain.kernel.as_of import Cut
 from projections.identity.v1.queries import Identity
 
 router = APIRouter(

@@ -14,8 +14,8 @@ from api.services import Services
 from api.shapes import Instant, Moment
 from api.validation import Word
 from commands.consents import as_json, consent_at
-from domain.consent_then import Verdict, Why, span
-from domain.contact import PointKind
+from domain.customers.contact.consent_history import Verdict, Why, span
+from domain.customers.contact.state import PointKind
 
 router = APIRouter(
     prefix="/v1", tags=["contacts"], dependencies=[requires("audit:read"), Depends(declared_only)]

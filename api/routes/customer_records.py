@@ -18,9 +18,9 @@ from api.sending import IdempotencyKey
 from api.upserting import Upserted, claimed, upsert_all, upsert_customer
 from api.validation import Word
 from api.views.customer_record import CustomerRecord
-from domain.customer import evolve
-from domain.errors import NotFound
-from domain.values import Reference, references
+from domain.customers.customer.state import evolve
+from domain.kernel.errors import NotFound
+from domain.kernel.values import Reference, references
 
 router = APIRouter()
 

@@ -20,7 +20,7 @@ from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.views.customer import CustomerOverview, Entry, Hit, Hits, Timeline, TotalsOut
-from domain.cut import Cut
+from domain.kernel.as_of import Cut
 from projections.customer_360.v1.queries import (
     SECTIONS,
     Customers,

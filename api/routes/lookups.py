@@ -16,7 +16,7 @@ from api.services import Services
 from api.validation import Body as Sent
 from api.validation import Word
 from commands.privacy.finding import candidates
-from domain.contact import PointKind
+from domain.customers.contact.state import PointKind
 
 router = APIRouter(
     prefix="/v1", tags=["contacts"], dependencies=[requires("crm:read"), Depends(declared_only)]

@@ -29,7 +29,7 @@ from api.views.pipeline import (
     VersionPage,
     VersionRow,
 )
-from domain.errors import NotFound
+from domain.kernel.errors import NotFound
 from projections.pipeline.v1.queries import Opportunities
 
 router = APIRouter(

@@ -17,8 +17,8 @@ from api.query import declared_only
 from api.reading import reading
 from api.services import Services
 from api.shapes import Day, Number
-from domain.errors import NotFound
-from domain.pipelines import Pipeline
+from domain.configuration.pipelines import Pipeline
+from domain.kernel.errors import NotFound
 from projections.pipeline.v1.queries import BoardFilter, BoardStage, Opportunities
 
 router = APIRouter(

@@ -15,9 +15,9 @@ from api.sending import IdempotencyKey, IfMatch, context_of
 from api.services import Services
 from api.validation import Body
 from commands.privacy.person_export import export
-from domain.customer import evolve
-from domain.erasure import BASIS, REFERENCE, Reason
-from domain.errors import ConcurrentChange
+from domain.customers.customer.state import evolve
+from domain.kernel.errors import ConcurrentChange
+from domain.privacy.erasure import BASIS, REFERENCE, Reason
 
 router = APIRouter(prefix="/v1", tags=["privacy"])
 

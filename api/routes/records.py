@@ -12,7 +12,11 @@ from api.views.contact import ContactRecord
 from api.views.customer_record import CustomerRecord
 from api.views.interaction import InteractionRecord
 from api.views.lead import LeadRecord
-from domain import case, contact, customer, interaction, lead
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.sales.lead import state as lead
+from domain.service.case import state as case
 
 router = APIRouter(prefix="/v1", dependencies=[requires("crm:read"), Depends(declared_only)])
 

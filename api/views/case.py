@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.private import clear, closed
 from api.records import Record
 from api.shapes import Instant, ReferenceOut
-from domain.case import Case
+from domain.service.case.state import Case
 
 
 class Resolution(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api.private import clear, closed
 from api.records import Record
 from api.shapes import Instant, ReferenceOut
-from domain.contact import Contact
+from domain.customers.contact.state import Contact
 
 
 class ContactPoint(BaseModel):

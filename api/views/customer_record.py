@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.records import Ids, Record, Words
 from api.shapes import ReferenceOut
-from domain.customer import Customer
+from domain.customers.customer.state import Customer
 
 
 class CustomerRecord(Record):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.records import Record
 from api.shapes import Instant, MoneyOut, Number, ReferenceOut
-from domain.interaction import Interaction
+from domain.activities.interaction.state import Interaction
 
 
 class ItemOut(BaseModel):

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from commands.audit.keep import KeptSeal
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding
-from domain.errors import Undecodable
 from domain.events.merkle import root
 from domain.events.seal import Seal, key_id, leaf_hash, signed_by
+from domain.kernel.errors import Undecodable
 
 T = TypeVar("T")
 LOOK: Final = 100_000

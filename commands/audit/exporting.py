@@ -33,12 +33,12 @@ from commands.audit.replaying import Replay, Step
 from commands.audit.timeline import Names, data_of, event_json
 from commands.store.application import Crm
 from commands.store.follower import StoredRow
-from domain.aggregate import stamps
 from domain.events.envelope import instant
 from domain.events.event import Actor, Event
 from domain.events.merkle import Tree
 from domain.events.seal import Seal, leaf_hash
-from domain.history import HistoryExported, HistoryForm
+from domain.kernel.aggregate import stamps
+from domain.privacy.history_export import HistoryExported, HistoryForm
 
 Form = Literal["raw", "decoded", "readable"]
 

@@ -15,9 +15,9 @@ from commands.audit.withheld import NoKeys, has_clear, withholding
 from commands.store.application import Crm
 from commands.store.follower import StoredRow
 from commands.store.pool import Pool
-from domain.errors import NotFound
 from domain.events.event import Event
 from domain.events.seal import Seal, parse
+from domain.kernel.errors import NotFound
 
 PAGE: Final = 1000
 """Events read at a time."""

@@ -20,8 +20,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from domain.errors import Undecodable
 from domain.events.seal import Seal, key_id, parse, signed_by
+from domain.kernel.errors import Undecodable
 
 FORMAT: Final = "rapport.kept-seal.v1"
 

@@ -16,10 +16,10 @@ from uuid import UUID
 
 from commands.store.follower import StoredRow
 from commands.store.verify_seals import topic_of
-from domain.errors import Undecodable
 from domain.events.envelope import parse
 from domain.events.ids import event_id
 from domain.events.seal import Digest, Seal, digests, leaf_hash
+from domain.kernel.errors import Undecodable
 
 Kind = Literal["changed", "removed", "inserted", "moved", "range"]
 Place = tuple[str, int]

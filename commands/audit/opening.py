@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.audit.replaying import KINDS, Fact, Kind, fact_of
 from commands.audit.withheld import NoKeys
-from domain.errors import DomainError, UnknownEventType
 from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
 from domain.events.seal import Seal, key_id, leaf_hash, parse, signed_by
+from domain.kernel.errors import DomainError, UnknownEventType
 
 FORMAT: Final = "rapport.history.v1"
 

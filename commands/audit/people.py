@@ -7,7 +7,7 @@ from uuid import UUID
 from commands.audit.history import Histories
 from commands.audit.timeline import Names
 from commands.store.application import Crm
-from domain.principal import evolve
+from domain.directory.principal.state import evolve
 
 
 def names_from(crm: Crm, histories: Histories) -> Names:

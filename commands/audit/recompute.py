@@ -25,9 +25,9 @@ from commands.store.follower import BY_INDEX
 from commands.store.pool import connect
 from commands.store.verify_event import RESTORE, Finding
 from commands.store.verify_seals import broken
-from domain.errors import Undecodable
 from domain.events.merkle import root
 from domain.events.seal import Seal, parse
+from domain.kernel.errors import Undecodable
 
 MOST: Final = 50
 """So many findings of a stretch are told one by one; the others are counted."""

@@ -16,14 +16,21 @@ from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from commands.audit.withheld import Withheld, withholding
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product
-from domain.aggregate import Evolve
-from domain.cut import NOW, Cut
-from domain.errors import Invalid, NotFound
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, instant
 from domain.events.event import Event
 from domain.events.private import Closed, PrivateCipher
+from domain.kernel.aggregate import Evolve
+from domain.kernel.as_of import NOW, Cut
+from domain.kernel.errors import Invalid, NotFound
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.sales.product import state as product
+from domain.service.case import state as case
 
 Kind = Literal["customer", "lead", "opportunity", "case"]
 """The records whose history is replayed."""

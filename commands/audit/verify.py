@@ -24,8 +24,8 @@ from commands.store.follower import Follower
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import Finding
-from domain.errors import Undecodable
 from domain.events.seal import Seal
+from domain.kernel.errors import Undecodable
 
 MOST: Final = 200
 """So many findings are told one by one; the others are counted."""

@@ -20,9 +20,9 @@ from commands.imports.report import ImportReport, Progress
 from commands.imports.taking import Made, Taking, row_digest
 from commands.interaction import RecordInteraction
 from commands.store.claims import Claim
-from domain.interaction import Item
-from domain.money import Money
-from domain.values import Reference
+from domain.activities.interaction.state import Item
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 
 CUSTOMER: Final = "cdnow-customer"
 PURCHASE: Final = "cdnow"

@@ -27,9 +27,9 @@ from commands.imports.incidents_rows import Update
 from commands.imports.taking import row_digest
 from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
-from domain.case_moves import OPEN
 from domain.events.ids import derived_id
-from domain.values import Reference
+from domain.kernel.values import Reference
+from domain.service.case.decide import OPEN
 
 CALLER: Final = "incidents-caller"
 RESOLVER: Final = "incidents-resolver"

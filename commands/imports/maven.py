@@ -20,7 +20,7 @@ from commands.imports.maven_histories import SOURCES, Maker
 from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
 from commands.imports.report import ImportRefused, ImportReport, Progress, RowProblem
 from commands.imports.table import Line, Table, read_table
-from domain.pipelines import Pipeline, Pipelines
+from domain.configuration.pipelines import Pipeline, Pipelines
 
 __all__ = ["SOURCES", "import_maven"]
 

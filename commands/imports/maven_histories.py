@@ -19,10 +19,10 @@ from commands.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunit
 from commands.principal import RegisterPrincipal
 from commands.product import RegisterProduct
 from commands.store.claims import Claim
+from domain.configuration.pipelines import Pipeline
 from domain.events.ids import derived_id
-from domain.money import Money
-from domain.pipelines import Pipeline
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 
 PRINCIPAL: Final = "maven-principal"
 PRODUCT: Final = "maven-product"

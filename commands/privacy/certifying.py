@@ -25,10 +25,10 @@ from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
-from domain import erasure
-from domain.erasure import Erasure
-from domain.errors import ConcurrentChange, DomainError
 from domain.events.private import Closed
+from domain.kernel.errors import ConcurrentChange, DomainError
+from domain.privacy import erasure
+from domain.privacy.erasure import Erasure
 
 PAGE: Final = 500
 

@@ -28,9 +28,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, KeyStore, Retention
-from domain.errors import DomainError, Erased, Undecodable
 from domain.events.event import Event
 from domain.events.private import Closed, PrivateParts
+from domain.kernel.errors import DomainError, Erased, Undecodable
 
 PERSONAL: Final = "a1"
 TEXT: Final = "t1"

@@ -23,13 +23,18 @@ from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
-from domain import contact, contact_moves, customer, erasure, lead, lead_moves
-from domain.aggregate import Aggregate
-from domain.contact import Contact
-from domain.customer import Customer
-from domain.erasure import Erasure
-from domain.errors import ConcurrentChange, NotFound
-from domain.lead import Lead
+from domain.customers.contact import decide as contact_moves
+from domain.customers.contact import state as contact
+from domain.customers.contact.state import Contact
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import Customer
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import ConcurrentChange, NotFound
+from domain.privacy import erasure
+from domain.privacy.erasure import Erasure
+from domain.sales.lead import decide as lead_moves
+from domain.sales.lead import state as lead
+from domain.sales.lead.state import Lead
 
 ATTEMPTS: Final = 20
 

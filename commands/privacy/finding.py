@@ -9,10 +9,10 @@ from uuid import UUID
 from commands.identifiers import Identifiers
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
-from domain import contact
-from domain.aggregate import replay
-from domain.contact import Contact, PointKind
-from domain.contact_moves import is_point
+from domain.customers.contact import state as contact
+from domain.customers.contact.decide import is_point
+from domain.customers.contact.state import Contact, PointKind
+from domain.kernel.aggregate import replay
 
 MOST: Final = 100
 """Contacts that an answer names; more share no address of a person."""

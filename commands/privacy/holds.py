@@ -19,10 +19,10 @@ from commands.decision import Change, Decision, events_of
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
 from commands.store.recorder import Guard
-from domain import hold
-from domain.errors import DomainError, Erased, NotFound
-from domain.hold import LegalHold
-from domain.retention import STREAM
+from domain.kernel.errors import DomainError, Erased, NotFound
+from domain.privacy import legal_hold as hold
+from domain.privacy.legal_hold import LegalHold
+from domain.privacy.retention import STREAM
 
 LOCK: Final = (1380012112, 6)
 """The two numbers of the advisory lock by which placing a hold and destroying shut each other out."""

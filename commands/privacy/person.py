@@ -13,11 +13,13 @@ from uuid import UUID
 
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
-from domain import contact, customer, lead
-from domain.contact import Contact
-from domain.customer import Customer
-from domain.errors import DomainError, Invalid
-from domain.lead import Lead
+from domain.customers.contact import state as contact
+from domain.customers.contact.state import Contact
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import Customer
+from domain.kernel.errors import DomainError, Invalid
+from domain.sales.lead import state as lead
+from domain.sales.lead.state import Lead
 
 PersonKind = Literal["customer", "contact", "lead"]
 

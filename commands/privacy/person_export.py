@@ -19,12 +19,17 @@ from commands.decision import Change, Decision, events_of
 from commands.privacy.person import People, Person, PersonKind
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
-from domain import case, contact, customer, interaction, lead, opportunity
-from domain.aggregate import Aggregate, Evolve, replay
-from domain.disclosure import PersonExported
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
 from domain.events.private import Closed
+from domain.kernel.aggregate import Aggregate, Evolve, replay
+from domain.privacy.person_export import PersonExported
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.service.case import state as case
 
 VERSION: Final = 1
 SECTIONS: Final[Mapping[str, Evolve[Any]]] = {

@@ -11,10 +11,10 @@ from uuid import UUID
 from commands.context import Context
 from commands.store.application import Crm
 from commands.store.pool import Pool
-from domain.aggregate import stamps
 from domain.events.envelope import moment, parse
 from domain.events.event import Event
-from domain.private_read import PrivateRead
+from domain.kernel.aggregate import stamps
+from domain.privacy.private_read import PrivateRead
 
 _TYPE: Final = "crm.privacy.private_read"
 _OF_PARTY: Final = """

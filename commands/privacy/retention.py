@@ -19,11 +19,11 @@ from commands.recording import record
 from commands.store.application import Crm
 from commands.store.pool import Pool
 from commands.store.privacy_events import PrivacyEvents
-from domain import retention
-from domain.errors import Invalid
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Actor
-from domain.retention import STREAM, Closings, RetentionApplied, Rules
+from domain.kernel.errors import Invalid
+from domain.privacy import retention
+from domain.privacy.retention import STREAM, Closings, RetentionApplied, Rules
 
 # Read through, by types, since no index knows of texts. No value looks like the mark: its quotes are escaped.
 # Where an event has no text, what is cut out instead is no kind and month.

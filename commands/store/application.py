@@ -21,11 +21,11 @@ from commands.store.mapper import EventMapper, Opener
 from commands.store.pool import Pool
 from commands.store.recorder import Guard, PostgresApplicationRecorder
 from commands.store.refusals import refusal
-from domain.aggregate import Aggregate, Evolve, replay
-from domain.cut import NOW, Cut
-from domain.errors import DomainError, NotFound
 from domain.events.envelope import moment, parse
 from domain.events.event import Event
+from domain.kernel.aggregate import Aggregate, Evolve, replay
+from domain.kernel.as_of import NOW, Cut
+from domain.kernel.errors import DomainError, NotFound
 
 A = TypeVar("A", bound=Aggregate)
 T = TypeVar("T")

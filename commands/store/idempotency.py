@@ -22,7 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from commands.store.pool import Pool
-from domain.errors import KeyReused
+from domain.kernel.errors import KeyReused
 
 EXPIRY: Final = timedelta(hours=24)
 WAIT_MILLISECONDS: Final = 2000

@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2.extensions import cursor
 
 from commands.store.pool import Pool, connect
-from domain.errors import DomainError
+from domain.kernel.errors import DomainError
 
 UNKNOWN_STATE: Final = "55R01"
 """What the database answers to an append while it does not know the server (see `append_lock.sql`)."""

@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError
 from commands.store.claims import Claim
 from commands.store.idempotency import IdempotencyRow
 from commands.store.pool import Pool
-from domain.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, RequestInProgress
+from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, RequestInProgress
 
 _VERSIONS: Final = """
     SELECT aggregate_id, max(version) FROM store.event WHERE aggregate_id = ANY (%s) GROUP BY aggregate_id

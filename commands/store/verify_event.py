@@ -8,10 +8,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.follower import StoredRow
-from domain.errors import Undecodable, UnknownEventType
 from domain.events.envelope import moment, parse
 from domain.events.ids import event_id
 from domain.events.registry import Registry
+from domain.kernel.errors import Undecodable, UnknownEventType
 
 RESTORE: Final = (
     "Keep a copy of the database as it is. Then restore a backup from before, and run `rapport store "

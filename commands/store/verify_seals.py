@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from commands.store.follower import StoredRow
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding
-from domain.errors import Undecodable
 from domain.events.merkle import root
 from domain.events.seal import GENESIS, Digest, Seal, key_id, leaf_hash, signed_by
+from domain.kernel.errors import Undecodable
 
 PAGE: Final = 200
 

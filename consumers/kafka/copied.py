@@ -16,9 +16,9 @@ from consumers.kafka.reader import Place
 from consumers.kafka.stretches import Published, Stretches
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import partition_of
-from domain.errors import Undecodable
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Seal, parse
+from domain.kernel.errors import Undecodable
 
 NEAR: Final = 64
 """So many offsets are read through rather than halved once more."""

@@ -18,7 +18,7 @@ from deploy.bench.samples import NoSecrets
 from deploy.bench.writers import WRITERS, Append, append_rate
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
-from domain.money import Money
+from domain.kernel.money import Money
 
 EVENTS: Final = 16_000
 """Events a round where none are named: two to six seconds each."""

@@ -40,7 +40,7 @@ from deploy.configuration import load_pipelines
 from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
-from domain.money import Money
+from domain.kernel.money import Money
 from projections.registry import named
 
 EVENTS: Final = 4_000

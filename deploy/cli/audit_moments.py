@@ -18,7 +18,7 @@ KnownAtOption = Annotated[str | None, typer.Option(help="As far as had been reco
 def moment_of(at: str | None, version: int | None, known_at: str | None) -> Moment:
     """The moment that the options name. Raises `typer.BadParameter`."""
     from commands.audit.replaying import Moment
-    from domain.cut import Cut
+    from domain.kernel.as_of import Cut
 
     if version is not None and (at is not None or known_at is not None):
         raise typer.BadParameter("Name a version or times, not both.")
@@ -30,7 +30,7 @@ def moment_of(at: str | None, version: int | None, known_at: str | None) -> Mome
 def point_of(option: str, text: str) -> Moment:
     """A version, or a business time. Raises `typer.BadParameter`."""
     from commands.audit.replaying import Moment
-    from domain.cut import Cut
+    from domain.kernel.as_of import Cut
 
     if text.isdecimal():
         return Moment(version=int(text))

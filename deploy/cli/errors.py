@@ -10,7 +10,7 @@ from deploy.findings import Diagnostic
 from deploy.local.errors import LocalServiceError
 from deploy.secrets import SecretsProblem
 from deploy.settings import SettingsProblem
-from domain.errors import DomainError
+from domain.kernel.errors import DomainError
 
 SENTENCES: Final = {
     "consumers.relay.RelayStopped": Exit.FOUND,

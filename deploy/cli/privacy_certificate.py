@@ -115,7 +115,7 @@ def _compared(said: dict[str, Any], public: bytes) -> tuple[list[Diagnostic], bo
     from commands.privacy.certificate import canonical, digest
     from deploy import wiring
     from deploy.secrets import SecretsProblem
-    from domain.erasure import evolve
+    from domain.privacy.erasure import evolve
 
     settings = load()
     settings.need("store_url")

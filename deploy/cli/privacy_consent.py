@@ -15,7 +15,7 @@ from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.consents import ConsentThen
-    from domain.consent_then import Period
+    from domain.customers.contact.consent_history import Period
 
 
 class Channel(StrEnum):
@@ -47,7 +47,7 @@ def consent(
     """Whether a contact could be written to for a purpose on a day, and the event that says so."""
     from commands import consents
     from deploy import wiring
-    from domain.consent_then import span
+    from domain.customers.contact.consent_history import span
 
     with wiring.Wiring(load()) as wired:
         found = consents.consent_at(

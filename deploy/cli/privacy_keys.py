@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commands.privacy.retention import Due
     from commands.privacy.rotating import Standing
     from deploy.keks import KekFiles
-    from domain.retention import Rules
+    from domain.privacy.retention import Rules
 
 
 class Place(StrEnum):
@@ -186,7 +186,7 @@ def _place(files: KekFiles, standing: Standing) -> Place:
 def _record(wired: Any, standing: Standing) -> None:
     from commands.recording import record
     from deploy.persons import acting
-    from domain import rotation
+    from domain.privacy import key_rotation as rotation
 
     assert standing.rotation is not None, "begun"
     assert standing.previous is not None, "begun"
@@ -204,8 +204,8 @@ def _record(wired: Any, standing: Standing) -> None:
 
 
 def _rules(settings: Settings, kinds: Any) -> Rules:
-    from domain.errors import Invalid
-    from domain.retention import parse
+    from domain.kernel.errors import Invalid
+    from domain.privacy.retention import parse
 
     file = settings.retention_file
     try:

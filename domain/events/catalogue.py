@@ -8,30 +8,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain import (
-    case,
-    contact,
-    customer,
-    disclosure,
-    erasure,
-    history,
-    hold,
-    interaction,
-    lead,
-    opportunity,
-    principal,
-    private_read,
-    product,
-    readmodel,
-    retention,
-    rotation,
-)
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import (
     case_rejected_1_to_2,
     customer_registered_1_to_2,
     product_registered_1_to_2,
 )
+from domain.operations import read_model as readmodel
+from domain.privacy import (
+    erasure,
+    private_read,
+    retention,
+)
+from domain.privacy import (
+    history_export as history,
+)
+from domain.privacy import (
+    key_rotation as rotation,
+)
+from domain.privacy import (
+    legal_hold as hold,
+)
+from domain.privacy import (
+    person_export as disclosure,
+)
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.sales.product import state as product
+from domain.service.case import state as case
 
 CATALOGUE: Final = Registry(
     [

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from domain.errors import EventTooLarge, Undecodable
 from domain.events.event import Actor, Event
 from domain.events.private import PrivateCipher
 from domain.events.registry import Registry
+from domain.kernel.errors import EventTooLarge, Undecodable
 
 LIMIT: Final = 512 * 1024
 """Most bytes of one encoded event."""

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from domain.errors import Undecodable, UnknownEventType
 from domain.events.event import Event
 from domain.events.private import METADATA, SUBJECT, FreeText, Personal, PrivateParts
+from domain.kernel.errors import Undecodable, UnknownEventType
 
 SCHEMA: Final = "urn:rapport:{type}:{version}"
 

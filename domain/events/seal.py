@@ -28,8 +28,8 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from domain.errors import Undecodable
 from domain.events.merkle import leaf
+from domain.kernel.errors import Undecodable
 
 FORMAT: Final = "rapport.seal.v1"
 TOPIC: Final = "crm.seal.v1"

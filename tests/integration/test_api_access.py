@@ -21,7 +21,7 @@ from api.app import create_app
 from api.services import ApiLimits
 from commands.access import SCOPES
 from deploy.local.postgres import LocalPostgres
-from domain.errors import Invalid, NotFound
+from domain.kernel.errors import Invalid, NotFound
 from tests.support.http import PRINCIPAL, Api, database, problem, running
 from tests.support.relaying import until
 

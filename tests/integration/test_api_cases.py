@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from domain.reasons import Reasons
+from domain.configuration.reasons import Reasons
 from tests.support.http import Api, database, problem, running
 
 COMPLAINT = {"kind": "complaint", "priority": 2, "queue": "first-line", "subject": "The pallet is missing"}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from domain.opportunity import evolve
+from domain.sales.opportunity.state import evolve
 from tests.support.http import PRINCIPAL, Api, database, problem, running
 
 USD = {"amount": "100.50", "currency": "USD"}

@@ -16,7 +16,7 @@ from commands.privacy.reads import Read, reads_of
 from commands.store.application import Crm
 from deploy.local.postgres import LocalPostgres
 from deploy.secrets import Secrets
-from domain.errors import EventTooLarge
+from domain.kernel.errors import EventTooLarge
 from tests.support.commanding import run
 from tests.support.http import EVERY, PRINCIPAL, Api, database, problem, running
 

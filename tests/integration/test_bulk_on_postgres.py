@@ -14,8 +14,8 @@ from commands.customer import RegisterCustomer
 from commands.opportunity import MoveStage, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactIndex
-from domain import opportunity
-from domain.errors import MoveRefused
+from domain.kernel.errors import MoveRefused
+from domain.sales.opportunity import state as opportunity
 from tests.support.at_once import Bus, bus
 from tests.support.database import Urls, migrated
 from tests.support.store import execute

@@ -12,8 +12,8 @@ import pytest
 from commands import readmodel as recording
 from deploy import wiring
 from deploy.settings import load
-from domain import readmodel
 from domain.events.catalogue import CATALOGUE
+from domain.operations import read_model as readmodel
 from projections import registry
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.registry import PROJECTIONS

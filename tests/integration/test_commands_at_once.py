@@ -20,9 +20,9 @@ from commands.interaction import RecordInteraction
 from commands.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
-from domain import customer
-from domain.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused
-from domain.values import Reference
+from domain.customers.customer import state as customer
+from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused
+from domain.kernel.values import Reference
 from tests.support.at_once import Bus, at_once, bus, done, patiently
 from tests.support.database import Urls, migrated
 from tests.support.store import execute

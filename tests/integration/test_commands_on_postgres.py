@@ -18,9 +18,11 @@ from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
 from commands.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
-from domain import customer, opportunity, principal
-from domain.errors import NotFound
-from domain.money import Money
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
+from domain.kernel.errors import NotFound
+from domain.kernel.money import Money
+from domain.sales.opportunity import state as opportunity
 from tests.support.at_once import Bus, at_once, bus, context, done
 from tests.support.database import migrated
 from tests.support.store import execute

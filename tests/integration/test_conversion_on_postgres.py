@@ -31,12 +31,15 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from domain import case, contact, interaction, lead
-from domain.errors import AlreadyRecorded, DomainError
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.errors import AlreadyRecorded, DomainError
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.lead import state as lead
+from domain.service.case import state as case
 from tests.support.database import migrated
 from tests.support.memory import PIPELINES
 from tests.support.store import execute

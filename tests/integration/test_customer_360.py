@@ -15,11 +15,13 @@ from psycopg2.extensions import connection as Connection
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.follower import StoredRow
-from domain import contact, customer, interaction
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
-from domain.values import Change, Reference
+from domain.kernel.values import Change, Reference
 from projections.apply import Applier
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import SQL, Customers, Listed, TimelinePage

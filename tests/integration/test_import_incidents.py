@@ -11,9 +11,11 @@ import pytest
 
 from deploy.demo.second_reader_incidents import expected, transitions
 from deploy.local.postgres import LocalPostgres
-from domain import case, customer, principal
-from domain.aggregate import replay
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.event import Event
+from domain.kernel.aggregate import replay
+from domain.service.case import state as case
 from tests.support.database import migrated
 from tests.support.http import database
 from tests.support.importing import NOW, Importing, importing

@@ -13,10 +13,13 @@ import pytest
 from commands.imports.maven import SOURCES
 from deploy.demo.second_reader import expected
 from deploy.local.postgres import LocalPostgres
-from domain import customer, opportunity, principal, product
-from domain.aggregate import replay
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.event import Event
 from domain.events.private import Closed
+from domain.kernel.aggregate import replay
+from domain.sales.opportunity import state as opportunity
+from domain.sales.product import state as product
 from tests.support.database import migrated
 from tests.support.http import database
 from tests.support.importing import DATA, NOW, Importing, folder_with, importing, original

@@ -25,9 +25,10 @@ from commands.privacy.person import Linked, People
 from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
-from domain import errors, interaction
+from domain.activities.interaction import state as interaction
 from domain.events.event import SYSTEM, Event
-from domain.values import Reference
+from domain.kernel import errors
+from domain.kernel.values import Reference
 from tests.support.at_once import Bus, at_once, bus, context
 from tests.support.database import new_store
 

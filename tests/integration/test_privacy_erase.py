@@ -33,8 +33,8 @@ from commands.store.contact_index import ContactIndex
 from commands.store.follower import Follower
 from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting, read_side
-from domain.erasure import evolve
 from domain.events.catalogue import CATALOGUE
+from domain.privacy.erasure import evolve
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.decode import Decoder
 from projections.replay import Rows, fold_all

@@ -15,7 +15,7 @@ from commands.customer import AddReference, ChangeCustomer, RegisterCustomer
 from commands.lead import CreateLead
 from consumers import recovery_aside
 from consumers.recovery_derived import Deriving
-from domain.values import Reference
+from domain.kernel.values import Reference
 from tests.support.at_once import bus
 from tests.support.database import migrated
 

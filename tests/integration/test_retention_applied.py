@@ -21,12 +21,13 @@ from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting
 from deploy.secrets import Secrets
 from deploy.settings import load
-from domain import customer, interaction
-from domain import retention as closings
-from domain.errors import Erased
+from domain.activities.interaction import state as interaction
+from domain.customers.customer import state as customer
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed
-from domain.values import Reference
+from domain.kernel.errors import Erased
+from domain.kernel.values import Reference
+from domain.privacy import retention as closings
 from projections.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, Urls, migrated, new_store

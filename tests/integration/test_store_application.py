@@ -18,11 +18,11 @@ from commands.store.application import Crm
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.aggregate import Aggregate
-from domain.errors import ConcurrentChange, EventTooLarge, NotFound, UnknownEventType
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed, free_text, personal
 from domain.events.registry import EventType, Registry
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import ConcurrentChange, EventTooLarge, NotFound, UnknownEventType
 from tests.support.database import Urls, migrated
 from tests.support.store import execute, run, session, stored_event
 

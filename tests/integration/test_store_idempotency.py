@@ -21,10 +21,10 @@ from commands.store.idempotency import Answer, Idempotency, IdempotencyRow
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.errors import AlreadyClaimed, ConcurrentChange, KeyReused, RequestInProgress
 from domain.events.event import SYSTEM, Event
 from domain.events.private import PrivateParts
 from domain.events.registry import EventType, Registry
+from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, KeyReused, RequestInProgress
 from tests.support.database import Urls, migrated
 from tests.support.store import execute, session
 

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.seals import SealConflict, Seals
-from domain.errors import Undecodable
 from domain.events.seal import GENESIS, Digest, Seal, key_id, parse, sign
+from domain.kernel.errors import Undecodable
 from tests.support.database import Urls, migrated
 from tests.support.store import execute
 

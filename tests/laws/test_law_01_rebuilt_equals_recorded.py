@@ -9,23 +9,30 @@ from uuid import UUID
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product
-from domain.aggregate import Aggregate, replay
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.event import Event
+from domain.kernel.aggregate import Aggregate, replay
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.sales.product import state as product
+from domain.service.case import state as case
 from tests.support.machine import CrmMachine, PeopleMachine
 from tests.support.machine_cases import CaseMachine
 from tests.support.machine_leads import LeadMachine
 from tests.support.machine_opportunities import OpportunityMachine
 
 EVOLVE: dict[str, Callable[[Any, Event], Aggregate]] = {
-    "domain.customer": customer.evolve,
-    "domain.opportunity": opportunity.evolve,
-    "domain.principal": principal.evolve,
-    "domain.product": product.evolve,
-    "domain.contact": contact.evolve,
-    "domain.lead": lead.evolve,
-    "domain.case": case.evolve,
-    "domain.interaction": interaction.evolve,
+    "domain.customers.customer.state": customer.evolve,
+    "domain.sales.opportunity.state": opportunity.evolve,
+    "domain.directory.principal.state": principal.evolve,
+    "domain.sales.product.state": product.evolve,
+    "domain.customers.contact.state": contact.evolve,
+    "domain.sales.lead.state": lead.evolve,
+    "domain.service.case.state": case.evolve,
+    "domain.activities.interaction.state": interaction.evolve,
 }
 
 

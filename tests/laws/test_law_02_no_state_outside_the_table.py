@@ -7,8 +7,15 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain import case, contact, customer, interaction, lead, opportunity, principal, product
-from domain.errors import DomainError
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
+from domain.kernel.errors import DomainError
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.sales.product import state as product
+from domain.service.case import state as case
 from tests.support.machine import CrmMachine, PeopleMachine
 from tests.support.machine_cases import CaseMachine, usd
 from tests.support.machine_leads import LeadMachine

@@ -14,12 +14,12 @@ from commands.interaction import RecordInteraction
 from commands.lead import ConvertLead, CreateLead, LinkLead, MoveLead
 from commands.opportunity import LinkCustomer, OpenOpportunity
 from commands.store.follower import StoredRow
-from domain import customer
-from domain.aggregate import Aggregate
-from domain.customer import Customer
-from domain.errors import DomainError
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import Customer
 from domain.events.catalogue import CATALOGUE
-from domain.values import Reference
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import DomainError
+from domain.kernel.values import Reference
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.replay import fold_all
 from tests.support.memory import START, Desk

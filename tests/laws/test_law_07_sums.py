@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from psycopg2.extensions import connection as Connection
 
-from domain import opportunity as o
 from domain.events.event import Event
+from domain.sales.opportunity import state as o
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.schema import install

@@ -21,12 +21,13 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from deploy.local.postgres import LocalPostgres
-from domain import case, customer
-from domain.aggregate import Evolve, replay
-from domain.cut import Cut
-from domain.errors import NotFound
+from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
+from domain.kernel.aggregate import Evolve, replay
+from domain.kernel.as_of import Cut
+from domain.kernel.errors import NotFound
+from domain.service.case import state as case
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.replay import fold_all
 from tests.support.database import Urls, new_store

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 
 from api.views.customer import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
 from commands.store.follower import StoredRow
-from domain.cut import Cut
 from domain.events.catalogue import CATALOGUE
+from domain.kernel.as_of import Cut
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import Customers, Listed, Section
 from projections.customer_360.v1.then import Past

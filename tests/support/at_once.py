@@ -25,9 +25,9 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.errors import DomainError, RequestInProgress
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
+from domain.kernel.errors import DomainError, RequestInProgress
 from tests.support.memory import PIPELINES
 
 KEY = b"i" * 32

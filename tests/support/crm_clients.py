@@ -26,11 +26,11 @@ from commands.store.idempotency import Idempotency
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.errors import DomainError
+from domain.activities.interaction.state import Survey
 from domain.events.catalogue import CATALOGUE
-from domain.interaction import Survey
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.errors import DomainError
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 from tests.support.at_once import KEY, Bus, context
 from tests.support.histories import CIPHER
 from tests.support.memory import PIPELINES

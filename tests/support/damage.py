@@ -16,7 +16,7 @@ from commands.decision import Command
 from commands.principal import RegisterPrincipal
 from deploy import wiring
 from deploy.settings import load
-from domain.values import Reference
+from domain.kernel.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.kafka import delete_topics
 from tests.support.relaying import until

@@ -18,12 +18,13 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from commands.store.follower import StoredRow
-from domain import customer, opportunity
+from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
 from projections.decode import Decoder
 from tests.support import service_histories
 from tests.support.memory import OpenCipher

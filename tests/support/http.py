@@ -37,8 +37,8 @@ from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from deploy.local.postgres import LocalPostgres
 from deploy.serve import configured
+from domain.configuration.pipelines import Pipelines, parse
 from domain.events.catalogue import CATALOGUE
-from domain.pipelines import Pipelines, parse
 from projections.apply import Applier
 from projections.decode import Decoder, Received
 from projections.registry import PROJECTIONS

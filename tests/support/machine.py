@@ -18,10 +18,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 from commands import customer as c
 from commands import principal as p
 from commands import product as d
-from domain.errors import DomainError
-from domain.money import Money
-from domain.reasons import Reasons
-from domain.values import Reference
+from domain.configuration.reasons import Reasons
+from domain.kernel.errors import DomainError
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 from tests.support.memory import Desk
 
 OPEN = {

@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from commands import case as s
 from commands import interaction as i
-from domain.interaction import Survey
-from domain.money import Money
-from domain.values import Reference
+from domain.activities.interaction.state import Survey
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 from tests.support.machine import CLAIMS, SOMETIMES, WHY_NO_CASE, CrmMachine
 
 WAITING = ("waiting_on_customer", "waiting_on_third_party")

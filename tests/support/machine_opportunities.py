@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from commands import opportunity as o
-from domain.money import Money
-from domain.opportunity import LineItem
+from domain.kernel.money import Money
+from domain.sales.opportunity.state import LineItem
 from tests.support.machine import (
     CLAIMS,
     CLOSED,

@@ -22,14 +22,14 @@ from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, Idempotency
-from domain.aggregate import Aggregate, Evolve, replay
-from domain.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound, RequestInProgress
+from domain.configuration.pipelines import Pipelines, parse
+from domain.configuration.reasons import DEFAULT, Reasons
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, encode
 from domain.events.event import Actor, Event
 from domain.events.private import Closed, PrivateParts
-from domain.pipelines import Pipelines, parse
-from domain.reasons import DEFAULT, Reasons
+from domain.kernel.aggregate import Aggregate, Evolve, replay
+from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound, RequestInProgress
 
 A = TypeVar("A", bound=Aggregate)
 

@@ -18,10 +18,10 @@ from commands.audit.withheld import NoKeys
 from commands.store.follower import StoredRow
 from commands.store.pool import Pool
 from consumers.sealing import seal_range
-from domain.errors import NotFound
 from domain.events.private import PrivateCipher
 from domain.events.seal import Seal
-from domain.money import Money
+from domain.kernel.errors import NotFound
+from domain.kernel.money import Money
 from tests.support.database import PARTITIONS
 from tests.support.memory import Desk
 from tests.support.working import KEY

@@ -30,8 +30,8 @@ from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
 from domain.events.event import SYSTEM
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.kafka import delete_topics

@@ -7,9 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from uuid import UUID
 
-from domain import case, contact, customer, interaction, lead
-from domain.money import Money
-from domain.values import Change, Reference
+from domain.activities.interaction import state as interaction
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.kernel.money import Money
+from domain.kernel.values import Change, Reference
+from domain.sales.lead import state as lead
+from domain.service.case import state as case
 
 if TYPE_CHECKING:
     from tests.support.histories import History, Life

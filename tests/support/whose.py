@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from domain import case, customer, interaction, lead, opportunity
+from domain.activities.interaction import state as interaction
+from domain.customers.customer import state as customer
 from domain.events.event import Event
+from domain.sales.lead import state as lead
+from domain.sales.opportunity import state as opportunity
+from domain.service.case import state as case
 
 GIVEN = (
     opportunity.CustomerLinked,

@@ -20,8 +20,8 @@ from commands.audit.history import Scope
 from commands.audit.opening import NoExport, Opened, read
 from commands.audit.replaying import Moment, state_at
 from commands.audit.words import step_lines
-from domain.errors import NotFound
 from domain.events.seal import Seal
+from domain.kernel.errors import NotFound
 from tests.support.replayed import HistoriesInMemory, Sold, sealed
 from tests.support.working import KEY
 

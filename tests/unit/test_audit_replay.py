@@ -38,9 +38,9 @@ from commands.audit.timeline import (
 )
 from commands.audit.words import difference_lines, field_lines, group_lines
 from commands.store.follower import StoredRow
-from domain.cut import Cut
-from domain.errors import Invalid, NotFound
-from domain.history import HistoryExported
+from domain.kernel.as_of import Cut
+from domain.kernel.errors import Invalid, NotFound
+from domain.privacy.history_export import HistoryExported
 from tests.support import frozen_histories
 from tests.support.memory import START
 from tests.support.payloads import example, example_event

@@ -17,10 +17,10 @@ from commands.opportunity import AssignOwner, LoseOpportunity, MoveStage, OpenOp
 from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
-from domain import opportunity
-from domain.errors import ChangedSinceImport, EventTooLarge, MoveRefused, NotFound, TimeRefused
 from domain.events.event import Event
-from domain.values import Reference
+from domain.kernel.errors import ChangedSinceImport, EventTooLarge, MoveRefused, NotFound, TimeRefused
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
 from tests.support.memory import START, Desk
 
 PAST = START - timedelta(days=900)

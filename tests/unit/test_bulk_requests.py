@@ -14,8 +14,8 @@ from commands.decision import Command, World
 from commands.interaction import RecordInteraction
 from commands.store.claims import Claim
 from commands.store.incarnation import RecoveryNeeded
-from domain.customer import evolve
-from domain.errors import (
+from domain.customers.customer.state import evolve
+from domain.kernel.errors import (
     AlreadyRecorded,
     ConcurrentChange,
     EventTooLarge,
@@ -24,7 +24,7 @@ from domain.errors import (
     NotFound,
     RequestInProgress,
 )
-from domain.values import Reference
+from domain.kernel.values import Reference
 from tests.support.memory import Desk
 
 

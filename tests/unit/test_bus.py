@@ -21,8 +21,8 @@ from commands.opportunity import (
     WinOpportunity,
 )
 from commands.product import RegisterProduct
-from domain import opportunity
-from domain.errors import (
+from domain.events.event import Event
+from domain.kernel.errors import (
     AlreadyClaimed,
     ChangedAgain,
     ConcurrentChange,
@@ -32,9 +32,9 @@ from domain.errors import (
     RequestInProgress,
     TimeRefused,
 )
-from domain.events.event import Event
-from domain.money import Money
-from domain.values import Reference
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
 from tests.support.memory import ACTOR, START, Desk
 
 OPEN = OpenOpportunity(pipeline="sales")

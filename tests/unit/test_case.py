@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from commands import case as c
-from domain import case
-from domain.case import Case
-from domain.errors import DomainError, Invalid, MoveRefused
-from domain.values import Change
+from domain.kernel.errors import DomainError, Invalid, MoveRefused
+from domain.kernel.values import Change
+from domain.service.case import state as case
+from domain.service.case.state import Case
 from tests.support.memory import START, Desk
 
 WAITING = {"waiting_on_customer", "waiting_on_third_party"}

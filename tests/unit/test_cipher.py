@@ -18,9 +18,9 @@ from commands.privacy.cipher import AesGcmCipher, KeyMissing
 from commands.privacy.kek import FileKek, KekProblem, Owned
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
 from commands.privacy.ring import KekRing, Wrapped
-from domain.errors import Erased, Undecodable
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed, PrivateParts
+from domain.kernel.errors import Erased, Undecodable
 
 JANE, JOHN, PARTY = (UUID(f"00000000-0000-4000-8000-00000000000{n}") for n in (1, 2, 3))
 MARCH = Retention("note", "2026-03")

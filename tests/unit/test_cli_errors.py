@@ -12,7 +12,7 @@ from deploy.cli import main, settings
 from deploy.cli.errors import SENTENCES, explain, loaded
 from deploy.cli.output import Exit, columns, number
 from deploy.settings import PREFIX, Settings
-from domain.errors import NotFound
+from domain.kernel.errors import NotFound
 
 
 @pytest.fixture(autouse=True)

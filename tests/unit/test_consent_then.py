@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 
 from commands.consents import ConsentThen, as_json, consent_at
 from commands.store.follower import StoredRow
-from domain import contact
-from domain.aggregate import replay
-from domain.consent_then import Period, PointThen, Span, Why, day, moment, points_then, span, verdict
-from domain.cut import Cut
-from domain.errors import Invalid, NotFound
+from domain.customers.contact import state as contact
+from domain.customers.contact.consent_history import (
+    Period,
+    PointThen,
+    Span,
+    Why,
+    day,
+    moment,
+    points_then,
+    span,
+    verdict,
+)
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
+from domain.kernel.aggregate import replay
+from domain.kernel.as_of import Cut
+from domain.kernel.errors import Invalid, NotFound
 from tests.support.memory import OpenCipher
 
 CONTACT = UUID(int=1)

@@ -11,10 +11,10 @@ import pytest
 from commands import contact as c
 from commands.customer import MergeCustomers, RegisterCustomer
 from commands.identifiers import Identifiers
-from domain import contact
-from domain.contact import Contact
-from domain.contact_moves import normalised
-from domain.errors import DomainError, Invalid, MoveRefused
+from domain.customers.contact import state as contact
+from domain.customers.contact.decide import normalised
+from domain.customers.contact.state import Contact
+from domain.kernel.errors import DomainError, Invalid, MoveRefused
 from tests.support.memory import START, Desk
 
 POINT = UUID(int=0x77)

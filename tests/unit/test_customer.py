@@ -15,10 +15,10 @@ from commands.customer import (
     UnmergeCustomer,
 )
 from commands.principal import RegisterPrincipal
-from domain import customer
-from domain.customer import Absorbed, Customer, MergedInto, Released, Unmerged
-from domain.errors import DomainError, Invalid, MoveRefused, NotFound
-from domain.values import Change, Reference
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import Absorbed, Customer, MergedInto, Released, Unmerged
+from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
+from domain.kernel.values import Change, Reference
 from tests.support.memory import Desk
 
 

@@ -10,10 +10,10 @@ from commands.bus import StoredWorld
 from commands.customer import AddReference, MergeCustomers, RegisterCustomer
 from commands.decision import events_of
 from commands.opportunity import OpenOpportunity
-from domain import customer
-from domain.customer import REFERENCES_LIMIT, ReferenceAdded
-from domain.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound
-from domain.values import Reference
+from domain.customers.customer import state as customer
+from domain.customers.customer.state import REFERENCES_LIMIT, ReferenceAdded
+from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound
+from domain.kernel.values import Reference
 from tests.support.memory import Desk
 
 ERP, SHOP = Reference(source="erp", external_id="4711"), Reference(source="shop", external_id="A-1")

@@ -9,10 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from domain import contact, contact_moves, customer, erasure, hold, lead, lead_moves
-from domain.errors import Erased, Invalid, MoveRefused
+from domain.customers.contact import decide as contact_moves
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed
+from domain.kernel.errors import Erased, Invalid, MoveRefused
+from domain.privacy import erasure
+from domain.privacy import legal_hold as hold
+from domain.sales.lead import decide as lead_moves
+from domain.sales.lead import state as lead
 
 WHEN = datetime(2026, 3, 1, tzinfo=UTC)
 ME, BY = UUID(int=1), UUID(int=9)

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from domain.errors import Undecodable, UnknownEventType
 from domain.events.catalogue import CATALOGUE
+from domain.kernel.errors import Undecodable, UnknownEventType
 from projections.decode import Category, Decoder, KeyMissing, KeyStoreAway, category_of, told
 from projections.projection import OutOfOrder
 from tests.support.histories import HistoryCipher

@@ -16,11 +16,11 @@ from commands.contact import RegisterContact
 from commands.customer import MergeCustomers, RegisterCustomer
 from commands.identifiers import Identifiers
 from commands.opportunity import OpenOpportunity
-from domain import interaction
-from domain.errors import AlreadyRecorded, DomainError, Invalid, NotFound
-from domain.interaction import Attachment, Interaction, InteractionKind, Item, Survey
-from domain.money import Money
-from domain.values import Change, Reference
+from domain.activities.interaction import state as interaction
+from domain.activities.interaction.state import Attachment, Interaction, InteractionKind, Item, Survey
+from domain.kernel.errors import AlreadyRecorded, DomainError, Invalid, NotFound
+from domain.kernel.money import Money
+from domain.kernel.values import Change, Reference
 from tests.support.memory import START, Desk
 
 FILE = Attachment(reference="s3://files/1", sha256="0" * 64, media_type="application/pdf", size=12)

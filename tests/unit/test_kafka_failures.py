@@ -8,7 +8,7 @@ import kafka.errors as errors
 import pytest
 
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
-from domain.errors import Undecodable
+from domain.kernel.errors import Undecodable
 
 RETRY, FENCED, STOP = Verdict.RETRY, Verdict.FENCED, Verdict.STOP
 

@@ -11,9 +11,12 @@ from commands import lead as c
 from commands.contact import RegisterContact
 from commands.customer import MergeCustomers, RegisterCustomer
 from commands.principal import DeactivatePrincipal, RegisterPrincipal
-from domain import contact, customer, lead, opportunity
-from domain.errors import DomainError, Invalid, MoveRefused
-from domain.lead import Lead
+from domain.customers.contact import state as contact
+from domain.customers.customer import state as customer
+from domain.kernel.errors import DomainError, Invalid, MoveRefused
+from domain.sales.lead import state as lead
+from domain.sales.lead.state import Lead
+from domain.sales.opportunity import state as opportunity
 from tests.support.memory import Desk
 
 SOME = UUID(int=0)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Invalid
-from domain.money import Money, checked, plain
-from domain.text import line, note, quoted
+from domain.kernel.errors import Invalid
+from domain.kernel.money import Money, checked, plain
+from domain.kernel.text import line, note, quoted
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import dataclasses
 
 import pytest
 
-from domain import customer, opportunity, principal
+from domain.customers.customer import state as customer
+from domain.directory.principal import state as principal
 from domain.events.catalogue import CATALOGUE
 from domain.events.private import METADATA
 from domain.events.registry import EventType
+from domain.sales.opportunity import state as opportunity
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.types, ids=lambda kind: kind.name)

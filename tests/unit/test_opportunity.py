@@ -27,11 +27,11 @@ from commands.opportunity import (
 )
 from commands.principal import DeactivatePrincipal, RegisterPrincipal
 from commands.product import DiscontinueProduct, RegisterProduct
-from domain import opportunity
-from domain.errors import Invalid, MoveRefused, NotFound, TimeRefused
-from domain.money import Money
-from domain.opportunity import LineItem, Opportunity
-from domain.values import Reference
+from domain.kernel.errors import Invalid, MoveRefused, NotFound, TimeRefused
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.state import LineItem, Opportunity
 from tests.support.memory import START, Desk
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from domain.errors import Invalid
-from domain.pipelines import parse
+from domain.configuration.pipelines import parse
+from domain.kernel.errors import Invalid
 from tests.support.memory import PIPELINES
 
 GOOD: dict[str, Any] = {

@@ -10,10 +10,10 @@ from commands.audit.replaying import Moment, diff, fact_of, state_at
 from commands.audit.timeline import state_json
 from commands.audit.withheld import NoKeys
 from commands.customer import ChangeCustomer, RegisterCustomer
-from domain import customer
-from domain.errors import Invalid
-from domain.preferences import PREFERENCES, preferences
-from domain.values import Change
+from domain.customers.customer import state as customer
+from domain.customers.customer.preferences import PREFERENCES, preferences
+from domain.kernel.errors import Invalid
+from domain.kernel.values import Change
 from tests.support.memory import Desk
 
 GIVEN = {

@@ -15,10 +15,11 @@ from commands.principal import (
     RegisterPrincipal,
 )
 from commands.product import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
-from domain import principal, product
-from domain.errors import DomainError, Invalid, MoveRefused, NotFound
-from domain.money import Money
-from domain.values import Change
+from domain.directory.principal import state as principal
+from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
+from domain.kernel.money import Money
+from domain.kernel.values import Change
+from domain.sales.product import state as product
 from tests.support.memory import Desk
 
 

@@ -12,7 +12,7 @@ import pytest
 import commands
 import domain
 from api import problems
-from domain import errors
+from domain.kernel import errors
 
 CODES = {
     "refused": 409,

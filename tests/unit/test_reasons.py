@@ -13,9 +13,10 @@ from commands.case import OpenCase, RejectCase
 from commands.lead import CreateLead, DisqualifyLead
 from deploy.configuration import load_pipelines, load_reasons
 from deploy.settings import CHECKOUT, SettingsProblem, load
-from domain import case, lead
-from domain.errors import Invalid
-from domain.reasons import DEFAULT, Reasons, parse
+from domain.configuration.reasons import DEFAULT, Reasons, parse
+from domain.kernel.errors import Invalid
+from domain.sales.lead import state as lead
+from domain.service.case import state as case
 from tests.support.memory import Desk
 
 OURS = Reasons(lead_disqualified=("too-small", "other"), case_rejected=("abuse", "other"))

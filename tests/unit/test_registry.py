@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from domain.errors import UnknownEventType
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, encode
 from domain.events.private import METADATA
 from domain.events.registry import EventType, Registry
+from domain.kernel.errors import UnknownEventType
 from tests.support.memory import OpenCipher
 from tests.support.payloads import example_event, fields_of
 

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import Undecodable
 from domain.events import merkle
 from domain.events.seal import (
     GENESIS,
@@ -29,6 +28,7 @@ from domain.events.seal import (
     signed_by,
     unsigned,
 )
+from domain.kernel.errors import Undecodable
 
 FOLDER = Path(__file__).parent / "frozen" / "seal"
 RECORDS = [(FOLDER / name).read_bytes().strip() for name in ("1.json", "2.json")]

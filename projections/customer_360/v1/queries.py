@@ -18,7 +18,7 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from domain.cut import NOW, Cut
+from domain.kernel.as_of import NOW, Cut
 from projections.customer_360.v1.finding import Found, by_reference, search
 from projections.customer_360.v1.then import Past, Then
 from projections.identity.v1.queries import Cluster, Identity

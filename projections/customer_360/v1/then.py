@@ -17,8 +17,8 @@ from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
-from domain.cut import Cut
 from domain.events.envelope import instant, moment
+from domain.kernel.as_of import Cut
 from projections.identity.v1.queries import Cluster
 from projections.replay import Rows
 from projections.statements import statement

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
-from domain.cut import NOW, Cut
+from domain.kernel.as_of import NOW, Cut
 from projections.statements import statement, with_uuids
 
 FOLDER: Final = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""What was said, done and bought: interactions."""

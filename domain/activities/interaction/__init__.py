@@ -1,0 +1,1 @@
+"""Interaction: one thing that was said, done or bought."""

@@ -1,0 +1,245 @@
+"""Interaction: one thing that was said, done or bought. One stream each, corrected, never edited.
+
+Its id is derived from source and external id, so the same one taken in twice is one. Its party is its
+customer's id when that was named, else its own; it never changes. What may happen: `interaction_moves.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, assert_never
+from uuid import UUID
+
+from domain.events.event import Event
+from domain.events.private import Closed, free_text
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import NotFound, Undecodable
+from domain.kernel.money import Money
+from domain.kernel.values import Change, Reference, after
+
+InteractionKind = Literal[
+    "call", "email", "chat", "meeting", "visit", "letter", "social_post", "sms", "web_visit", "purchase",
+    "return", "complaint", "survey_answer",
+]  # fmt: skip
+Direction = Literal["inbound", "outbound", "none"]
+Question = Literal["csat", "nps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What was bought or given back: `product_id` where the product is one of ours, `sku` as the shop says.
+
+    `price` is of one.
+    """
+
+    product_id: UUID | None = None
+    sku: str | None = None
+    quantity: Decimal
+    price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """An answer: `csat` 1 to 5, `nps` 0 to 10."""
+
+    question: Question
+    score: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file kept elsewhere: where (`reference`), the hex SHA-256 of its bytes, its type, its size in bytes.
+
+    Its name is personal and stands in `file_names`.
+    """
+
+    reference: str
+    sha256: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """`crm.interaction.recorded`; `time` is when it happened.
+
+    `file_names` has a line per attachment, in their order. `source_digest` is the hex HMAC of what the source
+    said, by which the same one taken in again is known.
+    """
+
+    kind: InteractionKind
+    direction: Direction
+    channel: str
+    customer_id: UUID | None = None
+    contact_id: UUID | None = None
+    participants: tuple[UUID, ...] = ()
+    duration_seconds: int | None = None
+    amount: Money | None = None
+    items: tuple[Item, ...] = ()
+    opportunity_id: UUID | None = None
+    case_id: UUID | None = None
+    survey: Survey | None = None
+    attachments: tuple[Attachment, ...] = ()
+    file_names: str | Closed | None = free_text("interaction", "participants", "kind")
+    subject: str | Closed | None = free_text("interaction", "participants", "kind")
+    body: str | Closed | None = free_text("interaction", "participants", "kind")
+    reference: Reference
+    source_digest: str
+    imported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """`crm.interaction.corrected`: what was wrong, and what is right.
+
+    `changes` has the open fields: direction, channel, contact_id, duration_seconds, score. `amount_before`
+    and `amount` stand only where the amount was wrong, `items` where they were. `kind` and `participants` are
+    the interaction's, since they say with whose keys the texts are closed.
+    """
+
+    kind: InteractionKind
+    participants: tuple[UUID, ...] = ()
+    changes: tuple[Change, ...] = ()
+    amount_before: Money | None = None
+    amount: Money | None = None
+    items: tuple[Item, ...] | None = None
+    subject: str | Closed | None = free_text("interaction", "participants", "kind")
+    body: str | Closed | None = free_text("interaction", "participants", "kind")
+    reason: str | Closed | None = free_text("interaction", "participants", "kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLinked:
+    """`crm.interaction.customer_linked`; the party stays what it was."""
+
+    customer_id: UUID
+    previous_customer_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """`crm.interaction.linked`: to the opportunity or the case (or both) that it is about."""
+
+    opportunity_id: UUID | None = None
+    case_id: UUID | None = None
+
+
+InteractionEvent = Recorded | Corrected | CustomerLinked | Linked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction(Aggregate):
+    """An interaction as of its last event, every correction made. `occurred` is its first event's time."""
+
+    occurred: datetime
+    kind: InteractionKind
+    direction: Direction
+    channel: str
+    customer_id: UUID | None
+    contact_id: UUID | None
+    participants: tuple[UUID, ...]
+    duration_seconds: int | None
+    amount: Money | None
+    items: tuple[Item, ...]
+    opportunity_id: UUID | None
+    case_id: UUID | None
+    survey: Survey | None
+    attachments: tuple[Attachment, ...]
+    file_names: str | Closed | None = field(repr=False)
+    subject: str | Closed | None = field(repr=False)
+    body: str | Closed | None = field(repr=False)
+    reference: Reference
+    source_digest: str
+    imported: bool
+    corrections: int
+
+
+def evolve(state: Interaction | None, event: Event) -> Interaction:
+    """The interaction after `event`. Raises `NotFound` where the stream is not an interaction's."""
+    payload: InteractionEvent = event.payload
+    if state is None:
+        return _born(event)
+    state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
+    match payload:
+        case Corrected():
+            return _corrected(state, payload)
+        case CustomerLinked():
+            return replace(state, customer_id=payload.customer_id)
+        case Linked():
+            return replace(
+                state,
+                opportunity_id=payload.opportunity_id or state.opportunity_id,
+                case_id=payload.case_id or state.case_id,
+            )
+        case Recorded():
+            raise Undecodable(f"The interaction {state.id} was recorded twice. Verify the store.")
+        case _:
+            assert_never(payload)
+
+
+def _born(event: Event) -> Interaction:
+    payload = event.payload
+    if not isinstance(payload, Recorded):
+        raise NotFound("interaction", event.originator_id)
+    return Interaction(
+        id=event.originator_id,
+        version=event.originator_version,
+        party=event.party,
+        time=event.time,
+        recorded=event.recorded,
+        occurred=event.time,
+        kind=payload.kind,
+        direction=payload.direction,
+        channel=payload.channel,
+        customer_id=payload.customer_id,
+        contact_id=payload.contact_id,
+        participants=payload.participants,
+        duration_seconds=payload.duration_seconds,
+        amount=payload.amount,
+        items=payload.items,
+        opportunity_id=payload.opportunity_id,
+        case_id=payload.case_id,
+        survey=payload.survey,
+        attachments=payload.attachments,
+        file_names=payload.file_names,
+        subject=payload.subject,
+        body=payload.body,
+        reference=payload.reference,
+        source_digest=payload.source_digest,
+        imported=payload.imported,
+        corrections=0,
+    )
+
+
+def _corrected(state: Interaction, payload: Corrected) -> Interaction:
+    def corrected(name: str, old: object | None) -> str | None:
+        return after(payload.changes, name, None if old is None else str(old))
+
+    contact = corrected("contact_id", state.contact_id)
+    duration = corrected("duration_seconds", state.duration_seconds)
+    survey = state.survey
+    if survey is not None:
+        survey = replace(survey, score=int(corrected("score", survey.score) or survey.score))
+    return replace(
+        state,
+        direction=_direction(corrected("direction", state.direction)),
+        channel=corrected("channel", state.channel) or state.channel,
+        contact_id=UUID(contact) if contact else None,
+        duration_seconds=None if duration is None else int(duration),
+        survey=survey,
+        amount=state.amount if payload.amount is None else payload.amount,
+        items=state.items if payload.items is None else payload.items,
+        subject=state.subject if payload.subject is None else payload.subject,
+        body=state.body if payload.body is None else payload.body,
+        corrections=state.corrections + 1,
+    )
+
+
+def _direction(value: str | None) -> Direction:
+    match value:
+        case "inbound" | "outbound" | "none":
+            return value
+        case _:
+            raise Undecodable("A correction names no direction that there is. Verify the store.")

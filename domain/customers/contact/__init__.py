@@ -1,0 +1,1 @@
+"""Contact: a person at a customer, with contact points and consents."""

@@ -1,0 +1,212 @@
+"""Contact: a person at a customer, with contact points and consents. Its party is the customer's id.
+
+What may happen: `contact_moves.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, assert_never
+from uuid import UUID
+
+from domain.events.event import Event
+from domain.events.private import Closed, personal
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import NotFound, Undecodable
+from domain.kernel.values import Change, Reference, after
+
+PointKind = Literal["email", "phone", "postal", "social"]
+LegalBasis = Literal[
+    "consent", "contract", "legal_obligation", "legitimate_interests", "vital_interests", "public_task"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """`crm.contact.registered`; `role` is what the person is at the customer."""
+
+    customer_id: UUID
+    name: str | Closed | None = personal()
+    role: str | None = None
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChanged:
+    """`crm.contact.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
+
+    changes: tuple[Change, ...]
+    name: str | Closed | None = personal()
+    name_before: str | Closed | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointAdded:
+    """`crm.contact.point_added`: an address at which the person can be reached."""
+
+    point_id: UUID
+    kind: PointKind
+    value: str | Closed | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointVerified:
+    """`crm.contact.point_verified`: it is the person's, as `method` has shown."""
+
+    point_id: UUID
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointRemoved:
+    """`crm.contact.point_removed`: it is used no more; consents for it end."""
+
+    point_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven:
+    """`crm.contact.consent_given`: the point may be used for `purpose`, from the event's time on.
+
+    `source` is where it was given; `until` is when it ends by itself, if ever.
+    """
+
+    point_id: UUID
+    purpose: str
+    legal_basis: LegalBasis
+    source: str
+    double_opt_in: bool
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentWithdrawn:
+    """`crm.contact.consent_withdrawn`"""
+
+    point_id: UUID
+    purpose: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.contact.erased`; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
+ContactEvent = (
+    Registered | ProfileChanged | PointAdded | PointVerified | PointRemoved | ConsentGiven | ConsentWithdrawn
+    | Erased
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A contact point; `verified` is when and how, if it was."""
+
+    id: UUID
+    kind: PointKind
+    value: str | Closed | None = field(repr=False)
+    verified: tuple[datetime, str] | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """The latest consent for a point and purpose; withdrawn when `withdrawn` has a time."""
+
+    legal_basis: LegalBasis
+    source: str
+    double_opt_in: bool
+    given: datetime
+    until: datetime | None
+    withdrawn: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact(Aggregate):
+    """A contact as of its last event. `consents` are by point and purpose; removed points are kept.
+
+    `erased`: the person was, and what is personal here is closed for ever.
+    """
+
+    customer_id: UUID
+    name: str | Closed | None = field(repr=False)
+    role: str | None
+    references: tuple[Reference, ...]
+    points: Mapping[UUID, Point]
+    consents: Mapping[tuple[UUID, str], Consent]
+    erased: bool = False
+
+
+def evolve(state: Contact | None, event: Event) -> Contact:
+    """The contact after `event`. Raises `NotFound` where the stream is not a contact's."""
+    payload: ContactEvent = event.payload
+    if state is None:
+        return _born(event)
+    state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
+    match payload:
+        case ProfileChanged():
+            name = state.name if payload.name is None else payload.name
+            return replace(state, name=name, role=after(payload.changes, "role", state.role))
+        case PointAdded():
+            return _point(state, Point(id=payload.point_id, kind=payload.kind, value=payload.value))
+        case PointVerified():
+            verified = (state.time, payload.method)
+            return _point(state, replace(state.points[payload.point_id], verified=verified))
+        case PointRemoved():
+            return _point(state, replace(state.points[payload.point_id], removed=True))
+        case ConsentGiven():
+            given = Consent(
+                legal_basis=payload.legal_basis,
+                source=payload.source,
+                double_opt_in=payload.double_opt_in,
+                given=state.time,
+                until=payload.until,
+            )
+            return _consent(state, payload, given)
+        case ConsentWithdrawn():
+            held = state.consents[payload.point_id, payload.purpose]
+            return _consent(state, payload, replace(held, withdrawn=state.time))
+        case Erased():
+            return _erased(state)
+        case Registered():
+            raise Undecodable(f"The contact {state.id} was registered twice. Verify the store.")
+        case _:
+            assert_never(payload)
+
+
+def _born(event: Event) -> Contact:
+    payload = event.payload
+    if not isinstance(payload, Registered):
+        raise NotFound("contact", event.originator_id)
+    return Contact(
+        id=event.originator_id,
+        version=event.originator_version,
+        party=event.party,
+        time=event.time,
+        recorded=event.recorded,
+        customer_id=payload.customer_id,
+        name=payload.name,
+        role=payload.role,
+        references=payload.references,
+        points={},
+        consents={},
+    )
+
+
+def _erased(state: Contact) -> Contact:
+    closed = Closed("erased")
+    points = {id: replace(point, value=closed) for id, point in state.points.items()}
+    return replace(state, name=closed, points=points, erased=True)
+
+
+def _point(state: Contact, point: Point) -> Contact:
+    return replace(state, points={**state.points, point.id: point})
+
+
+def _consent(state: Contact, payload: ConsentGiven | ConsentWithdrawn, consent: Consent) -> Contact:
+    return replace(state, consents={**state.consents, (payload.point_id, payload.purpose): consent})

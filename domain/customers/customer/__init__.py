@@ -1,0 +1,1 @@
+"""Customer: a person or an organisation."""

@@ -1,0 +1,1 @@
+"""Principal: an agent, a team or a service account."""

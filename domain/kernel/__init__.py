@@ -1,0 +1,1 @@
+"""What every area uses: aggregates and their transitions, money, text, times, errors."""

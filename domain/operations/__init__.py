@@ -1,0 +1,1 @@
+"""What operators do: acts on read models."""

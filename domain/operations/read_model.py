@@ -1,0 +1,134 @@
+"""A read model's version as operators change it: what they did, each act an event. Its own id is its party.
+
+Nothing is decided here: the read side decides what may be done, and has done it when it is recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID, uuid5
+
+from domain.events.event import Event
+from domain.events.private import Closed, free_text
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import NotFound
+
+_NAMES: Final = UUID("6f1d7c52-2a55-4d0f-9a9e-3a1f6f0f7f61")
+
+
+def id_of(projection: str, version: int) -> UUID:
+    """The id of a version: the same everywhere, since it is derived from its name and number."""
+    return uuid5(_NAMES, f"{projection} v{version}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What all acts say: the version it is about, the act's own id, and why, in the operator's words."""
+
+    projection: str
+    version: int
+    operation: UUID
+    note: str | Closed | None = free_text("readmodel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildStarted(Act):
+    """`crm.readmodel.rebuild_started`; `source`: store or kafka; `filled_to`: up to which position."""
+
+    source: str
+    filled_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(Act):
+    """`crm.readmodel.verified`; `settled`: up to which position; `sample`: parties drawn, None for all."""
+
+    settled: int
+    events: int
+    rows: int
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationFailed(Act):
+    """`crm.readmodel.verification_failed`; `differences`: as many as it looked for, at most."""
+
+    settled: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swapped(Act):
+    """`crm.readmodel.swapped`: it is active, in place of `from_version`."""
+
+    from_version: int
+    plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack(Act):
+    """`crm.readmodel.rolled_back`: `to_version` is active in its place."""
+
+    to_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(Act):
+    """`crm.readmodel.dropped`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aborted(Act):
+    """`crm.readmodel.aborted`: its rebuild."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Act):
+    """`crm.readmodel.paused`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Act):
+    """`crm.readmodel.resumed`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried(Act):
+    """`crm.readmodel.retried`: held events were applied again."""
+
+    applied: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadModel(Aggregate):
+    """A read model's version as of the last act; `operations`: all acts that are recorded."""
+
+    projection: str
+    number: int
+    operations: tuple[UUID, ...]
+
+
+def evolve(state: ReadModel | None, event: Event) -> ReadModel:
+    """The version after the act. Raises `NotFound` where the stream is not a read model's."""
+    payload = event.payload
+    if not isinstance(payload, Act):
+        raise NotFound("read model", event.originator_id)
+    if state is None:
+        return ReadModel(
+            id=event.originator_id,
+            version=event.originator_version,
+            party=event.party,
+            time=event.time,
+            recorded=event.recorded,
+            projection=payload.projection,
+            number=payload.version,
+            operations=(payload.operation,),
+        )
+    return replace(
+        state,
+        version=event.originator_version,
+        time=event.time,
+        recorded=event.recorded,
+        operations=(*state.operations, payload.operation),
+    )

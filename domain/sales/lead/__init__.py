@@ -1,0 +1,1 @@
+"""Lead: somebody who may become a customer."""

@@ -1,0 +1,191 @@
+"""What may happen to a lead: its lifecycle table and one decision per command.
+
+A decision reads the state and its arguments, and answers with events, with none when nothing would change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+from uuid import UUID
+
+from domain.configuration.reasons import Reasons, checked
+from domain.customers.contact.decide import normalised
+from domain.customers.contact.state import PointKind
+from domain.kernel.errors import Invalid
+from domain.kernel.text import line, lines, optional_line, quoted
+from domain.kernel.transitions import Lifecycle, check
+from domain.kernel.values import Reference, references
+from domain.sales.lead.state import (
+    Converted,
+    Created,
+    CustomerLinked,
+    Disqualified,
+    Erased,
+    Lead,
+    LeadEvent,
+    OpenLeadState,
+    OwnerAssigned,
+    Reopened,
+    Scored,
+    StatusChanged,
+)
+
+WORK: Final = "move to working"
+NURTURE: Final = "move to nurturing"
+QUALIFY: Final = "move to qualified"
+CONVERT: Final = "be converted"
+DISQUALIFY: Final = "be disqualified"
+REOPEN: Final = "be reopened"
+SCORE: Final = "be scored"
+OWNER: Final = "be given to an owner"
+LINK: Final = "be linked to a customer"
+ERASE: Final = "be erased"
+
+MOVES: Final = {"working": WORK, "nurturing": NURTURE, "qualified": QUALIFY}
+
+
+def _open(state: str, **moves: str) -> dict[str, str]:
+    """What an open state allows besides its own moves; none of it leaves the state but the disqualifying and
+    the erasing."""
+    return {
+        **moves,
+        DISQUALIFY: "disqualified",
+        ERASE: "erased",
+        **dict.fromkeys((SCORE, OWNER, LINK), state),
+    }
+
+
+LIFECYCLE: Final = Lifecycle(
+    what="lead",
+    moves={
+        "new": {WORK: "working", **_open("new")},
+        "working": {NURTURE: "nurturing", QUALIFY: "qualified", **_open("working")},
+        "nurturing": {WORK: "working", **_open("nurturing")},
+        "qualified": {CONVERT: "converted", **_open("qualified")},
+        "disqualified": {REOPEN: "working", OWNER: "disqualified", LINK: "disqualified", ERASE: "erased"},
+        "converted": {ERASE: "erased"},
+        "erased": {},
+    },
+)
+
+SCORE_REASONS_LIMIT: Final = 20
+
+Events = tuple[LeadEvent, ...]
+
+
+def create(
+    *,
+    name: str | None,
+    company: str | None,
+    email: str | None,
+    phone: str | None,
+    owner_id: UUID | None,
+    campaign: str | None,
+    imported: bool,
+    original: Mapping[str, str],
+    reference: Reference | None,
+) -> Events:
+    """Creates a lead: whoever it is, something must be known of them. Imported addresses may be any text."""
+    if name is None and company is None and email is None and phone is None:
+        raise Invalid("Nothing is known of the lead. Give a name, a company, an email or a phone.")
+    return (
+        Created(
+            name=optional_line("name", name),
+            company=optional_line("company", company),
+            email=_point("email", email, imported=imported),
+            phone=_point("phone", phone, imported=imported),
+            owner_id=owner_id,
+            campaign=optional_line("campaign", campaign),
+            imported=imported,
+            original=lines("spelling", original),
+            references=references(reference),
+        ),
+    )
+
+
+def move(state: Lead, *, to_state: str) -> Events:
+    """Moves it to working, nurturing or qualified; nothing when it is there."""
+    wanted = MOVES.get(to_state)
+    if wanted is None:
+        raise Invalid(
+            f"A lead cannot be moved to a state {quoted(to_state)}. Name one of: {', '.join(MOVES)}."
+        )
+    if state.state == to_state:
+        return ()
+    reached = check(LIFECYCLE, state.state, wanted)
+    return (StatusChanged(from_state=_as_open(state.state), to_state=_as_open(reached)),)
+
+
+def disqualify(state: Lead, reasons: Reasons, *, reason: str, note_text: str | None) -> Events:
+    """Closes it; the reason is one of the list, and "other" needs a note."""
+    check(LIFECYCLE, state.state, DISQUALIFY)
+    note = checked(reasons.lead_disqualified, reason, note_text)
+    return (Disqualified(from_state=_as_open(state.state), reason=reason, note=note),)
+
+
+def reopen(state: Lead) -> Events:
+    """Takes up a disqualified one again, in the state working."""
+    return (Reopened(to_state=_as_open(check(LIFECYCLE, state.state, REOPEN))),)
+
+
+def score(state: Lead, *, value: int, model: str, reasons: tuple[str, ...]) -> Events:
+    """Keeps a score of 0 to 100, by which model and why; a new one each time, even an equal one."""
+    check(LIFECYCLE, state.state, SCORE)
+    if not 0 <= value <= 100:
+        raise Invalid(f"The score {value} is not between 0 and 100. Correct it.")
+    if len(reasons) > SCORE_REASONS_LIMIT:
+        raise Invalid(
+            f"There are {len(reasons)} reasons; at most {SCORE_REASONS_LIMIT} are kept. Name fewer."
+        )
+    checked = tuple(line("reason", reason) for reason in reasons)
+    return (Scored(score=value, model=line("model", model), reasons=checked),)
+
+
+def assign_owner(state: Lead, *, owner_id: UUID) -> Events:
+    """Gives it to another owner."""
+    check(LIFECYCLE, state.state, OWNER)
+    if owner_id == state.owner_id:
+        return ()
+    return (OwnerAssigned(owner_id=owner_id, previous_owner_id=state.owner_id),)
+
+
+def link_customer(state: Lead, *, customer_id: UUID) -> Events:
+    """Says whose lead it is, or that it is another's; its party stays."""
+    check(LIFECYCLE, state.state, LINK)
+    if customer_id == state.customer_id:
+        return ()
+    return (CustomerLinked(customer_id=customer_id, previous_customer_id=state.customer_id),)
+
+
+def convert(
+    state: Lead, *, customer_id: UUID, contact_id: UUID | None, opportunity_id: UUID, customer_created: bool
+) -> Events:
+    """Ends the lead as a customer's opportunity. The handler answers for a lead that is converted already."""
+    check(LIFECYCLE, state.state, CONVERT)
+    return (
+        Converted(
+            customer_id=customer_id,
+            contact_id=contact_id,
+            opportunity_id=opportunity_id,
+            customer_created=customer_created,
+        ),
+    )
+
+
+def erase(state: Lead, *, erasure: UUID) -> Events:
+    """Forgets the person, in whatever state; nothing when that was done."""
+    if state.state == "erased":
+        return ()
+    check(LIFECYCLE, state.state, ERASE)
+    return (Erased(erasure=erasure),)
+
+
+def _point(kind: PointKind, value: str | None, *, imported: bool) -> str | None:
+    if value is not None and not imported:
+        normalised(kind, value)
+    return optional_line(kind, value)
+
+
+def _as_open(state: str) -> OpenLeadState:
+    return cast("OpenLeadState", state)

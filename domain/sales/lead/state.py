@@ -1,0 +1,192 @@
+"""Lead: somebody who may become a customer. Its own id is its party, after its conversion too.
+
+What may happen: `lead_moves.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+from uuid import UUID
+
+from domain.events.event import Event
+from domain.events.private import Closed, free_text, personal
+from domain.kernel.aggregate import Aggregate
+from domain.kernel.errors import NotFound, Undecodable
+from domain.kernel.values import Reference
+
+OpenLeadState = Literal["new", "working", "nurturing", "qualified"]
+LeadState = Literal["new", "working", "nurturing", "qualified", "converted", "disqualified", "erased"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """`crm.lead.created`; `original` holds spellings as they came, by field, where normalised."""
+
+    name: str | Closed | None = personal()
+    company: str | None = None
+    email: str | Closed | None = personal()
+    phone: str | Closed | None = personal()
+    owner_id: UUID | None = None
+    campaign: str | None = None
+    references: tuple[Reference, ...] = ()
+    imported: bool
+    original: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged:
+    """`crm.lead.status_changed`, from one open state to another."""
+
+    from_state: OpenLeadState
+    to_state: OpenLeadState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disqualified:
+    """`crm.lead.disqualified`"""
+
+    from_state: OpenLeadState
+    reason: str
+    note: str | Closed | None = free_text("lead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """`crm.lead.reopened`, out of disqualified."""
+
+    to_state: OpenLeadState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """`crm.lead.scored`: 0 to 100, by which model, for which reasons (the strongest first)."""
+
+    score: int
+    model: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerAssigned:
+    """`crm.lead.owner_assigned`"""
+
+    owner_id: UUID
+    previous_owner_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLinked:
+    """`crm.lead.customer_linked`: the customer whose lead it is, known without a conversion."""
+
+    customer_id: UUID
+    previous_customer_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """`crm.lead.converted`; `customer_created` says that the customer was made by it, not found."""
+
+    customer_id: UUID
+    contact_id: UUID | None = None
+    opportunity_id: UUID
+    customer_created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.lead.erased`; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
+LeadEvent = (
+    Created | StatusChanged | Disqualified | Reopened | Scored | OwnerAssigned | CustomerLinked | Converted
+    | Erased
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead(Aggregate):
+    """A lead as of its last event; the last three have values once it is converted."""
+
+    state: LeadState
+    name: str | Closed | None = field(repr=False)
+    company: str | None
+    email: str | Closed | None = field(repr=False)
+    phone: str | Closed | None = field(repr=False)
+    owner_id: UUID | None
+    campaign: str | None
+    references: tuple[Reference, ...]
+    imported: bool
+    original: Mapping[str, str]
+    score: int | None
+    disqualified_for: str | None
+    customer_id: UUID | None
+    contact_id: UUID | None
+    opportunity_id: UUID | None
+
+
+def evolve(state: Lead | None, event: Event) -> Lead:
+    """The lead after `event`. Raises `NotFound` where the stream is not a lead's."""
+    payload: LeadEvent = event.payload
+    if state is None:
+        return _born(event)
+    state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
+    match payload:
+        case StatusChanged():
+            return replace(state, state=payload.to_state)
+        case Disqualified():
+            return replace(state, state="disqualified", disqualified_for=payload.reason)
+        case Reopened():
+            return replace(state, state=payload.to_state, disqualified_for=None)
+        case Scored():
+            return replace(state, score=payload.score)
+        case OwnerAssigned():
+            return replace(state, owner_id=payload.owner_id)
+        case CustomerLinked():
+            return replace(state, customer_id=payload.customer_id)
+        case Converted():
+            return replace(
+                state,
+                state="converted",
+                customer_id=payload.customer_id,
+                contact_id=payload.contact_id,
+                opportunity_id=payload.opportunity_id,
+            )
+        case Erased():
+            closed = Closed("erased")
+            return replace(state, state="erased", name=closed, email=closed, phone=closed)
+        case Created():
+            raise Undecodable(f"The lead {state.id} was created twice. Verify the store.")
+        case _:
+            assert_never(payload)
+
+
+def _born(event: Event) -> Lead:
+    payload = event.payload
+    if not isinstance(payload, Created):
+        raise NotFound("lead", event.originator_id)
+    return Lead(
+        id=event.originator_id,
+        version=event.originator_version,
+        party=event.party,
+        time=event.time,
+        recorded=event.recorded,
+        state="new",
+        name=payload.name,
+        company=payload.company,
+        email=payload.email,
+        phone=payload.phone,
+        owner_id=payload.owner_id,
+        campaign=payload.campaign,
+        references=payload.references,
+        imported=payload.imported,
+        original=dict(payload.original),
+        score=None,
+        disqualified_for=None,
+        customer_id=None,
+        contact_id=None,
+        opportunity_id=None,
+    )

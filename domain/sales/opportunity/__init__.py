@@ -1,0 +1,1 @@
+"""Opportunity: a deal on its way through a pipeline."""

@@ -1,0 +1,1 @@
+"""Product: what is sold, and its list price."""

@@ -1,0 +1,1 @@
+"""Case: a question, a complaint, an incident or a request."""

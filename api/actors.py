@@ -9,7 +9,7 @@ from uuid import UUID
 
 from api.problems import Problem
 from api.services import Services
-from commands.access import ApiKey
+from commands.directory.api_keys import ApiKey
 from domain.directory.principal.state import evolve
 from domain.events.event import Actor
 

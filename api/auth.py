@@ -18,7 +18,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from api.actors import Actors
 from api.problems import Problem
 from api.services import ApiLimits, Services
-from commands.access import SCOPES, ApiKey
+from commands.directory.api_keys import SCOPES, ApiKey
 
 REFUSALS: Final = logging.getLogger("rapport.api.refusals")
 _CHALLENGE: Final = 'Bearer realm="rapport"'

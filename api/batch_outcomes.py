@@ -16,7 +16,7 @@ from api.problems import Problem, domain_body
 from api.sending import canonical, context_of
 from api.services import Services
 from api.validation import Body
-from commands.bulk import BulkOutcome, BulkRecorder, History, HistoryFailed
+from commands.bulk.recorder import BulkOutcome, BulkRecorder, History, HistoryFailed
 from domain.kernel.errors import DomainError
 
 B = TypeVar("B", bound=Body)

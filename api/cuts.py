@@ -13,7 +13,7 @@ from api.problems import Problem
 from api.reading import Reading
 from api.services import Services
 from api.shapes import Instant, Moment
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import Cut
 from projections.customer_360.v1.then import Past

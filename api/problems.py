@@ -15,7 +15,8 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from commands.privacy import certifying, cipher, holds, person
+from commands.privacy import certificates as certifying
+from commands.privacy import cipher, holds, person
 from commands.store.incarnation import RecoveryNeeded
 from domain.kernel import errors
 

@@ -11,8 +11,8 @@ from api.batch_outcomes import BatchOutcome, Mode, record_all
 from api.batches import Sent, items
 from api.bodies.interaction import RecordInteraction
 from api.sending import Recorded, answered, execute
-from commands.bulk import History
-from commands.bus import Outcome
+from commands.bulk.recorder import History
+from commands.dispatch.dispatcher import Outcome
 
 State = Literal["created", "unchanged"]
 

@@ -15,8 +15,8 @@ from api.context import correlation_of
 from api.problems import Problem
 from api.services import Services
 from api.validation import Body
-from commands.bus import Outcome
-from commands.context import Context
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Outcome
 
 _ETAG: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")

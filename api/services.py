@@ -12,9 +12,9 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from api.measuring import Measuring
-from commands.access import ApiKeys
-from commands.bus import Commands
-from commands.privacy.erasing import Erasing
+from commands.directory.api_keys import ApiKeys
+from commands.dispatch.dispatcher import Commands
+from commands.privacy.erasure import Erasing
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.pool import Pool

@@ -16,10 +16,10 @@ from api.batches import Sent, items
 from api.bodies.customer import Upsert, UpsertItem
 from api.sending import Recorded, answered, execute
 from api.services import Services
-from commands.bulk import History
-from commands.bus import Outcome
-from commands.customer import ChangeCustomer
-from commands.decision import World
+from commands.bulk.recorder import History
+from commands.customers.customer import ChangeCustomer
+from commands.dispatch.decision import World
+from commands.dispatch.dispatcher import Outcome
 from commands.store.claims import Claim
 from domain.customers.customer.state import evolve
 from domain.kernel.aggregate import Aggregate, Evolve

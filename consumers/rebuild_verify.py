@@ -21,7 +21,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from consumers.rebuild import (
     LOOK,

@@ -25,14 +25,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from psycopg2.extensions import cursor
 from psycopg2.extras import Json
 
-from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import KeyStore
 from commands.privacy.tombstones import Tombstones
+from commands.store.high_water_mark import APPEND_LOCK
+from commands.store.identifiers import Identifiers
 from commands.store.incarnation import BEHIND
 from commands.store.pool import connect
 from commands.store.settings import StoreSettings, store_settings
-from commands.store.settled import APPEND_LOCK
 from consumers import recovery_aside as aside
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer

@@ -15,10 +15,10 @@ import psycopg2
 from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
-from commands.identifiers import Identifiers
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import KeyName, KeyStore, Retention
 from commands.privacy.tombstones import Tombstones
+from commands.store.identifiers import Identifiers
 from commands.store.privacy_events import ERASED_PERSONS
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse

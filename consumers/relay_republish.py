@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.incarnation import RecoveryNeeded, check, found_behind
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import Follower, NotSettled
+from commands.store.event_reader import Follower, NotSettled
 from commands.store.seals import Seals
 from consumers.relay_leader import Leadership
 from consumers.relay_shelf import Sealed, Shelf

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.seal import Seal
 
 RATE_SECONDS: Final = 10.0

@@ -8,9 +8,9 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
+from commands.store.high_water_mark import NotSettled, last_drawn, settle
 from commands.store.incarnation import BEHIND, OLDER
 from commands.store.pool import connect
-from commands.store.settled import NotSettled, last_drawn, settle
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import describe
 from consumers.kafka.producer import recorded_ms

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
-from commands.access import SCOPES
-from commands.bus import Commands
-from commands.context import Context
-from commands.principal import RegisterPrincipal
+from commands.directory.api_keys import SCOPES
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands
 from domain.events.event import SYSTEM
 from domain.kernel.errors import AlreadyClaimed
 from domain.kernel.values import Reference

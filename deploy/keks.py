@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.privacy.kek import KEY_BYTES, FileKek, KeyEncryptionKey
-from commands.privacy.ring import KekRing
+from commands.privacy.keyring import KekRing
 from commands.store.pool import connect
 from deploy.secrets import KEK, Secrets
 from deploy.settings import Settings, SettingsProblem

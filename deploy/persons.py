@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from api.links import links
-from commands.context import Context
+from commands.dispatch.context import Context
+from commands.operations.read_models import principal_id
 from commands.privacy.certificate import Place
-from commands.privacy.certifying import Certifying, ReadSide, TooEarly
+from commands.privacy.certificates import Certifying, ReadSide, TooEarly
 from commands.privacy.cipher import CACHE_SECONDS
-from commands.privacy.erasing import Erasing
+from commands.privacy.erasure import Erasing
 from commands.privacy.person import People
-from commands.readmodel import principal_id
 from commands.store.contact_index import ContactIndex
 from domain.events.event import SYSTEM, Actor
 from projections.control import forgotten

@@ -10,7 +10,7 @@ from typing import Final
 
 import psycopg2
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from commands.store.schema import SchemaProblem, check_version
 from deploy.findings import Diagnostic

@@ -9,7 +9,7 @@ from typing import Final
 from psycopg2.extensions import cursor
 
 from commands.store import verify
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.incarnation import RecoveryNeeded, check_with
 from commands.store.pool import connect
 from commands.store.verify_event import Finding, examine

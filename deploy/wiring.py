@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Self
 import psycopg2
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from commands.access import ApiKeys
-from commands.identifiers import Identifiers
+from commands.directory.api_keys import ApiKeys
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.tombstones import Tombstones
 from commands.store.claims import ClaimTable
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.incarnation import Incarnation
 from commands.store.pool import Pool
 from commands.store.roles import OWNER, role_url
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
     from api.measuring import Measuring
     from api.services import Services
-    from commands.bulk import BulkRecorder
-    from commands.bus import Commands
-    from commands.context import Context
-    from commands.privacy.applied import Applied
-    from commands.privacy.erasing import Erasing
+    from commands.bulk.recorder import BulkRecorder
+    from commands.dispatch.context import Context
+    from commands.dispatch.dispatcher import Commands
+    from commands.privacy.enforcement import Applied
+    from commands.privacy.erasure import Erasing
     from commands.store.application import Crm
     from consumers.kafka.copied import TopicsCopy
     from consumers.rebuild import Places
@@ -160,7 +160,7 @@ class Wiring:
     @cached_property
     def applied(self) -> Applied:
         """What sees to it that whoever was erased stays erased."""
-        from commands.privacy.applied import Applied
+        from commands.privacy.enforcement import Applied
         from commands.privacy.retention import reapply
         from deploy.persons import acting, showing
 
@@ -184,14 +184,14 @@ class Wiring:
     @cached_property
     def commands(self) -> Commands:
         """The command handlers."""
-        from commands.bus import Commands
+        from commands.dispatch.dispatcher import Commands
 
         idempotency = Idempotency(self.store_pool, self.secrets.read("idempotency-key"))
         return Commands(self.crm, idempotency, self.pipelines, self.identifiers, reasons=self.reasons)
 
     def bulk(self, context: Context) -> BulkRecorder:
         """The same handlers for many new records at once; one recorder for a run."""
-        from commands.bulk import BulkRecorder
+        from commands.bulk.recorder import BulkRecorder
 
         return BulkRecorder(self.commands, self.claims, context)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Text, Word
-from commands import case as commands
+from commands.service import case as commands
 from domain.service.case.state import CaseKind
 
 Priority = Annotated[int, Field(ge=1, le=4, description="1 (most urgent) to 4.", examples=[2])]

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import Moment, ReferenceIn, reference
 from api.validation import Text, Word
-from commands import contact as commands
+from commands.customers import contact as commands
 from domain.customers.contact.state import LegalBasis, PointKind
 
 

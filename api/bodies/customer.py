@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Body, Word
-from commands import customer as commands
+from commands.customers import customer as commands
 from domain.customers.customer.preferences import PREFERENCES, Preference
 from domain.customers.customer.state import Customer, CustomerKind
 from domain.kernel.values import Reference

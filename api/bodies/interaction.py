@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from api.changing import Change, Creation
 from api.shapes import Amount, MoneyIn, ReferenceIn, money
 from api.validation import Body, Text, Word
-from commands import interaction as commands
+from commands.activities import interaction as commands
 from domain.activities.interaction.state import (
     Attachment,
     Direction,

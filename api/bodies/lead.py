@@ -10,7 +10,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import Day, MoneyIn, ReferenceIn, money, reference
 from api.validation import Text, Word
-from commands import lead as commands
+from commands.sales import lead as commands
 from domain.sales.lead.state import OpenLeadState
 
 

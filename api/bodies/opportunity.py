@@ -11,7 +11,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import Amount, Day, MoneyIn, ReferenceIn, money, reference
 from api.validation import Body, Text, Word
-from commands import opportunity as commands
+from commands.sales import opportunity as commands
 from domain.sales.opportunity.state import ForecastCategory, LineItem
 
 Percent = Annotated[int, Field(ge=0, le=100)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import ReferenceIn, reference
 from api.validation import Word
-from commands import principal as commands
+from commands.directory import principal as commands
 from domain.directory.principal.state import PrincipalKind
 
 

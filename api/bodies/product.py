@@ -9,7 +9,7 @@ from pydantic import Field
 from api.changing import Change, Creation
 from api.shapes import MoneyIn, ReferenceIn, reference
 from api.validation import Word
-from commands import product as commands
+from commands.sales import product as commands
 
 
 class Register(Creation):

@@ -23,11 +23,11 @@ from api.query import declared_only
 from api.reading import Reading, reading
 from api.services import Services
 from api.views.audit import HistoryDiff, HistoryState, HistorySteps, HistoryTimeline
-from commands.access import ApiKey
-from commands.audit import exporting
+from commands.audit import export as exporting
 from commands.audit.history import Histories, Scope
-from commands.audit.people import names_from
-from commands.audit.replaying import Kind, Moment, diff, state_at, steps
+from commands.audit.principal_names import names_from
+from commands.audit.replay import Kind, Moment, diff, state_at, steps
+from commands.audit.text_format import step_lines
 from commands.audit.timeline import (
     Names,
     Period,
@@ -38,7 +38,7 @@ from commands.audit.timeline import (
     state_json,
     step_json,
 )
-from commands.audit.words import step_lines
+from commands.directory.api_keys import ApiKey
 from commands.store.recorder import PostgresApplicationRecorder
 from domain.kernel.as_of import Cut
 from projections.identity.v1.queries import Identity

@@ -13,7 +13,7 @@ from api.query import declared_only
 from api.services import Services
 from api.shapes import Instant, Moment
 from api.validation import Word
-from commands.consents import as_json, consent_at
+from commands.customers.consent_history import as_json, consent_at
 from domain.customers.contact.consent_history import Verdict, Why, span
 from domain.customers.contact.state import PointKind
 

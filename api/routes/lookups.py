@@ -15,7 +15,7 @@ from api.sending import IdempotencyKey
 from api.services import Services
 from api.validation import Body as Sent
 from api.validation import Word
-from commands.privacy.finding import candidates
+from commands.privacy.contact_lookup import candidates
 from domain.customers.contact.state import PointKind
 
 router = APIRouter(

@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.audit.keep import KeptSeal
+from commands.audit.kept_seal import KeptSeal
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding
 from domain.events.merkle import root

@@ -10,10 +10,10 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
-from commands.audit.replaying import Fact, Kind, fact_of, require_kind
-from commands.audit.withheld import NoKeys, has_clear, withholding
+from commands.audit.redaction import NoKeys, has_clear, withholding
+from commands.audit.replay import Fact, Kind, fact_of, require_kind
 from commands.store.application import Crm
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
 from domain.events.event import Event
 from domain.events.seal import Seal, parse

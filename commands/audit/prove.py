@@ -24,8 +24,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.audit.keep import KeptSeal
-from commands.store.follower import Follower, StoredRow
+from commands.audit.kept_seal import KeptSeal
+from commands.store.event_reader import Follower, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from domain.events.ids import event_id, parts_of

@@ -21,7 +21,7 @@ from typing import Any, Final
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.follower import BY_INDEX
+from commands.store.event_reader import BY_INDEX
 from commands.store.pool import connect
 from commands.store.verify_event import RESTORE, Finding
 from commands.store.verify_seals import broken

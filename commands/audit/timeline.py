@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.audit.history import Histories, Scope, by_record
-from commands.audit.replaying import Changed, Difference, Fact, State, Step, plain, steps
+from commands.audit.replay import Changed, Difference, Fact, State, Step, plain, steps
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import instant
 

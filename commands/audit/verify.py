@@ -15,12 +15,12 @@ from typing import Any, Final, Literal, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.audit.chain import Asked, Copy, beside_kept
-from commands.audit.closely import Close
-from commands.audit.keep import KeptSeal
-from commands.audit.naming import Home
+from commands.audit.diagnose import Home
+from commands.audit.kept_seal import KeptSeal
+from commands.audit.locate import Close
+from commands.audit.messages import outside
 from commands.audit.recompute import Damaged, Job, Recomputed, recomputed
-from commands.audit.telling import outside
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import Finding

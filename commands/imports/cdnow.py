@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from commands.bulk import BulkRecorder, History
-from commands.customer import RegisterCustomer
+from commands.activities.interaction import RecordInteraction
+from commands.bulk.recorder import BulkRecorder, History
+from commands.customers.customer import RegisterCustomer
 from commands.imports.cdnow_rows import Purchase, read_purchases
+from commands.imports.import_run import Made, Taking, row_digest
 from commands.imports.report import ImportReport, Progress
-from commands.imports.taking import Made, Taking, row_digest
-from commands.interaction import RecordInteraction
 from commands.store.claims import Claim
 from domain.activities.interaction.state import Item
 from domain.kernel.money import Money

@@ -11,15 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from commands.bulk import BulkRecorder
+from commands.bulk.recorder import BulkRecorder
 from commands.imports import incidents_rows as rows
 from commands.imports.fields import RowRefused
+from commands.imports.import_run import Made, Taking
 from commands.imports.incidents_config import IncidentsConfig
 from commands.imports.incidents_histories import SOURCES, Maker
 from commands.imports.incidents_rows import Update
 from commands.imports.report import ImportReport, Progress
 from commands.imports.table import Table, read_table_file
-from commands.imports.taking import Made, Taking
 
 __all__ = ["SOURCES", "import_incidents"]
 

@@ -8,8 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from commands.bulk import History
-from commands.case import (
+from commands.bulk.recorder import History
+from commands.customers.customer import RegisterCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.decision import Command
+from commands.imports.import_run import row_digest
+from commands.imports.incidents_config import IncidentsConfig
+from commands.imports.incidents_rows import Update
+from commands.service.case import (
     AssignCase,
     ChangeCaseDetails,
     ChangeCasePriority,
@@ -20,12 +26,6 @@ from commands.case import (
     ReopenCase,
     ResolveCase,
 )
-from commands.customer import RegisterCustomer
-from commands.decision import Command
-from commands.imports.incidents_config import IncidentsConfig
-from commands.imports.incidents_rows import Update
-from commands.imports.taking import row_digest
-from commands.principal import RegisterPrincipal
 from commands.store.claims import Claim
 from domain.events.ids import derived_id
 from domain.kernel.values import Reference

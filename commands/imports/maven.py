@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from uuid import UUID
 
-from commands.bulk import BulkRecorder, History
+from commands.bulk.recorder import BulkRecorder, History
 from commands.imports import maven_rows as rows
 from commands.imports.fields import RowRefused, shown
 from commands.imports.maven_config import MavenConfig

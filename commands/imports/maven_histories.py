@@ -9,15 +9,15 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from commands.bulk import History
-from commands.customer import RegisterCustomer
-from commands.decision import Command
+from commands.bulk.recorder import History
+from commands.customers.customer import RegisterCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.decision import Command
+from commands.imports.import_run import row_digest
 from commands.imports.maven_config import MavenConfig
 from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
-from commands.imports.taking import row_digest
-from commands.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunity
-from commands.principal import RegisterPrincipal
-from commands.product import RegisterProduct
+from commands.sales.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunity
+from commands.sales.product import RegisterProduct
 from commands.store.claims import Claim
 from domain.configuration.pipelines import Pipeline
 from domain.events.ids import derived_id

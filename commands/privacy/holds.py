@@ -14,8 +14,8 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from commands.context import Context
-from commands.decision import Change, Decision, events_of
+from commands.dispatch.context import Context
+from commands.dispatch.decision import Change, Decision, events_of
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
 from commands.store.recorder import Guard

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg2
 
 from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey, Owned
-from commands.privacy.ring import KekRing, Wrapped
+from commands.privacy.keyring import KekRing, Wrapped
 from commands.store.pool import Pool
 
 __all__ = [

@@ -14,8 +14,8 @@ from uuid import UUID
 
 import orjson
 
-from commands.context import Context
-from commands.decision import Change, Decision, events_of
+from commands.dispatch.context import Context
+from commands.dispatch.decision import Change, Decision, events_of
 from commands.privacy.person import People, Person, PersonKind
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from commands.context import Context
+from commands.dispatch.context import Context
 from commands.store.application import Crm
 from commands.store.pool import Pool
 from domain.events.envelope import moment, parse

@@ -12,10 +12,10 @@ from datetime import date
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from commands.dispatch.acts import record
 from commands.privacy.holds import HoldPlacedMeanwhile, active, newest, unless_placed
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import People, PersonKind
-from commands.recording import record
 from commands.store.application import Crm
 from commands.store.pool import Pool
 from commands.store.privacy_events import PrivacyEvents

@@ -13,14 +13,14 @@ from eventsourcing.persistence import IntegrityError, OperationalError, Recordin
 from eventsourcing.utils import Environment, EnvType
 
 from commands.store.claims import Claim
+from commands.store.conflicts import refusal
 from commands.store.contact_index import ContactPoint
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.incarnation import Incarnation, RecoveryNeeded, refused_by
 from commands.store.mapper import EventMapper, Opener
 from commands.store.pool import Pool
 from commands.store.recorder import Guard, PostgresApplicationRecorder
-from commands.store.refusals import refusal
 from domain.events.envelope import moment, parse
 from domain.events.event import Event
 from domain.kernel.aggregate import Aggregate, Evolve, replay

@@ -23,7 +23,7 @@ from commands.store.claims import INSERT as INSERT_CLAIMS
 from commands.store.claims import Claim
 from commands.store.contact_index import AGAIN, ContactPoint
 from commands.store.contact_index import INSERT as INSERT_CONTACT_POINTS
-from commands.store.faults import deadlocks_retried
+from commands.store.driver_errors import deadlocks_retried
 from commands.store.idempotency import IdempotencyRow, insert_many
 from commands.store.pool import Pool, PoolBusy
 

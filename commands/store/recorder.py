@@ -1,7 +1,7 @@
 """The eventsourcing library's recorders on psycopg2: append without a table lock, read in order.
 
 Positions are unique and ascend within an append; between appends there are gaps, and a lower position can
-become visible after a higher one. Whoever follows the store uses `commands.store.follower`, never
+become visible after a higher one. Whoever follows the store uses `commands.store.event_reader`, never
 `select_notifications` alone.
 """
 
@@ -26,8 +26,8 @@ from commands.store import bulk, claims, contact_index, idempotency
 from commands.store.bulk import party_of
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
-from commands.store.faults import deadlocks_retried, translated
-from commands.store.follower import StoredRow
+from commands.store.driver_errors import deadlocks_retried, translated
+from commands.store.event_reader import StoredRow
 from commands.store.idempotency import IdempotencyRow
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool

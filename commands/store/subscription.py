@@ -9,9 +9,9 @@ from typing import Final
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, Subscription
 
-from commands.store.faults import translated
+from commands.store.driver_errors import translated
+from commands.store.high_water_mark import NotSettled, last_drawn, settle
 from commands.store.pool import Pool
-from commands.store.settled import NotSettled, last_drawn, settle
 
 _POLL_SECONDS: Final = 0.05
 _PAGE: Final = 1000

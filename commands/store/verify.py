@@ -18,7 +18,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.follower import Follower, NotSettled, StoredRow
+from commands.store.event_reader import Follower, NotSettled, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding, examine

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.envelope import moment, parse
 from domain.events.ids import event_id
 from domain.events.registry import Registry

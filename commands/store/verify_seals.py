@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding
 from domain.events.merkle import root

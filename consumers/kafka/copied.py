@@ -10,7 +10,7 @@ from uuid import UUID
 from kafka.errors import KafkaError
 
 from commands.audit.chain import CopyAway
-from commands.privacy.published import Record
+from commands.privacy.topic_check import Record
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import Place
 from consumers.kafka.stretches import Published, Stretches
@@ -48,7 +48,7 @@ def _wide(low: Mapping[Place, int], high: Mapping[Place, int], place: Place) -> 
 
 class TopicsCopy:
     """What an audit asks of the topics (`commands.audit.chain.Copy`), and the certificate of an erasure
-    (`commands.privacy.published.Topics`)."""
+    (`commands.privacy.topic_check.Topics`)."""
 
     def __init__(self, address: KafkaAddress, *, timeout: float = 20.0) -> None:
         self._address, self._timeout = address, timeout

@@ -49,7 +49,7 @@ RECORDED: Final = b'"recordedtime":"'
 
 
 class Row(Protocol):
-    """What of a stored event is published (as `commands.store.follower.StoredRow` has it)."""
+    """What of a stored event is published (as `commands.store.event_reader.StoredRow` has it)."""
 
     @property
     def position(self) -> int: ...

@@ -82,12 +82,12 @@ def library(url: str) -> tuple[Append, Callable[[], None]]:
 
 def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     """The command that opens an opportunity; the event given is not used, since it makes its own."""
-    from commands.bus import Commands
-    from commands.context import Context
-    from commands.identifiers import Identifiers
-    from commands.opportunity import OpenOpportunity
+    from commands.dispatch.context import Context
+    from commands.dispatch.dispatcher import Commands
+    from commands.sales.opportunity import OpenOpportunity
     from commands.store.application import Crm
     from commands.store.idempotency import Idempotency
+    from commands.store.identifiers import Identifiers
     from commands.store.mapper import EventMapper
     from commands.store.pool import Pool
     from commands.store.recorder import PostgresApplicationRecorder

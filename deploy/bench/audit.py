@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.audit.verify import verify
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from consumers.sealing import MOST_EVENTS, seal_range

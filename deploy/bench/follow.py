@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from deploy.bench.alone import BenchFailed, Companion, answered
 from deploy.bench.benchmarks import Bench

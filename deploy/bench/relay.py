@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from commands.store.bulk import LIMIT
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

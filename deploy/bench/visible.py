@@ -20,12 +20,12 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from commands.bus import Commands
-from commands.context import Context
-from commands.identifiers import Identifiers
-from commands.opportunity import OpenOpportunity
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands
+from commands.sales.opportunity import OpenOpportunity
 from commands.store.application import Crm
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, connect
 from commands.store.recorder import PostgresApplicationRecorder

@@ -22,8 +22,8 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port; RAPPORT_API_PORT where unset.")] = None,
 ) -> None:
     """Serves the HTTP API until Ctrl-C or SIGTERM."""
-    from commands.readmodel import recording
-    from commands.store.purging import purging
+    from commands.operations.read_models import recording
+    from commands.store.purge import purging
     from deploy import wiring
     from deploy.serve import listen, serve
 

@@ -40,7 +40,7 @@ def seal(
     Without --file and --webhook it is written to standard output. `audit verify --against FILE` compares the
     store with it later: a history that was rewritten, with all its seals, does not have it any more.
     """
-    from commands.audit.keep import KeptSeal, write
+    from commands.audit.kept_seal import KeptSeal, write
     from deploy.wiring import Wiring
     from domain.events.seal import signed_by
 

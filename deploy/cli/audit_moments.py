@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from commands.audit.replaying import Moment, State
+    from commands.audit.replay import Moment, State
 
 AtOption = Annotated[str | None, typer.Option(help="As it was at this business time, such as 2026-02-01.")]
 VersionOption = Annotated[int | None, typer.Option(min=1, help="As it was at this version.")]
@@ -17,7 +17,7 @@ KnownAtOption = Annotated[str | None, typer.Option(help="As far as had been reco
 
 def moment_of(at: str | None, version: int | None, known_at: str | None) -> Moment:
     """The moment that the options name. Raises `typer.BadParameter`."""
-    from commands.audit.replaying import Moment
+    from commands.audit.replay import Moment
     from domain.kernel.as_of import Cut
 
     if version is not None and (at is not None or known_at is not None):
@@ -29,7 +29,7 @@ def moment_of(at: str | None, version: int | None, known_at: str | None) -> Mome
 
 def point_of(option: str, text: str) -> Moment:
     """A version, or a business time. Raises `typer.BadParameter`."""
-    from commands.audit.replaying import Moment
+    from commands.audit.replay import Moment
     from domain.kernel.as_of import Cut
 
     if text.isdecimal():

@@ -13,7 +13,7 @@ from deploy.cli.output import JsonOption, finish, number
 from deploy.findings import Diagnostic
 
 if TYPE_CHECKING:
-    from commands.audit.opening import Opened
+    from commands.audit.export_reader import Opened
 
 SHOWN: Final = 20
 """Faults of a file that are listed."""
@@ -31,10 +31,10 @@ def open_(
     as_json: JsonOption = False,
 ) -> None:
     """Checks every proof and signature of a raw export and replays it: needs no database, network or keys."""
-    from commands.audit.opening import MOST_LINE, read
-    from commands.audit.replaying import state_at
+    from commands.audit.export_reader import MOST_LINE, read
+    from commands.audit.replay import state_at
+    from commands.audit.text_format import field_lines
     from commands.audit.timeline import state_json
-    from commands.audit.words import field_lines
 
     moment = moment_of(at, version, known_at)
     public = None if key is None else _public(key)

@@ -32,7 +32,7 @@ from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.audit.history import Histories, Scope
-    from commands.audit.replaying import Kind
+    from commands.audit.replay import Kind
     from commands.audit.timeline import Names
     from commands.store.application import Crm
     from deploy.wiring import Wiring
@@ -91,8 +91,8 @@ def timeline(
     Of a customer it is the history of all that is this customer now: merged members, a converted lead, its
     contacts, opportunities, cases and interactions.
     """
+    from commands.audit.text_format import group_lines
     from commands.audit.timeline import Period, group_json, grouped, page_of
-    from commands.audit.words import group_lines
 
     period = Period(start=time_of("--from", start), end=time_of("--to", end))
     with _auditing(kind, id, opened=open) as at:
@@ -124,9 +124,9 @@ def state(
     as_json: JsonOption = False,
 ) -> None:
     """A record's fields, now or at a moment, replayed from its events."""
-    from commands.audit.replaying import state_at
+    from commands.audit.replay import state_at
+    from commands.audit.text_format import field_lines
     from commands.audit.timeline import state_json
-    from commands.audit.words import field_lines
 
     moment = moment_of(at, version, known_at)
     with _auditing(kind, id, opened=open) as auditing:
@@ -147,10 +147,10 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Each field that changed between two moments, before and after, and the event that did it."""
-    from commands.audit.replaying import NEWEST
-    from commands.audit.replaying import diff as differences
+    from commands.audit.replay import NEWEST
+    from commands.audit.replay import diff as differences
+    from commands.audit.text_format import difference_lines
     from commands.audit.timeline import difference_json
-    from commands.audit.words import difference_lines
 
     first = point_of("--from", start)
     last = NEWEST if end is None else point_of("--to", end)
@@ -173,9 +173,9 @@ def step(
     as_json: JsonOption = False,
 ) -> None:
     """A record's events one by one, each with the fields that it changed."""
-    from commands.audit.replaying import Moment, steps
+    from commands.audit.replay import Moment, steps
+    from commands.audit.text_format import step_lines
     from commands.audit.timeline import step_json
-    from commands.audit.words import step_lines
 
     with _auditing(kind, id, opened=open) as at:
         facts = at.histories.facts(at.scope.kind, id)
@@ -239,7 +239,7 @@ class _Auditing:
 @contextmanager
 def _auditing(kind: Record, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
     from commands.audit.history import Histories
-    from commands.audit.people import names_from
+    from commands.audit.principal_names import names_from
     from deploy import wiring
 
     settings = load()
@@ -255,7 +255,7 @@ def _auditing(kind: Record, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
 
 def _record_reads(crm: Crm, histories: Histories) -> None:
     """Records whose private values are about to be shown. Raises what appending raises: then nothing is."""
-    from commands.context import Context
+    from commands.dispatch.context import Context
     from commands.privacy.reads import record_reads
 
     context = Context(actor=_operator(), correlation=uuid4(), cause=None, now=datetime.now(UTC), new_id=uuid4)
@@ -263,7 +263,7 @@ def _record_reads(crm: Crm, histories: Histories) -> None:
 
 
 def _operator() -> Actor:
-    from commands.readmodel import principal_id
+    from commands.operations.read_models import principal_id
     from deploy.cli.rebuild import operator
     from domain.events.event import Actor
 
@@ -290,15 +290,15 @@ def _scope(wired: Wiring, kind: Record, id: UUID) -> Scope:
 
 
 def _kind(kind: Record) -> Kind:
-    from commands.audit.replaying import KINDS
+    from commands.audit.replay import KINDS
 
     return next(known for known in KINDS if known == kind.value)
 
 
 def _lines(at: _Auditing, form: Form) -> Iterator[bytes]:
     """The lines of an export; what has to be recorded is recorded before the first."""
-    from commands.audit import exporting
-    from commands.audit.words import step_lines
+    from commands.audit import export as exporting
+    from commands.audit.text_format import step_lines
 
     now = datetime.now(UTC)
     if form is Form.RAW:

@@ -18,7 +18,7 @@ from deploy.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.audit.keep import KeptSeal
+    from commands.audit.kept_seal import KeptSeal
     from commands.audit.verify import Mark, Verified
 
 MOST_WORKERS: Final = 64
@@ -58,7 +58,7 @@ def verify(
     Compares the chain of seals with the topics' and with seals that were kept elsewhere, counts what is not
     sealed yet, and says what all this can not show. Leaves with 1 where anything was found.
     """
-    from commands.audit.keep import read
+    from commands.audit.kept_seal import read
     from commands.audit.verify import verify as verified
     from commands.store.settings import store_settings
     from consumers.kafka.topics import partition_of
@@ -119,7 +119,7 @@ def prove(
     but the seal, which is to be one that was kept elsewhere. The event stands in it as it is stored, personal
     values encrypted.
     """
-    from commands.audit.keep import read, write_new
+    from commands.audit.kept_seal import read, write_new
     from commands.audit.prove import prove as proven
     from deploy.wiring import Wiring
 

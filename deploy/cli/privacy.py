@@ -16,7 +16,7 @@ from deploy.cli.rebuild import operator
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.privacy.erasing import Erased
+    from commands.privacy.erasure import Erased
     from commands.privacy.holds import Hold
     from commands.privacy.person import Person
 

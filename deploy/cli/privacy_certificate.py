@@ -17,7 +17,7 @@ from deploy.findings import Diagnostic
 from deploy.settings import SettingsProblem, load
 
 if TYPE_CHECKING:
-    from commands.privacy.certifying import Issued
+    from commands.privacy.certificates import Issued
 
 
 def register(noun: typer.Typer) -> None:

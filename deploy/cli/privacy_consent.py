@@ -14,7 +14,7 @@ from deploy.cli.output import JsonOption, finish
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.consents import ConsentThen
+    from commands.customers.consent_history import ConsentThen
     from domain.customers.contact.consent_history import Period
 
 
@@ -45,7 +45,7 @@ def consent(
     as_json: JsonOption = False,
 ) -> None:
     """Whether a contact could be written to for a purpose on a day, and the event that says so."""
-    from commands import consents
+    from commands.customers import consent_history as consents
     from deploy import wiring
     from domain.customers.contact.consent_history import span
 

@@ -14,7 +14,7 @@ from deploy.cli.rebuild import operator
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.privacy.finding import Candidate
+    from commands.privacy.contact_lookup import Candidate
     from deploy.wiring import Wiring
 
 PURPOSE: Final = "privacy.find"
@@ -32,7 +32,7 @@ def find(
 ) -> None:
     """Finds the contacts that have an address, by the blind index. It is read from standard input, so that no
     list of processes and no shell's history has it."""
-    from commands.privacy.finding import candidates
+    from commands.privacy.contact_lookup import candidates
     from deploy import wiring
 
     if sys.stdin.isatty():

@@ -19,7 +19,7 @@ from deploy.settings import Settings, SettingsProblem, load
 if TYPE_CHECKING:
     from commands.privacy.kek import KeyEncryptionKey
     from commands.privacy.retention import Due
-    from commands.privacy.rotating import Standing
+    from commands.privacy.rotation import Standing
     from deploy.keks import KekFiles
     from domain.privacy.retention import Rules
 
@@ -55,7 +55,7 @@ def rotate(
     as_json: JsonOption = False,
 ) -> None:
     """Wraps all keys with another key-encryption key, while everything runs; killed, run it again."""
-    from commands.privacy.rotating import rotating
+    from commands.privacy.rotation import rotating
     from commands.store.schema import KEYS
     from deploy import keks, wiring
 
@@ -184,7 +184,7 @@ def _place(files: KekFiles, standing: Standing) -> Place:
 
 
 def _record(wired: Any, standing: Standing) -> None:
-    from commands.recording import record
+    from commands.dispatch.acts import record
     from deploy.persons import acting
     from domain.privacy import key_rotation as rotation
 

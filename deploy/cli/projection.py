@@ -161,7 +161,7 @@ def retry_held(
     as_json: JsonOption = False,
 ) -> None:
     """Applies held events again, in order, once what held them was healed; what still fails stays held."""
-    from commands.readmodel import record_operations
+    from commands.operations.read_models import record_operations
     from commands.store.pool import connect
     from consumers.retry import retry
     from deploy import wiring

@@ -308,7 +308,7 @@ def _acting(
 
 
 def _record(wired: Wiring, places: Places) -> None:
-    from commands.readmodel import record_operations
+    from commands.operations.read_models import record_operations
     from consumers.rebuild_fill import connect_owner
 
     with closing(connect_owner(places.owner_url, "rapport operations")) as connection:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from commands.store.follower import Follower, NotSettled
+from commands.store.event_reader import Follower, NotSettled
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.subscription import SettledSubscription

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.incarnation import RecoveryNeeded
 from commands.store.roles import role_url
 from deploy.local.kafka import LocalKafka

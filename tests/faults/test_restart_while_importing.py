@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.event_reader import Follower, StoredRow
 from deploy.demo import second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Number, from_views
 from deploy.local.kafka import LocalKafka

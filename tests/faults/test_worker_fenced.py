@@ -14,7 +14,7 @@ import psutil
 import psycopg2
 import pytest
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from projections.registry import named
 from projections.schema import install

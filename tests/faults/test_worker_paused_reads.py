@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from tests.support.http import Api, problem, running
 from tests.support.relaying import until
 from tests.support.working import Publisher, Workers

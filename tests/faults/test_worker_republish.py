@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from psycopg2.extras import execute_values
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from consumers.relay_lost import RepublishRefused
 from tests.support.database import PARTITIONS

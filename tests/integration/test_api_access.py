@@ -19,7 +19,7 @@ from fastapi import APIRouter, FastAPI
 from api import routes as api_routes
 from api.app import create_app
 from api.services import ApiLimits
-from commands.access import SCOPES
+from commands.directory.api_keys import SCOPES
 from deploy.local.postgres import LocalPostgres
 from domain.kernel.errors import Invalid, NotFound
 from tests.support.http import PRINCIPAL, Api, database, problem, running

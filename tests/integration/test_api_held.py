@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.event_reader import Follower, StoredRow
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry

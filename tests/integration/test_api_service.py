@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.routes.cases import FIELDS
-from commands.case import CloseCase
-from commands.context import Context
+from commands.dispatch.context import Context
+from commands.service.case import CloseCase
 from deploy.local.postgres import LocalPostgres
 from domain.events.event import SYSTEM
 from tests.support.http import EVERY, Api, database, problem, running

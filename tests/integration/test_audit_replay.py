@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.routes import audit
-from commands.audit.opening import read
+from commands.audit.export_reader import read
 from deploy.local.postgres import LocalPostgres
 from tests.support.commanding import run, told
 from tests.support.http import PRINCIPAL, database, problem, running, served

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from commands.bulk import History
-from commands.contact import AddContactPoint, RegisterContact
-from commands.customer import RegisterCustomer
-from commands.opportunity import MoveStage, OpenOpportunity, WinOpportunity
+from commands.bulk.recorder import History
+from commands.customers.contact import AddContactPoint, RegisterContact
+from commands.customers.customer import RegisterCustomer
+from commands.sales.opportunity import MoveStage, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactIndex
 from domain.kernel.errors import MoveRefused

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from commands.contact import RegisterContact
-from commands.customer import RegisterCustomer
+from commands.customers.contact import RegisterContact
+from commands.customers.customer import RegisterCustomer
 from deploy import wiring
 from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands import readmodel as recording
+from commands.operations import read_models as recording
 from deploy import wiring
 from deploy.settings import load
 from domain.events.catalogue import CATALOGUE

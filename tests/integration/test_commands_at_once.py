@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from commands.bulk import BulkOutcome, History
-from commands.bus import ATTEMPTS, Outcome
-from commands.customer import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
-from commands.decision import World
-from commands.interaction import RecordInteraction
-from commands.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
-from commands.principal import RegisterPrincipal
+from commands.activities.interaction import RecordInteraction
+from commands.bulk.recorder import BulkOutcome, History
+from commands.customers.customer import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.decision import World
+from commands.dispatch.dispatcher import ATTEMPTS, Outcome
+from commands.sales.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from domain.customers.customer import state as customer
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused

@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.bulk import BulkRecorder, History
-from commands.bus import Outcome
-from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
-from commands.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
-from commands.principal import RegisterPrincipal
+from commands.bulk.recorder import BulkRecorder, History
+from commands.customers.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.dispatcher import Outcome
+from commands.sales.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from domain.customers.customer import state as customer
 from domain.directory.principal import state as principal

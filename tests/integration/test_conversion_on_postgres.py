@@ -13,21 +13,21 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.bulk import BulkOutcome, BulkRecorder, History
-from commands.bus import Commands, Outcome
-from commands.case import CloseCase, OpenCase, ReopenCase, ResolveCase
-from commands.contact import AddContactPoint, RegisterContact
-from commands.context import Context
-from commands.customer import RegisterCustomer
-from commands.identifiers import Identifiers
-from commands.interaction import CorrectInteraction, RecordInteraction
-from commands.lead import ConvertLead, CreateLead, MoveLead
+from commands.activities.interaction import CorrectInteraction, RecordInteraction
+from commands.bulk.recorder import BulkOutcome, BulkRecorder, History
+from commands.customers.contact import AddContactPoint, RegisterContact
+from commands.customers.customer import RegisterCustomer
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands, Outcome
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
+from commands.sales.lead import ConvertLead, CreateLead, MoveLead
+from commands.service.case import CloseCase, OpenCase, ReopenCase, ResolveCase
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactIndex
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

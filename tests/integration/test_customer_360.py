@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.activities.interaction import state as interaction
 from domain.customers.contact import state as contact
 from domain.customers.customer import state as customer

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from consumers.kafka.counting import count_committed
 from consumers.kafka.topics import topic
 from deploy.demo.figures import Number, from_views

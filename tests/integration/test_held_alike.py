@@ -12,7 +12,7 @@ import orjson
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from projections.apply import Applier
 from projections.decode import Decoder, Received

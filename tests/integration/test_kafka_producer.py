@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import ProducerFencedError
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, Verdict
 from consumers.kafka.producer import CONTENT_TYPE, SealingProducer, last_committed_seal

@@ -14,9 +14,9 @@ import psycopg2
 import pytest
 
 from commands.privacy.kek import FileKek, KekUnknown, KeyEncryptionKey
+from commands.privacy.keyring import KekRing
 from commands.privacy.keys import DESTROYED, KeyName, PostgresKeyStore, Retention
-from commands.privacy.ring import KekRing
-from commands.privacy.rotating import RotationRefused, Standing, rotating
+from commands.privacy.rotation import RotationRefused, Standing, rotating
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import Urls, migrated, new_store
 from tests.support.store import execute, session

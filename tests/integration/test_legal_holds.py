@@ -11,18 +11,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.case import OpenCase
-from commands.contact import RegisterContact
-from commands.customer import RegisterCustomer
-from commands.interaction import RecordInteraction
+from commands.activities.interaction import RecordInteraction
+from commands.customers.contact import RegisterContact
+from commands.customers.customer import RegisterCustomer
 from commands.privacy import holds, retention
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.erasing import Erased, Erasing
+from commands.privacy.erasure import Erased, Erasing
 from commands.privacy.holds import Hold, OnHold
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import Linked, People
 from commands.privacy.tombstones import Tombstones
+from commands.service.case import OpenCase
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
 from domain.activities.interaction import state as interaction

@@ -22,15 +22,15 @@ from api.links import links
 from commands.audit.chain import CopyAway
 from commands.privacy import holds
 from commands.privacy.certificate import opened as opened_file
-from commands.privacy.certifying import Certifying, NotClean, TooEarly
-from commands.privacy.erasing import Erasing
+from commands.privacy.certificates import Certifying, NotClean, TooEarly
+from commands.privacy.erasure import Erasing
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.person import People
 from commands.privacy.person_export import export
 from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting, read_side
 from domain.events.catalogue import CATALOGUE

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
 from projections.apply import Applier

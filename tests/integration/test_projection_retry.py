@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from consumers.retry import Retried, RetryFailed, retry
 from domain.events.catalogue import CATALOGUE

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from projections.projection import EventMap, Projection, Row, Table
 from projections.schema import install
 from tests.support.histories import long_history

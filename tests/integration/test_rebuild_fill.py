@@ -19,7 +19,7 @@ import psutil
 import psycopg2
 import pytest
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers import rebuild_aside, rebuild_source, rebuild_verify
 from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
 from consumers.rebuild_run import carry_on

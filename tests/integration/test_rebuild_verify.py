@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers import rebuild_verify
 from consumers.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
 from consumers.rebuild_run import carry_on

@@ -11,8 +11,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.customer import AddReference, ChangeCustomer, RegisterCustomer
-from commands.lead import CreateLead
+from commands.customers.customer import AddReference, ChangeCustomer, RegisterCustomer
+from commands.sales.lead import CreateLead
 from consumers import recovery_aside
 from consumers.recovery_derived import Deriving
 from domain.kernel.values import Reference

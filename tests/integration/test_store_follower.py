@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from commands.store.follower import Follower, StoredRow, _RowSink
+from commands.store.event_reader import Follower, StoredRow, _RowSink
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls, migrated

@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from commands.store import purging
+from commands.store import purge as purging
 from commands.store.idempotency import Answer, Idempotency
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

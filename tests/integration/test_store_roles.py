@@ -7,7 +7,7 @@ from contextlib import suppress
 import psycopg2
 import pytest
 
-from commands.store.follower import Follower, NotSettled
+from commands.store.event_reader import Follower, NotSettled
 from tests.support.database import Urls
 from tests.support.store import execute, run, session, stored_event
 

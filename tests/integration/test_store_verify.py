@@ -12,7 +12,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from commands.store import verify
-from commands.store.settled import APPEND_LOCK
+from commands.store.high_water_mark import APPEND_LOCK
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from tests.support.commanding import run, told

@@ -11,7 +11,7 @@ import orjson
 import psycopg2
 import pytest
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.projection import EventMap, Projection, Row

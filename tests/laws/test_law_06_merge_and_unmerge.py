@@ -9,11 +9,11 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commands.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
-from commands.interaction import RecordInteraction
-from commands.lead import ConvertLead, CreateLead, LinkLead, MoveLead
-from commands.opportunity import LinkCustomer, OpenOpportunity
-from commands.store.follower import StoredRow
+from commands.activities.interaction import RecordInteraction
+from commands.customers.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
+from commands.sales.lead import ConvertLead, CreateLead, LinkLead, MoveLead
+from commands.sales.opportunity import LinkCustomer, OpenOpportunity
+from commands.store.event_reader import StoredRow
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import Customer
 from domain.events.catalogue import CATALOGUE

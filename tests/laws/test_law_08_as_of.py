@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from api.cuts import row_then
 from commands.store.application import Crm
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

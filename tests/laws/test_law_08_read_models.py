@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from pydantic import BaseModel
 
 from api.views.customer import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import Cut
 from projections.customer_360.v1.fold import CUSTOMER_360_V1

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from commands.bulk import BulkRecorder
-from commands.bus import Commands, Outcome
-from commands.context import Context
-from commands.identifiers import Identifiers
+from commands.bulk.recorder import BulkRecorder
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands, Outcome
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

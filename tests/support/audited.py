@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.event_reader import Follower, StoredRow
 from commands.store.seals import Seals
 from commands.store.settings import StoreSettings, store_settings
 from consumers.kafka.address import KafkaAddress

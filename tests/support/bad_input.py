@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg2
 
-from commands.access import SCOPES
+from commands.directory.api_keys import SCOPES
 from deploy import setup, wiring
 from deploy.first_key import service_account
 from deploy.settings import load, write_env_file

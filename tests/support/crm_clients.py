@@ -16,13 +16,17 @@ from uuid import UUID
 import psycopg2
 from eventsourcing.persistence import PersistenceError
 
-from commands import case, contact, customer, interaction, lead, opportunity, principal, product
-from commands.bulk import BulkRecorder, History
-from commands.bus import Commands
-from commands.identifiers import Identifiers
+from commands.activities import interaction
+from commands.bulk.recorder import BulkRecorder, History
+from commands.customers import contact, customer
+from commands.directory import principal
+from commands.dispatch.dispatcher import Commands
+from commands.sales import lead, opportunity, product
+from commands.service import case
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder

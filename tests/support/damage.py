@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg2
 
-from commands.contact import AddContactPoint, RegisterContact
-from commands.customer import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
-from commands.decision import Command
-from commands.principal import RegisterPrincipal
+from commands.customers.contact import AddContactPoint, RegisterContact
+from commands.customers.customer import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.decision import Command
 from deploy import wiring
 from deploy.settings import load
 from domain.kernel.values import Reference

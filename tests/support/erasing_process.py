@@ -21,7 +21,7 @@ from deploy import persons
 from deploy.cli.main import run
 
 if TYPE_CHECKING:
-    from commands.privacy.erasing import Erasing
+    from commands.privacy.erasure import Erasing
     from deploy.wiring import Wiring
 
 

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import orjson
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import SCHEMA
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode

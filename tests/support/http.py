@@ -18,11 +18,10 @@ import uvicorn
 from api.app import create_app
 from api.links import links
 from api.services import ApiLimits, Services
-from commands.access import SCOPES, ApiKeys
-from commands.bus import Commands
-from commands.identifiers import Identifiers
+from commands.directory.api_keys import SCOPES, ApiKeys
+from commands.dispatch.dispatcher import Commands
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.erasing import Erasing
+from commands.privacy.erasure import Erasing
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.person import People
@@ -30,8 +29,9 @@ from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactIndex
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from commands.bulk import BulkRecorder
-from commands.bus import Commands
-from commands.context import Context
-from commands.identifiers import Identifiers
+from commands.bulk.recorder import BulkRecorder
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands
 from commands.imports import maven_config
 from commands.imports.maven import import_maven
 from commands.imports.report import ImportReport, Progress
@@ -24,8 +23,9 @@ from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.idempotency import Idempotency
+from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder

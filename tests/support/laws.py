@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse

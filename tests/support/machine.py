@@ -15,9 +15,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from commands import customer as c
-from commands import principal as p
-from commands import product as d
+from commands.customers import customer as c
+from commands.directory import principal as p
+from commands.sales import product as d
 from domain.configuration.reasons import Reasons
 from domain.kernel.errors import DomainError
 from domain.kernel.money import Money

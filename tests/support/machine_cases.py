@@ -10,8 +10,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from commands import case as s
-from commands import interaction as i
+from commands.activities import interaction as i
+from commands.service import case as s
 from domain.activities.interaction.state import Survey
 from domain.kernel.money import Money
 from domain.kernel.values import Reference

@@ -11,7 +11,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from commands import opportunity as o
+from commands.sales import opportunity as o
 from domain.kernel.money import Money
 from domain.sales.opportunity.state import LineItem
 from tests.support.machine import (

@@ -15,13 +15,13 @@ from uuid import UUID
 
 import orjson
 
-from commands.bus import Commands
-from commands.context import Context
-from commands.identifiers import Identifiers
+from commands.dispatch.context import Context
+from commands.dispatch.dispatcher import Commands
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, Idempotency
+from commands.store.identifiers import Identifiers
 from domain.configuration.pipelines import Pipelines, parse
 from domain.configuration.reasons import DEFAULT, Reasons
 from domain.events.catalogue import CATALOGUE

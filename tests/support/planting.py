@@ -24,7 +24,7 @@ import httpx
 import psycopg2
 from prometheus_client import CollectorRegistry, generate_latest
 
-from commands.access import SCOPES
+from commands.directory.api_keys import SCOPES
 from consumers.worker import Worker
 from deploy import setup, wiring
 from deploy.first_key import service_account

@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
 from consumers.rebuild import Places
 from consumers.worker import Patience, Worker

@@ -11,11 +11,12 @@ from uuid import UUID
 
 import orjson
 
-from commands import contact, customer, lead, opportunity
 from commands.audit.history import Histories, Scope
-from commands.audit.replaying import Fact, Kind, fact_of
-from commands.audit.withheld import NoKeys
-from commands.store.follower import StoredRow
+from commands.audit.redaction import NoKeys
+from commands.audit.replay import Fact, Kind, fact_of
+from commands.customers import contact, customer
+from commands.sales import lead, opportunity
+from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
 from consumers.sealing import seal_range
 from domain.events.private import PrivateCipher

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from commands.store.follower import Follower
+from commands.store.event_reader import Follower
 from commands.store.seals import Seals
 from commands.store.settings import store_settings
 from consumers.sealing import seal_range

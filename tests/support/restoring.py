@@ -19,12 +19,12 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg2
 
-from commands.contact import AddContactPoint, RegisterContact
-from commands.context import Context
-from commands.customer import RegisterCustomer
-from commands.decision import Command
-from commands.interaction import RecordInteraction
-from commands.opportunity import ChangeAmount, OpenOpportunity
+from commands.activities.interaction import RecordInteraction
+from commands.customers.contact import AddContactPoint, RegisterContact
+from commands.customers.customer import RegisterCustomer
+from commands.dispatch.context import Context
+from commands.dispatch.decision import Command
+from commands.sales.opportunity import ChangeAmount, OpenOpportunity
 from deploy import wiring
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs

@@ -9,9 +9,9 @@ import signal
 import sys
 from uuid import uuid4
 
-from commands.privacy import rotating
+from commands.privacy import rotation as rotating
 from commands.privacy.kek import FileKek
-from commands.privacy.ring import KekRing
+from commands.privacy.keyring import KekRing
 
 
 def main(url: str, old: str, new: str, batch: str, reports: str) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extras import execute_values
 
-from commands.store.follower import Follower, StoredRow
+from commands.store.event_reader import Follower, StoredRow
 from commands.store.seals import Seals
 from consumers.sealing import seal_range
 from tests.support.database import PARTITIONS, Urls

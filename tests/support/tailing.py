@@ -23,7 +23,7 @@ from uuid import UUID
 
 import psycopg2
 
-from commands.store.follower import Follower, NotSettled
+from commands.store.event_reader import Follower, NotSettled
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls

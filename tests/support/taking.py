@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from commands.bulk import BulkRecorder
-from commands.context import Context
+from commands.bulk.recorder import BulkRecorder
+from commands.dispatch.context import Context
 from commands.imports import incidents_config
 from commands.imports.cdnow import import_cdnow
 from commands.imports.incidents import import_incidents

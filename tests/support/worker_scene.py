@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres

@@ -21,7 +21,7 @@ from uuid import UUID
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.sealing import seal_range

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from commands.privacy import applied
-from commands.privacy.applied import EVERY, Applied
+from commands.privacy import enforcement as applied
+from commands.privacy.enforcement import EVERY, Applied
 
 ADA = UUID(int=1)
 

@@ -11,7 +11,7 @@ import pytest
 
 from commands.audit import chain
 from commands.audit.chain import Asked, CopyAway, beside_copy, beside_kept
-from commands.audit.keep import KeptSeal
+from commands.audit.kept_seal import KeptSeal
 from commands.store.seals import Seals
 from domain.events.seal import Seal, sign
 from tests.support.auditing import KEY, sealed, stored

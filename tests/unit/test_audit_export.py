@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.audit.exporting import SealDiffers, decoded, raw, readable
+from commands.audit.export import SealDiffers, decoded, raw, readable
+from commands.audit.export_reader import NoExport, Opened, read
 from commands.audit.history import Scope
-from commands.audit.opening import NoExport, Opened, read
-from commands.audit.replaying import Moment, state_at
-from commands.audit.words import step_lines
+from commands.audit.replay import Moment, state_at
+from commands.audit.text_format import step_lines
 from domain.events.seal import Seal
 from domain.kernel.errors import NotFound
 from tests.support.replayed import HistoriesInMemory, Sold, sealed

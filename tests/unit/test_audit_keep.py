@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from commands.audit.keep import KeptSeal, KeptSealProblem, decoded, read, write
+from commands.audit.kept_seal import KeptSeal, KeptSealProblem, decoded, read, write
 from deploy.webhook import WebhookProblem, send
 from domain.events.seal import parse
 from tests.support.webhook import listening

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.audit import naming
-from commands.audit.naming import Difference, Gap, by_copy, by_sums, joined
-from commands.audit.telling import BY_SUMS, BY_TOPICS, NOT_ASKED, cut, outside, told
-from commands.store.follower import StoredRow
+from commands.audit import diagnose as naming
+from commands.audit.diagnose import Difference, Gap, by_copy, by_sums, joined
+from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, cut, outside, told
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from domain.events.ids import event_id
 from domain.events.seal import Seal

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.audit.keep import KeptSeal
+from commands.audit.kept_seal import KeptSeal
 from commands.audit.prove import NotProvable, Proof, proof_of
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from deploy.check_proof import check
 from domain.events.seal import Seal, parse
 from tests.support.auditing import KEY, sealed, stored

@@ -14,17 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.audit.replaying import (
-    EVOLVE,
-    KINDS,
-    Fact,
-    Moment,
-    Step,
-    diff,
-    plain,
-    state_at,
-    steps,
-)
+from commands.audit.replay import EVOLVE, KINDS, Fact, Moment, Step, diff, plain, state_at, steps
+from commands.audit.text_format import difference_lines, field_lines, group_lines
 from commands.audit.timeline import (
     Group,
     Period,
@@ -36,8 +27,7 @@ from commands.audit.timeline import (
     state_json,
     step_json,
 )
-from commands.audit.words import difference_lines, field_lines, group_lines
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from domain.kernel.as_of import Cut
 from domain.kernel.errors import Invalid, NotFound
 from domain.privacy.history_export import HistoryExported

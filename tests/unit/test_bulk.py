@@ -10,11 +10,17 @@ from uuid import UUID
 
 import pytest
 
-from commands.bulk import LIMIT, BulkOutcome, BulkRecorder, History
-from commands.customer import RegisterCustomer
-from commands.decision import Command
-from commands.opportunity import AssignOwner, LoseOpportunity, MoveStage, OpenOpportunity, WinOpportunity
-from commands.principal import RegisterPrincipal
+from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History
+from commands.customers.customer import RegisterCustomer
+from commands.directory.principal import RegisterPrincipal
+from commands.dispatch.decision import Command
+from commands.sales.opportunity import (
+    AssignOwner,
+    LoseOpportunity,
+    MoveStage,
+    OpenOpportunity,
+    WinOpportunity,
+)
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from domain.events.event import Event

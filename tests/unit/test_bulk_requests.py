@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from commands.bulk import LIMIT, BulkOutcome, BulkRecorder, History, HistoryFailed
-from commands.customer import ChangeCustomer, RegisterCustomer
-from commands.decision import Command, World
-from commands.interaction import RecordInteraction
+from commands.activities.interaction import RecordInteraction
+from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History, HistoryFailed
+from commands.customers.customer import ChangeCustomer, RegisterCustomer
+from commands.dispatch.decision import Command, World
 from commands.store.claims import Claim
 from commands.store.incarnation import RecoveryNeeded
 from domain.customers.customer.state import evolve

@@ -10,17 +10,16 @@ from uuid import UUID
 
 import pytest
 
-from commands import case, contact, customer, interaction, lead, principal, product
-from commands import opportunity as opportunity_commands
-from commands.bus import ATTEMPTS, HANDLERS, Outcome
-from commands.customer import RegisterCustomer
-from commands.opportunity import (
-    ChangeAmount,
-    MoveStage,
-    OpenOpportunity,
-    WinOpportunity,
-)
-from commands.product import RegisterProduct
+from commands.activities import interaction
+from commands.customers import contact, customer
+from commands.customers.customer import RegisterCustomer
+from commands.directory import principal
+from commands.dispatch.dispatcher import ATTEMPTS, HANDLERS, Outcome
+from commands.sales import lead, product
+from commands.sales import opportunity as opportunity_commands
+from commands.sales.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
+from commands.sales.product import RegisterProduct
+from commands.service import case
 from domain.events.event import Event
 from domain.kernel.errors import (
     AlreadyClaimed,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from commands import case as c
+from commands.service import case as c
 from domain.kernel.errors import DomainError, Invalid, MoveRefused
 from domain.kernel.values import Change
 from domain.service.case import state as case

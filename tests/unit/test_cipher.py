@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.cipher import AesGcmCipher, KeyMissing
 from commands.privacy.kek import FileKek, KekProblem, Owned
+from commands.privacy.keyring import KekRing, Wrapped
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
-from commands.privacy.ring import KekRing, Wrapped
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Closed, PrivateParts
 from domain.kernel.errors import Erased, Undecodable

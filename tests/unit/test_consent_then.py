@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.consents import ConsentThen, as_json, consent_at
-from commands.store.follower import StoredRow
+from commands.customers.consent_history import ConsentThen, as_json, consent_at
+from commands.store.event_reader import StoredRow
 from domain.customers.contact import state as contact
 from domain.customers.contact.consent_history import (
     Period,

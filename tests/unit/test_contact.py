@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from commands import contact as c
-from commands.customer import MergeCustomers, RegisterCustomer
-from commands.identifiers import Identifiers
+from commands.customers import contact as c
+from commands.customers.customer import MergeCustomers, RegisterCustomer
+from commands.store.identifiers import Identifiers
 from domain.customers.contact import state as contact
 from domain.customers.contact.decide import normalised
 from domain.customers.contact.state import Contact

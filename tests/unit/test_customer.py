@@ -7,14 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from commands.customer import (
+from commands.customers.customer import (
     AssignCustomerOwner,
     ChangeCustomer,
     MergeCustomers,
     RegisterCustomer,
     UnmergeCustomer,
 )
-from commands.principal import RegisterPrincipal
+from commands.directory.principal import RegisterPrincipal
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import Absorbed, Customer, MergedInto, Released, Unmerged
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound

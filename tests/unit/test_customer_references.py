@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from commands.bus import StoredWorld
-from commands.customer import AddReference, MergeCustomers, RegisterCustomer
-from commands.decision import events_of
-from commands.opportunity import OpenOpportunity
+from commands.customers.customer import AddReference, MergeCustomers, RegisterCustomer
+from commands.dispatch.decision import events_of
+from commands.dispatch.dispatcher import StoredWorld
+from commands.sales.opportunity import OpenOpportunity
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import REFERENCES_LIMIT, ReferenceAdded
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound

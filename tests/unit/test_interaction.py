@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from commands import interaction as c
-from commands.bulk import BulkRecorder, History
-from commands.case import OpenCase
-from commands.contact import RegisterContact
-from commands.customer import MergeCustomers, RegisterCustomer
-from commands.identifiers import Identifiers
-from commands.opportunity import OpenOpportunity
+from commands.activities import interaction as c
+from commands.bulk.recorder import BulkRecorder, History
+from commands.customers.contact import RegisterContact
+from commands.customers.customer import MergeCustomers, RegisterCustomer
+from commands.sales.opportunity import OpenOpportunity
+from commands.service.case import OpenCase
+from commands.store.identifiers import Identifiers
 from domain.activities.interaction import state as interaction
 from domain.activities.interaction.state import Attachment, Interaction, InteractionKind, Item, Survey
 from domain.kernel.errors import AlreadyRecorded, DomainError, Invalid, NotFound

@@ -19,7 +19,7 @@ from commands.privacy.kek import (
     Owned,
     tried,
 )
-from commands.privacy.ring import KekRing, Wrapped
+from commands.privacy.keyring import KekRing, Wrapped
 from commands.privacy.vault import BATCH, VaultKek
 from deploy import keks
 from deploy.secrets import Secrets, SecretsProblem

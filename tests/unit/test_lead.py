@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from commands import lead as c
-from commands.contact import RegisterContact
-from commands.customer import MergeCustomers, RegisterCustomer
-from commands.principal import DeactivatePrincipal, RegisterPrincipal
+from commands.customers.contact import RegisterContact
+from commands.customers.customer import MergeCustomers, RegisterCustomer
+from commands.directory.principal import DeactivatePrincipal, RegisterPrincipal
+from commands.sales import lead as c
 from domain.customers.contact import state as contact
 from domain.customers.customer import state as customer
 from domain.kernel.errors import DomainError, Invalid, MoveRefused

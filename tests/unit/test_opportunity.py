@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from commands.customer import MergeCustomers, RegisterCustomer
-from commands.opportunity import (
+from commands.customers.customer import MergeCustomers, RegisterCustomer
+from commands.directory.principal import DeactivatePrincipal, RegisterPrincipal
+from commands.sales.opportunity import (
     AssignOwner,
     ChangeAmount,
     ChangeCloseDate,
@@ -25,8 +26,7 @@ from commands.opportunity import (
     ReopenOpportunity,
     WinOpportunity,
 )
-from commands.principal import DeactivatePrincipal, RegisterPrincipal
-from commands.product import DiscontinueProduct, RegisterProduct
+from commands.sales.product import DiscontinueProduct, RegisterProduct
 from domain.kernel.errors import Invalid, MoveRefused, NotFound, TimeRefused
 from domain.kernel.money import Money
 from domain.kernel.values import Reference

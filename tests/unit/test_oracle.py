@@ -11,7 +11,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.producer import recorded_ms
 from consumers.kafka.topics import place, topic_of
 from consumers.sealing import seal_range

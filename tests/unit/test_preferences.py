@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from commands.audit.replaying import Moment, diff, fact_of, state_at
+from commands.audit.redaction import NoKeys
+from commands.audit.replay import Moment, diff, fact_of, state_at
 from commands.audit.timeline import state_json
-from commands.audit.withheld import NoKeys
-from commands.customer import ChangeCustomer, RegisterCustomer
+from commands.customers.customer import ChangeCustomer, RegisterCustomer
 from domain.customers.customer import state as customer
 from domain.customers.customer.preferences import PREFERENCES, preferences
 from domain.kernel.errors import Invalid

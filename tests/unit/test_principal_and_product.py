@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from commands.principal import (
+from commands.directory.principal import (
     ChangePrincipal,
     DeactivatePrincipal,
     ReactivatePrincipal,
     RegisterPrincipal,
 )
-from commands.product import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
+from commands.sales.product import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
 from domain.directory.principal import state as principal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
 from domain.kernel.money import Money

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from commands.privacy.certificate import Place
-from commands.privacy.published import NotPublishedYet, Published, Record
+from commands.privacy.topic_check import NotPublishedYet, Published, Record
 from domain.events.seal import Seal
 
 MINE, OTHER = UUID(int=1), UUID(int=2)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from commands.case import OpenCase, RejectCase
-from commands.lead import CreateLead, DisqualifyLead
+from commands.sales.lead import CreateLead, DisqualifyLead
+from commands.service.case import OpenCase, RejectCase
 from deploy.configuration import load_pipelines, load_reasons
 from deploy.settings import CHECKOUT, SettingsProblem, load
 from domain.configuration.reasons import DEFAULT, Reasons, parse

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.tail import Tail
 from consumers.relay_agreement import Disagreement, StoreBehind, StoreSide, TopicSide, agree
 from consumers.sealing import seal_range

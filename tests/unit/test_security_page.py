@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.access import SCOPES
+from commands.directory.api_keys import SCOPES
 from commands.store.roles import ROLES
 from deploy.secrets import PUBLIC, RANDOM
 

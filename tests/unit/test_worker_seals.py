@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.follower import StoredRow
+from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from consumers.worker_seals import HANDED_OVER, SEAL_PLACE, Gatherer, Mismatch, Place
 from consumers.worker_standstill import Standstill

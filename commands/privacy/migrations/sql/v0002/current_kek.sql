@@ -1,7 +1,7 @@
 -- A new key is wrapped by the current key-encryption key, or refused: the program then wraps it anew. The first
 -- key ever made says which one that is. The shared lock makes a rotation wait for those who are just making keys
 -- with the former one, so that what it then finds to wrap anew is all there will ever be.
--- The two numbers also stand in commands/privacy/rotating.py.
+-- The two numbers also stand in commands/privacy/rotation.py.
 CREATE FUNCTION keys.refuse_other_kek() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     used   text;

@@ -1,0 +1,1 @@
+"""Many records in one transaction: decided over states in memory, recorded through COPY."""

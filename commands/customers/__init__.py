@@ -1,0 +1,1 @@
+"""Commands on customers and contacts; what a contact had consented to."""

@@ -1,0 +1,1 @@
+"""Commands on principals, and the API keys that act for them."""

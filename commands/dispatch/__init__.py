@@ -1,0 +1,1 @@
+"""Commands are dispatched here: loaded, decided, recorded, once however often they are sent."""

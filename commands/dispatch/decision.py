@@ -1,0 +1,139 @@
+"""What handlers are given and what they answer: the world they read, and the decision to be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from commands.dispatch.context import Context
+from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
+from commands.store.identifiers import Identifiers
+from domain.configuration.pipelines import Pipelines
+from domain.configuration.reasons import Reasons
+from domain.events.event import Event
+from domain.kernel.aggregate import Aggregate, Evolve, stamps
+from domain.kernel.errors import Invalid
+from domain.kernel.values import Reference
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Command(Protocol):
+    """A frozen dataclass. `target` is the record it changes, None for a command that makes one."""
+
+    @property
+    def target(self) -> UUID | None: ...
+
+
+class World(Protocol):
+    """What a handler may read: aggregates by id, the configured pipelines and reasons, and what is derived by
+    a key."""
+
+    @property
+    def pipelines(self) -> Pipelines: ...
+
+    @property
+    def reasons(self) -> Reasons: ...
+
+    @property
+    def identifiers(self) -> Identifiers: ...
+
+    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+        """The aggregate as it is now. Raises `NotFound`; `what` is its name in sentences."""
+        ...
+
+    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
+        """The aggregate as it is now, None where it has no event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happens to one aggregate. `state` is None for a new one; `at` is the business time, if named."""
+
+    id: UUID
+    party: UUID
+    state: Aggregate | None
+    payloads: tuple[Any, ...]
+    at: datetime | None
+
+    @property
+    def version(self) -> int:
+        """The aggregate's version once this is recorded."""
+        return (self.state.version if self.state else 0) + len(self.payloads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Changes that are recorded together, the commanded record's first, with the claims they make.
+
+    `contact_points` are entries of the blind index: the HMAC of a contact point, and whose it is.
+    """
+
+    changes: tuple[Change, ...]
+    claims: tuple[Claim, ...] = ()
+    contact_points: tuple[ContactPoint, ...] = ()
+
+
+Handler = Callable[[Any, World, Context], Decision]
+Handlers = Mapping[type[Any], Handler]
+
+
+def birth(
+    id: UUID, payloads: tuple[Any, ...], *, party: UUID, at: datetime | None, reference: Reference | None
+) -> Decision:
+    """A new record, with the claim of its external id."""
+    claims = () if reference is None else (claim(reference, id),)
+    return Decision(
+        changes=(Change(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
+    )
+
+
+def claim(reference: Reference, id: UUID) -> Claim:
+    """That the external id belongs to the record, spelled as its event has it."""
+    return Claim(reference.source.strip(), reference.external_id.strip(), id)
+
+
+def change(*changes: tuple[Aggregate, tuple[Any, ...]], at: datetime | None) -> Decision:
+    """Changes of existing records, the commanded one first."""
+    return Decision(
+        changes=tuple(
+            Change(id=state.id, party=state.party, state=state, payloads=payloads, at=at)
+            for state, payloads in changes
+        )
+    )
+
+
+def events_of(decision: Decision, context: Context) -> list[Event]:
+    """The events to record. Raises `TimeRefused`, or `Invalid` for a time without a zone."""
+    return [event for change in decision.changes for event in _events(change, context)]
+
+
+def _events(change: Change, context: Context) -> list[Event]:
+    if not change.payloads:
+        return []
+    at = change.at
+    if at is not None:
+        if at.tzinfo is None:
+            raise Invalid(f"The time {at.isoformat()} has no time zone. Add one, such as Z for UTC.")
+        at = at.astimezone(UTC)
+    time, recorded = stamps(at, now=context.now, last=change.state)
+    start = change.state.version if change.state else 0
+    return [
+        Event(
+            originator_id=change.id,
+            originator_version=start + number,
+            party=change.party,
+            time=time,
+            recorded=recorded,
+            correlation=context.correlation,
+            cause=context.cause,
+            actor=context.actor,
+            payload=payload,
+        )
+        for number, payload in enumerate(change.payloads, start=1)
+    ]

@@ -1,0 +1,1 @@
+"""Acts of operators on read models, recorded as events."""

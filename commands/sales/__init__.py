@@ -1,0 +1,1 @@
+"""Commands on leads, opportunities and products; the conversion of a lead."""

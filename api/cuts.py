@@ -16,9 +16,9 @@ from api.shapes import Instant, Moment
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import Cut
-from projections.customer_360.v1.then import Past
-from projections.projection import Projection
-from projections.replay import Rows, fold_all
+from projections.customer_360.v1.history import Past
+from projections.runtime.projection import Projection
+from projections.runtime.replay import Rows, fold_all
 
 MOST_RECORDS: Final = 5_000
 """Records that are folded for one section of an overview at a cut: some 100 microseconds for each event."""

@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from api.problems import Problem
 from api.shapes import Day, Moment
 from api.validation import Word, reason_of
-from projections.listing import Filter, Op, Order
+from projections.runtime.listing import Filter, Op, Order
 
 MOST_VALUES: Final = 100
 MOST_ORDERS: Final = 3

@@ -10,7 +10,7 @@ from fastapi import Query, Request
 from api.pages import Page, PageTokens
 from api.reading import Reading
 from projections.identity.v1.queries import Identity
-from projections.listing import Filter
+from projections.runtime.listing import Filter
 
 _NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
 """What may differ from page to page; all else belongs to the list and is bound to its tokens."""

@@ -17,7 +17,7 @@ from domain.kernel.as_of import NOW, Cut
 from domain.kernel.errors import NotFound
 from projections import registry
 from projections.identity.v1.queries import Identity
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 Q = TypeVar("Q")
 

@@ -30,12 +30,12 @@ from consumers.rebuild_fill import MakeCipher, connect_owner
 from consumers.rebuild_source import stretches
 from domain.events.registry import Registry
 from domain.events.seal import Seal
-from projections import bare
 from projections.control import operating, operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
 from projections.control.shares import RUNNING, partition_count
-from projections.projection import Projection
-from projections.schema import LOCK, make_again
+from projections.release.schema import LOCK, make_again
+from projections.runtime import indexes as bare
+from projections.runtime.projection import Projection
 
 EVENTS_PER_STRETCH: Final = 20_000
 MOST_STRETCHES: Final = 4_096

@@ -1,7 +1,7 @@
 """Compares the rows of a candidate with an independent fold over the store, party after party.
 
-Nothing of the runtime takes part: the expected rows come from `projections.replay`, one party at a time, in
-memory; the found ones are read by key.
+Nothing else of the runtime takes part: the expected rows come from `projections.runtime.replay`, one party at a
+time, in memory; the found ones are read by key.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from consumers.kafka.topics import partition_of
 from consumers.rebuild_fill import MakeCipher, connect_owner
 from consumers.rebuild_source import PartySource
 from domain.events.registry import Registry
-from projections.decode import Decoder, Received, category_of, told
-from projections.projection import Key, Projection, Row, Table
-from projections.replay import Rows, fold_all
-from projections.tables import TableStore
+from projections.runtime.decode import Decoder, Received, category_of, told
+from projections.runtime.projection import Key, Projection, Row, Table
+from projections.runtime.replay import Rows, fold_all
+from projections.runtime.tables import TableStore
 
 TOGETHER: Final = 2_000
 """Expected rows that are compared by one query per table."""

@@ -11,7 +11,7 @@ from consumers.kafka.reader import CommittedReader
 from consumers.kafka.topics import topic
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Seal
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 
 def topic_ends(address: KafkaAddress, projection: Projection, partitions: int) -> dict[str, dict[str, int]]:

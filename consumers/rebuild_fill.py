@@ -28,10 +28,10 @@ from consumers.kafka.topics import partition_of
 from consumers.rebuild_aside import Aside, NotAside, put_aside
 from consumers.rebuild_source import PartySource, Stretch, Take
 from domain.events.registry import Registry
-from projections.cells import Unfit
-from projections.decode import Decoder, OpeningCipher, Received
-from projections.filling import Filling, is_refusal, refused_one_by_one
-from projections.projection import Projection
+from projections.runtime.binary_copy import Unfit
+from projections.runtime.bulk_load import Filling, is_refusal, refused_one_by_one
+from projections.runtime.decode import Decoder, OpeningCipher, Received
+from projections.runtime.projection import Projection
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from consumers.rebuild import Progress, Tell
 from consumers.rebuild_fill import connect_owner
-from projections import bare
+from projections.runtime import indexes as bare
 
 _MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"
 _LARGEST: Final = """

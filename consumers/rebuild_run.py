@@ -36,8 +36,8 @@ from domain.events.seal import TOPIC as SEALS
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
 from projections.control.shares import RUNNING, partition_count
-from projections.projection import Projection
-from projections.schema import taken
+from projections.release.schema import taken
+from projections.runtime.projection import Projection
 
 log = logging.getLogger(__name__)
 

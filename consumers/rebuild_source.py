@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 
 from commands.store.pool import connect
-from projections.decode import Received
+from projections.runtime.decode import Received
 
 PORTION: Final = 1_000
 """Events handed on at a time; more where the last party among them is not complete."""

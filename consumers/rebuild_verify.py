@@ -37,14 +37,14 @@ from consumers.rebuild_compare import Compared, Difference, Ground, compare, exp
 from consumers.rebuild_ends import newest_seal
 from consumers.rebuild_fill import connect_owner
 from consumers.rebuild_source import stretches
-from projections.bare import tables
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON
 from projections.control.status import STALE_SECONDS
-from projections.level import held_alone
-from projections.projection import Projection
-from projections.schema import taken
+from projections.release.catch_up import held_alone
+from projections.release.schema import taken
+from projections.runtime.indexes import tables
+from projections.runtime.projection import Projection
 
 WITHOUT_WORKERS: Final = 10.0
 """Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""

@@ -18,13 +18,13 @@ from psycopg2.extensions import connection as Connection
 from consumers.kafka.topics import partition_of
 from consumers.worker_writer import connect
 from domain.events.registry import Registry
-from projections.apply import Applier
 from projections.control import operations
 from projections.control.failures import Failure, failures
 from projections.control.operating import Taken
 from projections.control.shares import partition_count
-from projections.decode import Decoder, OpeningCipher
-from projections.projection import Projection
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, OpeningCipher
+from projections.runtime.projection import Projection
 
 LEASE: Final = 60.0
 """Seconds after which the shares of a retry that was killed are free again."""

@@ -38,7 +38,6 @@ from consumers.worker_telling import Telling
 from consumers.worker_upgrade import Upgrade
 from consumers.worker_writer import Meter, Writer, connect
 from domain.events.registry import Registry
-from projections.apply import Applier
 from projections.control.shares import (
     KEYS,
     MISMATCH,
@@ -47,7 +46,8 @@ from projections.control.shares import (
     Shares,
     SharesLost,
 )
-from projections.decode import (
+from projections.runtime.apply import Applier
+from projections.runtime.decode import (
     Decoder,
     KeyStoreAway,
     OpeningCipher,
@@ -56,8 +56,8 @@ from projections.decode import (
     is_data_fault,
     told,
 )
-from projections.folding import Folded
-from projections.projection import Projection
+from projections.runtime.folding import Folded
+from projections.runtime.projection import Projection
 
 __all__ = ["Patience", "Worker", "WorkerStopped"]
 

@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from projections.control import versions
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Digest, Seal, key_id, parse, signed_by
 from domain.kernel.errors import Undecodable
 from projections.control.shares import Standing
-from projections.decode import Received
+from projections.runtime.decode import Received
 
 Place = tuple[str, int]
 """Topic and partition."""

@@ -12,9 +12,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from consumers.kafka.topics import partition_of
-from projections.apply import Applier
-from projections.control.held import NOBODY, heads
+from projections.control.parked import NOBODY, heads
 from projections.control.shares import Shares, partition_count
+from projections.runtime.apply import Applier
 
 log = logging.getLogger(__name__)
 

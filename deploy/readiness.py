@@ -11,7 +11,7 @@ from commands.store.pool import PoolBusy
 from commands.store.schema import STORE, OlderSchema, SchemaProblem, refuse_newer
 from projections import registry
 from projections.control import versions
-from projections.schema import is_installed
+from projections.release.schema import is_installed
 
 if TYPE_CHECKING:
     from deploy.wiring import Wiring

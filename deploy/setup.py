@@ -17,7 +17,7 @@ from deploy.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from projections import registry
 from projections.control import versions
-from projections.schema import Installed, install
+from projections.release.schema import Installed, install
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

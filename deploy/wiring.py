@@ -38,7 +38,7 @@ from deploy.settings import Settings
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import Reasons
 from domain.events.catalogue import CATALOGUE
-from projections.schema import check_step
+from projections.release.schema import check_step
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from consumers.relay_republish import Republisher
     from consumers.worker import Worker
     from projections.control.status import Status
-    from projections.projection import Projection
+    from projections.runtime.projection import Projection
 
 
 class Wiring:

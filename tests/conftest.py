@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, settings
 from deploy.local.jars import ensure_jars
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
-from projections.schema import install
+from projections.release.schema import install
 from tests.support import contract_summary, java
 from tests.support.database import PARTITIONS, Urls, migrated, new_database, new_store
 from tests.support.kafka import empty_topics

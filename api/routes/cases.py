@@ -18,7 +18,7 @@ from api.reading import Reading, reading
 from api.services import Services
 from api.views.service import CasePage, CaseRow
 from projections.identity.v1.queries import Identity
-from projections.listing import Filter, Order
+from projections.runtime.listing import Filter, Order
 from projections.service_history.v1.queries import Cases
 
 router = APIRouter(prefix="/v1", tags=["cases"], dependencies=[requires("crm:read"), Depends(declared_only)])

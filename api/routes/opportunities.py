@@ -20,8 +20,8 @@ from api.query import declared_only
 from api.reading import reading
 from api.services import Services
 from api.shapes import Instant, MoneyOut, Number
-from projections.listing import Order
 from projections.pipeline.v1.queries import Opportunities
+from projections.runtime.listing import Order
 
 router = APIRouter(
     prefix="/v1",

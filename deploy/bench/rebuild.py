@@ -26,9 +26,9 @@ from deploy.bench.samples import people_events, stored_events
 from deploy.bench.services import Databases, Services
 from domain.events.catalogue import CATALOGUE
 from projections.control import versions
-from projections.decode import OpeningCipher
-from projections.projection import Projection
 from projections.registry import named
+from projections.runtime.decode import OpeningCipher
+from projections.runtime.projection import Projection
 
 EVENTS: Final = 1_000_000
 """Events where none are named: ten seconds and more a round, so that beginning hardly counts; of 300,000 it

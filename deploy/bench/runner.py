@@ -25,11 +25,11 @@ from commands.store.recorder import PostgresApplicationRecorder
 from deploy.bench.alone import BenchFailed
 from deploy.bench.samples import NoSecrets
 from domain.events.catalogue import CATALOGUE
-from projections.decode import Decoder, OpeningCipher
-from projections.projection import Projection as ReadModel
-from projections.projection import Row, Table
 from projections.registry import named
-from projections.tables import TableStore
+from projections.runtime.decode import Decoder, OpeningCipher
+from projections.runtime.projection import Projection as ReadModel
+from projections.runtime.projection import Row, Table
+from projections.runtime.tables import TableStore
 
 EVENTS: Final = 2_000
 """Of the same events: at its rate a few seconds."""

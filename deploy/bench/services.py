@@ -25,7 +25,7 @@ from consumers.kafka.topics import ensure_topics
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
-from projections.schema import install
+from projections.release.schema import install
 
 PARTITIONS: Final = 6
 READY_SECONDS: Final = 60.0

@@ -13,7 +13,7 @@ from commands.store.pool import connect
 from deploy.bench.benchmarks import Bench
 from deploy.bench.findings import Times
 from projections.identity.v1.queries import Identity
-from projections.statements import statement
+from projections.runtime.statements import statement
 
 ENTRIES: Final = 100_000
 PAGES: Final = 200

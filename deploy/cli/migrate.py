@@ -10,7 +10,7 @@ from deploy.cli.output import JsonOption, finish, say
 from deploy.settings import load, write_env_file
 
 if TYPE_CHECKING:
-    from projections.schema import Installed
+    from projections.release.schema import Installed
 
 
 def register(app: typer.Typer) -> None:

@@ -20,7 +20,7 @@ from deploy.settings import Settings, load
 if TYPE_CHECKING:
     from deploy.standing import Standing
     from projections.control.failures import Failure
-    from projections.projection import Projection
+    from projections.runtime.projection import Projection
 
 MOST: Final = 1_000
 """Aggregates that `failures` lists at most."""

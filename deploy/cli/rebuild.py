@@ -21,8 +21,8 @@ from deploy.settings import load
 if TYPE_CHECKING:
     from consumers.rebuild import Places, Progress, Tell
     from deploy.wiring import Wiring
-    from projections.projection import Projection
-    from projections.swapping import Plan
+    from projections.release.swap import Plan
+    from projections.runtime.projection import Projection
 
 NameArgument = Annotated[str, typer.Argument(help="The read model, from `rapport projection list`.")]
 CandidateOption = Annotated[
@@ -65,8 +65,8 @@ def register(noun: typer.Typer) -> None:
 
 def plan(name: NameArgument, version: CandidateOption = None, as_json: JsonOption = False) -> None:
     """What a swap would do, tried and rolled back: versions, verification, columns. Changes nothing."""
-    from projections import swapping
     from projections.registry import PROJECTIONS
+    from projections.release import swap as swapping
 
     with _acting(name, version) as act:
         made = swapping.plan(act.owner, act.projection, PROJECTIONS)
@@ -88,9 +88,9 @@ def rebuild(
     """Builds a candidate anew, or goes on where it stopped; killed at any moment, run it again."""
     from consumers.rebuild import begin, opened, wait_ready
     from consumers.rebuild_run import carry_on
-    from projections import swapping
     from projections.control.rebuilds import OVER
     from projections.registry import PROJECTIONS
+    from projections.release import swap as swapping
 
     with _acting(name, version) as act:
         if dry_run:
@@ -229,8 +229,8 @@ def swap(
     as_json: JsonOption = False,
 ) -> None:
     """Makes a verified candidate the active version: views and API show it from one moment to the next."""
-    from projections import swapping
     from projections.registry import PROJECTIONS
+    from projections.release import swap as swapping
 
     with _acting(name, version) as act:
         made = swapping.swap(act.owner, act.projection, PROJECTIONS, by=act.by, why=why, plan=plan)
@@ -243,8 +243,8 @@ def swap(
 
 def rollback(name: NameArgument, why: WhyOption = None, as_json: JsonOption = False) -> None:
     """Makes the version that was active before the swap active again."""
-    from projections import swapping
     from projections.registry import PROJECTIONS
+    from projections.release import swap as swapping
 
     with _acting(name, None, active_one=True) as act:
         left, back = swapping.rollback(act.owner, name, PROJECTIONS, by=act.by, why=why)
@@ -262,7 +262,7 @@ def drop(
     as_json: JsonOption = False,
 ) -> None:
     """Removes a version that is not active, with its rows; its folder may go afterwards."""
-    from projections import swapping
+    from projections.release import swap as swapping
 
     # Its folder may be gone already: what acts is the version that is read.
     with _acting(name, None, active_one=True) as act:

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from consumers.worker_writer import Meter
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 
 class WorkerFigures(Collector):

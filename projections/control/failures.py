@@ -11,8 +11,8 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from projections.decode import Category
-from projections.statements import statement
+from projections.runtime.decode import Category
+from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parent
 

@@ -11,8 +11,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from projections.control.shares import PAUSED, WORKED_ON
-from projections.projection import Projection
-from projections.statements import statement
+from projections.runtime.projection import Projection
+from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parent
 

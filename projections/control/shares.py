@@ -15,8 +15,8 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from projections.projection import Projection
-from projections.statements import statement
+from projections.runtime.projection import Projection
+from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parent
 

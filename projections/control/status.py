@@ -13,7 +13,7 @@ from psycopg2.extras import RealDictCursor
 
 from projections.control.rebuilds import FAILED, SWAPPED
 from projections.control.shares import PAUSED, RETRYING, RUNNING, WORKED_ON
-from projections.statements import statement
+from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parent
 STALE_SECONDS: Final = 15.0

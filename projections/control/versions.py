@@ -7,7 +7,7 @@ from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
 
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 CANDIDATE: Final = "candidate"
 """The state of shares whose version waits to be rebuilt: no worker claims them."""

@@ -14,8 +14,8 @@ import pytest
 from consumers.rebuild import begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
-from projections import swapping
 from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.release import swap as swapping
 from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import PIPELINE_V2

@@ -25,9 +25,9 @@ from deploy.settings import Settings, load
 from deploy.standing import look
 from deploy.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
-from projections.decode import Decoder
 from projections.registry import PROJECTIONS
-from projections.replay import fold_all
+from projections.runtime.decode import Decoder
+from projections.runtime.replay import fold_all
 from tests.support import taking
 from tests.support.command_line import CommandLine
 from tests.support.database import migrated

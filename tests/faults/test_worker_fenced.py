@@ -17,7 +17,7 @@ import pytest
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from projections.registry import named
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.database import PARTITIONS
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows

@@ -13,8 +13,8 @@ from consumers.worker import Worker, WorkerStopped
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
-from projections.decode import is_away
 from projections.registry import named
+from projections.runtime.decode import is_away
 from tests.support.at_work import at_work
 from tests.support.histories import long_history
 from tests.support.kafka import delete_topics, make_topics

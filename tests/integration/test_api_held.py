@@ -14,9 +14,9 @@ from commands.store.event_reader import Follower, StoredRow
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.apply import Applier
-from projections.decode import Decoder, Received
 from projections.registry import named
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, Received
 from tests.support.http import EVERY, Api, database, problem, running
 
 OLDER = Registry(

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from deploy.secrets import Secrets
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.commanding import told
 from tests.support.database import PARTITIONS, Urls, migrated
 from tests.support.upping import RAPPORT, environment, rapport, wait

@@ -17,9 +17,9 @@ from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.apply import Applier
-from projections.decode import Decoder
 from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.histories import long_history
 from tests.support.http import database

@@ -19,7 +19,7 @@ from deploy.local.postgres import LocalPostgres
 from deploy.persons import acting
 from deploy.secrets import Secrets
 from deploy.settings import load
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, migrated
 from tests.support.http import database

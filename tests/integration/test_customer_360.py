@@ -22,13 +22,13 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.values import Change, Reference
-from projections.apply import Applier
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import SQL, Customers, Listed, TimelinePage
-from projections.decode import Decoder
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.identity.v1.queries import Identity
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder
 from tests.support.database import PARTITIONS, migrated
 from tests.support.histories import START, usd
 from tests.support.read_side import apply_rows, clear

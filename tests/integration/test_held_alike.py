@@ -14,13 +14,13 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from projections.apply import Applier
-from projections.decode import Decoder, Received
-from projections.filling import refused_one_by_one
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import EventMap, Projection, Row
 from projections.registry import named
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.bulk_load import refused_one_by_one
+from projections.runtime.decode import Decoder, Received
+from projections.runtime.projection import EventMap, Projection, Row
 from tests.support.histories import CIPHER, long_history
 from tests.support.read_side import apply_rows, clear, normal, table_rows
 

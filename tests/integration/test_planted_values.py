@@ -27,7 +27,7 @@ from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.private import METADATA
 from projections.registry import PROJECTIONS
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.backups import Backup, back_up
 from tests.support.commanding import told
 from tests.support.database import PASSWORDS

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
-from projections import cells
-from projections.cells import Cells, Unfit
-from projections.projection import Row
+from projections.runtime import binary_copy as cells
+from projections.runtime.binary_copy import Cells, Unfit
+from projections.runtime.projection import Row
 
 instants = st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")
 numbers = (

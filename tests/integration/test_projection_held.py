@@ -18,13 +18,13 @@ from psycopg2.extensions import connection as Connection
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
-from projections.apply import Applier
-from projections.control.held import EVENTS, heads
-from projections.decode import Decoder, Received
+from projections.control.parked import EVENTS, heads
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import EventMap, Projection, Row
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, Received
+from projections.runtime.projection import EventMap, Projection, Row
+from projections.runtime.replay import fold_all
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, normal, table_rows
 from tests.support.watching import watching

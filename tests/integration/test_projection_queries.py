@@ -21,10 +21,10 @@ from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.identity.v1.queries import FOLDER as IDENTITY
 from projections.identity.v1.queries import Identity
 from projections.pipeline.v1.queries import Filter, Opportunities, Order
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
-from projections.schema import WrongShares, install
-from projections.statements import statement
+from projections.release.schema import WrongShares, install
+from projections.runtime.projection import Projection
+from projections.runtime.statements import statement
 from tests.support.toy.v1 import TOY_V1, Toys
 
 CUSTOMER_360 = CUSTOMER_360_V1.folder

@@ -17,14 +17,14 @@ from consumers.kafka.topics import partition_of
 from consumers.retry import Retried, RetryFailed, retry
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.apply import Applier
 from projections.control import operating
 from projections.control.failures import ACTS, failures
 from projections.control.shares import Shares
-from projections.decode import Category, Decoder
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Category, Decoder
+from projections.runtime.replay import fold_all
 from tests.support.database import PARTITIONS, Urls, migrated
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, normal, table_rows

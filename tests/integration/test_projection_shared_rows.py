@@ -13,8 +13,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
-from projections.projection import EventMap, Projection, Row, Table
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.projection import EventMap, Projection, Row, Table
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, table_rows
 

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from projections.control.shares import MISMATCH, Share, Shares, SharesLost, Standing
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.schema import install
+from projections.release.schema import install
 
 NEXT = Standing(position=10, sequence=1, hash=bytes([7]) * 32, offsets={"crm.opportunity.v1": 4})
 

@@ -18,7 +18,7 @@ from projections.control.shares import Shares
 from projections.control.status import Status, positions, projection_status
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.registry import PROJECTIONS
-from projections.schema import install
+from projections.release.schema import install
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,12 +12,12 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from projections.cells import Cells
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import Projection, Row
 from projections.registry import PROJECTIONS
-from projections.schema import install
-from projections.tables import TableStore
+from projections.release.schema import install
+from projections.runtime.binary_copy import Cells
+from projections.runtime.projection import Projection, Row
+from projections.runtime.tables import TableStore
 from tests.support.database import PARTITIONS, migrated
 from tests.support.read_side import names
 

@@ -25,14 +25,15 @@ from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, b
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
 from domain.events.catalogue import CATALOGUE
-from projections import bare, filling
 from projections.control import operations, rebuilds, versions
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime import bulk_load as filling
+from projections.runtime import indexes as bare
+from projections.runtime.projection import Projection
+from projections.runtime.replay import fold_all
 from tests.support.database import PARTITIONS, migrated
 from tests.support.histories import long_history, opened
 from tests.support.killing import killed_in

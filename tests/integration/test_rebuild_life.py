@@ -15,7 +15,8 @@ from consumers.rebuild_verify import verify
 from deploy import logs
 from deploy.cli import projection as command
 from deploy.secrets import Secrets
-from projections import registry, swapping
+from projections import registry
+from projections.release import swap as swapping
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.database import migrated, urls
 from tests.support.histories import long_history

@@ -15,10 +15,11 @@ import pytest
 from consumers.rebuild import begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import verify
-from projections import registry, swapping
+from projections import registry
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.registry import PROJECTIONS
+from projections.release import swap as swapping
 from tests.support.histories import long_history
 from tests.support.http import Api, problem, running
 from tests.support.pipeline_v2 import PIPELINE_V2

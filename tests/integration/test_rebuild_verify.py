@@ -18,14 +18,17 @@ from consumers import rebuild_verify
 from consumers.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
 from consumers.rebuild_run import carry_on
 from consumers.rebuild_verify import Verification, verify
-from projections import attempts, level, swapping, views
-from projections.attempts import SwapRefused
 from projections.control import versions
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
-from projections.schema import grant
+from projections.release import catch_up as level
+from projections.release import lock_retry as attempts
+from projections.release import swap as swapping
+from projections.release import views
+from projections.release.lock_retry import SwapRefused
+from projections.release.schema import grant
+from projections.runtime.projection import Projection
 from tests.support.database import migrated
 from tests.support.histories import long_history
 from tests.support.pipeline_v2 import CHANGED_V2, PIPELINE_V2

@@ -28,7 +28,7 @@ from domain.events.private import Closed
 from domain.kernel.errors import Erased
 from domain.kernel.values import Reference
 from domain.privacy import retention as closings
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, Urls, migrated, new_store
 from tests.support.store import execute

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from projections.schema import install
+from projections.release.schema import install
 from projections.service_history.v1.fold import COLUMNS, SERVICE_HISTORY_V1
 from projections.service_history.v1.queries import Cases, Filter, Order
 

@@ -18,7 +18,7 @@ import pytest
 
 from commands.store.schema import STORE
 from deploy.local.postgres import LocalPostgres
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.database import PARTITIONS, migrated, new_database
 from tests.support.store import execute, session
 

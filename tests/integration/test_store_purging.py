@@ -19,7 +19,7 @@ from commands.store.idempotency import Answer, Idempotency
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from projections.control import operations
-from projections.schema import install
+from projections.release.schema import install
 from tests.integration.test_cli_api import api, both
 from tests.support.database import PARTITIONS, Urls, migrated
 from tests.support.store import execute

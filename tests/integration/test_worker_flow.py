@@ -12,9 +12,9 @@ from psycopg2.extras import execute_values
 
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.apply import Applier
-from projections.decode import Decoder, Received
 from projections.registry import named
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, Received
 from tests.support.histories import long_history
 from tests.support.relaying import Relays, until
 from tests.support.store import execute

@@ -14,9 +14,9 @@ import pytest
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import EventMap, Projection, Row
 from projections.registry import named
-from projections.replay import fold_all
+from projections.runtime.projection import EventMap, Projection, Row
+from projections.runtime.replay import fold_all
 from tests.support.at_work import at_work
 from tests.support.histories import long_history, opened
 from tests.support.read_side import normal, table_rows

@@ -14,13 +14,13 @@ from psycopg2.extensions import connection as Connection
 from consumers.worker_upgrade import Upgrade
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.apply import Applier
-from projections.control import held as holding
+from projections.control import parked as holding
 from projections.control.shares import Shares, SharesLost
-from projections.decode import Decoder
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder
+from projections.runtime.replay import fold_all
 from tests.support.histories import long_history
 from tests.support.read_side import apply_rows, normal, table_rows
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from projections.projection import EventMap, Key, Projection, Row, Table
+from projections.runtime.projection import EventMap, Key, Projection, Row, Table
 from tests.support import laws
 from tests.support.histories import STEPS, Step, history_of
 from tests.support.laws import BEHIND, CHOICES, SIZES, TURNS

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.projection import Projection
+from projections.runtime.replay import fold_all
 from tests.support.histories import STEPS, Step, history_of, opened
 from tests.support.laws import CHOICES, any_order, interleaved
 from tests.support.read_side import apply_rows, clear, table_rows

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
+from projections.runtime.projection import Projection
 from tests.support.histories import STEPS, Step, history_of
 from tests.support.laws import BEHIND, SIZES, some_behind, twice
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
+from projections.runtime.projection import Projection
 from tests.support.histories import STEPS, Step, history_of
 from tests.support.laws import SIZES, TURNS, Turn, stopped_anywhere
 

@@ -21,7 +21,7 @@ from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import DomainError
 from domain.kernel.values import Reference
 from projections.identity.v1.fold import IDENTITY_V1
-from projections.replay import fold_all
+from projections.runtime.replay import fold_all
 from tests.support.memory import START, Desk
 
 MANY = 6

@@ -23,7 +23,7 @@ from domain.events.event import Event
 from domain.sales.opportunity import state as o
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.histories import SALES_STEPS, START, Step, history_of
 from tests.support.read_side import apply_rows, clear
 

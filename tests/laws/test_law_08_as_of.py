@@ -29,7 +29,7 @@ from domain.kernel.as_of import Cut
 from domain.kernel.errors import NotFound
 from domain.service.case import state as case
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.replay import fold_all
+from projections.runtime.replay import fold_all
 from tests.support.database import Urls, new_store
 from tests.support.histories import CIPHER, SEEDS, Step, dense_steps, history_of
 from tests.support.rebuilding import INSERT

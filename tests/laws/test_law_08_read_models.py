@@ -23,14 +23,14 @@ from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import Cut
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.history import Past
 from projections.customer_360.v1.queries import Customers, Listed, Section
-from projections.customer_360.v1.then import Past
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
-from projections.projection import Projection
-from projections.replay import fold_all
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.projection import Projection
+from projections.runtime.replay import fold_all
 from tests.support.histories import History, long_history, opened
 from tests.support.read_side import apply_rows, clear
 

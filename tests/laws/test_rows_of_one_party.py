@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
+from projections.runtime.projection import Projection
 from tests.support.histories import STEPS, Step, history_of, long_history
 from tests.support.laws import one_party
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from consumers.kafka.address import KafkaAddress
 from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 from tests.support.histories import CIPHER
 from tests.support.working import Workers
 

@@ -14,7 +14,7 @@ from commands.store.migrate import migrate
 from commands.store.pool import connect
 from commands.store.roles import OWNER, ROLES, admit, ensure, role_url
 from deploy.local.postgres import LocalPostgres
-from projections.schema import install
+from projections.release.schema import install
 
 PARTITIONS = 6
 # By files: by the log, PostgreSQL's own way, it takes twice the work.

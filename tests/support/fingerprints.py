@@ -19,9 +19,9 @@ from typing import Any, Final
 import orjson
 
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
 from projections.registry import named
-from projections.replay import Rows, fold_all
+from projections.runtime.projection import Projection
+from projections.runtime.replay import Rows, fold_all
 from tests.support import frozen_histories
 from tests.support.histories import opened
 

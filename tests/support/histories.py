@@ -25,7 +25,7 @@ from domain.events.event import SYSTEM, Event
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from domain.sales.opportunity import state as opportunity
-from projections.decode import Decoder
+from projections.runtime.decode import Decoder
 from tests.support import service_histories
 from tests.support.memory import OpenCipher
 

@@ -39,10 +39,10 @@ from deploy.local.postgres import LocalPostgres
 from deploy.serve import configured
 from domain.configuration.pipelines import Pipelines, parse
 from domain.events.catalogue import CATALOGUE
-from projections.apply import Applier
-from projections.decode import Decoder, Received
 from projections.registry import PROJECTIONS
-from projections.schema import install
+from projections.release.schema import install
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, Received
 from tests.support.database import PARTITIONS, Urls, migrated
 
 PRINCIPAL = UUID("00000000-0000-4000-8000-0000000000aa")

@@ -17,8 +17,8 @@ from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse
-from projections.projection import Key, Projection
-from projections.replay import fold_all
+from projections.runtime.projection import Key, Projection
+from projections.runtime.replay import fold_all
 from tests.support.histories import opened
 from tests.support.memory_model import MemoryModel
 from tests.support.topics_in_memory import MemoryTopics

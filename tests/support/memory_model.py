@@ -9,9 +9,9 @@ from consumers.kafka.topics import topic
 from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer
 from domain.events.catalogue import CATALOGUE
 from projections.control.shares import Standing
-from projections.decode import Decoder
-from projections.projection import Projection, Row
-from projections.replay import Rows
+from projections.runtime.decode import Decoder
+from projections.runtime.projection import Projection, Row
+from projections.runtime.replay import Rows
 from tests.support.histories import opened
 from tests.support.topics_in_memory import KEY, MemoryTopics
 

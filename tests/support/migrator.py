@@ -13,7 +13,7 @@ import sys
 from functools import partial
 
 from commands.store.migrate import migrate
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.database import PARTITIONS, PASSWORDS
 
 

@@ -12,11 +12,11 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from projections.apply import Applier
-from projections.decode import Decoder, Received
-from projections.projection import Projection, Row
-from projections.replay import Rows
-from projections.tables import TableStore
+from projections.runtime.apply import Applier
+from projections.runtime.decode import Decoder, Received
+from projections.runtime.projection import Projection, Row
+from projections.runtime.replay import Rows
+from projections.runtime.tables import TableStore
 from tests.support.histories import CIPHER
 
 
@@ -56,7 +56,7 @@ def clear(connection: Connection, projection: Projection) -> None:
 
 
 def table_rows(connection: Connection, projection: Projection) -> Rows:
-    """Every row of every table, spelled as in events, keyed as `projections.replay` does."""
+    """Every row of every table, spelled as in events, keyed as `projections.runtime.replay` does."""
     found: Rows = {}
     with connection, connection.cursor() as c:
         for table in projection.tables:

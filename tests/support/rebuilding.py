@@ -20,9 +20,9 @@ from consumers.kafka.address import KafkaAddress
 from consumers.rebuild import Places
 from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
-from projections.replay import fold_all
-from projections.schema import Installed, install
+from projections.release.schema import Installed, install
+from projections.runtime.projection import Projection
+from projections.runtime.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import CIPHER, HistoryCipher, opened
 from tests.support.read_side import normal, table_rows

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from consumers.kafka.address import KafkaAddress
 from consumers.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
-from projections.projection import Projection
 from projections.registry import named
+from projections.runtime.projection import Projection
 from tests.support.histories import CIPHER
 from tests.support.relay_runner import Traps
 from tests.support.shared_row import SHARED_ROW_V1

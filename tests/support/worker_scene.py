@@ -19,7 +19,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from projections.registry import PROJECTIONS, named
-from projections.replay import fold_all
+from projections.runtime.replay import fold_all
 from tests.support.befalling import Seat
 from tests.support.crm_clients import Clients, open_bus
 from tests.support.database import PARTITIONS

@@ -28,7 +28,7 @@ from consumers.sealing import seal_range
 from domain.events.catalogue import CATALOGUE
 from domain.events.seal import Seal
 from projections.registry import PROJECTIONS
-from projections.replay import fold_all
+from projections.runtime.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
 from tests.support.histories import opened
 from tests.support.nursery import nursery

@@ -9,8 +9,8 @@ import pytest
 
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.errors import Undecodable, UnknownEventType
-from projections.decode import Category, Decoder, KeyMissing, KeyStoreAway, category_of, told
-from projections.projection import OutOfOrder
+from projections.runtime.decode import Category, Decoder, KeyMissing, KeyStoreAway, category_of, told
+from projections.runtime.projection import OutOfOrder
 from tests.support.histories import HistoryCipher
 
 

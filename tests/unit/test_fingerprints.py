@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import EventMap, Projection, Row
 from projections.registry import PROJECTIONS
+from projections.runtime.projection import EventMap, Projection, Row
 from tests.support import fingerprints, frozen_histories
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)

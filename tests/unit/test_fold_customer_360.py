@@ -16,9 +16,9 @@ from domain.events.registry import EventType
 from projections.customer_360.v1.customers import PERSONS, person
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.titles import said
-from projections.projection import OutOfOrder
-from projections.replay import fold_all
-from projections.words import beginnings, words
+from projections.runtime.projection import OutOfOrder
+from projections.runtime.replay import fold_all
+from projections.runtime.search_words import beginnings, words
 from tests.support.histories import CIPHER, long_history, opened
 from tests.support.payloads import example, example_event
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.events.catalogue import CATALOGUE
-from projections.projection import OutOfOrder, Row
+from projections.runtime.projection import OutOfOrder, Row
 from projections.service_history.v1.fold import CHANGES, COLUMNS, fold
 
 CASE = "00000000-0000-0000-0000-00000000c05e"

@@ -11,14 +11,14 @@ import orjson
 import pytest
 
 from domain.events.catalogue import CATALOGUE
-from projections.cells import Cells
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.decode import Decoder, Received
-from projections.filling import Filler, Filling
-from projections.folding import CHUNK, Folder
 from projections.pipeline.v1.fold import PIPELINE_V1
-from projections.projection import Key, Projection, Row
-from projections.tables import TableStore
+from projections.runtime.binary_copy import Cells
+from projections.runtime.bulk_load import Filler, Filling
+from projections.runtime.decode import Decoder, Received
+from projections.runtime.folding import CHUNK, Folder
+from projections.runtime.projection import Key, Projection, Row
+from projections.runtime.tables import TableStore
 from tests.support.histories import CIPHER, HistoryCipher, long_history
 
 NO_DATABASE: Any = None

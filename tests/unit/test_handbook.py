@@ -16,8 +16,8 @@ from deploy.cli.main import app
 from deploy.metrics import read_models, relay
 from deploy.secrets import PUBLIC, RANDOM
 from projections.control import rebuilds, shares, versions
-from projections.decode import Category
 from projections.registry import PROJECTIONS
+from projections.runtime.decode import Category
 from tests.support.tour import steps
 
 PAGE: Final = Path(__file__).parents[2] / "deploy" / "HANDBOOK.md"

@@ -15,7 +15,7 @@ from deploy.metrics import read_models, relay
 from deploy.standing import judged
 from projections.control.failures import ACTS
 from projections.control.status import Status
-from projections.decode import Category
+from projections.runtime.decode import Category
 from tests.support.tour import steps
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy"

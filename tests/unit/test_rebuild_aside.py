@@ -18,7 +18,7 @@ from consumers import rebuild_aside
 from consumers.rebuild_aside import Aside, NotAside
 from consumers.rebuild_fill import TOGETHER, Share
 from consumers.rebuild_source import stretches
-from projections.decode import Received
+from projections.runtime.decode import Received
 
 Event = tuple[int, UUID, bytes]
 """Position, party, bytes."""

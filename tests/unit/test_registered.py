@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from projections import registry
-from projections.projection import EventMap, Row
+from projections.runtime.projection import EventMap, Row
 from tests.support import fingerprints
 from tests.support.histories import long_history
 from tests.support.laws import one_party, stopped_anywhere, twice

@@ -7,7 +7,7 @@ from typing import Final
 
 from domain.events.envelope import instant, moment
 from projections.customer_360.v1.rows import Change, Data, applied, folding, later_version
-from projections.projection import EventMap, Key, Row
+from projections.runtime.projection import EventMap, Key, Row
 
 CONTACT: Final = {
     "id": "uuid",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from projections.customer_360.v1.rows import Change, Data, applied, folding, later_version
-from projections.projection import EventMap, Key, Row
-from projections.words import words
+from projections.runtime.projection import EventMap, Key, Row
+from projections.runtime.search_words import words
 
 CUSTOMER: Final = {
     "id": "uuid",

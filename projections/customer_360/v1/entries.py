@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from projections.customer_360.v1.titles import said
-from projections.projection import EventMap, Key, Row
+from projections.runtime.projection import EventMap, Key, Row
 
 ENTRY: Final = {
     "position": "bigint",

@@ -11,7 +11,7 @@ from projections.customer_360.v1.entries import ENTRY, entry, under_position
 from projections.customer_360.v1.queries import Customers
 from projections.customer_360.v1.rows import subject_of
 from projections.customer_360.v1.work import CASE, INTERACTION, OPPORTUNITY, case, interaction, opportunity
-from projections.projection import Projection, Table
+from projections.runtime.projection import Projection, Table
 
 CUSTOMER_360_V1: Final = Projection(
     name="customer_360",

@@ -19,10 +19,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from domain.kernel.as_of import NOW, Cut
-from projections.customer_360.v1.finding import Found, by_reference, search
-from projections.customer_360.v1.then import Past, Then
+from projections.customer_360.v1.history import Past, Then
+from projections.customer_360.v1.search import Found, by_reference, search
 from projections.identity.v1.queries import Cluster, Identity
-from projections.statements import statement, with_uuids
+from projections.runtime.statements import statement, with_uuids
 
 SQL: Final = Path(__file__).parent / "sql"
 

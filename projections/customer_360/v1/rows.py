@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from projections.projection import EventMap, Key, OutOfOrder, Row
+from projections.runtime.projection import EventMap, Key, OutOfOrder, Row
 
 Data = dict[str, Any]
 Change = Callable[[Data, EventMap, Data], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from projections.customer_360.v1.rows import Change, Data, applied, folding, money
-from projections.projection import EventMap
+from projections.runtime.projection import EventMap
 
 OPPORTUNITY: Final = {
     "id": "uuid",

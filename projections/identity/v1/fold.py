@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from projections.identity.v1.queries import Identity
-from projections.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
+from projections.runtime.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
 
 LINK: Final = {
     "party": "uuid",

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 
 from domain.kernel.as_of import NOW, Cut
-from projections.statements import statement, with_uuids
+from projections.runtime.statements import statement, with_uuids
 
 FOLDER: Final = Path(__file__).parent
 
@@ -43,7 +43,7 @@ class Identity:
     def customer_of(self, party: UUID, cut: Cut = NOW) -> UUID | None:
         """The surviving customer that the party belongs to; None for an unknown party or one without."""
         if not cut.whole:
-            return self._customer_then(party, cut)
+            return self._customer_as_of(party, cut)
         return self.customers_of([party]).get(party)
 
     def customers_of(self, parties: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
@@ -71,29 +71,29 @@ class Identity:
             away=tuple(id for id, came in moved if not came),
         )
 
-    def _customer_then(self, party: UUID, cut: Cut) -> UUID | None:
+    def _customer_as_of(self, party: UUID, cut: Cut) -> UUID | None:
         """What `customers_of` would have said at the cut: the links are followed to their end, one look-up
         for each; a customer whose links go round in a loop stands for itself."""
-        kind, target = self._link_then(party, cut) or (None, None)
+        kind, target = self._link_as_of(party, cut) or (None, None)
         itself = party if kind == "customer" else None
         if target is None:
             return itself
         passed: set[UUID] = set()
         while target not in passed:
             passed.add(target)
-            _, further = self._link_then(target, cut) or (None, None)
+            _, further = self._link_as_of(target, cut) or (None, None)
             if further is None:
                 return target
             target = further
         return itself
 
-    def _link_then(self, party: UUID, cut: Cut) -> tuple[str, UUID | None] | None:
+    def _link_as_of(self, party: UUID, cut: Cut) -> tuple[str, UUID | None] | None:
         rows = self._rows("link", cut, {"party": party})
         return (rows[0][0], rows[0][1]) if rows else None
 
     def _rows(self, name: str, cut: Cut, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """What the statement answers; that of `<name>_then` for a cut."""
-        file = f"{name}.sql" if cut.whole else f"{name}_then.sql"
+        """What the statement answers; that of `<name>_as_of` for a cut."""
+        file = f"{name}.sql" if cut.whole else f"{name}_as_of.sql"
         times = {"as_of": cut.as_of, "known_at": cut.known_at}
         with self._connection.cursor() as c:
             c.execute(statement(FOLDER / file), asked | times)

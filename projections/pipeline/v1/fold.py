@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from projections.pipeline.v1.queries import Opportunities
-from projections.projection import EventMap, Projection, Row, Table, subject
-from projections.versioned import Change, Data, next_version
+from projections.runtime.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.versioned import Change, Data, next_version
 
 COLUMNS: Final = {
     "id": "uuid",

@@ -18,8 +18,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from projections.listing import Filter, Listing, Order, Page
-from projections.statements import statement, with_uuids
+from projections.runtime.listing import Filter, Listing, Order, Page
+from projections.runtime.statements import statement, with_uuids
 
 __all__ = ["FILTERS", "ORDERS", "Board", "BoardStage", "Filter", "Opportunities", "Order", "Page"]
 
@@ -165,7 +165,7 @@ class Opportunities:
         """
         then = as_of is not None or known_at is not None
         rows = self._rows(
-            "board_then" if then else "board_now",
+            "board_as_of" if then else "board_now",
             {"pipeline": pipeline, "as_of": as_of, "known_at": known_at, "stale_days": stale_days}
             | asdict(only)
             | ({} if owner_id is None else {"owner_id": owner_id}),

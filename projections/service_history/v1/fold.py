@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from projections.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.versioned import Change, Data, next_version
 from projections.service_history.v1.queries import Cases
-from projections.versioned import Change, Data, next_version
 
 COLUMNS: Final = {
     "id": "uuid",

@@ -16,8 +16,8 @@ from uuid import UUID
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from projections.listing import Filter, Listing, Order, Page
-from projections.statements import statement, with_uuids
+from projections.runtime.listing import Filter, Listing, Order, Page
+from projections.runtime.statements import statement, with_uuids
 
 __all__ = ["FILTERS", "ORDERS", "Cases", "Filter", "Order", "Page"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from projections.pipeline.v1.fold import CHANGES, COLUMNS, PIPELINE_V1
-from projections.projection import EventMap, Projection, Row
-from projections.versioned import Change, Data, next_version
+from projections.runtime.projection import EventMap, Projection, Row
+from projections.runtime.versioned import Change, Data, next_version
 from tests.support.pipeline_v2.queries import Opportunities
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from psycopg2.extras import RealDictCursor
 
-from projections.listing import Filter, Listing, Order, Page
 from projections.pipeline.v1.queries import COLUMNS, FILTERS, FOLDER, ORDERS
 from projections.pipeline.v1.queries import Opportunities as Opportunities1
-from projections.statements import statement
+from projections.runtime.listing import Filter, Listing, Order, Page
+from projections.runtime.statements import statement
 
 LISTING: Final = Listing(
     table=("pipeline_v2", "opportunity"), columns=COLUMNS, filters=FILTERS, orders=ORDERS

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from projections.projection import EventMap, Projection, Row, Table
+from projections.runtime.projection import EventMap, Projection, Row, Table
 
 
 def party(event: EventMap) -> Sequence[str]:

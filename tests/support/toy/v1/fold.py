@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from projections.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.projection import EventMap, Projection, Row, Table, subject
 from tests.support.toy.v1.queries import Toys
 
 

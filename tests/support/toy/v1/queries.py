@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
-from projections.statements import with_uuids
+from projections.runtime.statements import with_uuids
 
 
 class Toys:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from projections.projection import EventMap, Projection, Row
+from projections.runtime.projection import EventMap, Projection, Row
 from tests.support.toy.v1 import TOY_V1
 from tests.support.toy.v1 import fold as fold_1
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from domain.events.envelope import parse
 from domain.events.registry import Registry
-from projections.projection import Key, Projection, Row
+from projections.runtime.projection import Key, Projection, Row
 
 
 class Stored(Protocol):

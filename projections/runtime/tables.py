@@ -10,8 +10,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from projections.cells import FORMAT, Cells, framed
-from projections.projection import Key, Projection, Row, Table
+from projections.runtime.binary_copy import FORMAT, Cells, framed
+from projections.runtime.projection import Key, Projection, Row, Table
 
 # How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
 _SPELLED: Final[Mapping[str, str]] = {

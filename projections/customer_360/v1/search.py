@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from projections.statements import statement
-from projections.words import beginnings
+from projections.runtime.search_words import beginnings
+from projections.runtime.statements import statement
 
 SQL: Final = Path(__file__).parent / "sql"
 

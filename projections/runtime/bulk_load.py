@@ -13,20 +13,12 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.cells import FORMAT, Cells, Unfit, framed
-from projections.control import held as holding
-from projections.control.held import Held
-from projections.decode import Decoder, Received, category_of, is_data_fault
-from projections.folding import Folder
-from projections.projection import (
-    Fold,
-    Key,
-    Projection,
-    Row,
-    Table,
-    Touches,
-    not_begun,
-)
+from projections.control import parked as holding
+from projections.control.parked import Held
+from projections.runtime.binary_copy import FORMAT, Cells, Unfit, framed
+from projections.runtime.decode import Decoder, Received, category_of, is_data_fault
+from projections.runtime.folding import Folder
+from projections.runtime.projection import Fold, Key, Projection, Row, Table, Touches, not_begun
 
 FLUSH: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""

@@ -17,14 +17,14 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections import views
-from projections.attempts import SwapRefused, attempt
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import READY, SWAPPED, VERIFIED, Rebuild
-from projections.level import hold_level, refuse_held_alone, wait_level
-from projections.projection import Projection
-from projections.schema import grant
-from projections.views import Change
+from projections.release import views
+from projections.release.catch_up import hold_level, refuse_held_alone, wait_level
+from projections.release.lock_retry import SwapRefused, attempt
+from projections.release.schema import grant
+from projections.release.views import Change
+from projections.runtime.projection import Projection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from projections import views
 from projections.control import versions
 from projections.control.migrating import check, migrate
 from projections.control.shares import RUNNING
-from projections.projection import Projection
 from projections.registry import PROJECTIONS
+from projections.release import views
+from projections.runtime.projection import Projection
 
 LOCK = 0x52504A31  # any number that nothing else locks: two installs at once would both create a schema
 OPERATORS = "control.active, control.migration, control.rebuild, control.slice, control.operation"

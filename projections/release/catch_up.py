@@ -14,13 +14,13 @@ from typing import Final
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from projections import attempts
-from projections.attempts import NotYet, SwapRefused
 from projections.control import versions
-from projections.projection import Projection
-from projections.statements import statement
+from projections.release import lock_retry as attempts
+from projections.release.lock_retry import NotYet, SwapRefused
+from projections.runtime.projection import Projection
+from projections.runtime.statements import statement
 
-FOLDER: Final = Path(__file__).parent / "control" / "sql"
+FOLDER: Final = Path(__file__).parents[1] / "control" / "sql"
 HOLD: Final = 1.0
 """Seconds for which the workers of the version that is shown are held, at most, in one attempt."""
 LOOK: Final = 0.02

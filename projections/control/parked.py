@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from projections.decode import Category
-from projections.projection import Projection
+from projections.runtime.decode import Category
+from projections.runtime.projection import Projection
 
 NOBODY: Final = UUID(int=0)
 EVENTS: Final = (

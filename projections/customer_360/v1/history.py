@@ -20,10 +20,10 @@ from psycopg2.extensions import connection as Connection
 from domain.events.envelope import instant, moment
 from domain.kernel.as_of import Cut
 from projections.identity.v1.queries import Cluster
-from projections.replay import Rows
-from projections.statements import statement
+from projections.runtime.replay import Rows
+from projections.runtime.statements import statement
 
-RECORDS: Final = Path(__file__).parent / "sql" / "records_then.sql"
+RECORDS: Final = Path(__file__).parent / "sql" / "records_as_of.sql"
 
 Row = dict[str, Any]
 Group = tuple[Any, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from projections.projection import EventMap, OutOfOrder, Row
+from projections.runtime.projection import EventMap, OutOfOrder, Row
 
 Data = dict[str, Any]
 Change = Callable[[Data, EventMap, Data], None]

@@ -17,7 +17,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 _VIEW: Final = re.compile(
     r"""^CREATE\ OR\ REPLACE\ VIEW\ read\.(?:"(\w+)"|(\w+))\ AS\s+(.*?);\s*$""", re.DOTALL | re.MULTILINE

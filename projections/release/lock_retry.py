@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from projections import views
-from projections.schema import LOCK
+from projections.release import views
+from projections.release.schema import LOCK
 
 FIRST_WAIT: Final = 0.3
 LONGEST_WAIT: Final = 0.6

@@ -11,10 +11,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from domain.events.envelope import parse
 from domain.kernel.errors import Undecodable
-from projections.control import held as holding
-from projections.control.held import Held, Waiting
-from projections.decode import Category, Decoder, Received, category_of, told
-from projections.projection import (
+from projections.control import parked as holding
+from projections.control.parked import Held, Waiting
+from projections.runtime.decode import Category, Decoder, Received, category_of, told
+from projections.runtime.projection import (
     EventMap,
     Key,
     Projection,
@@ -24,7 +24,7 @@ from projections.projection import (
     not_begun,
     nothing,
 )
-from projections.tables import TableStore
+from projections.runtime.tables import TableStore
 
 GENERATION: Final = 60_000
 """Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""

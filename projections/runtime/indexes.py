@@ -12,7 +12,7 @@ from typing import Final
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.projection import Projection
+from projections.runtime.projection import Projection
 
 Part = Mapping[str, str]
 """A key or an index: `kind` (constraint, index), `name` as it is looked up, `table`, and the statements

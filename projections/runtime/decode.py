@@ -16,7 +16,7 @@ from domain.events.envelope import parse
 from domain.events.private import Closed
 from domain.events.registry import Registry
 from domain.kernel.errors import Undecodable, UnknownEventType
-from projections.projection import OutOfOrder
+from projections.runtime.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
 """Why an event is held; `projections.control.failures.ACTS` says what heals each."""

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor as Cursor
 
 from domain.kernel.errors import UnknownEventType
-from projections.cells import Cells
-from projections.control import held as holding
-from projections.control.held import Held
-from projections.decode import Decoder, Received, category_of
-from projections.folding import Folded, Folder
-from projections.projection import Projection
-from projections.tables import TableStore
+from projections.control import parked as holding
+from projections.control.parked import Held
+from projections.runtime.binary_copy import Cells
+from projections.runtime.decode import Decoder, Received, category_of
+from projections.runtime.folding import Folded, Folder
+from projections.runtime.projection import Projection
+from projections.runtime.tables import TableStore
 
 
 class Applier:

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import orjson
 
-from projections.projection import Row
+from projections.runtime.projection import Row
 
 FORMAT: Final = "(FORMAT binary)"
 """How COPY is told to read the rows."""

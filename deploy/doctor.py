@@ -20,8 +20,8 @@ from commands.store.settings import store_settings
 from consumers.kafka.failures import describe
 from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import WrongTopics, missing_topics, topic
-from consumers.relay_agreement import Disagreement, StoreSide, TopicSide, agree
-from consumers.relay_status import relay_status
+from consumers.relay.agreement import Disagreement, StoreSide, TopicSide, agree
+from consumers.relay.status import relay_status
 from deploy import keks
 from deploy.addresses import ROLES
 from deploy.checkup import Checkup, disk, environment, key_files, packages, python

@@ -14,7 +14,7 @@ import psycopg2
 
 from consumers.kafka.failures import BrokerFailure
 from consumers.kafka.topics import renew_topics
-from consumers.relay_leader import forget_published
+from consumers.relay.leader import forget_published
 from deploy.local.errors import LocalServiceError
 from deploy.local.tansu import LocalTansu
 from deploy.settings import Settings

@@ -21,7 +21,7 @@ from typing import Final, Self
 import httpx
 
 from commands.store.incarnation import RECOVER, RecoveryNeeded
-from consumers.relay_status import relay_status
+from consumers.relay.status import relay_status
 from deploy import setup, wiring
 from deploy.first_key import ensure_key
 from deploy.local.errors import LocalServiceError

@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from commands.privacy.enforcement import Applied
     from commands.privacy.erasure import Erasing
     from commands.store.application import Crm
-    from consumers.kafka.copied import TopicsCopy
-    from consumers.rebuild import Places
-    from consumers.recovery import Recovering
-    from consumers.relay import Relay
-    from consumers.relay_republish import Republisher
-    from consumers.worker import Worker
+    from consumers.kafka.topic_archive import TopicsCopy
+    from consumers.rebuild.rebuild import Places
+    from consumers.recovery.recovery import Recovering
+    from consumers.relay.relay import Relay
+    from consumers.relay.republish import Republisher
+    from consumers.worker.worker import Worker
     from projections.control.status import Status
     from projections.runtime.projection import Projection
 
@@ -213,7 +213,7 @@ class Wiring:
 
     def topics_copy(self) -> TopicsCopy:
         """The topics as an audit's copy of the store's history."""
-        from consumers.kafka.copied import TopicsCopy
+        from consumers.kafka.topic_archive import TopicsCopy
 
         return TopicsCopy(self.kafka)
 
@@ -226,7 +226,7 @@ class Wiring:
     def worker(self, projection: Projection) -> Worker:
         """A worker of that read model; it needs the seals' public key, and the persons' keys where it shows
         clear private values."""
-        from consumers.worker import Worker
+        from consumers.worker.worker import Worker
 
         self.refuse_other_read_side("worker_url")
         return Worker(
@@ -240,7 +240,7 @@ class Wiring:
 
     def rebuild_places(self) -> Places:
         """What rebuilding needs: the read side as its owner, the store, the topics."""
-        from consumers.rebuild import Places
+        from consumers.rebuild.rebuild import Places
 
         admin = self.settings.read_admin_url or self.settings.need("admin_url")
         return Places(
@@ -269,7 +269,7 @@ class Wiring:
 
     def relay(self) -> Relay:
         """The relay; only this process needs the key that signs."""
-        from consumers.relay import Relay
+        from consumers.relay.relay import Relay
 
         self.refuse_other_schema("relay_url")
         return Relay(
@@ -281,7 +281,7 @@ class Wiring:
 
     def republisher(self) -> Republisher:
         """What restores lost topics; closed with the rest."""
-        from consumers.relay_republish import Republisher
+        from consumers.relay.republish import Republisher
 
         self.refuse_other_schema("relay_url")
         return self._closing.enter_context(
@@ -295,7 +295,7 @@ class Wiring:
 
     def recovering(self, progress: Callable[[int, int], None]) -> Recovering:
         """What brings a restored store together with its topics, as the administrator."""
-        from consumers.recovery import Recovering
+        from consumers.recovery.recovery import Recovering
 
         admin = self.settings.need("admin_url")
         check_version(admin)

@@ -14,8 +14,8 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
+from consumers.kafka.batches import Gathering, encoded_headers, encoded_key
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
-from consumers.kafka.gathering import Gathering, encoded_headers, encoded_key
 from consumers.kafka.tail import last_committed_seal, open_transactions
 from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
 from domain.events.seal import TOPIC as SEALS

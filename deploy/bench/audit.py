@@ -14,7 +14,7 @@ from commands.audit.verify import verify
 from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from commands.store.seals import Seals
-from consumers.sealing import MOST_EVENTS, seal_range
+from consumers.relay.seals import MOST_EVENTS, seal_range
 from deploy.bench import relay
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench

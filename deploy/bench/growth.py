@@ -15,7 +15,7 @@ import psutil
 from commands.store.bulk import LIMIT
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from consumers.rebuild import Places, Progress
+from consumers.rebuild.rebuild import Places, Progress
 from deploy.bench import rebuild, relay
 from deploy.bench.alone import alone, answered
 from deploy.bench.benchmarks import Bench

@@ -16,7 +16,7 @@ from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.pool import connect
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topics import topic
-from consumers.worker import Worker
+from consumers.worker.worker import Worker
 from deploy.bench import relay
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench

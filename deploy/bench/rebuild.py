@@ -16,8 +16,8 @@ import psycopg2
 from commands.privacy.cipher import AesGcmCipher
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import connect
-from consumers.rebuild import Places, Tell, begin
-from consumers.rebuild_run import carry_on
+from consumers.rebuild.rebuild import Places, Tell, begin
+from consumers.rebuild.run import carry_on
 from deploy.bench import projection, relay, runner
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench

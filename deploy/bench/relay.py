@@ -21,8 +21,8 @@ from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import CONTENT_TYPE, SENDING, recorded_ms
 from consumers.kafka.topics import SETTINGS
-from consumers.relay import Relay
-from consumers.sealing import MOST_EVENTS
+from consumers.relay.relay import Relay
+from consumers.relay.seals import MOST_EVENTS
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved

@@ -30,8 +30,8 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, connect
 from commands.store.recorder import PostgresApplicationRecorder
 from consumers.kafka.address import KafkaAddress
-from consumers.relay import Relay
-from consumers.worker import Worker
+from consumers.relay.relay import Relay
+from consumers.worker.worker import Worker
 from deploy.bench.alone import BenchFailed, Companion, answered
 from deploy.bench.benchmarks import Bench
 from deploy.bench.findings import Times

@@ -163,7 +163,7 @@ def retry_held(
     """Applies held events again, in order, once what held them was healed; what still fails stays held."""
     from commands.operations.read_models import record_operations
     from commands.store.pool import connect
-    from consumers.retry import retry
+    from consumers.worker.retry import retry
     from deploy import wiring
     from deploy.cli.rebuild import operator
     from domain.events.catalogue import CATALOGUE

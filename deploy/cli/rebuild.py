@@ -19,7 +19,7 @@ from deploy.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from consumers.rebuild import Places, Progress, Tell
+    from consumers.rebuild.rebuild import Places, Progress, Tell
     from deploy.wiring import Wiring
     from projections.release.swap import Plan
     from projections.runtime.projection import Projection
@@ -86,8 +86,8 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Builds a candidate anew, or goes on where it stopped; killed at any moment, run it again."""
-    from consumers.rebuild import begin, opened, wait_ready
-    from consumers.rebuild_run import carry_on
+    from consumers.rebuild.rebuild import begin, opened, wait_ready
+    from consumers.rebuild.run import carry_on
     from projections.control.rebuilds import OVER
     from projections.registry import PROJECTIONS
     from projections.release import swap as swapping
@@ -133,7 +133,7 @@ def pause(
     as_json: JsonOption = False,
 ) -> None:
     """Stops a rebuild, or a read model's workers, until `resume`."""
-    from consumers import rebuild as rebuilding
+    from consumers.rebuild import rebuild as rebuilding
 
     with _acting(name, version, paused=True) as act:
         under_way = rebuilding.opened(act.projection, act.places)
@@ -155,8 +155,8 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Goes on with what was paused; a rebuild that was being filled goes on here, with so many processes."""
-    from consumers import rebuild as rebuilding
-    from consumers.rebuild_run import carry_on
+    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild.run import carry_on
 
     with _acting(name, version, paused=True) as act:
         under_way = rebuilding.opened(act.projection, act.places)
@@ -174,7 +174,7 @@ def abort(
     name: NameArgument, version: CandidateOption = None, why: WhyOption = None, as_json: JsonOption = False
 ) -> None:
     """Ends a rebuild for good; the active version is not touched."""
-    from consumers import rebuild as rebuilding
+    from consumers.rebuild import rebuild as rebuilding
 
     with _acting(name, version) as act:
         rebuilding.abort(act.projection, act.places, by=act.by, why=why)
@@ -195,7 +195,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Compares the candidate's rows with an independent fold over the store; it alone stands still."""
-    from consumers.rebuild_verify import verify as compare
+    from consumers.rebuild.verify import verify as compare
 
     with _acting(name, version) as act, _shown(act.projection) as tell:
         found = compare(
@@ -283,7 +283,7 @@ def _acting(
 
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
-    from consumers.rebuild import standing_of
+    from consumers.rebuild.rebuild import standing_of
     from deploy import wiring
     from projections.registry import candidate_of, named
 
@@ -309,7 +309,7 @@ def _acting(
 
 def _record(wired: Wiring, places: Places) -> None:
     from commands.operations.read_models import record_operations
-    from consumers.rebuild_fill import connect_owner
+    from consumers.rebuild.fill import connect_owner
 
     with closing(connect_owner(places.owner_url, "rapport operations")) as connection:
         left = record_operations(connection, lambda: wired.crm)

@@ -15,7 +15,7 @@ from deploy.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from consumers.relay_republish import Restored
+    from consumers.relay.republish import Restored
 
 relay = typer.Typer(no_args_is_help=True, help="The relay: seals the store's events and publishes them.")
 
@@ -42,7 +42,7 @@ def run(metrics_port: MetricsPortOption = None) -> None:
 @relay.command()
 def status(as_json: JsonOption = False) -> None:
     """Who leads, how far store and topics are, and what to do about what isn't right."""
-    from consumers.relay_status import relay_status
+    from consumers.relay.status import relay_status
     from deploy.wiring import Wiring, kafka_address
 
     settings = load()

@@ -15,7 +15,7 @@ from deploy.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from consumers.recovery import Recovery
+    from consumers.recovery.recovery import Recovery
 
 store = typer.Typer(no_args_is_help=True, help="The event store: verified, and recovered after a restore.")
 
@@ -85,7 +85,7 @@ def recover(
 ) -> None:
     """After a restore, a move or a failover: puts back what only the topics have, then lets work go on."""
     from commands.privacy.retention import reapply
-    from consumers.recovery_stage import RecoveryRefused
+    from consumers.recovery.stage import RecoveryRefused
     from deploy import wiring
 
     try:

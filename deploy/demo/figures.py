@@ -15,7 +15,7 @@ from psycopg2.extras import RealDictCursor
 from commands.imports.maven import SOURCES
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.counting import count_committed
+from consumers.kafka.counts import count_committed
 from consumers.kafka.topics import topic
 
 FOLDER: Final = Path(__file__).parent

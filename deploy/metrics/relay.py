@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from commands.store.pool import connect
-from consumers.relay_status import reported
+from consumers.relay.status import reported
 
 STATES: Final = (
     "leading",

@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from consumers.worker_writer import Meter
+from consumers.worker.writer import Meter
 from projections.runtime.projection import Projection
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from consumers.rebuild import begin, wait_ready
-from consumers.rebuild_run import carry_on
-from consumers.rebuild_verify import verify
+from consumers.rebuild.rebuild import begin, wait_ready
+from consumers.rebuild.run import carry_on
+from consumers.rebuild.verify import verify
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.release import swap as swapping
 from tests.support.database import migrated

@@ -6,7 +6,7 @@ import threading
 import time
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay_status import relay_status
+from consumers.relay.status import relay_status
 from deploy.local.kafka import LocalKafka
 from tests.support.relaying import Relays, append_events, until
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay_lost import RepublishRefused
-from consumers.relay_republish import Restored
-from consumers.relay_status import relay_status
+from consumers.relay.republish import Restored
+from consumers.relay.status import relay_status
+from consumers.relay.topic_survey import RepublishRefused
 from deploy.secrets import PUBLIC, Secrets
 from tests.support.kafka import SEALS, TOPICS, make_topics
 from tests.support.relaying import Relays, append_events, until

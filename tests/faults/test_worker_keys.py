@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker import Patience, Worker
+from consumers.worker.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 from tests.support.histories import HistoryCipher, long_history

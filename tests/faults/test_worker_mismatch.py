@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topics import partition_of
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from tests.support.database import PARTITIONS
 from tests.support.histories import long_history
 from tests.support.kafka import delete_topics, make_topics

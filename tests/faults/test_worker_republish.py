@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.relay_lost import RepublishRefused
+from consumers.relay.topic_survey import RepublishRefused
 from tests.support.database import PARTITIONS
 from tests.support.histories import long_history
 from tests.support.kafka import SEALS, TOPICS

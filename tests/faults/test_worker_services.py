@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker import Worker, WorkerStopped
+from consumers.worker.worker import Worker, WorkerStopped
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE

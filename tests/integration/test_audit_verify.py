@@ -17,9 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.audit.verify import Verified, verify
-from consumers.kafka import copied
+from consumers.kafka import topic_archive as copied
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.copied import TopicsCopy
+from consumers.kafka.topic_archive import TopicsCopy
 from deploy.check_proof import check
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from commands.store.event_reader import Follower
-from consumers.kafka.counting import count_committed
+from consumers.kafka.counts import count_committed
 from consumers.kafka.topics import topic
 from deploy.demo.figures import Number, from_views
 from deploy.imports import take_maven

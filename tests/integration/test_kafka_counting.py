@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.counting import count_committed
+from consumers.kafka.counts import count_committed
 from deploy.local.kafka import LocalKafka
 
 TOPIC = "test.counting"

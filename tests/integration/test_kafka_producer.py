@@ -19,7 +19,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, Verdict
 from consumers.kafka.producer import CONTENT_TYPE, SealingProducer, last_committed_seal
 from consumers.kafka.tail import tails
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from domain.events.seal import Seal
 from tests.support.kafka import SEALS, read_committed
 from tests.support.relaying import sample_event

@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.stretches import FIRST_WINDOW, Published, Stretches
+from consumers.kafka.slices import FIRST_WINDOW, Published, Stretches
 
 LEADS, SEALS = "crm.lead.v1", "crm.seal.v1"
 

@@ -17,8 +17,8 @@ import psycopg2
 import pytest
 
 from commands.store.roles import role_url
-from consumers.rebuild import begin
-from consumers.rebuild_run import carry_on
+from consumers.rebuild.rebuild import begin
+from consumers.rebuild.run import carry_on
 from deploy import wiring
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import DATABASE, LocalPostgres

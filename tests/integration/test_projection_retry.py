@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.retry import Retried, RetryFailed, retry
+from consumers.worker.retry import Retried, RetryFailed, retry
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.control import operating

@@ -20,10 +20,18 @@ import psycopg2
 import pytest
 
 from commands.store.event_reader import StoredRow
-from consumers import rebuild_aside, rebuild_source, rebuild_verify
-from consumers.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
-from consumers.rebuild_run import carry_on
-from consumers.rebuild_verify import verify
+from consumers.rebuild import (
+    source as rebuild_source,
+)
+from consumers.rebuild import (
+    spill_file as rebuild_aside,
+)
+from consumers.rebuild import (
+    verify as rebuild_verify,
+)
+from consumers.rebuild.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
+from consumers.rebuild.run import carry_on
+from consumers.rebuild.verify import verify
 from domain.events.catalogue import CATALOGUE
 from projections.control import operations, rebuilds, versions
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
@@ -204,7 +212,7 @@ def test_where_events_cannot_be_put_aside_it_is_said_and_they_are_read_one_stret
     begin(PIPELINE_V1, world.places, by="tester", stretch=50)
     carry_on(PIPELINE_V1, replace(world.places, folder=folder), workers=1)
     assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, stored, CATALOGUE, opened))
-    assert [record.getMessage() for record in caplog.records if record.name == "consumers.rebuild_fill"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "consumers.rebuild.fill"] == [
         f"{why} Events are read stretch by stretch, which takes longer."
     ]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.rebuild import begin, wait_ready
-from consumers.rebuild_run import carry_on
-from consumers.rebuild_verify import verify
+from consumers.rebuild.rebuild import begin, wait_ready
+from consumers.rebuild.run import carry_on
+from consumers.rebuild.verify import verify
 from deploy import logs
 from deploy.cli import projection as command
 from deploy.secrets import Secrets

@@ -12,9 +12,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from consumers.rebuild import begin, wait_ready
-from consumers.rebuild_run import carry_on
-from consumers.rebuild_verify import verify
+from consumers.rebuild.rebuild import begin, wait_ready
+from consumers.rebuild.run import carry_on
+from consumers.rebuild.verify import verify
 from projections import registry
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.pipeline.v1.fold import PIPELINE_V1

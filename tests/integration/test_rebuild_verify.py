@@ -14,10 +14,10 @@ import psycopg2
 import pytest
 
 from commands.store.event_reader import StoredRow
-from consumers import rebuild_verify
-from consumers.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
-from consumers.rebuild_run import carry_on
-from consumers.rebuild_verify import Verification, verify
+from consumers.rebuild import verify as rebuild_verify
+from consumers.rebuild.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
+from consumers.rebuild.run import carry_on
+from consumers.rebuild.verify import Verification, verify
 from projections.control import versions
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.pipeline.v1.fold import PIPELINE_V1

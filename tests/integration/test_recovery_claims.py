@@ -13,8 +13,8 @@ from psycopg2.extensions import connection as Connection
 
 from commands.customers.customer import AddReference, ChangeCustomer, RegisterCustomer
 from commands.sales.lead import CreateLead
-from consumers import recovery_aside
-from consumers.recovery_derived import Deriving
+from consumers.recovery import set_aside as recovery_aside
+from consumers.recovery.derived import Deriving
 from domain.kernel.values import Reference
 from tests.support.at_once import bus
 from tests.support.database import migrated

@@ -12,8 +12,8 @@ import psycopg2
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topics import topic
-from consumers.relay import Relay, RelayStopped
-from consumers.relay_status import relay_status
+from consumers.relay.relay import Relay, RelayStopped
+from consumers.relay.status import relay_status
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import PARTITIONS, urls
 from tests.support.kafka import FAMILIES, delete_topics, make_topics, read_committed

@@ -12,10 +12,10 @@ from psycopg2.extensions import connection
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.settings import store_settings
-from consumers.relay_leader import Leadership
-from consumers.relay_sealer import Sealer
-from consumers.relay_shelf import Shelf
-from consumers.sealing import MOST_EVENTS
+from consumers.relay.leader import Leadership
+from consumers.relay.seal_buffer import Shelf
+from consumers.relay.sealer import Sealer
+from consumers.relay.seals import MOST_EVENTS
 from tests.support.database import migrated
 from tests.support.store import execute, run, session, stored_event
 

@@ -8,7 +8,7 @@ from commands.store.migrate import MigrationResult, PartitionsFixed, migrate
 from commands.store.roles import ROLES, role_url
 from commands.store.schema import KEYS, STORE, Component, NewerSchema, OlderSchema, check_version
 from commands.store.settings import store_settings
-from consumers.relay_leader import Leadership
+from consumers.relay.leader import Leadership
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import PASSWORDS, migrated, urls
 from tests.support.store import execute

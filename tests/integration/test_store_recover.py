@@ -16,9 +16,9 @@ import psycopg2
 import pytest
 from kafka import KafkaProducer
 
-from consumers import recovery
 from consumers.kafka.topics import partition_of
-from consumers.relay_leader import LEADER_LOCK
+from consumers.recovery import recovery
+from consumers.relay.leader import LEADER_LOCK
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from tests.support.commanding import told

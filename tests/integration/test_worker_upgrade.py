@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from consumers.worker_upgrade import Upgrade
+from consumers.worker.upgrade import Upgrade
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.control import parked as holding

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker import Patience, Worker
+from consumers.worker.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.runtime.projection import Projection
 from tests.support.histories import CIPHER

@@ -16,7 +16,7 @@ from commands.store.seals import Seals
 from commands.store.settings import StoreSettings, store_settings
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from deploy import wiring
 from deploy.secrets import Secrets
 from deploy.settings import load

@@ -9,7 +9,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import StoredRow
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from deploy.bench.samples import stored_events
 from domain.events.seal import Seal
 from tests.support.database import PARTITIONS

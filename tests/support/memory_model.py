@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from consumers.kafka.topics import topic
-from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer
+from consumers.worker.seals import SEAL_PLACE, Batch, Gatherer
 from domain.events.catalogue import CATALOGUE
 from projections.control.shares import Standing
 from projections.runtime.decode import Decoder

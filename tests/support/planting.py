@@ -25,7 +25,7 @@ import psycopg2
 from prometheus_client import CollectorRegistry, generate_latest
 
 from commands.directory.api_keys import SCOPES
-from consumers.worker import Worker
+from consumers.worker.worker import Worker
 from deploy import setup, wiring
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres

@@ -9,8 +9,8 @@ import json
 import sys
 
 from consumers.kafka.address import KafkaAddress
-from consumers.rebuild import Places
-from consumers.rebuild_run import carry_on
+from consumers.rebuild.rebuild import Places
+from consumers.rebuild.run import carry_on
 from domain.events.catalogue import CATALOGUE
 from tests.support.pipeline_v2 import PIPELINE_V2
 from tests.support.rebuilding import cipher

@@ -17,8 +17,8 @@ from psycopg2.extras import execute_values
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
-from consumers.rebuild import Places
-from consumers.worker import Patience, Worker
+from consumers.rebuild.rebuild import Places
+from consumers.worker.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.release.schema import Installed, install
 from projections.runtime.projection import Projection

@@ -19,8 +19,8 @@ from typing import TypedDict
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay import Relay, RelayStopped
-from consumers.relay_leader import SILENCE
+from consumers.relay.leader import SILENCE
+from consumers.relay.relay import Relay, RelayStopped
 from tests.support.kafka import FAMILIES
 
 TRAPPED = "trapped"

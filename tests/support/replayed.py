@@ -18,7 +18,7 @@ from commands.customers import contact, customer
 from commands.sales import lead, opportunity
 from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from domain.events.private import PrivateCipher
 from domain.events.seal import Seal
 from domain.kernel.errors import NotFound

@@ -16,7 +16,7 @@ import httpx
 from commands.store.event_reader import Follower
 from commands.store.seals import Seals
 from commands.store.settings import store_settings
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from deploy.secrets import PUBLIC, Secrets
 from tests.support.commanding import told
 from tests.support.database import PARTITIONS

@@ -11,7 +11,7 @@ import sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay_republish import Republisher
+from consumers.relay.republish import Republisher
 from tests.support.kafka import FAMILIES
 from tests.support.relay_runner import Traps
 

@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay_republish import Republisher, Restored
+from consumers.relay.republish import Republisher, Restored
 from tests.support.kafka import FAMILIES, Record, read_committed
 from tests.support.nursery import nursery
 from tests.support.relay_runner import Trap

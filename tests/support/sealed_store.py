@@ -12,7 +12,7 @@ from psycopg2.extras import execute_values
 
 from commands.store.event_reader import Follower, StoredRow
 from commands.store.seals import Seals
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from tests.support.database import PARTITIONS, Urls
 from tests.support.rebuilding import INSERT
 from tests.support.working import KEY

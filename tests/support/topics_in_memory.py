@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import place as place_of
 from consumers.kafka.topics import topic_of
-from consumers.sealing import seal_range
-from consumers.worker_seals import SEAL_PLACE, Place
+from consumers.relay.seals import seal_range
+from consumers.worker.seals import SEAL_PLACE, Place
 from domain.events.seal import Seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

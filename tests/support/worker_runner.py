@@ -22,7 +22,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker import Patience, Worker
+from consumers.worker.worker import Patience, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 from projections.runtime.projection import Projection

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from domain.events.catalogue import CATALOGUE
 from domain.events.seal import Seal
 from projections.registry import PROJECTIONS

@@ -26,11 +26,16 @@ def test_a_folder_says_what_lives_there(folder: Path) -> None:
     assert told(folder), f"{folder}/__init__.py has no docstring"
 
 
-def test_every_module_of_the_consumers_is_named() -> None:
-    named = set(re.findall(r"`(\w+)`", told(Path("consumers"))))
-    modules = {file.stem for file in (CHECKOUT / "consumers").glob("[!_]*.py")}
-    assert modules - named == set(), "say in consumers/__init__.py what they are"
-    assert named - modules == {"kafka"}, "named in consumers/__init__.py, and not there"
+@pytest.mark.parametrize("folder", ["relay", "worker", "rebuild", "recovery"])
+def test_every_module_of_a_process_is_named(folder: str) -> None:
+    named = set(re.findall(r"`(\w+)`", told(Path("consumers") / folder)))
+    modules = {file.stem for file in (CHECKOUT / "consumers" / folder).glob("[!_]*.py")}
+    assert modules == named, f"name each module in consumers/{folder}/__init__.py, and no other"
+
+
+def test_every_process_is_named() -> None:
+    named = set(re.findall(r"`(\w+)/`", told(Path("consumers"))))
+    assert named == {file.parent.name for file in (CHECKOUT / "consumers").glob("*/__init__.py")}
 
 
 def test_every_folder_of_the_tests_is_named() -> None:

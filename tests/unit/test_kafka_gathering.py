@@ -15,7 +15,7 @@ from kafka.producer.future import FutureProduceResult
 from kafka.producer.record_accumulator import RecordAccumulator
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.kafka.gathering import LARGEST, Gathering, Outcome, encoded_headers, encoded_key, varint
+from consumers.kafka.batches import LARGEST, Gathering, Outcome, encoded_headers, encoded_key, varint
 
 PLACE = TopicPartition("crm.lead.v1", 3)
 LZ4 = 3

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from api.measuring import Measuring
-from consumers.worker_writer import Meter
+from consumers.worker.writer import Meter
 from deploy.local.ports import free_port
 from deploy.metrics.read_models import STATES, ReadModels
 from deploy.metrics.serving import MetricsPortProblem, serving

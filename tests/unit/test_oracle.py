@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commands.store.event_reader import StoredRow
 from consumers.kafka.producer import recorded_ms
 from consumers.kafka.topics import place, topic_of
-from consumers.sealing import seal_range
+from consumers.relay.seals import seal_range
 from domain.events.seal import Seal
 from tests.support.kafka import SEALS, Record
 from tests.support.relaying import sample_event

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers import rebuild_aside
-from consumers.rebuild_aside import Aside, NotAside
-from consumers.rebuild_fill import TOGETHER, Share
-from consumers.rebuild_source import stretches
+from consumers.rebuild import spill_file as rebuild_aside
+from consumers.rebuild.fill import TOGETHER, Share
+from consumers.rebuild.source import stretches
+from consumers.rebuild.spill_file import Aside, NotAside
 from projections.runtime.decode import Received
 
 Event = tuple[int, UUID, bytes]

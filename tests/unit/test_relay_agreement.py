@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.tail import Tail
-from consumers.relay_agreement import Disagreement, StoreBehind, StoreSide, TopicSide, agree
-from consumers.sealing import seal_range
+from consumers.relay.agreement import Disagreement, StoreBehind, StoreSide, TopicSide, agree
+from consumers.relay.seals import seal_range
 from domain.events.seal import Seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.relay_patience import Patience
+from consumers.relay.timeouts import Patience
 
 
 @pytest.mark.parametrize(

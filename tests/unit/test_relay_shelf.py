@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.relay_shelf import STANDSTILL, Sealed, Shelf
+from consumers.relay.seal_buffer import STANDSTILL, Sealed, Shelf
 from domain.events.seal import Seal
 
 

@@ -9,9 +9,9 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay_agreement import Disagreement
-from consumers.relay_shelf import Shelf
-from consumers.relay_watch import TopicWatch
+from consumers.relay.agreement import Disagreement
+from consumers.relay.seal_buffer import Shelf
+from consumers.relay.topic_watch import TopicWatch
 
 LEAD, CASE = "crm.lead.v1", "crm.case.v1"
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.sealing import ChangedAfterSealing, check_range, seal_range
+from consumers.relay.seals import ChangedAfterSealing, check_range, seal_range
 from domain.events.seal import GENESIS, Seal, parse, signed_by
 from tests.support.seals import leaf, tree_head
 

@@ -10,9 +10,9 @@ import pytest
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import OutOfRange
-from consumers.worker_group import Group
-from consumers.worker_patience import Patience
-from consumers.worker_seals import SEAL_PLACE, Gatherer, Place
+from consumers.worker.group import Group
+from consumers.worker.seals import SEAL_PLACE, Gatherer, Place
+from consumers.worker.timeouts import Patience
 from projections.control.shares import Share, Standing
 from tests.support.histories import long_history
 from tests.support.topics_in_memory import KEY, MemoryRecord, MemoryTopics

@@ -9,10 +9,10 @@ import psycopg2
 import pytest
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker import Worker
-from consumers.worker_group import Group
-from consumers.worker_patience import Backoff, Patience
-from consumers.worker_seals import SEAL_PLACE
+from consumers.worker.group import Group
+from consumers.worker.seals import SEAL_PLACE
+from consumers.worker.timeouts import Backoff, Patience
+from consumers.worker.worker import Worker
 from domain.events.catalogue import CATALOGUE
 from projections.control.shares import KEYS, WAITING, Share, Standing
 from projections.registry import named

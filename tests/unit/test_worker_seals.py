@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.worker_seals import HANDED_OVER, SEAL_PLACE, Gatherer, Mismatch, Place
-from consumers.worker_standstill import Standstill
+from consumers.worker.seals import HANDED_OVER, SEAL_PLACE, Gatherer, Mismatch, Place
+from consumers.worker.stall_detector import Standstill
 from domain.events.seal import parse, sign
 from projections.control.shares import Standing
 from tests.support.histories import long_history

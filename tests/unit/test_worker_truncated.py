@@ -11,10 +11,10 @@ from kafka.errors import LogTruncationError
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker import Worker
-from consumers.worker_group import Group
-from consumers.worker_groups import Groups
-from consumers.worker_patience import Patience
+from consumers.worker.group import Group
+from consumers.worker.groups import Groups
+from consumers.worker.timeouts import Patience
+from consumers.worker.worker import Worker
 from projections.control.shares import RUNNING, WAITING, Share, Standing
 from tests.support.topics_in_memory import KEY
 

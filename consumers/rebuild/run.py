@@ -19,7 +19,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from consumers.rebuild import (
+from consumers.rebuild.fill import Share, connect_owner, fill, fill_alone, left
+from consumers.rebuild.index import index
+from consumers.rebuild.rebuild import (
     LOOK,
     NONE,
     Places,
@@ -29,9 +31,7 @@ from consumers.rebuild import (
     Tell,
     gone,
 )
-from consumers.rebuild_fill import Share, connect_owner, fill, fill_alone, left
-from consumers.rebuild_index import index
-from consumers.worker_seals import HANDED_OVER
+from consumers.worker.seals import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild

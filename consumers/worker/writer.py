@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from consumers.worker_seals import Batch
+from consumers.worker.seals import Batch
 
 
 def connect(url: str, name: str, lease: float) -> Connection:

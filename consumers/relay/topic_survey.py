@@ -17,8 +17,8 @@ from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.tail import Tail, tails
 from consumers.kafka.topics import missing_topics, wanted
-from consumers.relay_agreement import StoreBehind, StoreSide, same_history
-from consumers.relay_leader import StoreFacts
+from consumers.relay.agreement import StoreBehind, StoreSide, same_history
+from consumers.relay.leader import StoreFacts
 from domain.events.seal import GENESIS, TOPIC, Digest, Seal, parse, signed_by
 from domain.kernel.errors import Undecodable
 

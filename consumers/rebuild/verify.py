@@ -23,7 +23,9 @@ from psycopg2.extras import Json
 
 from commands.store.event_reader import Follower
 from commands.store.pool import connect
-from consumers.rebuild import (
+from consumers.rebuild.compare import Compared, Difference, Ground, compare, expected_rows
+from consumers.rebuild.fill import connect_owner
+from consumers.rebuild.rebuild import (
     LOOK,
     Places,
     Progress,
@@ -33,10 +35,8 @@ from consumers.rebuild import (
     gone,
     position,
 )
-from consumers.rebuild_compare import Compared, Difference, Ground, compare, expected_rows
-from consumers.rebuild_ends import newest_seal
-from consumers.rebuild_fill import connect_owner
-from consumers.rebuild_source import stretches
+from consumers.rebuild.source import stretches
+from consumers.rebuild.source_offsets import newest_seal
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON

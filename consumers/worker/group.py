@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker_patience import Backoff, Patience
-from consumers.worker_seals import SEAL_PLACE, Batch, Gatherer, Place
-from consumers.worker_standstill import Standstill
-from consumers.worker_telling import Telling
+from consumers.worker.seals import SEAL_PLACE, Batch, Gatherer, Place
+from consumers.worker.stall_detector import Standstill
+from consumers.worker.state_reporter import Telling
+from consumers.worker.timeouts import Backoff, Patience
 from projections.control.shares import KEYS, MISMATCH, WAITING, Share
 
 

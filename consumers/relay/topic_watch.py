@@ -12,8 +12,8 @@ from uuid import UUID
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import Verdict, describe, verdict
 from consumers.kafka.topics import topic_ids, wanted
-from consumers.relay_agreement import RESTORE, Disagreement
-from consumers.relay_shelf import Shelf
+from consumers.relay.agreement import RESTORE, Disagreement
+from consumers.relay.seal_buffer import Shelf
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.topics import partition_of
-from consumers.worker_writer import connect
+from consumers.worker.writer import connect
 from domain.events.registry import Registry
 from projections.control import operations
 from projections.control.failures import Failure, failures

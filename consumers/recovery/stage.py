@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.stretches import Published, Stretches
+from consumers.kafka.slices import Published, Stretches
 from consumers.kafka.topics import partition_of, topic, topic_of
 from domain.events import envelope
 from domain.events.merkle import root

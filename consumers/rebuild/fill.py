@@ -25,8 +25,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from consumers.kafka.topics import partition_of
-from consumers.rebuild_aside import Aside, NotAside, put_aside
-from consumers.rebuild_source import PartySource, Stretch, Take
+from consumers.rebuild.source import PartySource, Stretch, Take
+from consumers.rebuild.spill_file import Aside, NotAside, put_aside
 from domain.events.registry import Registry
 from projections.runtime.binary_copy import Unfit
 from projections.runtime.bulk_load import Filling, is_refusal, refused_one_by_one

@@ -33,13 +33,13 @@ from commands.store.identifiers import Identifiers
 from commands.store.incarnation import BEHIND
 from commands.store.pool import connect
 from commands.store.settings import StoreSettings, store_settings
-from consumers import recovery_aside as aside
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import wanted
-from consumers.recovery_derived import Derived, Deriving
-from consumers.recovery_stage import Progress, RecoveryRefused, Stage
-from consumers.relay_leader import LEADER_LOCK
+from consumers.recovery import set_aside as aside
+from consumers.recovery.derived import Derived, Deriving
+from consumers.recovery.stage import Progress, RecoveryRefused, Stage
+from consumers.relay.leader import LEADER_LOCK
 from projections.control.rebuilds import abort_past
 
 LOCK_SECONDS: Final = 30

@@ -29,12 +29,12 @@ from commands.store.incarnation import BEHIND, RecoveryNeeded, check, found_behi
 from commands.store.seals import SealConflict
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure
-from consumers.relay_agreement import StoreBehind
-from consumers.relay_leader import SILENCE, Leadership, LeadershipLost, relay_name
-from consumers.relay_publisher import Publisher
-from consumers.relay_sealer import Sealer
-from consumers.relay_shelf import Shelf
-from consumers.relay_watch import TopicWatch
+from consumers.relay.agreement import StoreBehind
+from consumers.relay.leader import SILENCE, Leadership, LeadershipLost, relay_name
+from consumers.relay.publisher import Publisher
+from consumers.relay.seal_buffer import Shelf
+from consumers.relay.sealer import Sealer
+from consumers.relay.topic_watch import TopicWatch
 
 log = logging.getLogger(__name__)
 

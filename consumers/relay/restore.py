@@ -13,10 +13,10 @@ from commands.store.event_reader import Follower, StoredRow
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
+from consumers.kafka.read_all import read_whole
 from consumers.kafka.topics import topic_of
-from consumers.kafka.whole import read_whole
-from consumers.relay_lost import Survey, TopicState, chain, foreign
-from consumers.sealing import MOST_BYTES, check_range
+from consumers.relay.seals import MOST_BYTES, check_range
+from consumers.relay.topic_survey import Survey, TopicState, chain, foreign
 from domain.events.seal import TOPIC, Digest, Seal, leaf_hash
 
 SEALS_AT_ONCE: Final = 500

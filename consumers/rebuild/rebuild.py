@@ -25,9 +25,9 @@ from psycopg2.extras import Json, execute_values
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.tail import last_committed_seal
-from consumers.rebuild_ends import newest_seal, topic_ends
-from consumers.rebuild_fill import MakeCipher, connect_owner
-from consumers.rebuild_source import stretches
+from consumers.rebuild.fill import MakeCipher, connect_owner
+from consumers.rebuild.source import stretches
+from consumers.rebuild.source_offsets import newest_seal, topic_ends
 from domain.events.registry import Registry
 from domain.events.seal import Seal
 from projections.control import operating, operations, rebuilds, versions

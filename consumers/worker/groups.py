@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.reader import OutOfRange
-from consumers.worker_group import Group
-from consumers.worker_seals import SEAL_PLACE, Mismatch, Place
+from consumers.worker.group import Group
+from consumers.worker.seals import SEAL_PLACE, Mismatch, Place
 from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Share, Shares, Standing
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.whole import read_whole
+from consumers.kafka.read_all import read_whole
 
 
 def count_committed(address: KafkaAddress, topics: Iterable[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 from psycopg2.extensions import cursor
 
-from consumers.recovery_stage import Fork, RecoveryRefused
+from consumers.recovery.stage import Fork, RecoveryRefused
 
 SHOWN: Final = 10
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile, gettempdir
 from typing import Final
 from uuid import UUID
 
-from consumers.rebuild_source import (
+from consumers.rebuild.source import (
     AT_ONCE,
     HEADER_BYTES,
     PARTY,

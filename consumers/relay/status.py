@@ -15,8 +15,8 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import describe
 from consumers.kafka.producer import recorded_ms
 from consumers.kafka.tail import last_committed_seal
-from consumers.relay_agreement import RESTORE
-from consumers.relay_leader import REPUBLISHING
+from consumers.relay.agreement import RESTORE
+from consumers.relay.leader import REPUBLISHING
 from domain.events.seal import Seal, parse
 from domain.kernel.errors import Undecodable
 

@@ -17,11 +17,11 @@ from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import ensure_topics, topic, wanted
-from consumers.relay_agreement import StoreSide, TopicSide, agree
-from consumers.relay_leader import Leadership, StoreFacts
-from consumers.relay_patience import Patience
-from consumers.relay_shelf import Sealed, Shelf
-from consumers.sealing import MOST_BYTES, check_range
+from consumers.relay.agreement import StoreSide, TopicSide, agree
+from consumers.relay.leader import Leadership, StoreFacts
+from consumers.relay.seal_buffer import Sealed, Shelf
+from consumers.relay.seals import MOST_BYTES, check_range
+from consumers.relay.timeouts import Patience
 from domain.events.seal import Seal
 
 log = logging.getLogger(__name__)

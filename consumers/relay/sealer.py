@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import Follower, NotSettled
 from commands.store.seals import Seals
-from consumers.relay_leader import Leadership
-from consumers.relay_shelf import Sealed, Shelf
-from consumers.sealing import MOST_BYTES, MOST_EVENTS, seal_range
+from consumers.relay.leader import Leadership
+from consumers.relay.seal_buffer import Sealed, Shelf
+from consumers.relay.seals import MOST_BYTES, MOST_EVENTS, seal_range
 from domain.events.envelope import LIMIT
 from domain.events.seal import Seal
 

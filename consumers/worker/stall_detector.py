@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from consumers.worker_seals import Mismatch, Place
+from consumers.worker.seals import Mismatch, Place
 
 
 class Standstill:

@@ -1,7 +1,7 @@
 """Compares the rows of a candidate with an independent fold over the store, party after party.
 
-Nothing else of the runtime takes part: the expected rows come from `projections.runtime.replay`, one party at a
-time, in memory; the found ones are read by key.
+Nothing else of the runtime takes part: the expected rows come from `projections.runtime.replay`, one party
+at a time, in memory; the found ones are read by key.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from consumers.kafka.topics import partition_of
-from consumers.rebuild_fill import MakeCipher, connect_owner
-from consumers.rebuild_source import PartySource
+from consumers.rebuild.fill import MakeCipher, connect_owner
+from consumers.rebuild.source import PartySource
 from domain.events.registry import Registry
 from projections.runtime.decode import Decoder, Received, category_of, told
 from projections.runtime.projection import Key, Projection, Row, Table

@@ -25,9 +25,9 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import ensure_named, wanted
-from consumers.relay_leader import REPUBLISHING, Leadership, LeadershipLost, StoreFacts, relay_name
-from consumers.relay_lost import RepublishRefused, Survey, TopicState, chosen, survey
-from consumers.relay_restoring import Restoring, check_first_parts
+from consumers.relay.leader import REPUBLISHING, Leadership, LeadershipLost, StoreFacts, relay_name
+from consumers.relay.restore import Restoring, check_first_parts
+from consumers.relay.topic_survey import RepublishRefused, Survey, TopicState, chosen, survey
 
 __all__ = ["RepublishRefused", "Republisher", "Restored"]
 

@@ -13,7 +13,7 @@ from commands.audit.chain import CopyAway
 from commands.privacy.topic_check import Record
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import Place
-from consumers.kafka.stretches import Published, Stretches
+from consumers.kafka.slices import Published, Stretches
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import partition_of
 from domain.events.seal import TOPIC as SEALS

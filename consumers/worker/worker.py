@@ -29,14 +29,14 @@ from psycopg2.extensions import cursor as Cursor
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import BrokerAway, OutOfRange
 from consumers.kafka.topics import topic
-from consumers.worker_dropped import wait_while_dropped
-from consumers.worker_group import Group
-from consumers.worker_groups import Groups
-from consumers.worker_patience import Backoff, Patience
-from consumers.worker_seals import Batch, Mismatch
-from consumers.worker_telling import Telling
-from consumers.worker_upgrade import Upgrade
-from consumers.worker_writer import Meter, Writer, connect
+from consumers.worker.dropped import wait_while_dropped
+from consumers.worker.group import Group
+from consumers.worker.groups import Groups
+from consumers.worker.seals import Batch, Mismatch
+from consumers.worker.state_reporter import Telling
+from consumers.worker.timeouts import Backoff, Patience
+from consumers.worker.upgrade import Upgrade
+from consumers.worker.writer import Meter, Writer, connect
 from domain.events.registry import Registry
 from projections.control.shares import (
     KEYS,

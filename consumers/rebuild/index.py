@@ -10,8 +10,8 @@ from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
 
-from consumers.rebuild import Progress, Tell
-from consumers.rebuild_fill import connect_owner
+from consumers.rebuild.fill import connect_owner
+from consumers.rebuild.rebuild import Progress, Tell
 from projections.runtime import indexes as bare
 
 _MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"

@@ -12,44 +12,58 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import openapi
-from api.actors import Actors
-from api.auth import Rates
-from api.consistency import Visibility
-from api.context import RequestContext, correlation_of
-from api.disclosing import Disclosing
-from api.docs import add_docs
-from api.guard import Guard
-from api.pages import PageTokens
-from api.problems import Problem, domain_response
-from api.routes import (
-    audit,
-    case_moves,
-    cases,
+from api.activities import interaction_commands as interactions
+from api.audit import histories as audit
+from api.configuration import reasons
+from api.customers import (
     consents,
-    contacts,
-    customer_records,
     customer_views,
-    customers,
-    health,
-    interactions,
-    leads,
-    lookups,
-    metrics,
+)
+from api.customers import (
+    contact_commands as contacts,
+)
+from api.customers import (
+    contact_lookup as lookups,
+)
+from api.customers import (
+    customer_commands as customers,
+)
+from api.customers import (
+    customer_upserts as customer_records,
+)
+from api.directory import principal_commands as principals
+from api.http import openapi
+from api.http.actors import Actors
+from api.http.auth import Rates
+from api.http.context import RequestContext, correlation_of
+from api.http.docs import add_docs
+from api.http.guard import Guard
+from api.http.page_tokens import PageTokens
+from api.http.problems import Problem, domain_response
+from api.http.validation import validation_problem
+from api.operations import health, metrics, projections
+from api.privacy import persons as privacy
+from api.reads import record_routes as records
+from api.reads.consistency import Visibility
+from api.reads.privacy_guard import Disclosing
+from api.sales import (
+    lead_commands as leads,
+)
+from api.sales import (
     opportunities,
-    opportunity_moves,
     pipeline_reports,
     pipelines,
-    principals,
-    privacy,
-    products,
-    projections,
-    reasons,
-    records,
-    service,
 )
+from api.sales import (
+    opportunity_commands as opportunity_moves,
+)
+from api.sales import (
+    product_commands as products,
+)
+from api.service import case_commands as case_moves
+from api.service import cases
+from api.service import reports as service
 from api.services import Services
-from api.validation import validation_problem
 from commands.privacy.kek import KekProblem
 from commands.store.pool import PoolBusy
 from domain.kernel.errors import DomainError

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from api.measuring import Measuring
+from api.http.request_metrics import Measuring
 from commands.directory.api_keys import ApiKeys
 from commands.dispatch.dispatcher import Commands
 from commands.privacy.erasure import Erasing

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api.links import links
+from api.reads.links import links
 from commands.dispatch.context import Context
 from commands.operations.read_models import principal_id
 from commands.privacy.certificate import Place

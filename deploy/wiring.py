@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client.registry import Collector
 
-    from api.measuring import Measuring
+    from api.http.request_metrics import Measuring
     from api.services import Services
     from commands.bulk.recorder import BulkRecorder
     from commands.dispatch.context import Context
@@ -322,7 +322,7 @@ class Wiring:
     @cached_property
     def measuring(self) -> Measuring:
         """What the API shows at `/metrics`: itself, the read models and the relay."""
-        from api.measuring import Measuring
+        from api.http.request_metrics import Measuring
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.relay import RelayFigures
         from deploy.standing import look

@@ -3,5 +3,5 @@ this program alone, never ids or anything of a person.
 
 `read_models.py` and `relay.py` ask the databases at each scrape, `store.py` measures appends and `worker.py`
 one worker in their own process, `serving.py` answers on a port of its own. The API's requests are measured in
-`api/measuring.py`.
+`api/http/request_metrics.py`.
 """

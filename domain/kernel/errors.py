@@ -1,6 +1,6 @@
 """Domain errors: sentences a salesperson understands, each with a permanent code.
 
-`api/problems.py` maps each class to an HTTP status; a test keeps that table complete.
+`api/http/problems.py` maps each class to an HTTP status; a test keeps that table complete.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from api import routes as api_routes
+import api as api_package
 from api.app import create_app
 from api.services import ApiLimits
 from commands.directory.api_keys import SCOPES
@@ -84,9 +84,10 @@ def test_no_route_is_left_out_of_the_document(api: Api) -> None:
     """What is not documented is not walked by the tests above: only the page itself may be missing."""
     app = create_app(api.services)
     declared = {str(path) for route in app.routes if (path := getattr(route, "path", None))}
-    for found in pkgutil.iter_modules(api_routes.__path__):
-        router: APIRouter = importlib.import_module(f"{api_routes.__name__}.{found.name}").router
-        declared |= {str(getattr(route, "path_format", route)) for route in router.routes}
+    for found in pkgutil.walk_packages(api_package.__path__, "api."):
+        router = getattr(importlib.import_module(found.name), "router", None)
+        if isinstance(router, APIRouter):
+            declared |= {str(getattr(route, "path_format", route)) for route in router.routes}
     assert declared - set(app.openapi()["paths"]) == PAGES
     assert len(declared) > 30
 

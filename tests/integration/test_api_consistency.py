@@ -14,8 +14,8 @@ import httpx
 import psycopg2
 import pytest
 
-from api.consistency import Visibility
-from api.reading import reading
+from api.reads.consistency import Visibility
+from api.reads.snapshot import reading
 from commands.store.pool import Pool
 from deploy.local.postgres import LocalPostgres
 from projections.pipeline.v1.queries import Opportunities

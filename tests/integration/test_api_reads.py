@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.routes.opportunities import FIELDS
+from api.sales.opportunities import FIELDS
 from deploy.local.postgres import LocalPostgres
 from tests.support.http import Api, database, problem, running
 

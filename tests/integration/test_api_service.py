@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.routes.cases import FIELDS
+from api.service.cases import FIELDS
 from commands.dispatch.context import Context
 from commands.service.case import CloseCase
 from deploy.local.postgres import LocalPostgres

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.routes import audit
+from api.audit import histories as audit
 from commands.audit.export_reader import read
 from deploy.local.postgres import LocalPostgres
 from tests.support.commanding import run, told

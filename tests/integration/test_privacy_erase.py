@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.links import links
+from api.reads.links import links
 from commands.audit.chain import CopyAway
 from commands.privacy import holds
 from commands.privacy.certificate import opened as opened_file

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from api.reading import Reading
+from api.reads.snapshot import Reading
 from projections import registry
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.identity.v1.queries import FOLDER as IDENTITY

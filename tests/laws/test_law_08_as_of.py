@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.cuts import row_then
+from api.reads.as_of import row_then
 from commands.store.application import Crm
 from commands.store.event_reader import StoredRow
 from commands.store.mapper import EventMapper

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 from pydantic import BaseModel
 
-from api.views.customer import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
+from api.customers.customer_shapes import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import Cut

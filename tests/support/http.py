@@ -16,7 +16,7 @@ import psycopg2
 import uvicorn
 
 from api.app import create_app
-from api.links import links
+from api.reads.links import links
 from api.services import ApiLimits, Services
 from commands.directory.api_keys import SCOPES, ApiKeys
 from commands.dispatch.dispatcher import Commands

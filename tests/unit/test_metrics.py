@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from api.measuring import Measuring
+from api.http.request_metrics import Measuring
 from consumers.worker.writer import Meter
 from deploy.local.ports import free_port
 from deploy.metrics.read_models import STATES, ReadModels

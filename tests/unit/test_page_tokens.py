@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from api.pages import Page, PageTokens
-from api.problems import Problem
+from api.http.page_tokens import Page, PageTokens
+from api.http.problems import Problem
 
 KEY = bytes(range(32))
 ARGUMENTS = {"stage": "engaging", "order_by": "-amount"}

@@ -11,7 +11,7 @@ import pytest
 
 import commands
 import domain
-from api import problems
+from api.http import problems
 from domain.kernel import errors
 
 CODES = {
@@ -78,7 +78,7 @@ def all_errors() -> Iterator[type[errors.DomainError]]:
 
 def test_every_domain_error_stands_in_the_table_itself() -> None:
     missing = [error.__qualname__ for error in all_errors() if error not in problems.DOMAIN]
-    assert not missing, f"add a row to api/problems.py for {missing}"
+    assert not missing, f"add a row to api/http/problems.py for {missing}"
 
 
 def test_codes_and_statuses_are_frozen() -> None:

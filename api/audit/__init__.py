@@ -1,0 +1,1 @@
+"""Histories replayed for auditors."""

@@ -1,1 +1,0 @@
-"""What the commands take as JSON, one module per aggregate; each body knows the command it becomes."""

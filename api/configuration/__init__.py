@@ -1,0 +1,1 @@
+"""What is configured, as the API shows it."""

@@ -1,0 +1,1 @@
+"""Customers, their contacts, consents; overview, timeline, search."""

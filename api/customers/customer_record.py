@@ -1,0 +1,34 @@
+"""A customer as the event store has it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api.http.shapes import ReferenceOut
+from api.reads.records import Ids, Record, Words
+from domain.customers.customer.state import Customer
+
+
+class CustomerRecord(Record):
+    """A customer as its events say, the last one included."""
+
+    private = ("name",)
+
+    kind: str = Field(examples=["organisation"])
+    state: str = Field(description="active, merged (then `survivor_id` is who it is now), or erased.")
+    name: str | None
+    parent_id: UUID | None
+    owner_id: UUID | None
+    attributes: dict[str, str]
+    tags: Words
+    preferences: dict[str, str]
+    references: list[ReferenceOut]
+    survivor_id: UUID | None
+    absorbed: Ids = Field(description="Customers that are merged into this one.")
+
+    @classmethod
+    def gives_private(cls, state: Customer) -> bool:
+        """An organisation's own name is nobody's."""
+        return state.kind == "person"

@@ -1,0 +1,69 @@
+"""Principals: agents, teams and service accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from api.http.shapes import ReferenceIn, reference
+from api.http.validation import Word
+from api.writes.command_routes import Change, Creation
+from commands.directory import principal as commands
+from domain.directory.principal.state import PrincipalKind
+
+
+class Register(Creation):
+    """A new principal. Its name is stored encrypted."""
+
+    kind: PrincipalKind
+    name: Word = Field(examples=["Ann Example"])
+    manager_id: UUID | None = None
+    region: Word | None = Field(default=None, examples=["East"])
+    reference: ReferenceIn | None = None
+
+    def command(self) -> commands.RegisterPrincipal:
+        return commands.RegisterPrincipal(
+            kind=self.kind,
+            name=self.name,
+            manager_id=self.manager_id,
+            region=self.region,
+            reference=reference(self.reference),
+            at=self.at,
+        )
+
+
+class ChangeProfile(Change):
+    """Changes what is named and leaves the rest. `remove` names `manager_id` or `region`."""
+
+    name: Word | None = None
+    manager_id: UUID | None = None
+    region: Word | None = Field(default=None, examples=["West"])
+    remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
+
+    def command(self, id: UUID) -> commands.ChangePrincipal:
+        return commands.ChangePrincipal(
+            principal_id=id,
+            name=self.name,
+            manager_id=self.manager_id,
+            region=self.region,
+            remove=self.remove,
+            at=self.at,
+        )
+
+
+class Deactivate(Change):
+    """From now on it can be given nothing new."""
+
+    reason: Word | None = None
+
+    def command(self, id: UUID) -> commands.DeactivatePrincipal:
+        return commands.DeactivatePrincipal(principal_id=id, reason=self.reason, at=self.at)
+
+
+class Reactivate(Change):
+    """Takes a deactivation back."""
+
+    def command(self, id: UUID) -> commands.ReactivatePrincipal:
+        return commands.ReactivatePrincipal(principal_id=id, at=self.at)

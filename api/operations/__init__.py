@@ -1,0 +1,1 @@
+"""Health, metrics, how the read models stand."""

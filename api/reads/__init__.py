@@ -1,0 +1,1 @@
+"""What all reads share: one moment, its freshness, filters, pages, as-of, private values."""

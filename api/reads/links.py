@@ -1,0 +1,39 @@
+"""What `identity` knows of a person, asked once it has come as far as the store."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+from uuid import UUID
+
+from api.reads.snapshot import positions
+from commands.privacy.person import IdentityBehind, Linked, Links
+from commands.store.pool import Pool
+from projections import registry
+from projections.identity.v1.queries import Identity
+
+WAIT_SECONDS: Final = 10.0
+EVERY: Final = 0.05
+
+_ACTIVE: Final = "SELECT version FROM control.active WHERE projection = 'identity'"
+
+
+def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
+    """Asks `identity` at `read_side`; raises `IdentityBehind` where it does not catch up within `wait`
+    seconds."""
+
+    def asked(party: UUID, position: int) -> Linked:
+        deadline = time.monotonic() + wait
+        while (found := positions(read_side, ["identity"]).get("identity", 0)) < position:
+            if time.monotonic() > deadline:
+                raise IdentityBehind(position, found)
+            time.sleep(EVERY)
+        with read_side.connection() as connection:
+            with connection.cursor() as at:
+                at.execute(_ACTIVE)
+                row = at.fetchone()
+            questions = registry.named("identity", row[0] if row else 1).queries or Identity
+            cluster = questions(connection).cluster(party)
+        return Linked(parties=cluster.parties, incoming=cluster.incoming, away=cluster.away)
+
+    return asked

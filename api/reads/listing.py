@@ -1,0 +1,68 @@
+"""The pages of one list: its arguments, from the query or the page before, and the token of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastapi import Query, Request
+
+from api.http.page_tokens import Page, PageTokens
+from api.reads.snapshot import Reading
+from projections.identity.v1.queries import Identity
+from projections.runtime.listing import Filter
+
+_NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
+"""What may differ from page to page; all else belongs to the list and is bound to its tokens."""
+
+PageSize = Annotated[int, Query(ge=1, le=500)]
+PageToken = Annotated[str | None, Query(description="From the page before.", max_length=4000)]
+
+NEXT: Final = "Gives the next page when sent as page_token; null at the end."
+
+
+class Paging:
+    """Where one page of the list `name` begins: `arguments` of the list, and `after` as its query gave it."""
+
+    def __init__(
+        self,
+        request: Request,
+        look: Reading,
+        name: str,
+        page_token: str | None,
+        *,
+        arguments: Mapping[str, str] | None = None,
+    ) -> None:
+        """The arguments are those of the query unless they are given. Raises `Problem` (`page-token`)."""
+        self._tokens: PageTokens = request.app.state.tokens
+        self._name, self._version = name, look.version
+        sent = arguments
+        if sent is None:
+            sent = {key: text for key, text in request.query_params.items() if key not in _NO_ARGUMENTS}
+        page = (
+            Page(sent, None)
+            if page_token is None
+            else self._tokens.open(page_token, name, look.version, sent)
+        )
+        self.arguments: Mapping[str, str] = page.arguments
+        self.after = page.after
+
+    def next(self, after: Sequence[str] | None) -> str | None:
+        """The token of the page behind `after`; None where there is none."""
+        if after is None:
+            return None
+        return self._tokens.seal(self._name, self._version, self.arguments, after)
+
+
+def following_merges(found: list[Filter], look: Reading) -> list[Filter]:
+    """Customer filters widened to all parties that are the same customer now."""
+    identity = look.ask("identity", Identity)
+    wide: list[Filter] = []
+    for one in found:
+        if one.field == "customer_id":
+            customers = one.value if one.op == "in" else [one.value]
+            members = {party for customer in customers for party in identity.members(customer)}
+            wide.append(Filter("customer_id", "in", sorted(members)))
+        else:
+            wide.append(one)
+    return wide

@@ -1,0 +1,111 @@
+"""Reading one record as the event store has it: folded from its events, so every change is in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BeforeValidator, Field
+
+from api.http.shapes import Instant
+from api.reads.as_of import AtCut, Cutting
+from api.reads.private import GivesPrivate, clear, closed, shows, watching
+from api.services import Services
+from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.as_of import NOW, Cut
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Record(AtCut):
+    """What every record has; the other members are the aggregate's, by their names."""
+
+    private: ClassVar[tuple[str, ...]] = ()
+    """Members with private values."""
+
+    id: UUID
+    version: int = Field(description="Also the ETag: send it as If-Match with the next change.")
+    updated_at: Instant = Field(description="When its last event was recorded.")
+    closed: dict[str, str] = Field(
+        description="Private fields that cannot be read: `erased`, or `absent` while their key is missing.",
+        examples=[{}],
+    )
+
+    @classmethod
+    def of(cls, state: Aggregate, cut: Cut = NOW) -> Self:
+        """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
+        values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
+        private = {name: values[name] for name in cls.private}
+        return cls.model_validate(
+            values
+            | {name: clear(value) for name, value in private.items()}
+            | {"updated_at": state.recorded, "closed": closed(private)}
+            | {"as_of": cut.as_of, "known_at": cut.known_at}
+            | cls.members(state),
+            from_attributes=True,
+        )
+
+    @classmethod
+    def gives_private(cls, state: Any) -> bool:  # noqa: ARG003
+        """Whether the values that `clear` gave are a person's."""
+        return True
+
+    @classmethod
+    def members(cls, state: Any) -> dict[str, object]:  # noqa: ARG003
+        """Members that are not the aggregate's as they stand."""
+        return {}
+
+
+Ids = Annotated[list[UUID], BeforeValidator(sorted)]
+"""Ids of a set, in an order that stays."""
+
+Words = Annotated[list[str], BeforeValidator(sorted)]
+"""Words of a set, in an order that stays."""
+
+
+def read_record(
+    request: Request,
+    response: Response,
+    what: str,
+    evolve: Evolve[A],
+    shape: type[Record],
+    id: UUID,
+    cut: Cut,
+) -> Record:
+    """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
+    event. What was erased since stays erased: it is read with the keys that there are now."""
+    services: Services = request.app.state.services
+    found = services.crm.load(what, evolve, id, cut=cut)
+    response.headers["ETag"] = f'"{found.version}"'
+    with watching() as given:
+        record = shape.of(found, cut)
+    if given.any and shape.gives_private(found):
+        shows(request, found.party, found.id)
+    return record
+
+
+def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record]) -> None:
+    """Adds `GET /<collection>/{id}`."""
+    router.add_api_route(
+        f"/{collection}/{{id:uuid}}",
+        _reading(what, evolve, shape),
+        methods=["GET"],
+        tags=[collection],
+        dependencies=[GivesPrivate],
+        response_model=shape,
+        name=f"get_{what}",
+        summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
+        description=f"The {what} as it is now, read from the event store: every change is in it at once. "
+        "With as_of or known_at as it was then: 404 before its first event, and what was erased since is "
+        "erased there too.",
+        operation_id=f"{collection}_get",
+    )
+
+
+def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
+    def get(request: Request, response: Response, id: UUID, cut: Cutting) -> Record:
+        return read_record(request, response, what, evolve, shape, id, cut)
+
+    return get

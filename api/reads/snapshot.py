@@ -1,0 +1,154 @@
+"""One consistent look at the read side, and what every read answer says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+from psycopg2.extensions import connection as Connection
+
+from api.http.problems import Problem
+from api.services import Services
+from commands.store.pool import Pool
+from domain.kernel.as_of import NOW, Cut
+from domain.kernel.errors import NotFound
+from projections import registry
+from projections.identity.v1.queries import Identity
+from projections.runtime.projection import Projection
+
+Q = TypeVar("Q")
+
+_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+_STANDING: Final = """
+    SELECT a.projection, a.version,
+           coalesce((SELECT min(s.position) FROM control.share s
+                     WHERE s.projection = a.projection AND s.version = a.version), 0),
+           (SELECT count(*) FROM control.held h
+            WHERE h.projection = a.projection AND h.version = a.version)
+    FROM control.active a
+    WHERE %(names)s::text[] IS NULL OR a.projection = ANY (%(names)s::text[])
+"""
+# Where not even the envelope can be read, nobody knows whose record it is: its whole party waits then.
+_HELD_OF: Final = """
+    SELECT count(DISTINCT h.position) FROM control.held h JOIN control.active a USING (projection, version)
+    WHERE h.projection = ANY (%(names)s::text[])
+      AND (h.aggregate_id = ANY (%(records)s::uuid[])
+           OR h.party = ANY (%(parties)s::uuid[]) AND (h.aggregate_id IS NULL OR %(all)s)
+              AND NOT coalesce(h.aggregate_id = ANY (%(but)s::uuid[]), false))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A read transaction: everything asked of `connection` is as of one moment.
+
+    `versions` are those that were active at that moment: a swap in the middle changes nothing for it.
+    `position` is the least of `positions`, which are by model, in the order asked for.
+    """
+
+    connection: Connection
+    projection: str
+    version: int
+    position: int
+    held: int
+    versions: Mapping[str, int]
+    positions: Mapping[str, int]
+
+    def ask(self, name: str, questions: type[Q], **others: Any) -> Q:  # noqa: ARG002 - for the types
+        """The questions of a read model's active version; `questions` says which ones, `others` are the
+        questions of other read models that they need.
+
+        Raises `Problem` (`unavailable`) for a version that a newer release has made active.
+        """
+        found = self.model(name).queries
+        if found is None:
+            raise self._missing(name)
+        return cast(Q, found(self.connection, **others))
+
+    def held_of_record(self, id: UUID, party: UUID | str | None) -> int:
+        """How many events of this record the models hold; those of its party that may be its own count."""
+        return self._held_of(records=[id], parties=[party or id], all=False, but=[])
+
+    def held_of_customer(self, id: UUID, cut: Cut = NOW) -> int:
+        """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
+        if not self.held:
+            return 0
+        cluster = self.ask("identity", Identity).cluster(id, cut)
+        return self._held_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
+
+    def not_found(self, what: str, id: UUID, held: int) -> Exception:
+        """What to raise for a record that the models do not show; `held` of its events they hold.
+
+        Then it may well be there, and who takes it for missing would make it a second time.
+        """
+        if not held:
+            return NotFound(what, id)
+        return Problem(
+            "held",
+            f"The {what} {id} can't be shown: {held} of its events could not be applied to the read model "
+            "and wait for an operator. Read it again once they are applied; do not record it a second time.",
+            held=held,
+        )
+
+    def _held_of(
+        self, *, records: Sequence[UUID], parties: Sequence[UUID | str], all: bool, but: Sequence[UUID]
+    ) -> int:
+        if not self.held:
+            return 0
+        which = {"records": records, "parties": parties, "but": but}
+        ids = {name: [str(id) for id in found] for name, found in which.items()}
+        with self.connection.cursor() as cursor:
+            cursor.execute(_HELD_OF, {"names": list(self.versions), "all": all} | ids)
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    def model(self, name: str) -> Projection:
+        """A read model's active version: its tables and folds. Raises as `ask` does."""
+        try:
+            return registry.named(name, self.versions.get(name, 1))
+        except KeyError:
+            raise self._missing(name) from None
+
+    def _missing(self, name: str) -> Problem:
+        return Problem(
+            "unavailable",
+            f"Version {self.versions.get(name, 1)} of {name} is active, and this server does not have it: it "
+            "runs an older release. Try again at another server, or when this one is upgraded.",
+        )
+
+
+@contextmanager
+def reading(services: Services, *projections: str) -> Iterator[Reading]:
+    """A snapshot of the models; the first named is the one the answer is about.
+
+    The position is read in the same transaction as the rows: an answer never claims more than it has.
+    """
+    with services.read_pool.connection() as connection:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_SNAPSHOT + _STANDING, {"names": list(projections)})
+                rows = {row[0]: row for row in cursor.fetchall()}
+            main = rows.get(projections[0], (projections[0], 1, 0, 0))
+            yield Reading(
+                connection=connection,
+                projection=projections[0],
+                version=main[1],
+                position=min((row[2] for row in rows.values()), default=0),
+                held=sum(row[3] for row in rows.values()),
+                versions={name: row[1] for name, row in rows.items()},
+                positions={name: rows[name][2] for name in projections if name in rows},
+            )
+        finally:
+            if not connection.closed:
+                with connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK")
+
+
+def positions(pool: Pool, projections: Sequence[str] | None = None) -> dict[str, int]:
+    """How far each read model's active version is: the least of its shares."""
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"names": None if projections is None else list(projections)})
+        return {row[0]: row[2] for row in cursor.fetchall()}

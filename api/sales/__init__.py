@@ -1,0 +1,1 @@
+"""Leads, opportunities, products; pipelines and their reports."""

@@ -1,0 +1,30 @@
+"""A lead as the event store has it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api.http.shapes import ReferenceOut
+from api.reads.records import Record
+
+
+class LeadRecord(Record):
+    """A lead as its events say, the last one included."""
+
+    private = ("name", "email", "phone")
+
+    state: str = Field(description="new, working, nurturing, qualified, converted, disqualified or erased.")
+    name: str | None
+    company: str | None
+    email: str | None
+    phone: str | None
+    owner_id: UUID | None
+    campaign: str | None
+    references: list[ReferenceOut]
+    score: int | None
+    disqualified_for: str | None
+    customer_id: UUID | None = Field(description="Whose it is: linked to it, or made by its conversion.")
+    contact_id: UUID | None
+    opportunity_id: UUID | None = Field(description="What its conversion opened.")

@@ -1,0 +1,1 @@
+"""Cases and the reports of the service desk."""

@@ -1,0 +1,74 @@
+"""A case as the event store has it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.http.shapes import Instant, ReferenceOut
+from api.reads.private import clear, closed
+from api.reads.records import Record
+from domain.service.case.state import Case
+
+
+class Resolution(BaseModel):
+    """One resolution of a case."""
+
+    time: Instant
+    from_state: str
+    code: str | None
+    cause: str | None
+    note: str | None
+
+
+class CaseRecord(Record):
+    """A case as its events say, the last one included."""
+
+    private = ("subject", "description")
+
+    kind: str = Field(description="question, complaint, incident or request.")
+    state: str = Field(examples=["in_progress"])
+    priority: int = Field(description="1 (most urgent) to 4.")
+    escalation: int = Field(description="0 is none.")
+    channel: str | None
+    customer_id: UUID | None
+    queue: str | None
+    owner_id: UUID | None
+    category: str | None
+    product: str | None
+    cause: str | None
+    subject: str | None
+    description: str | None
+    references: list[ReferenceOut]
+    imported: bool
+    attributes: dict[str, str]
+    opened_at: Instant
+    responded_at: Instant | None = Field(description="The first response.")
+    resolutions: list[Resolution] = Field(description="Oldest first; those of before a reopening as well.")
+    closed_at: Instant | None
+    reported_sla: bool | None = Field(description="An imported log's own verdict: true is met.")
+    reopened: int = Field(description="How often.")
+    rejected_for: str | None = Field(description="The reason, where it was rejected for one.")
+    duplicate_of: UUID | None
+
+    @classmethod
+    def members(cls, state: Case) -> dict[str, object]:
+        """Times by their names here; the notes of resolutions in clear, or named as closed by their place."""
+        notes = {f"resolutions.{at}.note": found.note for at, found in enumerate(state.resolutions)}
+        return {
+            "opened_at": state.opened,
+            "responded_at": state.responded,
+            "closed_at": state.closed,
+            "resolutions": [
+                {
+                    "time": found.time,
+                    "from_state": found.from_state,
+                    "code": found.code,
+                    "cause": found.cause,
+                    "note": clear(found.note),
+                }
+                for found in state.resolutions
+            ],
+            "closed": closed({"subject": state.subject, "description": state.description} | notes),
+        }

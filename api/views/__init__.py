@@ -1,1 +1,0 @@
-"""What reads answer with, one module per read model."""

@@ -1,0 +1,1 @@
+"""What all commands share: their routes, their execution, batches, upserts."""

@@ -1,0 +1,123 @@
+"""Making a record so, by its external id: registered where there is none, else changed where it differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal, Protocol, Self, TypeVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from api.customers.customer_bodies import Upsert, UpsertItem
+from api.http import shapes
+from api.services import Services
+from api.writes.batch_outcomes import BatchOutcome, Mode, record_all
+from api.writes.batches import Sent, items
+from api.writes.execution import Recorded, answered, execute
+from commands.bulk.recorder import History
+from commands.customers.customer import ChangeCustomer
+from commands.dispatch.decision import World
+from commands.dispatch.dispatcher import Outcome
+from commands.store.claims import Claim
+from domain.customers.customer.state import evolve
+from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.errors import AlreadyClaimed, Invalid, NotFound
+from domain.kernel.values import Reference, references
+
+A = TypeVar("A", bound=Aggregate)
+
+State = Literal["created", "updated", "unchanged"]
+
+
+class Upserted(Recorded):
+    """What became of the record."""
+
+    state: State = Field(description="created, updated, or unchanged.", examples=["created"])
+
+    @classmethod
+    def of(cls, request: Request, response: Response, state: State, outcome: Outcome) -> Self:
+        """The answer; 201 for what was created."""
+        response.status_code = 201 if state == "created" else 200
+        members: dict[str, Any] = answered(request, response, outcome)
+        return cls(state=state, **members)
+
+
+def claimed(services: Services, reference: Reference) -> UUID | None:
+    """The record that the external id belongs to, if any."""
+    found = services.claims.find(reference.source, [reference.external_id]).get(reference.external_id)
+    return None if found is None else found.id
+
+
+def upsert_customer(
+    request: Request, response: Response, reference: Reference, body: Upsert, key: str | None
+) -> Upserted:
+    """Registers the customer, or changes what differs. Of two at once one registers it and the other one
+    finds it. Raises domain errors."""
+    services: Services = request.app.state.services
+    id = claimed(services, reference)
+    if id is None:
+        try:
+            outcome = execute(request, body.registering(reference), body, key=key)
+        except AlreadyClaimed as error:
+            found = error.id
+            assert isinstance(found, UUID)
+            id = found
+        else:
+            return Upserted.of(request, response, "created", outcome)
+    outcome = execute(request, changing(body, reference, services.crm, id), body, key=key)
+    return Upserted.of(request, response, _state(outcome), outcome)
+
+
+def upsert_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:
+    """Makes each customer so, each by itself or all together. Raises domain errors, and `Problem`."""
+    services: Services = request.app.state.services
+
+    def history(body: UpsertItem) -> History:
+        (reference,) = references(shapes.reference(body.reference))
+        id = services.new_id()
+        return History(
+            commands=(replace(body.registering(reference), id=id),),
+            claim=Claim(reference.source, reference.external_id, id),
+            change=partial(_change, body, reference),
+        )
+
+    return record_all(request, response, items(sent, UpsertItem), history, key, mode)
+
+
+class Loading(Protocol):
+    """What records can be loaded from."""
+
+    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+        """The record as it is. Raises `NotFound`."""
+        ...
+
+
+def changing(body: Upsert, reference: Reference, records: Loading, id: UUID) -> ChangeCustomer:
+    """The command that makes the customer `id`, found by `reference`, so. Raises `AlreadyClaimed` where that
+    is another kind of record's, and `Invalid` where a person was to become an organisation."""
+    try:
+        customer = records.load("customer", evolve, id)
+    except NotFound:
+        raise AlreadyClaimed(source=reference.source, external_id=reference.external_id, id=id) from None
+    if customer.kind != body.kind:
+        raise Invalid(
+            f"The customer {id} is registered as {_WHAT[customer.kind]} and cannot become "
+            f"{_WHAT[body.kind]}. Send the kind that it has, or use another external id."
+        )
+    return body.changing(customer)
+
+
+def _change(body: Upsert, reference: Reference, world: World, id: UUID) -> ChangeCustomer:
+    return changing(body, reference, world, id)
+
+
+def _state(outcome: Outcome) -> State:
+    """A repeated request is answered as the first time: a first version means that it registered."""
+    if outcome.replayed and outcome.version == 1 and outcome.position:
+        return "created"
+    return "updated" if outcome.position else "unchanged"
+
+
+_WHAT = {"person": "a person", "organisation": "an organisation"}

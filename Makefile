@@ -50,7 +50,7 @@ lock: .venv ## write requirements.lock, with hashes, from pyproject.toml
 		pyproject.toml -o requirements.lock
 
 audit-dependencies: .venv ## ask whether a dependency has a known vulnerability; says so where nobody answers
-	@$(BIN)/python -m deploy.advisories
+	@$(BIN)/python -m deploy.health.advisories
 
 bench: .venv ## measure append, relay, live projections beside their references, and timeline pages
 	@exec $(BIN)/rapport bench $(BENCH_ARGS)

@@ -1,4 +1,4 @@
-"""Everything the API is given; `deploy/wiring.py` builds it, tests build their own."""
+"""Everything the API is given; `deploy/wiring/wiring.py` builds it, tests build their own."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """Rapport put together and run: settings, wiring, the command line, everything on one machine.
 
-- `settings`: the one reader of the environment; `addresses`: database URLs by role; `secrets`: the key files
-- `wiring`: the one builder of objects; `setup`: what `rapport migrate` brings an installation to
+- `settings`: the one reader of the environment; `addresses`: database URLs by role; `secrets`: the key files;
+  `key_encryption_keys`: the keys that wrap all others
+- `wiring/`: the one builder of objects; `setup`: what `rapport migrate` brings an installation to
+- `configuration/`: pipelines, reasons, retention, in files beside the settings
 - `cli/`: the `rapport` command; `serve`: its HTTP server; `logs`: where processes log
 - `up`: PostgreSQL, Kafka, relay, workers and API on this machine; `first_key`: the key it shows
-- `standing`, `checkup`, `doctor`: how all stands and what to do; `findings`: the shape of what is told
-- `local/`: the services that pip brings, `stand_in` where one can't be had; `demo/`: three real data sets and
-  their figures; `bench/`: measurements; `metrics/`: what Prometheus is told
-- `pipelines.toml`, `reasons.toml`: what is configured beside the settings, read by `configuration`
+- `health/`: what `rapport doctor`, readiness and status look at, and how findings are told
+- `local/`: the services that pip brings; `demo/`: three real data sets and their figures; `bench/`:
+  measurements; `metrics/`: what Prometheus reads
 """

@@ -15,7 +15,7 @@ from domain.kernel.errors import AlreadyClaimed
 from domain.kernel.values import Reference
 
 if TYPE_CHECKING:
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
 FILE: Final = "api-key"
 SOURCE: Final = "rapport-service-account"

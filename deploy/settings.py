@@ -63,14 +63,15 @@ class Settings(BaseSettings):
     vault_token_file: Path | None = Field(None, description="File of its token, read again for each request.")
     vault_ca_file: Path | None = Field(None, description="PEM file of the authority its TLS is checked by.")
     retention_file: Path = Field(
-        CHECKOUT / "deploy" / "retention.toml",
+        CHECKOUT / "deploy" / "configuration" / "retention.toml",
         description="TOML file that says how long texts of a kind are kept (`rapport privacy retention`).",
     )
     pipelines_file: Path = Field(
-        CHECKOUT / "deploy" / "pipelines.toml", description="TOML file of the pipelines and their stages."
+        CHECKOUT / "deploy" / "configuration" / "pipelines.toml",
+        description="TOML file of the pipelines and their stages.",
     )
     reasons_file: Path = Field(
-        CHECKOUT / "deploy" / "reasons.toml",
+        CHECKOUT / "deploy" / "configuration" / "reasons.toml",
         description="TOML file of the reasons for which a lead is disqualified or a case rejected (why an "
         "opportunity is lost, its pipeline says).",
     )

@@ -13,7 +13,7 @@ from consumers.kafka.topics import ensure_topics
 from deploy.addresses import complete, passwords
 from deploy.secrets import RANDOM, Secrets, SecretsProblem
 from deploy.settings import Settings
-from deploy.wiring import kafka_address
+from deploy.wiring.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from projections import registry
 from projections.control import versions

@@ -22,8 +22,10 @@ import httpx
 
 from commands.store.incarnation import RECOVER, RecoveryNeeded
 from consumers.relay.status import relay_status
-from deploy import setup, wiring
+from deploy import setup
+from deploy.demo.tansu import StandIn
 from deploy.first_key import ensure_key
+from deploy.health.projection_health import look
 from deploy.local.errors import LocalServiceError
 from deploy.local.jars import JarsUnavailable, ensure_jars
 from deploy.local.kafka import LocalKafka
@@ -33,9 +35,8 @@ from deploy.local.state import StateFolder
 from deploy.local.supervisor import Child, Supervisor
 from deploy.serve import listen
 from deploy.settings import PREFIX, Settings, write_env_file
-from deploy.stand_in import StandIn
-from deploy.standing import look
-from deploy.wiring import kafka_address
+from deploy.wiring import wiring
+from deploy.wiring.wiring import kafka_address
 from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0

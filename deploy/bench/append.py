@@ -91,7 +91,7 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     from commands.store.mapper import EventMapper
     from commands.store.pool import Pool
     from commands.store.recorder import PostgresApplicationRecorder
-    from deploy.configuration import load_pipelines
+    from deploy.configuration.files import load_pipelines
     from deploy.settings import load
 
     pool = Pool(url, 1)

@@ -36,7 +36,7 @@ from deploy.bench.alone import BenchFailed, Companion, answered
 from deploy.bench.benchmarks import Bench
 from deploy.bench.findings import Times
 from deploy.bench.samples import NoSecrets
-from deploy.configuration import load_pipelines
+from deploy.configuration.files import load_pipelines
 from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM

@@ -24,8 +24,8 @@ def api(
     """Serves the HTTP API until Ctrl-C or SIGTERM."""
     from commands.operations.read_models import recording
     from commands.store.purge import purging
-    from deploy import wiring
     from deploy.serve import listen, serve
+    from deploy.wiring import wiring
 
     settings = load() if port is None else load(api_port=port)
     logs.configure(settings.log_level)

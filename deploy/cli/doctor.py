@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: JsonOption = False) -> None:
     """Checks this machine, databases, Kafka, relay and read models; exit code 1 where something is wrong."""
-    from deploy.doctor import examine
+    from deploy.health.doctor import examine
 
     seen = examine(load())
     rows = [

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from deploy.cli.output import Exit
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.local.errors import LocalServiceError
 from deploy.secrets import SecretsProblem
 from deploy.settings import SettingsProblem

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, say
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.imports.report import ImportReport
-    from deploy.imports import Take
+    from deploy.wiring.imports import Take
 
 SHOWN: Final = 50
 """Rows not taken that are shown to people; `--json` lists them all."""
@@ -43,7 +43,7 @@ def maven(
     as_json: JsonOption = False,
 ) -> None:
     """Imports the Maven CRM files. Bad rows are reported by line, the good ones are taken."""
-    from deploy.imports import take_maven
+    from deploy.wiring.imports import take_maven
 
     _run(partial(take_maven, config=config), folder, as_json=as_json)
 
@@ -54,7 +54,7 @@ def cdnow(
     as_json: JsonOption = False,
 ) -> None:
     """Imports the CDNOW purchases. Bad lines are reported, the good ones are taken."""
-    from deploy.imports import take_cdnow
+    from deploy.wiring.imports import take_cdnow
 
     _run(take_cdnow, file, as_json=as_json)
 
@@ -69,7 +69,7 @@ def incidents(
     as_json: JsonOption = False,
 ) -> None:
     """Imports an incident log. Bad rows are reported by line; a case is taken whole or not at all."""
-    from deploy.imports import take_incidents
+    from deploy.wiring.imports import take_incidents
 
     _run(partial(take_incidents, config=config), file, as_json=as_json)
 
@@ -77,7 +77,7 @@ def incidents(
 def _run(take: Take, path: Path, *, as_json: bool) -> None:
     """One import, with its progress, its report and its exit code."""
     from deploy.cli.progress import showing
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
     at = (0, 0)
     with Wiring(load()) as wired, showing("Import", "records") as report:

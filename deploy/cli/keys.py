@@ -33,8 +33,8 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Makes a key and shows it, once."""
-    from deploy import wiring
     from deploy.first_key import service_account
+    from deploy.wiring import wiring
 
     with wiring.Wiring(load()) as wired:
         owner = principal or service_account(wired.commands, name)
@@ -53,7 +53,7 @@ def create(
 @keys.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """All keys ever made, without the keys themselves."""
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     with wiring.Wiring(load()) as wired:
         found = wired.api_keys.list()
@@ -82,7 +82,7 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Ends a key at once."""
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     with wiring.Wiring(load()) as wired:
         wired.api_keys.revoke(id)

@@ -14,26 +14,13 @@ import typer
 from typer.exceptions import TyperException
 
 from deploy import logs
-from deploy.cli import (
-    api,
-    audit,
-    bench,
-    demo,
-    doctor,
-    import_,
-    keys,
-    migrate,
-    privacy,
-    projection,
-    relay,
-    settings,
-    sql,
-    store,
-    up,
-)
+from deploy.cli import api, bench, demo, doctor, import_, keys, migrate, relay, settings, sql, store, up
+from deploy.cli.audit import app as audit
 from deploy.cli.errors import explain
 from deploy.cli.output import Exit, envelope
-from deploy.findings import Diagnostic
+from deploy.cli.privacy import app as privacy
+from deploy.cli.projection import app as projection
+from deploy.health.findings import Diagnostic
 from deploy.settings import SettingsProblem, load
 
 EPILOG: Final = (

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 import typer
 
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 
 VERSION: Final = 1
 

@@ -11,7 +11,7 @@ import typer
 from deploy import logs
 from deploy.cli.output import Exit, JsonOption, columns, counted, envelope, finish, number, say
 from deploy.cli.process import MetricsPortOption, stop_event
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 @relay.command()
 def run(metrics_port: MetricsPortOption = None) -> None:
     """Runs a relay until Ctrl-C or SIGTERM; while another leads it stands by."""
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     settings = load()
     logs.configure(settings.log_level)
@@ -43,7 +43,7 @@ def run(metrics_port: MetricsPortOption = None) -> None:
 def status(as_json: JsonOption = False) -> None:
     """Who leads, how far store and topics are, and what to do about what isn't right."""
     from consumers.relay.status import relay_status
-    from deploy.wiring import Wiring, kafka_address
+    from deploy.wiring.wiring import Wiring, kafka_address
 
     settings = load()
     with Wiring(settings) as wired:
@@ -96,7 +96,7 @@ def republish(
     No relay may lead meanwhile. Killed, it goes on behind the last range when it is run again.
     """
     from deploy.cli.progress import showing
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
     if topic and every:
         raise typer.BadParameter("give either --topic or --all")

@@ -11,7 +11,7 @@ import typer
 
 from deploy.cli.output import JsonOption, finish, number
 from deploy.cli.progress import showing
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def verify(
     """Reads the store in order and says what is not as it must be, and what to do about it."""
     from commands.store.schema import check_version
     from commands.store.verify import Verifier
+    from deploy.health.projection_health import past_the_head
     from deploy.secrets import Secrets
-    from deploy.standing import past_the_head
     from domain.events.catalogue import CATALOGUE
 
     settings = load()
@@ -86,7 +86,7 @@ def recover(
     """After a restore, a move or a failover: puts back what only the topics have, then lets work go on."""
     from commands.privacy.retention import reapply
     from consumers.recovery.stage import RecoveryRefused
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     try:
         with wiring.Wiring(load()) as wired, showing("read", "records") as progress:

@@ -13,10 +13,10 @@ from commands.imports import maven_config
 from commands.imports.report import ImportReport
 from deploy.demo import figures, second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Figure, Number
-from deploy.imports import Take, take_cdnow, take_incidents, take_maven
-from deploy.standing import look
+from deploy.health.projection_health import look
 from deploy.up import Stack
-from deploy.wiring import Wiring
+from deploy.wiring.imports import Take, take_cdnow, take_incidents, take_maven
+from deploy.wiring.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
 
 DATA: Final = Path(__file__).parent / "data"

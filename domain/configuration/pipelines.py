@@ -1,4 +1,4 @@
-"""Pipelines and their stages: configuration, parsed from a mapping (`deploy/pipelines.toml`).
+"""Pipelines and their stages: configuration, parsed from a mapping (`deploy/configuration/pipelines.toml`).
 
 A decision reads them; a fold never does, since what an event meant when it happened stands in the event.
 """

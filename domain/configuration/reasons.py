@@ -1,7 +1,8 @@
 """Reasons that are configured: why a lead is disqualified, why a case is rejected.
 
-Parsed from a mapping (`deploy/reasons.toml`). Why an opportunity is lost stands with its pipeline. A decision
-reads them; a fold never does: a reason that is taken off the list stays in the events that name it.
+Parsed from a mapping (`deploy/configuration/reasons.toml`). Why an opportunity is lost stands with its
+pipeline. A decision reads them; a fold never does: a reason that is taken off the list stays in the events
+that name it.
 """
 
 from __future__ import annotations

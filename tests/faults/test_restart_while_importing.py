@@ -20,10 +20,10 @@ from psycopg2.extensions import connection as Connection
 from commands.store.event_reader import Follower, StoredRow
 from deploy.demo import second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Number, from_views
+from deploy.health.projection_health import look
 from deploy.local.kafka import LocalKafka
 from deploy.settings import Settings, load
-from deploy.standing import look
-from deploy.wiring import Wiring
+from deploy.wiring.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
 from projections.registry import PROJECTIONS
 from projections.runtime.decode import Decoder

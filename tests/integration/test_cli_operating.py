@@ -11,10 +11,11 @@ import httpx
 import psycopg2
 import pytest
 
-from deploy import setup, wiring
+from deploy import setup
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
+from deploy.wiring import wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.pipeline.v1.fold import PIPELINE_V1

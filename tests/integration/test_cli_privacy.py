@@ -14,11 +14,11 @@ import pytest
 
 from commands.customers.contact import RegisterContact
 from commands.customers.customer import RegisterCustomer
-from deploy import wiring
 from deploy.local.postgres import LocalPostgres
-from deploy.persons import acting
 from deploy.secrets import Secrets
 from deploy.settings import load
+from deploy.wiring import wiring
+from deploy.wiring.persons import acting
 from projections.release.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, migrated

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from commands.operations import read_models as recording
-from deploy import wiring
 from deploy.settings import load
+from deploy.wiring import wiring
 from domain.events.catalogue import CATALOGUE
 from domain.operations import read_model as readmodel
 from projections import registry

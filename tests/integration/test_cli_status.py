@@ -11,12 +11,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from deploy import wiring
 from deploy.first_key import service_account
 from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
+from deploy.wiring import wiring
 from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.http import database

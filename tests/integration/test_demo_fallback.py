@@ -15,13 +15,13 @@ from commands.store.event_reader import Follower
 from consumers.kafka.counts import count_committed
 from consumers.kafka.topics import topic
 from deploy.demo.figures import Number, from_views
-from deploy.imports import take_maven
+from deploy.health.projection_health import look
 from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.settings import Settings, load
-from deploy.standing import look
 from deploy.up import Stack
-from deploy.wiring import Wiring, kafka_address
+from deploy.wiring.imports import take_maven
+from deploy.wiring.wiring import Wiring, kafka_address
 from domain.events.catalogue import CATALOGUE
 from tests.support.importing import folder_with, original
 from tests.support.upping import rapport, wait

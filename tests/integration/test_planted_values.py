@@ -19,11 +19,11 @@ import pytest
 from commands.store.roles import role_url
 from consumers.rebuild.rebuild import begin
 from consumers.rebuild.run import carry_on
-from deploy import wiring
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import DATABASE, LocalPostgres
 from deploy.secrets import RANDOM
 from deploy.settings import load
+from deploy.wiring import wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.private import METADATA
 from projections.registry import PROJECTIONS

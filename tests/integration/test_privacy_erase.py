@@ -32,7 +32,7 @@ from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
 from commands.store.event_reader import Follower
 from deploy.local.postgres import LocalPostgres
-from deploy.persons import acting, read_side
+from deploy.wiring.persons import acting, read_side
 from domain.events.catalogue import CATALOGUE
 from domain.privacy.erasure import evolve
 from projections.customer_360.v1.fold import CUSTOMER_360_V1

@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from deploy.health.projection_health import judged
 from deploy.metrics import read_models
-from deploy.standing import judged
 from projections.control.shares import Shares
 from projections.control.status import Status, positions, projection_status
 from projections.pipeline.v1.fold import PIPELINE_V1

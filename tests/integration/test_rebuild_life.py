@@ -13,7 +13,7 @@ from consumers.rebuild.rebuild import begin, wait_ready
 from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import verify
 from deploy import logs
-from deploy.cli import projection as command
+from deploy.cli.projection import app as command
 from deploy.secrets import Secrets
 from projections import registry
 from projections.release import swap as swapping

@@ -16,11 +16,12 @@ from commands.privacy import holds
 from commands.privacy.kek import FileKek, KekUnknown
 from commands.privacy.keys import DESTROYED, Retention
 from commands.privacy.retention import reapply
-from deploy import keks, wiring
+from deploy import key_encryption_keys as keks
 from deploy.local.postgres import LocalPostgres
-from deploy.persons import acting
 from deploy.secrets import Secrets
 from deploy.settings import load
+from deploy.wiring import wiring
+from deploy.wiring.persons import acting
 from domain.activities.interaction import state as interaction
 from domain.customers.customer import state as customer
 from domain.events.event import SYSTEM, Event

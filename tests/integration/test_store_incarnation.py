@@ -14,11 +14,11 @@ import pytest
 
 from commands.store.incarnation import RecoveryNeeded, check
 from commands.store.pool import connect
-from deploy import wiring
 from deploy.first_key import service_account
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
+from deploy.wiring import wiring
 from tests.support.commanding import run, shared_passwords
 from tests.support.database import Urls, migrated
 from tests.support.http import database, served

@@ -17,9 +17,9 @@ from commands.store.settings import StoreSettings, store_settings
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.relay.seals import seal_range
-from deploy import wiring
 from deploy.secrets import Secrets
 from deploy.settings import load
+from deploy.wiring import wiring
 from domain.events.seal import Seal
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.damage import record_six

@@ -13,9 +13,10 @@ import httpx
 import psycopg2
 
 from commands.directory.api_keys import SCOPES
-from deploy import setup, wiring
+from deploy import setup
 from deploy.first_key import service_account
 from deploy.settings import load, write_env_file
+from deploy.wiring import wiring
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.importing import folder_with, original

@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-import deploy.imports
 import deploy.metrics.store
+import deploy.wiring.imports
 from deploy.cli import import_, progress
 from deploy.cli.main import main as rapport
 

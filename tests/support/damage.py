@@ -14,8 +14,8 @@ from commands.customers.contact import AddContactPoint, RegisterContact
 from commands.customers.customer import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
 from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
-from deploy import wiring
 from deploy.settings import load
+from deploy.wiring import wiring
 from domain.kernel.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.kafka import delete_topics

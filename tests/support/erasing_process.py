@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands.privacy import tombstones
-from deploy import persons
 from deploy.cli.main import run
+from deploy.wiring import persons
 
 if TYPE_CHECKING:
     from commands.privacy.erasure import Erasing
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
 
 def dying(place: str, words: Sequence[str]) -> int:

@@ -29,7 +29,7 @@ from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from deploy.configuration import load_pipelines
+from deploy.configuration.files import load_pipelines
 from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode

@@ -26,10 +26,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from commands.directory.api_keys import SCOPES
 from consumers.worker.worker import Worker
-from deploy import setup, wiring
+from deploy import setup
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import Settings, load, write_env_file
+from deploy.wiring import wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
 from domain.events.private import METADATA

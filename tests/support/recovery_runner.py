@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy import wiring
 from deploy.settings import load
+from deploy.wiring import wiring
 
 
 def main() -> None:

@@ -25,10 +25,10 @@ from commands.customers.customer import RegisterCustomer
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Command
 from commands.sales.opportunity import ChangeAmount, OpenOpportunity
-from deploy import wiring
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
+from deploy.wiring import wiring
 from domain.events.event import SYSTEM
 from domain.kernel.money import Money
 from domain.kernel.values import Reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.advisories import verdict
+from deploy.health.advisories import verdict
 
 
 def package(name: str, *known: str, fixed: str = "2.0") -> dict[str, Any]:

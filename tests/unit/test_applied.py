@@ -53,7 +53,7 @@ class World:
         return [ADA]
 
     def showing(self, persons: Sequence[UUID]) -> Sequence[str]:
-        """As `deploy.persons.showing`."""
+        """As `deploy.wiring.persons.showing`."""
         assert persons == [ADA]
         return self.shown
 

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.checkup import disk, packages
-from deploy.doctor import _api, _checked
+from deploy.health.doctor import _api, _checked
+from deploy.health.machine_checks import disk, packages
+from deploy.health.projection_health import judged
 from deploy.secrets import Secrets
 from deploy.settings import load
-from deploy.standing import judged
 from projections.control.status import Status
 
 LIVE = Status(
@@ -150,7 +150,7 @@ def test_an_api_that_is_not_ready_is_told_in_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, cause: str
 ) -> None:
     """Not as JSON that is cut off in the middle."""
-    monkeypatch.setattr("deploy.doctor.httpx.get", lambda *_, **__: answer)
+    monkeypatch.setattr("deploy.health.doctor.httpx.get", lambda *_, **__: answer)
 
     (found,) = _checked("api", _api, load(home=tmp_path)).findings
 

@@ -10,9 +10,9 @@ from typing import Final, get_args
 
 import pytest
 
-from deploy.cli.projection import HELD_TITLES, TITLES
+from deploy.cli.projection.app import HELD_TITLES, TITLES
+from deploy.health.projection_health import judged
 from deploy.metrics import read_models, relay
-from deploy.standing import judged
 from projections.control.failures import ACTS
 from projections.control.status import Status
 from projections.runtime.decode import Category

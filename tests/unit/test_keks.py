@@ -21,7 +21,7 @@ from commands.privacy.kek import (
 )
 from commands.privacy.keyring import KekRing, Wrapped
 from commands.privacy.vault import BATCH, VaultKek
-from deploy import keks
+from deploy import key_encryption_keys as keks
 from deploy.secrets import Secrets, SecretsProblem
 from deploy.settings import SettingsProblem, load, write_env_file
 from tests.support.vault import TOKEN, FakeVault, fake_vault

@@ -83,7 +83,7 @@ def test_stages_between_are_the_open_ones_in_their_order() -> None:
 
 
 def test_the_configuration_that_comes_with_the_program_has_the_pipelines_that_are_documented() -> None:
-    file = Path(__file__).parents[2] / "deploy" / "pipelines.toml"
+    file = Path(__file__).parents[2] / "deploy" / "configuration" / "pipelines.toml"
     pipelines = parse(tomllib.loads(file.read_text("utf-8")))
     stages = {stage.id: (stage.probability, stage.kind) for stage in pipelines["sales"].stages}
     assert stages == {

@@ -11,7 +11,7 @@ import pytest
 
 from commands.sales.lead import CreateLead, DisqualifyLead
 from commands.service.case import OpenCase, RejectCase
-from deploy.configuration import load_pipelines, load_reasons
+from deploy.configuration.files import load_pipelines, load_reasons
 from deploy.settings import CHECKOUT, SettingsProblem, load
 from domain.configuration.reasons import DEFAULT, Reasons, parse
 from domain.kernel.errors import Invalid
@@ -33,7 +33,7 @@ def a_case(desk: Desk) -> UUID:
 
 
 def test_the_configuration_that_comes_with_the_program_is_the_default_and_an_empty_one_too() -> None:
-    file = CHECKOUT / "deploy" / "reasons.toml"
+    file = CHECKOUT / "deploy" / "configuration" / "reasons.toml"
     assert parse(tomllib.loads(file.read_text("utf-8"))) == DEFAULT
     assert parse({}) == DEFAULT
 

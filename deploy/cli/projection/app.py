@@ -11,14 +11,14 @@ from uuid import UUID
 import typer
 
 from deploy import logs
-from deploy.cli import rebuild
 from deploy.cli.output import JsonOption, columns, counted, finish, number
 from deploy.cli.process import MetricsPortOption, stop_event
-from deploy.findings import Diagnostic
+from deploy.cli.projection import rebuild
+from deploy.health.findings import Diagnostic
 from deploy.settings import Settings, load
 
 if TYPE_CHECKING:
-    from deploy.standing import Standing
+    from deploy.health.projection_health import Standing
     from projections.control.failures import Failure
     from projections.runtime.projection import Projection
 
@@ -68,7 +68,7 @@ def run(
     metrics_port: MetricsPortOption = None,
 ) -> None:
     """Runs one worker of a read model until Ctrl-C or SIGTERM; as many as wanted share the work."""
-    from deploy import wiring
+    from deploy.wiring import wiring
     from projections.registry import named
 
     try:
@@ -96,7 +96,7 @@ HELD_TITLES: Final = ("aggregate", "category", "position", "behind it", "error")
 @projection.command()
 def status(as_json: JsonOption = False) -> None:
     """Where each read model stands, and what to do about what isn't right."""
-    from deploy.standing import look
+    from deploy.health.projection_health import look
 
     seen = look(load())
     rows = []
@@ -164,8 +164,8 @@ def retry_held(
     from commands.operations.read_models import record_operations
     from commands.store.pool import connect
     from consumers.worker.retry import retry
-    from deploy import wiring
-    from deploy.cli.rebuild import operator
+    from deploy.cli.projection.rebuild import operator
+    from deploy.wiring import wiring
     from domain.events.catalogue import CATALOGUE
 
     if everything == (aggregate is not None):

@@ -13,7 +13,7 @@ import psycopg2
 from commands.store.event_reader import Follower
 from commands.store.pool import connect
 from commands.store.schema import SchemaProblem, check_version
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import Settings
 from domain.events.envelope import moment, parse
 from domain.kernel.errors import Undecodable

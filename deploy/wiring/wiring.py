@@ -31,8 +31,8 @@ from commands.store.schema import (
 )
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
-from deploy import keks
-from deploy.configuration import load_pipelines, load_reasons
+from deploy import key_encryption_keys as keks
+from deploy.configuration.files import load_pipelines, load_reasons
 from deploy.secrets import Secrets
 from deploy.settings import Settings
 from domain.configuration.pipelines import Pipelines
@@ -147,7 +147,7 @@ class Wiring:
     @cached_property
     def erasing(self) -> Erasing:
         """What erases persons, and finishes erasures that were interrupted."""
-        from deploy.persons import erasing
+        from deploy.wiring.persons import erasing
 
         return erasing(self)
 
@@ -162,7 +162,7 @@ class Wiring:
         """What sees to it that whoever was erased stays erased."""
         from commands.privacy.enforcement import Applied
         from commands.privacy.retention import reapply
-        from deploy.persons import acting, showing
+        from deploy.wiring.persons import acting, showing
 
         return Applied(
             lambda: self.erasing,
@@ -323,9 +323,9 @@ class Wiring:
     def measuring(self) -> Measuring:
         """What the API shows at `/metrics`: itself, the read models and the relay."""
         from api.http.request_metrics import Measuring
+        from deploy.health.projection_health import look
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.relay import RelayFigures
-        from deploy.standing import look
 
         self.registry.register(ReadModels(lambda: look(self.settings).rows))
         self.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
@@ -349,9 +349,9 @@ class Wiring:
 
     def worker_figures(self, projection: Projection, worker: Worker) -> Sequence[Collector]:
         """How that worker does, and its read model, as metrics."""
+        from deploy.health.projection_health import look
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.worker import WorkerFigures
-        from deploy.standing import look
 
         def own() -> Sequence[Status]:
             mine = (projection.name, projection.version)
@@ -362,7 +362,7 @@ class Wiring:
     def services(self, draining: threading.Event) -> Services:
         """What the API works with; `draining` is set when the process is about to stop."""
         from api.services import Services
-        from deploy.readiness import lacking, not_ready, withheld
+        from deploy.health.readiness import lacking, not_ready, withheld
 
         return Services(
             commands=self.commands,

@@ -12,7 +12,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.secrets import Secrets
 from deploy.settings import CHECKOUT, Settings, unknown
 

@@ -15,12 +15,12 @@ import typer
 from deploy import logs
 from deploy.cli.output import JsonOption, counted, finish, number, say
 from deploy.cli.progress import showing
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
     from consumers.rebuild.rebuild import Places, Progress, Tell
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
     from projections.release.swap import Plan
     from projections.runtime.projection import Projection
 
@@ -284,7 +284,7 @@ def _acting(
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
     from consumers.rebuild.rebuild import standing_of
-    from deploy import wiring
+    from deploy.wiring import wiring
     from projections.registry import candidate_of, named
 
     settings = load()

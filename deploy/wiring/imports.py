@@ -14,7 +14,7 @@ from commands.imports.cdnow import import_cdnow
 from commands.imports.incidents import import_incidents
 from commands.imports.maven import import_maven
 from commands.imports.report import ImportReport, Progress
-from deploy.wiring import Wiring
+from deploy.wiring.wiring import Wiring
 from domain.events.event import SYSTEM
 
 Take = Callable[[Wiring, Path, Progress], ImportReport]

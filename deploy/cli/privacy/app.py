@@ -10,9 +10,20 @@ from uuid import UUID
 
 import typer
 
-from deploy.cli import privacy_certificate, privacy_consent, privacy_find, privacy_keys
 from deploy.cli.output import JsonOption, counted, finish
-from deploy.cli.rebuild import operator
+from deploy.cli.privacy import (
+    certificate as privacy_certificate,
+)
+from deploy.cli.privacy import (
+    consent as privacy_consent,
+)
+from deploy.cli.privacy import (
+    find as privacy_find,
+)
+from deploy.cli.privacy import (
+    keys as privacy_keys,
+)
+from deploy.cli.projection.rebuild import operator
 from deploy.settings import load
 
 if TYPE_CHECKING:
@@ -60,8 +71,8 @@ def erase(
     as_json: JsonOption = False,
 ) -> None:
     """Erases a person: all records that are the same one, for ever. Counts and money stay."""
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     if resume:
         _resume(kind, as_json=as_json)
@@ -102,8 +113,8 @@ def erase(
 
 
 def _resume(named: str | None, *, as_json: bool) -> None:
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     try:
         one = UUID(named) if named else None
@@ -180,8 +191,8 @@ def export(
 ) -> None:
     """Everything that is known of one person, in clear. That it was handed out is recorded."""
     from commands.privacy.person_export import export as gather
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     if kind not in KINDS:
         raise typer.BadParameter(f"Name a kind ({', '.join(KINDS)}) and the record's id.")
@@ -210,8 +221,8 @@ def place(
 ) -> None:
     """Forbids to erase a person, or to destroy texts of a kind, until it is released."""
     from commands.privacy import holds
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     with wiring.Wiring(load()) as wired:
         placed = holds.place(
@@ -225,8 +236,8 @@ def place(
 def release(id: Annotated[UUID, typer.Argument(help="The hold's id.")], as_json: JsonOption = False) -> None:
     """Ends a hold."""
     from commands.privacy import holds
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     with wiring.Wiring(load()) as wired:
         ended = holds.release(wired.crm, acting(operator()), id)
@@ -237,7 +248,7 @@ def release(id: Annotated[UUID, typer.Argument(help="The hold's id.")], as_json:
 def list_holds(as_json: JsonOption = False) -> None:
     """The holds in force."""
     from commands.privacy import holds
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     with wiring.Wiring(load()) as wired:
         found = holds.active(wired.crm)

@@ -18,7 +18,7 @@ from consumers.relay.leader import forget_published
 from deploy.local.errors import LocalServiceError
 from deploy.local.tansu import LocalTansu
 from deploy.settings import Settings
-from deploy.wiring import kafka_address
+from deploy.wiring.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import audit_reads, audit_replay, audit_verify
+from deploy.cli.audit import reads as audit_reads
+from deploy.cli.audit import replay as audit_replay
+from deploy.cli.audit import verify as audit_verify
 from deploy.cli.output import Exit, JsonOption, finish, number
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 audit = typer.Typer(no_args_is_help=True, help="History that proves itself, for auditors.")
@@ -41,7 +43,7 @@ def seal(
     store with it later: a history that was rewritten, with all its seals, does not have it any more.
     """
     from commands.audit.kept_seal import KeptSeal, write
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
     from domain.events.seal import signed_by
 
     with Wiring(load()) as wired:

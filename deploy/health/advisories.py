@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-LOCK: Final = Path(__file__).resolve().parents[1] / "requirements.lock"
+LOCK: Final = Path(__file__).resolve().parents[2] / "requirements.lock"
 SECONDS: Final = 120
 COMMAND: Final = (
     sys.executable, "-m", "pip_audit", "--requirement", str(LOCK), "--no-deps", "--disable-pip",

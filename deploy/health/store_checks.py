@@ -14,10 +14,10 @@ from commands.store.incarnation import RecoveryNeeded, check_with
 from commands.store.pool import connect
 from commands.store.verify_event import Finding, examine
 from consumers.kafka.tail import Tail
-from deploy.checkup import Checkup
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
+from deploy.health.machine_checks import Checkup
+from deploy.health.projection_health import past_the_head
 from deploy.settings import Settings
-from deploy.standing import past_the_head
 from domain.events.catalogue import CATALOGUE
 
 TIMEOUT: Final = 4

@@ -46,7 +46,7 @@ def consent(
 ) -> None:
     """Whether a contact could be written to for a purpose on a day, and the event that says so."""
     from commands.customers import consent_history as consents
-    from deploy import wiring
+    from deploy.wiring import wiring
     from domain.customers.contact.consent_history import span
 
     with wiring.Wiring(load()) as wired:

@@ -22,16 +22,22 @@ from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import WrongTopics, missing_topics, topic
 from consumers.relay.agreement import Disagreement, StoreSide, TopicSide, agree
 from consumers.relay.status import relay_status
-from deploy import keks
+from deploy import key_encryption_keys as keks
 from deploy.addresses import ROLES
-from deploy.checkup import Checkup, disk, environment, key_files, packages, python
-from deploy.configuration import load_pipelines, load_reasons
-from deploy.findings import Diagnostic
+from deploy.configuration.files import load_pipelines, load_reasons
+from deploy.health.findings import Diagnostic
+from deploy.health.machine_checks import Checkup, disk, environment, key_files, packages, python
+from deploy.health.projection_health import look, postgres_away
+from deploy.health.store_checks import (
+    incarnation,
+    marks,
+    newest_events,
+    prepared_transactions,
+    topics_ahead,
+)
 from deploy.secrets import Secrets, SecretsProblem
 from deploy.settings import PREFIX, Settings, SettingsProblem
-from deploy.standing import look, postgres_away
-from deploy.store_checks import incarnation, marks, newest_events, prepared_transactions, topics_ahead
-from deploy.wiring import kafka_address
+from deploy.wiring.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.errors import Undecodable
 

@@ -14,7 +14,7 @@ from projections.control import versions
 from projections.release.schema import is_installed
 
 if TYPE_CHECKING:
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
 
 def withheld(wired: Wiring) -> Sequence[str]:

@@ -22,7 +22,7 @@ from projections.control import forgotten
 
 if TYPE_CHECKING:
     from commands.store.pool import Pool
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
 
 def erasing(wired: Wiring) -> Erasing:

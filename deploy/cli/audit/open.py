@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from deploy.cli.audit_moments import AtOption, KnownAtOption, VersionOption, after_event, moment_of
+from deploy.cli.audit.moments import AtOption, KnownAtOption, VersionOption, after_event, moment_of
 from deploy.cli.output import JsonOption, finish, number
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 
 if TYPE_CHECKING:
     from commands.audit.export_reader import Opened

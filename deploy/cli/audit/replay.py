@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from deploy.cli.audit_moments import (
+from deploy.cli.audit.moments import (
     AtOption,
     KnownAtOption,
     VersionOption,
@@ -26,7 +26,7 @@ from deploy.cli.audit_moments import (
     point_of,
     time_of,
 )
-from deploy.cli.audit_open import open_
+from deploy.cli.audit.open import open_
 from deploy.cli.output import JsonOption, finish, number
 from deploy.settings import load
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from commands.audit.replay import Kind
     from commands.audit.timeline import Names
     from commands.store.application import Crm
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
     from domain.events.event import Actor
 
 PURPOSE: Final = "audit.cli"
@@ -240,7 +240,7 @@ class _Auditing:
 def _auditing(kind: Record, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
     from commands.audit.history import Histories
     from commands.audit.principal_names import names_from
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     settings = load()
     with wiring.Wiring(settings) as wired:
@@ -264,7 +264,7 @@ def _record_reads(crm: Crm, histories: Histories) -> None:
 
 def _operator() -> Actor:
     from commands.operations.read_models import principal_id
-    from deploy.cli.rebuild import operator
+    from deploy.cli.projection.rebuild import operator
     from domain.events.event import Actor
 
     return Actor(id=principal_id(operator()), kind="user")

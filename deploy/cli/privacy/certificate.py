@@ -12,8 +12,8 @@ from uuid import UUID
 import typer
 
 from deploy.cli.output import JsonOption, finish
-from deploy.cli.rebuild import operator
-from deploy.findings import Diagnostic
+from deploy.cli.projection.rebuild import operator
+from deploy.health.findings import Diagnostic
 from deploy.settings import SettingsProblem, load
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def certificate(
         raise typer.BadParameter("Name the erasure, or a file with --verify.")
     if file is not None and file.exists():
         raise typer.BadParameter(f"The file {file} is there already. Name another.")
-    from deploy import wiring
-    from deploy.persons import acting, certifying
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting, certifying
 
     with wiring.Wiring(load()) as wired:
         issued = certifying(wired, topics=topics).issue(
@@ -113,8 +113,8 @@ def _verify(file: Path, *, as_json: bool) -> None:
 def _compared(said: dict[str, Any], public: bytes) -> tuple[list[Diagnostic], bool]:
     """What this installation says of the certificate, and whether it could be asked."""
     from commands.privacy.certificate import canonical, digest
-    from deploy import wiring
     from deploy.secrets import SecretsProblem
+    from deploy.wiring import wiring
     from domain.privacy.erasure import evolve
 
     settings = load()

@@ -13,14 +13,14 @@ import typer
 
 from deploy.cli.output import JsonOption, columns, finish, number, say
 from deploy.cli.progress import showing
-from deploy.cli.rebuild import operator
+from deploy.cli.projection.rebuild import operator
 from deploy.settings import Settings, SettingsProblem, load
 
 if TYPE_CHECKING:
     from commands.privacy.kek import KeyEncryptionKey
     from commands.privacy.retention import Due
     from commands.privacy.rotation import Standing
-    from deploy.keks import KekFiles
+    from deploy.key_encryption_keys import KekFiles
     from domain.privacy.retention import Rules
 
 
@@ -57,7 +57,8 @@ def rotate(
     """Wraps all keys with another key-encryption key, while everything runs; killed, run it again."""
     from commands.privacy.rotation import rotating
     from commands.store.schema import KEYS
-    from deploy import keks, wiring
+    from deploy import key_encryption_keys as keks
+    from deploy.wiring import wiring
 
     settings = load()
     with wiring.Wiring(settings) as wired:
@@ -121,8 +122,8 @@ def retention(
     """Closes, for good, free texts that were kept as long as RAPPORT_RETENTION_FILE says."""
     from commands.privacy import retention as retaining
     from commands.privacy.holds import active
-    from deploy import wiring
-    from deploy.persons import acting
+    from deploy.wiring import wiring
+    from deploy.wiring.persons import acting
 
     settings = load()
     today = datetime.now(UTC).date()
@@ -162,7 +163,7 @@ def retention(
 
 
 def _target(settings: Settings, files: KekFiles, standing: Standing, to: Place | None) -> KeyEncryptionKey:
-    from deploy import keks
+    from deploy import key_encryption_keys as keks
 
     if to is None:
         to = _place(files, standing)
@@ -185,7 +186,7 @@ def _place(files: KekFiles, standing: Standing) -> Place:
 
 def _record(wired: Any, standing: Standing) -> None:
     from commands.dispatch.acts import record
-    from deploy.persons import acting
+    from deploy.wiring.persons import acting
     from domain.privacy import key_rotation as rotation
 
     assert standing.rotation is not None, "begun"

@@ -9,13 +9,13 @@ from uuid import UUID
 import typer
 
 from deploy.cli.output import JsonOption, finish
-from deploy.cli.privacy_consent import Channel
-from deploy.cli.rebuild import operator
+from deploy.cli.privacy.consent import Channel
+from deploy.cli.projection.rebuild import operator
 from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.privacy.contact_lookup import Candidate
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
 PURPOSE: Final = "privacy.find"
 ROUTE: Final = "rapport privacy find"
@@ -33,7 +33,7 @@ def find(
     """Finds the contacts that have an address, by the blind index. It is read from standard input, so that no
     list of processes and no shell's history has it."""
     from commands.privacy.contact_lookup import candidates
-    from deploy import wiring
+    from deploy.wiring import wiring
 
     if sys.stdin.isatty():
         value = typer.prompt("Address", hide_input=True, err=True)
@@ -62,7 +62,7 @@ def find(
 def _note(wired: Wiring, found: list[Candidate]) -> None:
     """Records the read, where reads are recorded."""
     from commands.privacy.reads import record_reads
-    from deploy.persons import acting
+    from deploy.wiring.persons import acting
 
     if found and wired.settings.audit_reads == "private":
         shown: dict[UUID, set[UUID]] = {}

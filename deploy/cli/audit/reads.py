@@ -26,7 +26,7 @@ def reads(
     Recorded while RAPPORT_AUDIT_READS is `private`. Reads of what was merged into it stand under its own id.
     """
     from commands.privacy.reads import reads_of
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
     settings = load()
     with Wiring(settings) as wired:

@@ -14,7 +14,7 @@ import typer
 
 from deploy.cli.output import Exit, JsonOption, finish, number
 from deploy.cli.progress import showing
-from deploy.findings import Diagnostic
+from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def verify(
     from commands.audit.verify import verify as verified
     from commands.store.settings import store_settings
     from consumers.kafka.topics import partition_of
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
     begin, end = _mark("--from", first), _mark("--to", last)
     kept = [read(file) for file in against or ()]
@@ -121,7 +121,7 @@ def prove(
     """
     from commands.audit.kept_seal import read, write_new
     from commands.audit.prove import prove as proven
-    from deploy.wiring import Wiring
+    from deploy.wiring.wiring import Wiring
 
     settings = load()
     kept = read(against) if against is not None else None

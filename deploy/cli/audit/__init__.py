@@ -1,0 +1,1 @@
+"""`rapport audit`: what lets an auditor show that nothing was changed, and what happened when."""

@@ -1,0 +1,1 @@
+"""`rapport privacy`: the rights of the persons whose data is kept."""

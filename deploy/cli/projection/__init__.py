@@ -1,0 +1,1 @@
+"""`rapport projection`: the read models, their processes and their versions."""

@@ -1,0 +1,1 @@
+"""What is configured in files: pipelines, reasons, retention."""

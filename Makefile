@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 TEST_ARGS ?= -n $$(n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 6 ? n + 2 : 8)))
 FAULTS ?= 200
 FAULT_ARGS ?=
-FAULT_TESTS = $(shell grep -l "\bfaults: int | None" tests/faults/*.py)
+FAULT_TESTS = $(shell grep -rl --include="*.py" "\bfaults: int | None" tests/faults)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Some images set it; then each of the many processes that are started would compile Rapport anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -6,4 +6,6 @@
 - `integration/`: commands, reads, imports, the command line on real PostgreSQL and Apache Kafka
 - `faults/`: what is killed, cut off or stopped in the middle, and that nothing is lost by it
 - `support/`: what several tests share
+
+`unit/`, `integration/` and `faults/` have a folder for each area and each part of the program.
 """

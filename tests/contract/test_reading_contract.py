@@ -1,7 +1,7 @@
 """What reading promises: selections, notifications, settled positions, subscriptions; PostgreSQL 15 and 18.
 
-The follower and the subscription miss nothing that commits late; `tests/faults/test_tailing.py` proves the
-same beside 16 writers.
+The follower and the subscription miss nothing that commits late; `tests/faults/store/test_tailing.py` proves
+the same beside 16 writers.
 """
 
 from __future__ import annotations

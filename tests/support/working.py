@@ -1,7 +1,7 @@
 """Workers as processes on one read side and one broker, and a publisher that stands in for the relay.
 
 The publisher seals and publishes events of a generated history in the relay's own transactions, so that a
-test decides what is in which seal; `tests/integration/test_worker_flow.py` has the real relay instead.
+test decides what is in which seal; `tests/integration/worker/test_worker_flow.py` has the real relay instead.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults check format lock audit-dependencies bench clean
+.PHONY: help demo up test test-faults freeze check format lock audit-dependencies bench clean
 .SUFFIXES:
 
 help: ## list the targets
@@ -34,6 +34,9 @@ test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 
 test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
 	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)
+
+freeze: .venv ## write what is generated when a record, a command or a read model changes
+	$(BIN)/python -m tests.support.surface
 
 check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/ruff check .

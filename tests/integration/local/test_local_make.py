@@ -10,8 +10,8 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 TARGETS = {
-    "demo", "up", "test", "test-faults", "check", "format", "lock", "audit-dependencies", "bench", "clean",
-    ".venv", "help",
+    "demo", "up", "test", "test-faults", "freeze", "check", "format", "lock", "audit-dependencies", "bench",
+    "clean", ".venv", "help",
 }  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def test_make_alone_lists_every_target_with_what_it_does(copy: Path) -> None:
         (["bench", "BENCH_ARGS=append"], ".venv/bin/rapport bench append"),
         (["test"], ".venv/bin/python -m pytest"),
         (["check"], ".venv/bin/mypy"),
+        (["freeze"], ".venv/bin/python -m tests.support.surface"),
     ],
 )
 def test_a_target_runs_its_command_after_the_installation(copy: Path, words: list[str], runs: str) -> None:

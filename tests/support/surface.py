@@ -27,10 +27,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from api.app import create_app
-from api.measuring import Measuring
+from api.http.request_metrics import Measuring
 from api.services import Services
-from consumers.relay_status import RelayStatus
-from consumers.worker_writer import Meter
+from consumers.relay.status import RelayStatus
+from consumers.worker.writer import Meter
 from deploy.cli.main import app as command_line
 from deploy.metrics import relay
 from deploy.metrics.read_models import ReadModels

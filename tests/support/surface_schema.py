@@ -15,7 +15,7 @@ from psycopg2 import sql
 from commands.store.migrate import migrate
 from commands.store.pool import connect
 from deploy.local.postgres import LocalPostgres
-from projections.schema import install
+from projections.release.schema import install
 from tests.support.database import PARTITIONS, PASSWORDS
 
 NAMES: Final = ("store", "keys", "read")

@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults check format lock audit-dependencies bench clean
+.PHONY: help demo up test test-long check format lock audit-dependencies bench clean
 .SUFFIXES:
 
 help: ## list the targets
@@ -32,7 +32,7 @@ up: .venv ## start everything on this machine, without data, and stay up until C
 test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 	$(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
+test-long: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
 	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)
 
 check: .venv ## ruff, mypy --strict, the layers

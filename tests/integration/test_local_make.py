@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 TARGETS = {
-    "demo", "up", "test", "test-faults", "check", "format", "lock", "audit-dependencies", "bench", "clean",
+    "demo", "up", "test", "test-long", "check", "format", "lock", "audit-dependencies", "bench", "clean",
     ".venv", "help",
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 # `make` lists the targets. Needs Python 3.11 or later, pip and make; everything else is put into .venv here.
 
-# The Python that the installation is made with. Unset: python3, or one beside it that is much quicker.
-PYTHON ?=
+# The Python that the installation is made with.
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
@@ -62,7 +62,7 @@ clean: .venv ## remove data, logs and secrets in .rapport; refused while Rapport
 
 # Installed over what is there: something that runs from it keeps running.
 $(VENV)/stamp: requirements.lock pyproject.toml
-	@python="$(PYTHON)"; python="$${python:-$$(python3 deploy/local/interpreter.py 2>/dev/null || echo python3)}"; \
+	@python="$(PYTHON)"; \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rapport needs Python 3.11 or later, and $$python is $$("$$python" -V 2>&1)." \
 			"Install one and name it: make PYTHON=python3.11 ..." >&2; exit 1; }; \

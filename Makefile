@@ -1,7 +1,7 @@
 # `make` lists the targets. Needs Python 3.11 or later, pip and make; everything else is put into .venv here.
 
-# The Python that the installation is made with. Unset: python3, or one beside it that is much quicker.
-PYTHON ?=
+# The Python that the installation is made with.
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_ARGS ?=
@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-faults freeze check format lock audit-dependencies bench clean
+.PHONY: help demo up test test-long freeze check format lock audit-dependencies bench clean
 .SUFFIXES:
 
 help: ## list the targets
@@ -32,7 +32,7 @@ up: .venv ## start everything on this machine, without data, and stay up until C
 test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 	$(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-test-faults: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
+test-long: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
 	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)
 
 freeze: .venv ## write what is generated when a record, a command or a read model changes
@@ -65,7 +65,7 @@ clean: .venv ## remove data, logs and secrets in .rapport; refused while Rapport
 
 # Installed over what is there: something that runs from it keeps running.
 $(VENV)/stamp: requirements.lock pyproject.toml
-	@python="$(PYTHON)"; python="$${python:-$$(python3 deploy/local/interpreter.py 2>/dev/null || echo python3)}"; \
+	@python="$(PYTHON)"; \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Rapport needs Python 3.11 or later, and $$python is $$("$$python" -V 2>&1)." \
 			"Install one and name it: make PYTHON=python3.11 ..." >&2; exit 1; }; \

@@ -105,11 +105,10 @@ class Relay:
                 if not stop.is_set():
                     self._lead(leadership, stop)
                 needed = ""
-            except LeadershipLost as error:
+            except (LeadershipLost, SealConflict) as error:
+                # The sealer of one that was frozen may meet its successor's seal before the lost session.
                 log.warning("This relay leads no longer: %s", error)
                 stop.wait(STANDBY_PAUSE)
-            except SealConflict as error:
-                log.warning("%s", error)
             except RecoveryNeeded as error:
                 if str(error) != needed:
                     log.error("%s", error)

@@ -7,6 +7,5 @@
 - `tansu`: a stand-in for Kafka that forgets all when it stops, for the demo alone, where no jars can be had
 - `supervisor`: keeps services and children running and stops them all
 - `ports`: free ports, remembered, and who holds a busy one
-- `interpreter`: with which Python the installation is made
 - `errors`: what can go wrong, as sentences
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,18 @@ from tests.support.store import execute, session
 DIGEST = re.compile(r"source_digest='[0-9a-f]{64}'")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 PATIENCE = 60.0
+GATE = 4_711
+"""The advisory lock that an import waits for at `ImportProcess.gate`."""
+INSTALL_GATE = """
+    CREATE OR REPLACE FUNCTION store.wait_at_gate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        IF (SELECT count(*) FROM {counted}) >= {rows} THEN
+            PERFORM pg_advisory_xact_lock_shared({gate});
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE OR REPLACE TRIGGER a_gate BEFORE INSERT ON {table} EXECUTE FUNCTION store.wait_at_gate()
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,22 @@ class ImportProcess:
         ((count,),) = execute(self.urls.app, "SELECT count(*) FROM store.event")
         assert isinstance(count, int)
         return count
+
+    @contextmanager
+    def gate(self, table: str, counted: str, rows: int) -> Iterator[None]:
+        """Until this is left, no import inserts into `table` once `counted` has so many rows, those of its
+        own transaction among them. However fast the machine is, the import does not end before the test has
+        done to it what it wants to. Enter this before the import starts.
+        """
+        with session(self.urls.admin) as holder, holder.cursor() as cursor:
+            cursor.execute(INSTALL_GATE.format(table=table, counted=counted, rows=rows, gate=GATE))
+            holder.commit()
+            cursor.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+            yield
+
+    def until_at_gate(self, process: CommandLine) -> None:
+        """Waits until the import stands at the gate."""
+        self.until(process, lambda: blocked(self.urls))
 
     def until_events(self, process: CommandLine, events: int) -> None:
         """Waits until so many events are recorded."""

@@ -113,6 +113,7 @@ class Relays:
         *,
         die_at: str | None = None,
         die_time: int = 1,
+        trap: Trap | None = None,
         silence: int = 10,
         patience: tuple[float, float] = (6.0, 60.0),
         store: str | None = None,
@@ -120,7 +121,8 @@ class Relays:
     ) -> subprocess.Popen[bytes]:
         """A relay process; its log is `<name>.log`. After `silence` seconds the server ends its session.
         `store` and `bootstrap` are for one that has ways of its own to its services."""
-        trap = Trap(at=die_at, time=die_time, pause=0.0, signal="SIGKILL") if die_at else None
+        if die_at:
+            trap = Trap(at=die_at, time=die_time, pause=0.0, signal="SIGKILL")
         told = {
             "store": store or self.urls.relay,
             "bootstrap": bootstrap or self.bootstrap,

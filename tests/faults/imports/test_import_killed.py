@@ -13,11 +13,13 @@ import pytest
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import Urls, migrated
 from tests.support.http import database
-from tests.support.import_process import ImportProcess, blocked, content
+from tests.support.import_process import ImportProcess, content
 from tests.support.importing import Importing, folder_with, importing, original
 from tests.support.store import execute, session
 
 RECORDS = 41 + 7 + 85 + 1000
+LAST_BATCH = RECORDS - 500
+"""Records that are taken when the import's last transaction begins."""
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +72,11 @@ def test_killed_between_its_commits_it_goes_on_and_comes_to_the_same(
 ) -> None:
     """Kill -9 among the principals, behind the customers, and twice among the deals."""
     for records in (1, 133, 383, 633):
-        run = process.start()
-        process.until_claims(run, records)
+        with process.gate("store.claim", "store.claim", LAST_BATCH):
+            run = process.start()
+            process.until_claims(run, records)
+            run.kill()
+            run.communicate()
         process.kill(run)
         assert process.claims() < RECORDS, "it was killed too late to show anything"
         check_whole_runs(target, process.urls)
@@ -87,11 +92,9 @@ def test_killed_within_a_transaction_it_leaves_nothing_of_it(
     process: ImportProcess, target: Importing, undisturbed: list[str], table: str
 ) -> None:
     """Held up before its claims, or between claims and events; then killed, then run again."""
-    run = process.start()
-    process.until_claims(run, 383)
-    with session(process.urls.admin) as holder, holder.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-        process.until(run, lambda: blocked(process.urls))
+    with process.gate(table, "store.claim", LAST_BATCH if table == "store.claim" else LAST_BATCH + 1):
+        run = process.start()
+        process.until_at_gate(run)
         before = process.claims()
         run.kill()
         run.communicate()
@@ -106,11 +109,9 @@ def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     process: ImportProcess, target: Importing, undisturbed: list[str]
 ) -> None:
     """Exit code 130, no stack trace, and what was taken stays."""
-    run = process.start()
-    process.until_claims(run, 383)
-    with session(process.urls.admin) as holder, holder.cursor() as cursor:
-        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
-        process.until(run, lambda: blocked(process.urls))
+    with process.gate("store.event", "store.claim", LAST_BATCH + 1):
+        run = process.start()
+        process.until_at_gate(run)
         run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
     taken = process.claims()
@@ -118,7 +119,7 @@ def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     assert f"of {RECORDS:,} records were dealt with; what was taken stays." in err
     assert "Run the same command again" in err
     assert "Traceback" not in err
-    assert 383 <= taken <= RECORDS
+    assert LAST_BATCH <= taken <= RECORDS
     code, out, _ = process.run()
     assert code == 0
     assert f"{RECORDS - taken:,} records created, {taken:,} unchanged; every row was taken." in out
@@ -135,12 +136,10 @@ def test_a_session_that_is_ended_in_a_transaction_is_made_up_for(
     process: ImportProcess, target: Importing, undisturbed: list[str]
 ) -> None:
     """Nothing of that transaction is there: it is done again, and the run ends as an undisturbed one."""
-    run = process.start()
-    process.until_claims(run, 383)
-    with session(process.urls.admin) as holder, holder.cursor() as cursor:
-        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
-        process.until(run, lambda: blocked(process.urls))
-        cursor.execute(END_WAITING)
+    with process.gate("store.event", "store.claim", LAST_BATCH + 1):
+        run = process.start()
+        process.until_at_gate(run)
+        execute(process.urls.admin, END_WAITING)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
     assert content(target) == undisturbed
@@ -150,13 +149,11 @@ def test_a_database_that_goes_away_stops_it_with_a_sentence(
     process: ImportProcess, target: Importing, undisturbed: list[str]
 ) -> None:
     """Its session is ended in each transaction, as by a server that cannot keep up; exit code 2."""
-    run = process.start()
-    process.until_claims(run, 383)
-    with session(process.urls.admin) as holder, holder.cursor() as cursor:
-        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
+    with process.gate("store.event", "store.claim", LAST_BATCH + 1):
+        run = process.start()
         until = time.monotonic() + 60
         while run.poll() is None and time.monotonic() < until:
-            execute(process.urls.admin, END_WAITING)  # by itself: a transaction sees the same sessions always
+            execute(process.urls.admin, END_WAITING)
             time.sleep(0.02)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 2, err

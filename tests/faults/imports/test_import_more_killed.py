@@ -13,7 +13,7 @@ from deploy.local.postgres import LocalPostgres
 from tests.support import taking
 from tests.support.database import Urls, migrated
 from tests.support.http import database
-from tests.support.import_process import ImportProcess, blocked, content
+from tests.support.import_process import ImportProcess, content
 from tests.support.importing import Importing, importing
 from tests.support.store import session
 
@@ -106,8 +106,11 @@ def test_killed_between_its_commits_it_goes_on_and_comes_to_the_same(
     """Kill -9 as soon as something is there, and again when more is."""
     records, whole = undisturbed
     for events in given.kill_at:
-        run = process.start()
-        process.until_events(run, events)
+        with process.gate("store.event", "store.event", events):
+            run = process.start()
+            process.until_events(run, events)
+            run.kill()
+            run.communicate()
         process.kill(run)
         assert process.events() < len(whole), "it was killed too late to show anything"
         check_whole_runs(process.urls)
@@ -122,11 +125,10 @@ def test_killed_within_a_transaction_it_leaves_nothing_of_it(
     process: ImportProcess, target: Importing, given: Slice, undisturbed: tuple[int, list[str]]
 ) -> None:
     """Held up between its claims and its events; then killed, then run again."""
-    run = process.start()
-    process.until_events(run, 1)
-    with session(process.urls.admin) as holder, holder.cursor() as cursor:
-        cursor.execute("LOCK TABLE store.event IN EXCLUSIVE MODE")
-        process.until(run, lambda: blocked(process.urls))
+    with process.gate("store.event", "store.event", 1):
+        run = process.start()
+        process.until_events(run, 1)
+        process.until_at_gate(run)
         run.kill()
         run.communicate()
     process.kill(run)

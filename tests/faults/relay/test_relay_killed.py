@@ -6,9 +6,11 @@ import signal
 import time
 
 import psutil
+import pytest
 
 from deploy.local.postgres import LocalPostgres
 from tests.support.kafka import TOPICS, read, read_committed
+from tests.support.relay_runner import Trap
 from tests.support.relaying import Relays, append_events, until
 
 CHECKPOINTS = (
@@ -90,6 +92,28 @@ def test_a_leader_that_was_stopped_publishes_nothing_twice(relays: Relays) -> No
     assert relays.row()["leader"] == "heir"
     assert frozen.poll() is None
     assert heir.poll() is None
+    relays.check()
+
+
+@pytest.mark.parametrize("stopped_at", CHECKPOINTS)
+def test_a_leader_that_was_stopped_at_any_point_says_that_it_leads_no_longer(
+    relays: Relays, stopped_at: str
+) -> None:
+    """Given a leader frozen at a point of its second range, when another has taken over and the frozen one
+    goes on there, then it says that it leads no longer, whichever of its threads notices first, and stands
+    by."""
+    trap = Trap(at=stopped_at, time=2, pause=0.0, signal="SIGSTOP")
+    frozen = relays.start("frozen", silence=2, trap=trap)
+    until(lambda: relays.row().get("leader") == "frozen", "the frozen one led first")
+    heir = relays.start("heir", silence=2)
+    append_events(relays.urls.app, 2600)  # more than one range
+    until(lambda: relays.row().get("leader") == "heir", "the heir leads")
+    relays.until_published()
+    frozen.send_signal(signal.SIGCONT)
+    until(lambda: "leads no longer" in relays.log("frozen"), "the frozen one noticed")
+    until(lambda: "stands by" in relays.log("frozen"), "the frozen one stands by")
+    assert relays.row()["leader"] == "heir"
+    assert [frozen.poll(), heir.poll()] == [None, None]
     relays.check()
 
 

@@ -1,6 +1,6 @@
 """Relays under random faults, of every kind that a machine, a network and an operator have for them.
 
-The short form, 6 kinds drawn from 16, runs with all tests; `make test-faults` runs at least 200 faults.
+The short form, 6 kinds drawn from 16, runs with all tests; `make test-long` runs at least 200 faults.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Workers of all read models under random faults, while commands keep coming.
 
-The short form, 6 kinds drawn from 13, runs with all tests; `make test-faults` runs at least 200 faults.
+The short form, 6 kinds drawn from 13, runs with all tests; `make test-long` runs at least 200 faults.
 """
 
 from __future__ import annotations

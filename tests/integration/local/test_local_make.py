@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 TARGETS = {
-    "demo", "up", "test", "test-faults", "freeze", "check", "format", "lock", "audit-dependencies", "bench",
+    "demo", "up", "test", "test-long", "freeze", "check", "format", "lock", "audit-dependencies", "bench",
     "clean", ".venv", "help",
 }  # fmt: skip
 
@@ -18,6 +18,7 @@ TARGETS = {
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run make in a folder, untouched by a make that runs these tests."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    env.pop("PYTHON", None)  # the Makefile's variable: who runs these tests may have set it
     return subprocess.run(["make", *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
@@ -68,6 +69,16 @@ def test_an_installation_is_done_once_for_each_lock_file(copy: Path) -> None:
     assert "pip install" not in make(copy, "--dry-run", "test").stdout
     (copy / ".venv" / "stamp").unlink()
     assert "pip install" in make(copy, "--dry-run", "test").stdout
+
+
+@pytest.mark.parametrize(("words", "python"), [([], "python3"), (["PYTHON=python3.12"], "python3.12")])
+def test_the_installation_is_made_with_python3_or_with_the_one_that_is_named(
+    copy: Path, words: list[str], python: str
+) -> None:
+    """Given other Pythons on the machine, then none of them is tried or taken by itself."""
+    planned = make(copy, "--dry-run", ".venv", *words).stdout
+    assert f'python="{python}"' in planned
+    assert "deploy/" not in planned
 
 
 def test_a_python_that_is_too_old_is_named(copy: Path) -> None:

@@ -40,7 +40,7 @@ from commands.audit.timeline import (
 )
 from commands.directory.api_keys import ApiKey
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.identity.v1.queries import Identity
 
 router = APIRouter(
@@ -299,4 +299,4 @@ def _point(name: str, text: str) -> Moment:
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return Moment(version=int(text))
     time = declared.values({name: text}, {name: _PERIOD[name]})[name]
-    return Moment(cut=Cut(as_of=time))
+    return Moment(cut=AsOf(as_of=time))

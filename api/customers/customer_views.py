@@ -20,7 +20,7 @@ from api.reads.meta import meta_of
 from api.reads.private import GivesPrivate, shows
 from api.reads.snapshot import Reading, reading
 from api.services import Services
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.customer_360.v1.queries import (
     SECTIONS,
     Customers,
@@ -172,7 +172,7 @@ def get_timeline(
     with reading(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
         cuts = declared.values(paging.arguments, _CUTS)
-        then = Cut(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
+        then = AsOf(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
         customers = _customers(look)
         after = None if paging.after is None else (paging.after[0], paging.after[1])
         found = customers.timeline(

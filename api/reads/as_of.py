@@ -15,7 +15,7 @@ from api.reads.snapshot import Reading
 from api.services import Services
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.customer_360.v1.history import Past
 from projections.runtime.projection import Projection
 from projections.runtime.replay import Rows, fold_all
@@ -26,14 +26,14 @@ MOST_RECORDS: Final = 5_000
 TIMES: Final = ("as_of", "known_at")
 """The query parameters of a cut."""
 
-AsOf = Annotated[
+AsOfTime = Annotated[
     Moment | None,
     Query(
         description="As it was at this business time, included.",
         examples=["2017-06-30T00:00:00Z"],
     ),
 ]
-KnownAt = Annotated[
+KnownAtTime = Annotated[
     Moment | None,
     Query(description="What had been recorded by this time, included; may be given with as_of."),
 ]
@@ -46,12 +46,12 @@ class AtCut(BaseModel):
     known_at: Instant | None = Field(default=None, description="The recorded time that was asked for.")
 
 
-def cut(as_of: AsOf = None, known_at: KnownAt = None) -> Cut:
+def as_of_query(as_of: AsOfTime = None, known_at: KnownAtTime = None) -> AsOf:
     """A dependency: the cut that was asked for."""
-    return Cut(as_of=as_of, known_at=known_at)
+    return AsOf(as_of=as_of, known_at=known_at)
 
 
-Cutting = Annotated[Cut, Depends(cut)]
+Cutting = Annotated[AsOf, Depends(as_of_query)]
 
 
 def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict[str, Any] | None:
@@ -61,7 +61,7 @@ def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict
     return next(({**row, "updated_at": row["recorded"]} for row in rows), None)
 
 
-def past(services: Services, look: Reading, cut: Cut) -> Past | None:
+def past(services: Services, look: Reading, cut: AsOf) -> Past | None:
     """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
     that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
     raises `Problem` (`validation`) for a section that would take more than `MOST_RECORDS`."""

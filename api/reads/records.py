@@ -14,7 +14,7 @@ from api.reads.as_of import AtCut, Cutting
 from api.reads.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from domain.kernel.aggregate import Aggregate, Evolve
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -34,7 +34,7 @@ class Record(AtCut):
     )
 
     @classmethod
-    def of(cls, state: Aggregate, cut: Cut = NOW) -> Self:
+    def of(cls, state: Aggregate, cut: AsOf = NOW) -> Self:
         """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
         values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         private = {name: values[name] for name in cls.private}
@@ -72,7 +72,7 @@ def read_record(
     evolve: Evolve[A],
     shape: type[Record],
     id: UUID,
-    cut: Cut,
+    cut: AsOf,
 ) -> Record:
     """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
     event. What was erased since stays erased: it is read with the keys that there are now."""

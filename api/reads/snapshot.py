@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from api.http.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import NotFound
 from projections import registry
 from projections.identity.v1.queries import Identity
@@ -72,7 +72,7 @@ class Reading:
         """How many events of this record the models hold; those of its party that may be its own count."""
         return self._held_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def held_of_customer(self, id: UUID, cut: Cut = NOW) -> int:
+    def held_of_customer(self, id: UUID, cut: AsOf = NOW) -> int:
         """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
         if not self.held:
             return 0

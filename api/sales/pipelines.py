@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from api.http.auth import requires
 from api.http.query import declared_only
 from api.http.shapes import Day, Number
-from api.reads.as_of import AsOf, AtCut, KnownAt
+from api.reads.as_of import AsOfTime, AtCut, KnownAtTime
 from api.reads.consistency import Consistency, consistent
 from api.reads.meta import Meta, meta_of
 from api.reads.snapshot import reading
@@ -95,8 +95,8 @@ def get_board(
     request: Request,
     pipeline_id: Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9_-]+$", examples=["maven"])],
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
+    as_of: AsOfTime = None,
+    known_at: KnownAtTime = None,
     owner_id: Annotated[UUID | None, Query(description="Only this owner's opportunities.")] = None,
     team_member_id: Annotated[
         UUID | None, Query(description="Only those that this one is in the team of.")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import (
     require_case,
     require_contact,
@@ -169,12 +169,12 @@ class TakeInteraction:
         return None
 
 
-def _record(command: RecordInteraction, world: World, context: Context) -> Decision:
+def _record(command: RecordInteraction, world: Repository, context: Context) -> Decision:
     taken = TakeInteraction(command=command, new=identified(command, world.identifiers))
     return _take(taken, world, context)
 
 
-def _take(taking: TakeInteraction, world: World, _: Context) -> Decision:
+def _take(taking: TakeInteraction, world: Repository, _: Context) -> Decision:
     command, new = taking.command, taking.new
     known = world.find(interaction.evolve, new.id)
     if known is not None:
@@ -185,14 +185,16 @@ def _take(taking: TakeInteraction, world: World, _: Context) -> Decision:
     require_contact(world, command.contact_id)
     require_opportunity(world, command.opportunity_id)
     require_case(world, command.case_id)
-    return birth(new.id, (new.payload,), party=command.customer_id or new.id, at=command.at, reference=None)
+    return new_record(
+        new.id, (new.payload,), party=command.customer_id or new.id, at=command.at, reference=None
+    )
 
 
-def _load(command: InteractionCommand, world: World) -> Interaction:
+def _load(command: InteractionCommand, world: Repository) -> Interaction:
     return world.load("interaction", interaction.evolve, command.interaction_id)
 
 
-def _correct(command: CorrectInteraction, world: World, _: Context) -> Decision:
+def _correct(command: CorrectInteraction, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     corrected = moves.correct(
         state,
@@ -212,7 +214,7 @@ def _correct(command: CorrectInteraction, world: World, _: Context) -> Decision:
     return change((state, corrected), at=command.at)
 
 
-def _link(command: LinkInteraction, world: World, _: Context) -> Decision:
+def _link(command: LinkInteraction, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     linked = moves.link(
         state,

@@ -25,7 +25,7 @@ from commands.bulk.items import (
     compare,
     named,
 )
-from commands.bulk.repository import BulkWorld
+from commands.bulk.repository import BulkRepository
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Command, events_of
 from commands.dispatch.dispatcher import CHANGED, CREATED, Commands
@@ -63,7 +63,7 @@ class BulkRecorder:
         self._commands = commands
         self._claims = claims
         self._context = context
-        self._world = BulkWorld(commands)
+        self._world = BulkRepository(commands)
 
     def record(self, histories: Sequence[History], *, whole: bool = False) -> list[BulkOutcome]:
         """Records what is new, at most 10,000 events a transaction; the outcomes in the order of `histories`.

@@ -15,8 +15,8 @@ from domain.customers.contact.state import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import Event
-from domain.events.private import Closed, PrivateParts
-from domain.kernel.as_of import Cut
+from domain.events.private import PrivateParts, Unreadable
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import NotFound
 from domain.kernel.text import line
 
@@ -37,12 +37,12 @@ class ConsentThen:
 class _Shut:
     """Opens nothing."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
         raise TypeError("nothing is recorded here")
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         parts = [*private.get("persons", {}).values(), private.get("text", {}).get("fields", {})]
-        return {field: Closed("absent") for fields in parts for field in fields}
+        return {field: Unreadable("absent") for fields in parts for field in fields}
 
 
 def consent_at(
@@ -62,7 +62,7 @@ def consent_at(
     purpose that is none.
     """
     wanted = line("purpose", purpose)
-    rows = crm.history(contact_id, Cut(known_at=known_at))
+    rows = crm.history(contact_id, AsOf(known_at=known_at))
     events = [decode(row.event, CATALOGUE, _Shut()) for row in rows]
     if not events or not isinstance(events[0].payload, Registered):
         raise NotFound("contact", contact_id)

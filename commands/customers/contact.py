@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import contact_of, require_customer
 from commands.store.contact_index import ContactPoint
 from domain.customers.contact import decide as moves
@@ -101,12 +101,12 @@ class WithdrawConsent(ContactCommand):
     source: str
 
 
-def _register(command: RegisterContact, world: World, context: Context) -> Decision:
+def _register(command: RegisterContact, world: Repository, context: Context) -> Decision:
     require_customer(world, command.customer_id, imported=command.imported)
     payloads = moves.register(
         customer_id=command.customer_id, name=command.name, role=command.role, reference=command.reference
     )
-    return birth(
+    return new_record(
         command.id or context.new_id(),
         payloads,
         party=command.customer_id,
@@ -115,13 +115,13 @@ def _register(command: RegisterContact, world: World, context: Context) -> Decis
     )
 
 
-def _change(command: ChangeContact, world: World, _: Context) -> Decision:
+def _change(command: ChangeContact, world: Repository, _: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     changed = moves.change(state, name=command.name, role=command.role, remove=command.remove)
     return change((state, changed), at=command.at)
 
 
-def _add_point(command: AddContactPoint, world: World, context: Context) -> Decision:
+def _add_point(command: AddContactPoint, world: Repository, context: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     point_id = command.point_id or context.new_id()
     added = moves.add_point(state, point_id=point_id, kind=command.kind, value=command.value)
@@ -132,18 +132,18 @@ def _add_point(command: AddContactPoint, world: World, context: Context) -> Deci
     return replace(decision, contact_points=(index,))
 
 
-def _verify_point(command: VerifyContactPoint, world: World, _: Context) -> Decision:
+def _verify_point(command: VerifyContactPoint, world: Repository, _: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     verified = moves.verify_point(state, point_id=command.point_id, method=command.method)
     return change((state, verified), at=command.at)
 
 
-def _remove_point(command: RemoveContactPoint, world: World, _: Context) -> Decision:
+def _remove_point(command: RemoveContactPoint, world: Repository, _: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     return change((state, moves.remove_point(state, point_id=command.point_id)), at=command.at)
 
 
-def _give_consent(command: GiveConsent, world: World, context: Context) -> Decision:
+def _give_consent(command: GiveConsent, world: Repository, context: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     given = moves.give_consent(
         state,
@@ -158,7 +158,7 @@ def _give_consent(command: GiveConsent, world: World, context: Context) -> Decis
     return change((state, given), at=command.at)
 
 
-def _withdraw_consent(command: WithdrawConsent, world: World, _: Context) -> Decision:
+def _withdraw_consent(command: WithdrawConsent, world: Repository, _: Context) -> Decision:
     state = contact_of(world, command.contact_id)
     withdrawn = moves.withdraw_consent(
         state, point_id=command.point_id, purpose=command.purpose, source=command.source

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change, claim
+from commands.dispatch.decision import Decision, Handlers, Repository, change, claim, new_record
 from commands.dispatch.references import customer_of, require_parent, require_principal, require_time_zone
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import CustomerKind
@@ -103,7 +103,7 @@ class UnmergeCustomer(CustomerCommand):
     """Takes a merge back."""
 
 
-def _register(command: RegisterCustomer, world: World, context: Context) -> Decision:
+def _register(command: RegisterCustomer, world: Repository, context: Context) -> Decision:
     id = command.id or context.new_id()
     require_principal(world, command.owner_id, imported=command.imported)
     require_parent(world, command.parent_id, of=id)
@@ -119,10 +119,10 @@ def _register(command: RegisterCustomer, world: World, context: Context) -> Deci
         preferences=command.preferences,
         reference=command.reference,
     )
-    return birth(id, payloads, party=id, at=command.at, reference=command.reference)
+    return new_record(id, payloads, party=id, at=command.at, reference=command.reference)
 
 
-def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
+def _change(command: ChangeCustomer, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     changed = customer.change(
         state,
@@ -146,27 +146,27 @@ def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
     return change((state, (*changed, *assigned)), at=command.at)
 
 
-def _assign_owner(command: AssignCustomerOwner, world: World, _: Context) -> Decision:
+def _assign_owner(command: AssignCustomerOwner, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     require_principal(world, command.owner_id)
     return change((state, customer.assign_owner(state, owner_id=command.owner_id)), at=command.at)
 
 
-def _add_reference(command: AddReference, world: World, _: Context) -> Decision:
+def _add_reference(command: AddReference, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     payloads = customer.add_reference(state, reference=command.reference)
     decision = change((state, payloads), at=command.at)
     return replace(decision, claims=(claim(command.reference, state.id),)) if payloads else decision
 
 
-def _merge(command: MergeCustomers, world: World, _: Context) -> Decision:
+def _merge(command: MergeCustomers, world: Repository, _: Context) -> Decision:
     loser = customer_of(world, command.loser_id)
     survivor = customer_of(world, command.survivor_id)
     going, staying = customer.merge(loser, survivor)
     return change((loser, going), (survivor, staying), at=command.at)
 
 
-def _unmerge(command: UnmergeCustomer, world: World, _: Context) -> Decision:
+def _unmerge(command: UnmergeCustomer, world: Repository, _: Context) -> Decision:
     merged = customer_of(world, command.customer_id)
     if merged.survivor_id is None:
         raise Invalid(f"The customer {merged.id} is not merged into another. There is nothing to take back.")

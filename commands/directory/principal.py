@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import principal_of, require_manager
 from domain.directory.principal import state as principal
 from domain.directory.principal.state import PrincipalKind
@@ -68,7 +68,7 @@ class ReactivatePrincipal(PrincipalCommand):
     """Takes a deactivation back."""
 
 
-def _register(command: RegisterPrincipal, world: World, context: Context) -> Decision:
+def _register(command: RegisterPrincipal, world: Repository, context: Context) -> Decision:
     id = command.id or context.new_id()
     require_manager(world, command.manager_id, of=id)
     payloads = principal.register(
@@ -78,10 +78,10 @@ def _register(command: RegisterPrincipal, world: World, context: Context) -> Dec
         region=command.region,
         reference=command.reference,
     )
-    return birth(id, payloads, party=id, at=command.at, reference=command.reference)
+    return new_record(id, payloads, party=id, at=command.at, reference=command.reference)
 
 
-def _change(command: ChangePrincipal, world: World, _: Context) -> Decision:
+def _change(command: ChangePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     changed = principal.change(
         state,
@@ -95,12 +95,12 @@ def _change(command: ChangePrincipal, world: World, _: Context) -> Decision:
     return change((state, changed), at=command.at)
 
 
-def _deactivate(command: DeactivatePrincipal, world: World, _: Context) -> Decision:
+def _deactivate(command: DeactivatePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     return change((state, principal.deactivate(state, reason=command.reason)), at=command.at)
 
 
-def _reactivate(command: ReactivatePrincipal, world: World, _: Context) -> Decision:
+def _reactivate(command: ReactivatePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     return change((state, principal.reactivate(state)), at=command.at)
 

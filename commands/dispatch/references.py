@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from commands.dispatch.decision import World
+from commands.dispatch.decision import Repository
 from domain.activities.interaction import state as interaction
 from domain.customers.contact import state as contact
 from domain.customers.contact.state import Contact
@@ -25,11 +25,11 @@ from domain.sales.product.state import Product
 from domain.service.case import state as case
 from domain.service.case.state import Case
 
-DEPTH: Final = 50
+MAX_LEVELS: Final = 50
 """Most levels of parents or managers."""
 
 
-def customer_of(world: World, id: UUID) -> Customer:
+def customer_of(world: Repository, id: UUID) -> Customer:
     """The customer, one that is merged as well. Raises `NotFound`, `Erased`."""
     found = world.load("customer", customer.evolve, id)
     if found.state == "erased":
@@ -37,17 +37,17 @@ def customer_of(world: World, id: UUID) -> Customer:
     return found
 
 
-def principal_of(world: World, id: UUID) -> Principal:
+def principal_of(world: Repository, id: UUID) -> Principal:
     """The principal, one that is deactivated as well. Raises `NotFound`."""
     return world.load("principal", principal.evolve, id)
 
 
-def product_of(world: World, id: UUID) -> Product:
+def product_of(world: Repository, id: UUID) -> Product:
     """The product, one that is discontinued as well. Raises `NotFound`."""
     return world.load("product", product.evolve, id)
 
 
-def contact_of(world: World, id: UUID) -> Contact:
+def contact_of(world: Repository, id: UUID) -> Contact:
     """The contact. Raises `NotFound`, `Erased`."""
     found = world.load("contact", contact.evolve, id)
     if found.erased:
@@ -55,7 +55,7 @@ def contact_of(world: World, id: UUID) -> Contact:
     return found
 
 
-def lead_of(world: World, id: UUID) -> Lead:
+def lead_of(world: Repository, id: UUID) -> Lead:
     """The lead, in any other state. Raises `NotFound`, `Erased`."""
     found = world.load("lead", lead.evolve, id)
     if found.state == "erased":
@@ -63,41 +63,41 @@ def lead_of(world: World, id: UUID) -> Lead:
     return found
 
 
-def opportunity_of(world: World, id: UUID) -> Opportunity:
+def opportunity_of(world: Repository, id: UUID) -> Opportunity:
     """The opportunity, in any stage. Raises `NotFound`."""
     return world.load("opportunity", opportunity.evolve, id)
 
 
-def case_of(world: World, id: UUID) -> Case:
+def case_of(world: Repository, id: UUID) -> Case:
     """The case, in any state. Raises `NotFound`."""
     return world.load("case", case.evolve, id)
 
 
-def require_contact(world: World, id: UUID | None) -> None:
+def require_contact(world: Repository, id: UUID | None) -> None:
     """Refuses a contact that is not there."""
     if id is not None:
         contact_of(world, id)
 
 
-def require_opportunity(world: World, id: UUID | None) -> None:
+def require_opportunity(world: Repository, id: UUID | None) -> None:
     """Refuses an opportunity that is not there."""
     if id is not None:
         opportunity_of(world, id)
 
 
-def require_case(world: World, id: UUID | None) -> None:
+def require_case(world: Repository, id: UUID | None) -> None:
     """Refuses a case that is not there."""
     if id is not None:
         case_of(world, id)
 
 
-def require_interaction(world: World, id: UUID | None) -> None:
+def require_interaction(world: Repository, id: UUID | None) -> None:
     """Refuses an interaction that is not there."""
     if id is not None:
         world.load("interaction", interaction.evolve, id)
 
 
-def require_customer(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_customer(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a customer that is not there or, unless history is imported, was merged into another."""
     if id is not None:
         found = customer_of(world, id)
@@ -105,7 +105,7 @@ def require_customer(world: World, id: UUID | None, *, imported: bool = False) -
             customer.require_active(found)
 
 
-def require_principal(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_principal(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a principal that is not there or, unless history is imported, is deactivated."""
     if id is not None:
         found = principal_of(world, id)
@@ -113,7 +113,7 @@ def require_principal(world: World, id: UUID | None, *, imported: bool = False) 
             principal.require_active(found)
 
 
-def require_product(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_product(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a product that is not there or, unless history is imported, is discontinued."""
     if id is not None:
         found = product_of(world, id)
@@ -121,7 +121,7 @@ def require_product(world: World, id: UUID | None, *, imported: bool = False) ->
             product.require_offered(found)
 
 
-def require_parent(world: World, id: UUID | None, *, of: UUID) -> None:
+def require_parent(world: Repository, id: UUID | None, *, of: UUID) -> None:
     """Refuses a parent organisation that is not there, is a person, was merged, or stands below `of`."""
     if id is None:
         return
@@ -141,7 +141,7 @@ def require_time_zone(name: str | None) -> None:
         raise Invalid("There is no time zone of that name. Name one such as Europe/Berlin or UTC.") from None
 
 
-def require_manager(world: World, id: UUID | None, *, of: UUID) -> None:
+def require_manager(world: Repository, id: UUID | None, *, of: UUID) -> None:
     """Refuses a manager who is not there, is deactivated, or stands below `of`."""
     if id is None:
         return
@@ -151,7 +151,7 @@ def require_manager(world: World, id: UUID | None, *, of: UUID) -> None:
 
 def _refuse_cycle(what: str, of: UUID, start: UUID, above: Callable[[UUID], UUID | None]) -> None:
     current: UUID | None = start
-    for _ in range(DEPTH):
+    for _ in range(MAX_LEVELS):
         if current is None:
             return
         if current == of:
@@ -159,4 +159,4 @@ def _refuse_cycle(what: str, of: UUID, start: UUID, above: Callable[[UUID], UUID
                 f"The {what} {start} stands below {of} and cannot stand above it. Name another one."
             )
         current = above(current)
-    raise Invalid(f"There would be more than {DEPTH} levels above {of}. Name one nearer to the top.")
+    raise Invalid(f"There would be more than {MAX_LEVELS} levels above {of}. Name one nearer to the top.")

@@ -25,7 +25,7 @@ from commands.privacy.topic_check import NotPublishedYet, Published, Topics
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import ConcurrentChange, DomainError
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
@@ -273,7 +273,7 @@ class Seen:
         self.kept[type.split(".")[1]] += 1
         if not private:
             return
-        opened = cipher.open(told["id"], private)
+        opened = cipher.decrypt(told["id"], private)
         for person, fields in private.get("persons", {}).items():
             if UUID(person) in self._persons:
                 self._count(opened, fields)
@@ -290,7 +290,7 @@ class Seen:
 
     def _count(self, opened: dict[str, Any], fields: Any) -> None:
         self.values += len(fields)
-        self.open += sum(not isinstance(opened[field], Closed) for field in fields)
+        self.open += sum(not isinstance(opened[field], Unreadable) for field in fields)
 
 
 def _not_checked(backups_until: date | None, *, topics: bool) -> list[dict[str, str | None]]:

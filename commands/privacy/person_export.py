@@ -24,7 +24,7 @@ from domain.customers.contact import state as contact
 from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.privacy.person_export import PersonExported
 from domain.sales.lead import state as lead
@@ -147,7 +147,7 @@ def _told(event: Event) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """As JSON; what was erased is null."""
-    if value is None or isinstance(value, Closed):
+    if value is None or isinstance(value, Unreadable):
         return None
     if isinstance(value, bool | int | str):
         return value

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, Handlers, World
+from commands.dispatch.decision import Change, Decision, Handlers, Repository
 from commands.dispatch.references import (
     contact_of,
     customer_of,
@@ -32,7 +32,7 @@ from domain.sales.lead.state import Lead
 from domain.sales.opportunity import decide as opportunity
 
 
-def _convert(command: ConvertLead, world: World, context: Context) -> Decision:
+def _convert(command: ConvertLead, world: Repository, context: Context) -> Decision:
     lead = lead_of(world, command.lead_id)
     if lead.state == "converted":
         return _converted_before(lead, command, world)
@@ -51,7 +51,7 @@ def _convert(command: ConvertLead, world: World, context: Context) -> Decision:
     return Decision(changes=changes, contact_points=points)
 
 
-def _converted_before(lead: Lead, command: ConvertLead, world: World) -> Decision:
+def _converted_before(lead: Lead, command: ConvertLead, world: Repository) -> Decision:
     """The same ids as then, in the same order."""
     if command.customer_id not in (None, lead.customer_id):
         raise Invalid(
@@ -72,7 +72,7 @@ def _unchanged(state: Aggregate) -> Change:
     return Change(id=state.id, party=state.party, state=state, payloads=(), at=None)
 
 
-def _customer(lead: Lead, command: ConvertLead, world: World, context: Context) -> tuple[Change, bool]:
+def _customer(lead: Lead, command: ConvertLead, world: Repository, context: Context) -> tuple[Change, bool]:
     """The customer's change, and whether it was there."""
     known = command.customer_id or lead.customer_id
     if known is not None:
@@ -99,7 +99,7 @@ def _customer(lead: Lead, command: ConvertLead, world: World, context: Context) 
 
 
 def _contact(
-    lead: Lead, command: ConvertLead, world: World, context: Context, customer_id: UUID
+    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
 ) -> tuple[Change | None, tuple[ContactPoint, ...]]:
     """The contact's change, with the entries of its points in the index."""
     if command.contact_id is not None:
@@ -124,7 +124,7 @@ def _contact(
 
 
 def _opportunity(
-    lead: Lead, command: ConvertLead, world: World, context: Context, customer_id: UUID
+    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
 ) -> Change:
     require_product(world, command.product_id)
     payloads = opportunity.open_opportunity(
@@ -143,7 +143,7 @@ def _opportunity(
     return Change(id=context.new_id(), party=customer_id, state=None, payloads=payloads, at=command.at)
 
 
-def _owner(lead: Lead, command: ConvertLead, world: World) -> UUID | None:
+def _owner(lead: Lead, command: ConvertLead, world: Repository) -> UUID | None:
     """Named, it must be somebody active; the lead's own owner may have left since."""
     require_principal(world, command.owner_id)
     return command.owner_id or lead.owner_id

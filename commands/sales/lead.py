@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import lead_of, require_customer, require_principal
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
@@ -113,7 +113,7 @@ class ConvertLead(LeadCommand):
     expected_close: date | None = None
 
 
-def _create(command: CreateLead, world: World, context: Context) -> Decision:
+def _create(command: CreateLead, world: Repository, context: Context) -> Decision:
     require_principal(world, command.owner_id, imported=command.imported)
     id = command.id or context.new_id()
     payloads = moves.create(
@@ -127,39 +127,39 @@ def _create(command: CreateLead, world: World, context: Context) -> Decision:
         original=command.original,
         reference=command.reference,
     )
-    return birth(id, payloads, party=id, at=command.at, reference=command.reference)
+    return new_record(id, payloads, party=id, at=command.at, reference=command.reference)
 
 
-def _move(command: MoveLead, world: World, _: Context) -> Decision:
+def _move(command: MoveLead, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     return change((state, moves.move(state, to_state=command.to_state)), at=command.at)
 
 
-def _disqualify(command: DisqualifyLead, world: World, _: Context) -> Decision:
+def _disqualify(command: DisqualifyLead, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     disqualified = moves.disqualify(state, world.reasons, reason=command.reason, note_text=command.note)
     return change((state, disqualified), at=command.at)
 
 
-def _reopen(command: ReopenLead, world: World, _: Context) -> Decision:
+def _reopen(command: ReopenLead, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     return change((state, moves.reopen(state)), at=command.at)
 
 
-def _score(command: ScoreLead, world: World, _: Context) -> Decision:
+def _score(command: ScoreLead, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     scored = moves.score(state, value=command.score, model=command.model, reasons=command.reasons)
     return change((state, scored), at=command.at)
 
 
-def _assign_owner(command: AssignLeadOwner, world: World, _: Context) -> Decision:
+def _assign_owner(command: AssignLeadOwner, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     assigned = moves.assign_owner(state, owner_id=command.owner_id)
     require_principal(world, command.owner_id)
     return change((state, assigned), at=command.at)
 
 
-def _link(command: LinkLead, world: World, _: Context) -> Decision:
+def _link(command: LinkLead, world: Repository, _: Context) -> Decision:
     state = lead_of(world, command.lead_id)
     linked = moves.link_customer(state, customer_id=command.customer_id)
     require_customer(world, command.customer_id)

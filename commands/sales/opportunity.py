@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import require_customer, require_principal, require_product
 from domain.configuration.pipelines import Pipeline
 from domain.kernel.money import Money
@@ -145,7 +145,7 @@ class OverrideProbability(OpportunityCommand):
     probability: int
 
 
-def _open(command: OpenOpportunity, world: World, context: Context) -> Decision:
+def _open(command: OpenOpportunity, world: Repository, context: Context) -> Decision:
     require_customer(world, command.customer_id, imported=command.imported)
     require_principal(world, command.owner_id, imported=command.imported)
     require_product(world, command.product_id, imported=command.imported)
@@ -163,29 +163,31 @@ def _open(command: OpenOpportunity, world: World, context: Context) -> Decision:
         original=command.original,
         reference=command.reference,
     )
-    return birth(id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference)
+    return new_record(
+        id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference
+    )
 
 
-def _load(command: OpportunityCommand, world: World) -> Opportunity:
+def _load(command: OpportunityCommand, world: Repository) -> Opportunity:
     return world.load("opportunity", opportunity.evolve, command.opportunity_id)
 
 
-def _load_both(command: OpportunityCommand, world: World) -> tuple[Opportunity, Pipeline]:
+def _load_both(command: OpportunityCommand, world: Repository) -> tuple[Opportunity, Pipeline]:
     state = _load(command, world)
     return state, world.pipelines.named(state.pipeline)
 
 
-def _move(command: MoveStage, world: World, _: Context) -> Decision:
+def _move(command: MoveStage, world: Repository, _: Context) -> Decision:
     state, pipeline = _load_both(command, world)
     return change((state, moves.move_stage(state, pipeline, stage=command.stage)), at=command.at)
 
 
-def _win(command: WinOpportunity, world: World, _: Context) -> Decision:
+def _win(command: WinOpportunity, world: Repository, _: Context) -> Decision:
     state, pipeline = _load_both(command, world)
     return change((state, moves.win(state, pipeline, amount=command.amount)), at=command.at)
 
 
-def _lose(command: LoseOpportunity, world: World, _: Context) -> Decision:
+def _lose(command: LoseOpportunity, world: Repository, _: Context) -> Decision:
     state, pipeline = _load_both(command, world)
     lost = moves.lose(
         state,
@@ -198,29 +200,29 @@ def _lose(command: LoseOpportunity, world: World, _: Context) -> Decision:
     return change((state, lost), at=command.at)
 
 
-def _reopen(command: ReopenOpportunity, world: World, _: Context) -> Decision:
+def _reopen(command: ReopenOpportunity, world: Repository, _: Context) -> Decision:
     state, pipeline = _load_both(command, world)
     return change((state, moves.reopen(state, pipeline)), at=command.at)
 
 
-def _change_amount(command: ChangeAmount, world: World, _: Context) -> Decision:
+def _change_amount(command: ChangeAmount, world: Repository, _: Context) -> Decision:
     state, pipeline = _load_both(command, world)
     return change((state, moves.change_amount(state, pipeline, amount=command.amount)), at=command.at)
 
 
-def _link_customer(command: LinkCustomer, world: World, _: Context) -> Decision:
+def _link_customer(command: LinkCustomer, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     require_customer(world, command.customer_id)
     return change((state, moves.link_customer(state, customer_id=command.customer_id)), at=command.at)
 
 
-def _assign_owner(command: AssignOwner, world: World, _: Context) -> Decision:
+def _assign_owner(command: AssignOwner, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     require_principal(world, command.owner_id)
     return change((state, moves.assign_owner(state, owner_id=command.owner_id)), at=command.at)
 
 
-def _change_team(command: ChangeTeam, world: World, _: Context) -> Decision:
+def _change_team(command: ChangeTeam, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     changed = moves.change_team(state, member_ids=command.member_ids)
     for member in dict.fromkeys(command.member_ids):
@@ -229,7 +231,7 @@ def _change_team(command: ChangeTeam, world: World, _: Context) -> Decision:
     return change((state, changed), at=command.at)
 
 
-def _change_products(command: ChangeProducts, world: World, _: Context) -> Decision:
+def _change_products(command: ChangeProducts, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     changed = moves.change_products(state, items=command.items)
     sold = {item.product_id for item in state.items}
@@ -239,19 +241,19 @@ def _change_products(command: ChangeProducts, world: World, _: Context) -> Decis
     return change((state, changed), at=command.at)
 
 
-def _change_close_date(command: ChangeCloseDate, world: World, _: Context) -> Decision:
+def _change_close_date(command: ChangeCloseDate, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     changed = moves.change_close_date(state, expected_close=command.expected_close)
     return change((state, changed), at=command.at)
 
 
-def _change_forecast_category(command: ChangeForecastCategory, world: World, _: Context) -> Decision:
+def _change_forecast_category(command: ChangeForecastCategory, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     changed = moves.change_forecast_category(state, category=command.category)
     return change((state, changed), at=command.at)
 
 
-def _override_probability(command: OverrideProbability, world: World, _: Context) -> Decision:
+def _override_probability(command: OverrideProbability, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     changed = moves.override_probability(state, probability=command.probability)
     return change((state, changed), at=command.at)

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import case_of, require_customer, require_interaction, require_principal
 from domain.kernel.values import Reference
 from domain.service.case import decide as moves
@@ -165,7 +165,7 @@ class LinkCase(CaseCommand):
     customer_id: UUID
 
 
-def _open(command: OpenCase, world: World, context: Context) -> Decision:
+def _open(command: OpenCase, world: Repository, context: Context) -> Decision:
     require_customer(world, command.customer_id, imported=command.imported)
     require_principal(world, command.owner_id, imported=command.imported)
     id = command.id or context.new_id()
@@ -187,10 +187,12 @@ def _open(command: OpenCase, world: World, context: Context) -> Decision:
         logged_at=command.logged_at,
         reference=command.reference,
     )
-    return birth(id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference)
+    return new_record(
+        id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference
+    )
 
 
-def _assign(command: AssignCase, world: World, _: Context) -> Decision:
+def _assign(command: AssignCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     assigned = moves.assign(
         state,
@@ -205,7 +207,7 @@ def _assign(command: AssignCase, world: World, _: Context) -> Decision:
     return change((state, assigned), at=command.at)
 
 
-def _move(command: MoveCase, world: World, _: Context) -> Decision:
+def _move(command: MoveCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     moved = moves.move(
         state, to_state=command.to_state, imported=command.imported, logged_at=command.logged_at
@@ -213,7 +215,7 @@ def _move(command: MoveCase, world: World, _: Context) -> Decision:
     return change((state, moved), at=command.at)
 
 
-def _change_priority(command: ChangeCasePriority, world: World, _: Context) -> Decision:
+def _change_priority(command: ChangeCasePriority, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     changed = moves.change_priority(
         state, priority=command.priority, imported=command.imported, logged_at=command.logged_at
@@ -221,7 +223,7 @@ def _change_priority(command: ChangeCasePriority, world: World, _: Context) -> D
     return change((state, changed), at=command.at)
 
 
-def _escalate(command: EscalateCase, world: World, _: Context) -> Decision:
+def _escalate(command: EscalateCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     escalated = moves.escalate(
         state, level=command.level, imported=command.imported, logged_at=command.logged_at
@@ -229,7 +231,7 @@ def _escalate(command: EscalateCase, world: World, _: Context) -> Decision:
     return change((state, escalated), at=command.at)
 
 
-def _change_details(command: ChangeCaseDetails, world: World, _: Context) -> Decision:
+def _change_details(command: ChangeCaseDetails, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     changed = moves.change_details(
         state,
@@ -246,14 +248,14 @@ def _change_details(command: ChangeCaseDetails, world: World, _: Context) -> Dec
     return change((state, changed), at=command.at)
 
 
-def _respond(command: RespondToCase, world: World, _: Context) -> Decision:
+def _respond(command: RespondToCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     responded = moves.respond(state, interaction_id=command.interaction_id)
     require_interaction(world, command.interaction_id)
     return change((state, responded), at=command.at)
 
 
-def _resolve(command: ResolveCase, world: World, _: Context) -> Decision:
+def _resolve(command: ResolveCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     resolved = moves.resolve(
         state,
@@ -266,7 +268,7 @@ def _resolve(command: ResolveCase, world: World, _: Context) -> Decision:
     return change((state, resolved), at=command.at)
 
 
-def _close(command: CloseCase, world: World, _: Context) -> Decision:
+def _close(command: CloseCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     closed = moves.close(
         state,
@@ -278,7 +280,7 @@ def _close(command: CloseCase, world: World, _: Context) -> Decision:
     return change((state, closed), at=command.at)
 
 
-def _reopen(command: ReopenCase, world: World, _: Context) -> Decision:
+def _reopen(command: ReopenCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     reopened = moves.reopen(
         state, to_state=command.to_state, imported=command.imported, logged_at=command.logged_at
@@ -286,19 +288,19 @@ def _reopen(command: ReopenCase, world: World, _: Context) -> Decision:
     return change((state, reopened), at=command.at)
 
 
-def _reject(command: RejectCase, world: World, _: Context) -> Decision:
+def _reject(command: RejectCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     rejected = moves.reject(state, world.reasons, reason=command.reason, note_text=command.note)
     return change((state, rejected), at=command.at)
 
 
-def _mark_duplicate(command: MarkDuplicate, world: World, _: Context) -> Decision:
+def _mark_duplicate(command: MarkDuplicate, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     other = case_of(world, command.of)
     return change((state, moves.mark_duplicate(state, other)), at=command.at)
 
 
-def _link(command: LinkCase, world: World, _: Context) -> Decision:
+def _link(command: LinkCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     require_customer(world, command.customer_id)
     linked = moves.link_customer(state, customer_id=command.customer_id)

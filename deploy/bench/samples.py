@@ -28,10 +28,10 @@ CUSTOMERS: Final = 2000
 class NoSecrets:
     """A cipher for events without private values: those made here have none."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
         raise TypeError(f"{event.id} has {len(parts.persons)} persons' values, and there is no key")
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"{event_id} has private {', '.join(private)}, and there is no key")
 
 

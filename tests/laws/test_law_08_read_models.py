@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from api.customers.customer_shapes import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.history import Past
 from projections.customer_360.v1.queries import Customers, Listed, Section
@@ -115,7 +115,7 @@ def past(history: History, cut: Times) -> Past | None:
         return None
     left = before(history, cut)
     return Past(
-        Cut(**cut),
+        AsOf(**cut),
         lambda ids: fold_all(
             CUSTOMER_360_V1, [row for row in left if row.aggregate_id in ids], CATALOGUE, opened
         ),

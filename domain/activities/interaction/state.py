@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text
+from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.money import Money
@@ -82,9 +82,9 @@ class Recorded:
     case_id: UUID | None = None
     survey: Survey | None = None
     attachments: tuple[Attachment, ...] = ()
-    file_names: str | Closed | None = free_text("interaction", "participants", "kind")
-    subject: str | Closed | None = free_text("interaction", "participants", "kind")
-    body: str | Closed | None = free_text("interaction", "participants", "kind")
+    file_names: str | Unreadable | None = free_text("interaction", "participants", "kind")
+    subject: str | Unreadable | None = free_text("interaction", "participants", "kind")
+    body: str | Unreadable | None = free_text("interaction", "participants", "kind")
     reference: Reference
     source_digest: str
     imported: bool
@@ -105,9 +105,9 @@ class Corrected:
     amount_before: Money | None = None
     amount: Money | None = None
     items: tuple[Item, ...] | None = None
-    subject: str | Closed | None = free_text("interaction", "participants", "kind")
-    body: str | Closed | None = free_text("interaction", "participants", "kind")
-    reason: str | Closed | None = free_text("interaction", "participants", "kind")
+    subject: str | Unreadable | None = free_text("interaction", "participants", "kind")
+    body: str | Unreadable | None = free_text("interaction", "participants", "kind")
+    reason: str | Unreadable | None = free_text("interaction", "participants", "kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +147,9 @@ class Interaction(Aggregate):
     case_id: UUID | None
     survey: Survey | None
     attachments: tuple[Attachment, ...]
-    file_names: str | Closed | None = field(repr=False)
-    subject: str | Closed | None = field(repr=False)
-    body: str | Closed | None = field(repr=False)
+    file_names: str | Unreadable | None = field(repr=False)
+    subject: str | Unreadable | None = field(repr=False)
+    body: str | Unreadable | None = field(repr=False)
     reference: Reference
     source_digest: str
     imported: bool
@@ -160,7 +160,7 @@ def evolve(state: Interaction | None, event: Event) -> Interaction:
     """The interaction after `event`. Raises `NotFound` where the stream is not an interaction's."""
     payload: InteractionEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case Corrected():
@@ -179,7 +179,7 @@ def evolve(state: Interaction | None, event: Event) -> Interaction:
             assert_never(payload)
 
 
-def _born(event: Event) -> Interaction:
+def _created(event: Event) -> Interaction:
     payload = event.payload
     if not isinstance(payload, Recorded):
         raise NotFound("interaction", event.originator_id)

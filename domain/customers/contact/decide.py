@@ -37,12 +37,12 @@ GIVE: Final = "be given"
 WITHDRAW: Final = "be withdrawn"
 
 POINT_LIFECYCLE: Final = Lifecycle(
-    what="contact point",
-    moves={"active": {VERIFY: "active", ALLOW: "active", REMOVE: "removed"}, "removed": {}},
+    record_type="contact point",
+    transitions={"active": {VERIFY: "active", ALLOW: "active", REMOVE: "removed"}, "removed": {}},
 )
 CONSENT_LIFECYCLE: Final = Lifecycle(
-    what="consent",
-    moves={
+    record_type="consent",
+    transitions={
         "not given": {GIVE: "given"},
         "given": {GIVE: "given", WITHDRAW: "withdrawn"},
         "withdrawn": {GIVE: "given"},

@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, personal
+from domain.events.private import Unreadable, personal
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.values import Change, Reference, after
@@ -28,7 +28,7 @@ class Registered:
     """`crm.contact.registered`; `role` is what the person is at the customer."""
 
     customer_id: UUID
-    name: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
     role: str | None = None
     references: tuple[Reference, ...] = ()
 
@@ -38,8 +38,8 @@ class ProfileChanged:
     """`crm.contact.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
 
     changes: tuple[Change, ...]
-    name: str | Closed | None = personal()
-    name_before: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
+    name_before: str | Unreadable | None = personal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class PointAdded:
 
     point_id: UUID
     kind: PointKind
-    value: str | Closed | None = personal()
+    value: str | Unreadable | None = personal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Point:
 
     id: UUID
     kind: PointKind
-    value: str | Closed | None = field(repr=False)
+    value: str | Unreadable | None = field(repr=False)
     verified: tuple[datetime, str] | None = None
     removed: bool = False
 
@@ -134,7 +134,7 @@ class Contact(Aggregate):
     """
 
     customer_id: UUID
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     role: str | None
     references: tuple[Reference, ...]
     points: Mapping[UUID, Point]
@@ -146,7 +146,7 @@ def evolve(state: Contact | None, event: Event) -> Contact:
     """The contact after `event`. Raises `NotFound` where the stream is not a contact's."""
     payload: ContactEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case ProfileChanged():
@@ -179,7 +179,7 @@ def evolve(state: Contact | None, event: Event) -> Contact:
             assert_never(payload)
 
 
-def _born(event: Event) -> Contact:
+def _created(event: Event) -> Contact:
     payload = event.payload
     if not isinstance(payload, Registered):
         raise NotFound("contact", event.originator_id)
@@ -199,7 +199,7 @@ def _born(event: Event) -> Contact:
 
 
 def _erased(state: Contact) -> Contact:
-    closed = Closed("erased")
+    closed = Unreadable("erased")
     points = {id: replace(point, value=closed) for id, point in state.points.items()}
     return replace(state, name=closed, points=points, erased=True)
 

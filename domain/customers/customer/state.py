@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.customers.customer.preferences import known as known_preference
 from domain.customers.customer.preferences import preferences as checked_preferences
 from domain.events.event import Event
-from domain.events.private import Closed, personal
+from domain.events.private import Unreadable, personal
 from domain.kernel import errors
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound, Undecodable
@@ -41,8 +41,8 @@ RELEASE: Final = "release a merged customer"
 ERASE: Final = "be erased"
 
 LIFECYCLE: Final = Lifecycle(
-    what="customer",
-    moves={
+    record_type="customer",
+    transitions={
         "active": {
             CHANGE: "active", ASSIGN: "active", REFER: "active", MERGE: "merged", SURVIVE: "active",
             RELEASE: "active", ERASE: "erased",
@@ -66,7 +66,7 @@ class Registered:
 
     kind: CustomerKind
     organisation_name: str | None = None
-    name: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
     parent_id: UUID | None = None
     owner_id: UUID | None = None
     attributes: Mapping[str, str]
@@ -81,8 +81,8 @@ class ProfileChanged:
     """`crm.customer.profile_changed`; a person's name stands in `name`, `name_before`, not in `changes`."""
 
     changes: tuple[Change, ...]
-    name: str | Closed | None = personal()
-    name_before: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
+    name_before: str | Unreadable | None = personal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class Customer(Aggregate):
 
     kind: CustomerKind
     state: CustomerState
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     parent_id: UUID | None
     owner_id: UUID | None
     attributes: Mapping[str, str]
@@ -163,7 +163,7 @@ def evolve(state: Customer | None, event: Event) -> Customer:
     """The customer after `event`. Raises `NotFound` where the stream is not a customer's."""
     payload: CustomerEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case ProfileChanged():
@@ -181,14 +181,14 @@ def evolve(state: Customer | None, event: Event) -> Customer:
         case Released():
             return replace(state, absorbed=state.absorbed - {payload.merged_id})
         case Erased():
-            return replace(state, state="erased", name=Closed("erased"))
+            return replace(state, state="erased", name=Unreadable("erased"))
         case Registered():
             raise Undecodable(f"The customer {state.id} was registered twice. Verify the store.")
         case _:
             assert_never(payload)
 
 
-def _born(event: Event) -> Customer:
+def _created(event: Event) -> Customer:
     payload = event.payload
     if not isinstance(payload, Registered):
         raise NotFound("customer", event.originator_id)

@@ -7,7 +7,7 @@ from typing import Final, Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, personal
+from domain.events.private import Unreadable, personal
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound, Undecodable
 from domain.kernel.text import line, optional_line, quoted
@@ -22,8 +22,8 @@ DEACTIVATE: Final = "be deactivated"
 REACTIVATE: Final = "be reactivated"
 
 LIFECYCLE: Final = Lifecycle(
-    what="principal",
-    moves={
+    record_type="principal",
+    transitions={
         "active": {CHANGE: "active", DEACTIVATE: "deactivated"},
         "deactivated": {CHANGE: "deactivated", REACTIVATE: "active"},
     },
@@ -35,7 +35,7 @@ class Registered:
     """`crm.principal.registered`"""
 
     kind: PrincipalKind
-    name: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
     manager_id: UUID | None = None
     region: str | None = None
     references: tuple[Reference, ...] = ()
@@ -46,8 +46,8 @@ class ProfileChanged:
     """`crm.principal.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
 
     changes: tuple[Change, ...]
-    name: str | Closed | None = personal()
-    name_before: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
+    name_before: str | Unreadable | None = personal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Principal(Aggregate):
 
     kind: PrincipalKind
     state: PrincipalState
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     manager_id: UUID | None
     region: str | None
     references: tuple[Reference, ...]

@@ -57,8 +57,8 @@ def _open(state: str, **moves: str) -> dict[str, str]:
 
 
 LIFECYCLE: Final = Lifecycle(
-    what="lead",
-    moves={
+    record_type="lead",
+    transitions={
         "new": {WORK: "working", **_open("new")},
         "working": {NURTURE: "nurturing", QUALIFY: "qualified", **_open("working")},
         "nurturing": {WORK: "working", **_open("nurturing")},

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text, personal
+from domain.events.private import Unreadable, free_text, personal
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.values import Reference
@@ -24,10 +24,10 @@ LeadState = Literal["new", "working", "nurturing", "qualified", "converted", "di
 class Created:
     """`crm.lead.created`; `original` holds spellings as they came, by field, where normalised."""
 
-    name: str | Closed | None = personal()
+    name: str | Unreadable | None = personal()
     company: str | None = None
-    email: str | Closed | None = personal()
-    phone: str | Closed | None = personal()
+    email: str | Unreadable | None = personal()
+    phone: str | Unreadable | None = personal()
     owner_id: UUID | None = None
     campaign: str | None = None
     references: tuple[Reference, ...] = ()
@@ -49,7 +49,7 @@ class Disqualified:
 
     from_state: OpenLeadState
     reason: str
-    note: str | Closed | None = free_text("lead")
+    note: str | Unreadable | None = free_text("lead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +112,10 @@ class Lead(Aggregate):
     """A lead as of its last event; the last three have values once it is converted."""
 
     state: LeadState
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     company: str | None
-    email: str | Closed | None = field(repr=False)
-    phone: str | Closed | None = field(repr=False)
+    email: str | Unreadable | None = field(repr=False)
+    phone: str | Unreadable | None = field(repr=False)
     owner_id: UUID | None
     campaign: str | None
     references: tuple[Reference, ...]
@@ -132,7 +132,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
     """The lead after `event`. Raises `NotFound` where the stream is not a lead's."""
     payload: LeadEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case StatusChanged():
@@ -156,7 +156,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
                 opportunity_id=payload.opportunity_id,
             )
         case Erased():
-            closed = Closed("erased")
+            closed = Unreadable("erased")
             return replace(state, state="erased", name=closed, email=closed, phone=closed)
         case Created():
             raise Undecodable(f"The lead {state.id} was created twice. Verify the store.")
@@ -164,7 +164,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
             assert_never(payload)
 
 
-def _born(event: Event) -> Lead:
+def _created(event: Event) -> Lead:
     payload = event.payload
     if not isinstance(payload, Created):
         raise NotFound("lead", event.originator_id)

@@ -59,8 +59,8 @@ TEAM: Final = "change its team"
 _ALWAYS: Final = (LINK, OWNER, TEAM)
 
 LIFECYCLE: Final = Lifecycle(
-    what="opportunity",
-    moves={
+    record_type="opportunity",
+    transitions={
         "open": {
             WIN: "won",
             LOSE: "lost",

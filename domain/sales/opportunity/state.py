@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text
+from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.money import Money
@@ -146,7 +146,7 @@ class Lost:
     to_stage: str
     reason: str
     competitor: str | None = None
-    note: str | Closed | None = free_text("opportunity")
+    note: str | Unreadable | None = free_text("opportunity")
     amount: Money | None = None
     skipped: tuple[str, ...]
 
@@ -187,7 +187,7 @@ class Close:
     from_stage: str
     reason: str | None = None
     competitor: str | None = None
-    note: str | Closed | None = field(default=None, repr=False)
+    note: str | Unreadable | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,7 @@ def evolve(state: Opportunity | None, event: Event) -> Opportunity:
     """The opportunity after `event`. Raises `NotFound` where the stream is not an opportunity's."""
     payload: OpportunityEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case StageChanged():
@@ -254,7 +254,7 @@ def evolve(state: Opportunity | None, event: Event) -> Opportunity:
             assert_never(payload)
 
 
-def _born(event: Event) -> Opportunity:
+def _created(event: Event) -> Opportunity:
     payload = event.payload
     if not isinstance(payload, Opened):
         raise NotFound("opportunity", event.originator_id)

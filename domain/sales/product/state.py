@@ -20,8 +20,8 @@ DISCONTINUE: Final = "be discontinued"
 REINTRODUCE: Final = "be reintroduced"
 
 LIFECYCLE: Final = Lifecycle(
-    what="product",
-    moves={
+    record_type="product",
+    transitions={
         "offered": {PRICE: "offered", DISCONTINUE: "discontinued"},
         "discontinued": {REINTRODUCE: "offered"},
     },

@@ -14,7 +14,7 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text
+from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.values import Change, Reference, after, apply_entries
@@ -40,8 +40,8 @@ class Opened:
     category: str | None = None
     product: str | None = None
     cause: str | None = None
-    subject: str | Closed | None = free_text("case")
-    description: str | Closed | None = free_text("case")
+    subject: str | Unreadable | None = free_text("case")
+    description: str | Unreadable | None = free_text("case")
     references: tuple[Reference, ...] = ()
     imported: bool
     skipped: tuple[CaseState, ...] = ()
@@ -112,7 +112,7 @@ class Resolved:
     from_state: CaseState
     code: str | None = None
     cause: str | None = None
-    note: str | Closed | None = free_text("case")
+    note: str | Unreadable | None = free_text("case")
     logged_at: datetime | None = None
     skipped: tuple[CaseState, ...] = ()
 
@@ -143,7 +143,7 @@ class Rejected:
 
     from_state: CaseState
     reason: str | None = None
-    note: str | Closed | None = free_text("case")
+    note: str | Unreadable | None = free_text("case")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ class Resolution:
     from_state: CaseState
     code: str | None
     cause: str | None
-    note: str | Closed | None = field(repr=False)
+    note: str | Unreadable | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +207,8 @@ class Case(Aggregate):
     category: str | None
     product: str | None
     cause: str | None
-    subject: str | Closed | None = field(repr=False)
-    description: str | Closed | None = field(repr=False)
+    subject: str | Unreadable | None = field(repr=False)
+    description: str | Unreadable | None = field(repr=False)
     references: tuple[Reference, ...]
     imported: bool
     attributes: Mapping[str, str]
@@ -225,7 +225,7 @@ def evolve(state: Case | None, event: Event) -> Case:
     """The case after `event`. Raises `NotFound` where the stream is not a case's."""
     payload: CaseEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case Assigned():
@@ -260,7 +260,7 @@ def evolve(state: Case | None, event: Event) -> Case:
             assert_never(payload)
 
 
-def _born(event: Event) -> Case:
+def _created(event: Event) -> Case:
     payload = event.payload
     if not isinstance(payload, Opened):
         raise NotFound("case", event.originator_id)

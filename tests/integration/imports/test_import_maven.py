@@ -16,7 +16,7 @@ from deploy.local.postgres import LocalPostgres
 from domain.customers.customer import state as customer
 from domain.directory.principal import state as principal
 from domain.events.event import Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import replay
 from domain.sales.opportunity import state as opportunity
 from domain.sales.product import state as product
@@ -159,7 +159,7 @@ def test_no_name_of_a_principal_stands_in_the_store_in_clear(whole: Importing) -
         assert name.encode() not in stored
         assert not any(name in claim for claim in claims)
     names = {e.payload.name for e in whole.events() if isinstance(e.payload, principal.Registered)}
-    assert not any(isinstance(name, Closed) for name in names)
+    assert not any(isinstance(name, Unreadable) for name in names)
     assert names == people
 
 

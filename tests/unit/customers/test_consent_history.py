@@ -29,7 +29,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.aggregate import replay
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import Invalid, NotFound
 from tests.support.memory import OpenCipher
 
@@ -78,7 +78,7 @@ class History:
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
 
-    def history(self, id: UUID, cut: Cut) -> list[StoredRow]:
+    def history(self, id: UUID, cut: AsOf) -> list[StoredRow]:
         """As `Crm.history`."""
         return [
             StoredRow(

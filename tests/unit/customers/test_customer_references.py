@@ -8,7 +8,7 @@ import pytest
 
 from commands.customers.customer import AddReference, MergeCustomers, RegisterCustomer
 from commands.dispatch.decision import events_of
-from commands.dispatch.dispatcher import StoredWorld
+from commands.dispatch.dispatcher import StoreRepository
 from commands.sales.opportunity import OpenOpportunity
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import REFERENCES_LIMIT, ReferenceAdded
@@ -67,7 +67,7 @@ def test_two_that_add_the_same_to_one_customer_are_not_told_that_it_is_taken() -
     desk = Desk()
     isdom = registered(desk)
     context = desk.context()
-    world = StoredWorld(desk.commands.crm, desk.commands.pipelines, desk.commands.identifiers)
+    world = StoreRepository(desk.commands.crm, desk.commands.pipelines, desk.commands.identifiers)
     late = desk.commands.decide(AddReference(customer_id=isdom, reference=SHOP), world, context)
     desk.do(AddReference(customer_id=isdom, reference=SHOP))
     with pytest.raises(ConcurrentChange):

@@ -14,7 +14,7 @@ from commands.activities import interaction
 from commands.customers import contact, customer
 from commands.customers.customer import RegisterCustomer
 from commands.directory import principal
-from commands.dispatch.dispatcher import ATTEMPTS, HANDLERS, Outcome
+from commands.dispatch.dispatcher import HANDLERS, MAX_ATTEMPTS, Outcome
 from commands.sales import lead, product
 from commands.sales import opportunity as opportunity_commands
 from commands.sales.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
@@ -120,11 +120,11 @@ def test_it_gives_up_when_others_never_stop() -> None:
         desk.do(ChangeAmount(opportunity_id=id, amount=usd(next(amounts))))
 
     before_recording(desk, another, 99)
-    with pytest.raises(ChangedAgain, match=f"each of the {ATTEMPTS} times") as refusal:
+    with pytest.raises(ChangedAgain, match=f"each of the {MAX_ATTEMPTS} times") as refusal:
         desk.do(MoveStage(opportunity_id=id, stage="proposal"))
-    assert len(desk.crm.stored) == 1 + ATTEMPTS
-    assert (refusal.value.expected, refusal.value.found) == (ATTEMPTS, ATTEMPTS + 1)
-    assert f"at version {ATTEMPTS + 1}, not {ATTEMPTS}" in str(refusal.value)
+    assert len(desk.crm.stored) == 1 + MAX_ATTEMPTS
+    assert (refusal.value.expected, refusal.value.found) == (MAX_ATTEMPTS, MAX_ATTEMPTS + 1)
+    assert f"at version {MAX_ATTEMPTS + 1}, not {MAX_ATTEMPTS}" in str(refusal.value)
 
 
 def test_who_expects_a_version_of_one_record_is_not_told_of_another_ones() -> None:

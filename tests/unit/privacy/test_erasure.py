@@ -13,7 +13,7 @@ from domain.customers.contact import decide as contact_moves
 from domain.customers.contact import state as contact
 from domain.customers.customer import state as customer
 from domain.events.event import SYSTEM, Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import Erased, Invalid, MoveRefused
 from domain.privacy import erasure
 from domain.privacy import legal_hold as hold
@@ -43,7 +43,7 @@ def test_an_erased_customer_is_nobody_and_nothing_happens_to_it() -> None:
     state = born()
     (payload,) = customer.erase(state, erasure=BY)
     erased = customer.evolve(state, history(None, payload)[1])
-    assert (erased.state, erased.name) == ("erased", Closed("erased"))
+    assert (erased.state, erased.name) == ("erased", Unreadable("erased"))
     assert customer.erase(erased, erasure=UUID(int=10)) == ()
     with pytest.raises(MoveRefused):
         customer.merge(erased, replace(state, id=UUID(int=2)))
@@ -67,14 +67,14 @@ def test_a_contact_and_a_lead_forget_what_they_held() -> None:
     (payload,) = contact_moves.erase(state, erasure=BY)
     erased = contact.evolve(state, history(payload)[0])
     assert erased.erased
-    assert erased.points[UUID(int=5)].value == erased.name == Closed("erased")
+    assert erased.points[UUID(int=5)].value == erased.name == Unreadable("erased")
     assert contact_moves.erase(erased, erasure=BY) == ()
 
     created = lead.Created(name="Ada", email="a@example.org", imported=False, original={})
     prospect = lead.evolve(None, history(created)[0])
     (gone,) = lead_moves.erase(prospect, erasure=BY)
     prospect = lead.evolve(prospect, history(gone)[0])
-    assert (prospect.state, prospect.email) == ("erased", Closed("erased"))
+    assert (prospect.state, prospect.email) == ("erased", Unreadable("erased"))
     with pytest.raises(MoveRefused):
         lead_moves.assign_owner(prospect, owner_id=BY)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field
 
 from api.http.shapes import Instant
-from api.reads.as_of import AtCut, Cutting
+from api.reads.as_of import AsOfAnswer, AsOfQuery
 from api.reads.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from domain.kernel.aggregate import Aggregate, Evolve
@@ -19,7 +19,7 @@ from domain.kernel.as_of import NOW, AsOf
 A = TypeVar("A", bound=Aggregate)
 
 
-class Record(AtCut):
+class Record(AsOfAnswer):
     """What every record has; the other members are the aggregate's, by their names."""
 
     private: ClassVar[tuple[str, ...]] = ()
@@ -105,7 +105,7 @@ def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A],
 
 
 def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
-    def get(request: Request, response: Response, id: UUID, cut: Cutting) -> Record:
+    def get(request: Request, response: Response, id: UUID, cut: AsOfQuery) -> Record:
         return read_record(request, response, what, evolve, shape, id, cut)
 
     return get

@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from api.http.auth import requires
 from api.http.query import declared_only
 from api.http.shapes import Day, Number
-from api.reads.as_of import AsOfTime, AtCut, KnownAtTime
+from api.reads.as_of import AsOfAnswer, AsOfTime, KnownAtTime
 from api.reads.consistency import Consistency, consistent
 from api.reads.meta import Meta, meta_of
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from api.services import Services
 from domain.configuration.pipelines import Pipeline
 from domain.kernel.errors import NotFound
@@ -73,7 +73,7 @@ class Totals(BaseModel):
     weighted: Number
 
 
-class Board(AtCut):
+class Board(AsOfAnswer):
     """The board of a pipeline, now or at a time."""
 
     pipeline: str
@@ -120,7 +120,7 @@ def get_board(
         closing_since=closing_since,
         closing_until=closing_until,
     )
-    with reading(services, "pipeline") as look:
+    with snapshot(services, "pipeline") as look:
         rows = look.ask("pipeline", Opportunities).board(
             pipeline_id, as_of, known_at, only=only, stale_days=stale_days
         )

@@ -26,7 +26,7 @@ class Withheld(Unreadable):
         return {"closed": self.why, "of": self.event}
 
 
-class NoKeys:
+class NoKeyCipher:
     """A cipher that opens nothing: it needs no key, no database and no network."""
 
     def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002

@@ -49,7 +49,7 @@ __all__ = ["LIMIT", "BulkOutcome", "BulkRecorder", "History", "HistoryFailed"]
 
 LIMIT: Final = 10_000
 """Most events of one transaction."""
-LOOKS: Final = 3
+MAX_LOOKUPS: Final = 3
 """How often the same histories are decided when others come first, before they are taken apart."""
 
 
@@ -83,7 +83,7 @@ class BulkRecorder:
                 items.append(self._item(index, history))
             except DomainError as error:
                 _fail(outcomes, index, error, whole=whole)
-        self._take(items, outcomes, LOOKS, whole=whole)
+        self._take(items, outcomes, MAX_LOOKUPS, whole=whole)
         return [outcomes[index] for index in range(len(histories))]
 
     def _item(self, index: int, history: History) -> Item:
@@ -294,8 +294,8 @@ class BulkRecorder:
             _fail(outcomes, items[0].index, error, whole=whole)
         else:
             middle = len(items) // 2
-            self._take(items[:middle], outcomes, LOOKS, whole=whole)
-            self._take(items[middle:], outcomes, LOOKS, whole=whole)
+            self._take(items[:middle], outcomes, MAX_LOOKUPS, whole=whole)
+            self._take(items[middle:], outcomes, MAX_LOOKUPS, whole=whole)
 
     def _culprit(self, pending: Sequence[Decided], error: DomainError) -> int:
         """The place of the first history that `error` is about."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from commands.store.application import Crm
 from domain.customers.contact import consent_history as consent_then
-from domain.customers.contact.consent_history import PointThen, Span, Verdict
+from domain.customers.contact.consent_history import PointHistory, Span, Verdict
 from domain.customers.contact.state import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
@@ -22,7 +22,7 @@ from domain.kernel.text import line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentThen:
+class ConsentHistory:
     """The answer. `positions` are those of the contact's events, by event id."""
 
     contact_id: UUID
@@ -30,7 +30,7 @@ class ConsentThen:
     span: Span
     known_at: datetime | None
     verdict: Verdict
-    points: tuple[PointThen, ...]
+    points: tuple[PointHistory, ...]
     positions: Mapping[str, int]
 
 
@@ -54,7 +54,7 @@ def consent_at(
     point_id: UUID | None = None,
     channel: PointKind | None = None,
     known_at: datetime | None = None,
-) -> ConsentThen:
+) -> ConsentHistory:
     """Whether the contact could be written to for `purpose` in `span`, as was known at `known_at`: at one of
     its contact points, or one of a kind (`channel`).
 
@@ -66,13 +66,13 @@ def consent_at(
     events = [decode(row.event, CATALOGUE, _Shut()) for row in rows]
     if not events or not isinstance(events[0].payload, Registered):
         raise NotFound("contact", contact_id)
-    points = consent_then.points_then(events, wanted, span)
+    points = consent_then.point_histories(events, wanted, span)
     if point_id is not None and all(point.point_id != point_id for point in points):
         raise NotFound("contact point", point_id)
     asked = tuple(
         point for point in points if point_id in (None, point.point_id) and channel in (None, point.kind)
     )
-    return ConsentThen(
+    return ConsentHistory(
         contact_id=contact_id,
         purpose=wanted,
         span=span,
@@ -83,7 +83,7 @@ def consent_at(
     )
 
 
-def as_json(found: ConsentThen) -> dict[str, Any]:
+def as_json(found: ConsentHistory) -> dict[str, Any]:
     """The answer as JSON-ready members; times are datetimes."""
     return {
         "contact_id": found.contact_id,

@@ -52,7 +52,7 @@ class Repository(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RecordChange:
     """What happens to one aggregate. `state` is None for a new one; `at` is the business time, if named."""
 
     id: UUID
@@ -74,7 +74,7 @@ class Decision:
     `contact_points` are entries of the blind index: the HMAC of a contact point, and whose it is.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[RecordChange, ...]
     claims: tuple[Claim, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
 
@@ -89,7 +89,7 @@ def new_record(
     """A new record, with the claim of its external id."""
     claims = () if reference is None else (claim(reference, id),)
     return Decision(
-        changes=(Change(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
+        changes=(RecordChange(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
     )
 
 
@@ -102,7 +102,7 @@ def change(*changes: tuple[Aggregate, tuple[Any, ...]], at: datetime | None) -> 
     """Changes of existing records, the commanded one first."""
     return Decision(
         changes=tuple(
-            Change(id=state.id, party=state.party, state=state, payloads=payloads, at=at)
+            RecordChange(id=state.id, party=state.party, state=state, payloads=payloads, at=at)
             for state, payloads in changes
         )
     )
@@ -113,7 +113,7 @@ def events_of(decision: Decision, context: Context) -> list[Event]:
     return [event for change in decision.changes for event in _events(change, context)]
 
 
-def _events(change: Change, context: Context) -> list[Event]:
+def _events(change: RecordChange, context: Context) -> list[Event]:
     if not change.payloads:
         return []
     at = change.at

@@ -15,7 +15,7 @@ from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
 from commands.imports.import_run import row_digest
 from commands.imports.maven_config import MavenConfig
-from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
+from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, MavenRow, ProductRow
 from commands.sales.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunity
 from commands.sales.product import RegisterProduct
 from commands.store.claims import Claim
@@ -122,7 +122,7 @@ class Maker:
             return WinOpportunity(opportunity_id=id, amount=amount, at=at)
         return LoseOpportunity(opportunity_id=id, reason=self.config.lost_reason, amount=amount, at=at)
 
-    def _claim(self, source: str, external_id: str, row: Row) -> Claim:
+    def _claim(self, source: str, external_id: str, row: MavenRow) -> Claim:
         return Claim(source, external_id, self.new_id(), row_digest(self.key, source, row.normal))
 
     def _money(self, amount: Decimal) -> Money:

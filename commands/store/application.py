@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, Recordin
 from eventsourcing.utils import Environment, EnvType
 
 from commands.store.claims import Claim
-from commands.store.conflicts import refusal
+from commands.store.conflicts import conflict
 from commands.store.contact_index import ContactPoint
 from commands.store.event_reader import StoredRow
 from commands.store.idempotency import IdempotencyRow
@@ -215,7 +215,7 @@ class Crm(Application[UUID]):
         except (IntegrityError, OperationalError) as error:
             if refused_by(error.__cause__):
                 raise RecoveryNeeded from error
-            told = refusal(
+            told = conflict(
                 error,
                 self._given_recorder.pool,
                 versions=[(event.originator_id, event.originator_version) for event in events],

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.reads.as_of import row_then
+from api.reads.as_of import row_as_of
 from commands.store.application import Crm
 from commands.store.event_reader import StoredRow
 from commands.store.mapper import EventMapper
@@ -131,13 +131,13 @@ def test_an_opportunity_at_a_cut_is_the_read_model_s_row_of_exactly_those_events
     for id, stored in told.items():
         if not stored[0][1].type.startswith("crm.opportunity."):
             continue
-        whole = row_then(PIPELINE_V1, "opportunity", store.crm.history(id))
+        whole = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id))
         assert whole is not None
         assert {name: whole[name] for name in now[str(id)]} == now[str(id)]
         for cut in cuts([event for event, _ in stored]):
             fed = [row for event, row in stored if before(cut, event)]
             rows = fold_all(PIPELINE_V1, fed, CATALOGUE)["opportunity"]
-            then = row_then(PIPELINE_V1, "opportunity", store.crm.history(id, cut))
+            then = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id, cut))
             if str(id) not in rows:
                 assert then is None
             else:

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from commands.audit.history import Histories, Scope
-from commands.audit.redaction import NoKeys
+from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Fact, Kind, fact_of
 from commands.customers import contact, customer
 from commands.sales import lead, opportunity
@@ -72,7 +72,7 @@ class HistoriesInMemory(Histories):
 
     def fact(self, row: StoredRow) -> Fact:
         """Opened where there is a cipher."""
-        return fact_of(row.position, row.event, self._cipher or NoKeys(), opened=self.opened)
+        return fact_of(row.position, row.event, self._cipher or NoKeyCipher(), opened=self.opened)
 
     def covering(self, position: int) -> Seal | None:
         """The seal whose range the position is in."""

@@ -28,7 +28,7 @@ from domain.activities.interaction.state import (
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked, optional, plain
 from domain.kernel.text import line, note, optional_line, quoted
-from domain.kernel.values import Change, Reference, changed, references
+from domain.kernel.values import FieldChange, Reference, changed, references
 
 LIMIT: Final = 100
 """Most participants, and most attachments."""
@@ -243,7 +243,7 @@ def _in_range(question: Question, score: int) -> None:
         )
 
 
-def _score(state: Interaction, score: int | None) -> tuple[Change, ...]:
+def _score(state: Interaction, score: int | None) -> tuple[FieldChange, ...]:
     if score is None:
         return ()
     if state.survey is None:

@@ -17,7 +17,7 @@ from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.money import Money
-from domain.kernel.values import Change, Reference, after
+from domain.kernel.values import FieldChange, Reference, after
 
 InteractionKind = Literal[
     "call", "email", "chat", "meeting", "visit", "letter", "social_post", "sms", "web_visit", "purchase",
@@ -101,7 +101,7 @@ class Corrected:
 
     kind: InteractionKind
     participants: tuple[UUID, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     amount_before: Money | None = None
     amount: Money | None = None
     items: tuple[Item, ...] | None = None

@@ -15,7 +15,7 @@ from domain.events.event import Event
 from domain.events.private import Unreadable, personal
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
-from domain.kernel.values import Change, Reference, after
+from domain.kernel.values import FieldChange, Reference, after
 
 PointKind = Literal["email", "phone", "postal", "social"]
 LegalBasis = Literal[
@@ -37,7 +37,7 @@ class Registered:
 class ProfileChanged:
     """`crm.contact.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()
     name_before: str | Unreadable | None = personal()
 

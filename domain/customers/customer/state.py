@@ -17,7 +17,7 @@ from domain.kernel.errors import Invalid, NotFound, Undecodable
 from domain.kernel.text import line, lines, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import (
-    Change,
+    FieldChange,
     Reference,
     after,
     apply_entries,
@@ -80,7 +80,7 @@ class Registered:
 class ProfileChanged:
     """`crm.customer.profile_changed`; a person's name stands in `name`, `name_before`, not in `changes`."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()
     name_before: str | Unreadable | None = personal()
 

@@ -12,7 +12,7 @@ from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound, Undecodable
 from domain.kernel.text import line, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
-from domain.kernel.values import Change, Reference, after, changed, references
+from domain.kernel.values import FieldChange, Reference, after, changed, references
 
 PrincipalKind = Literal["agent", "team", "service_account"]
 PrincipalState = Literal["active", "deactivated"]
@@ -45,7 +45,7 @@ class Registered:
 class ProfileChanged:
     """`crm.principal.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()
     name_before: str | Unreadable | None = personal()
 

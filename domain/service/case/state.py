@@ -17,7 +17,7 @@ from domain.events.event import Event
 from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
-from domain.kernel.values import Change, Reference, after, apply_entries
+from domain.kernel.values import FieldChange, Reference, after, apply_entries
 
 CaseKind = Literal["question", "complaint", "incident", "request"]
 CaseState = Literal[
@@ -94,7 +94,7 @@ class Escalated:
 class DetailsChanged:
     """`crm.case.details_changed`: kind, channel, category, product, cause, `attributes.<name>`."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     logged_at: datetime | None = None
 
 

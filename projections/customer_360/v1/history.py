@@ -32,7 +32,7 @@ NPS answers, promoters, detractors."""
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastSections:
     """Where to look back to; `rows` folds the events of records up to there, private values opened with the
     keys of now."""
 
@@ -40,10 +40,10 @@ class Past:
     rows: Callable[[Sequence[UUID]], Rows]
 
 
-class Then:
+class CustomerHistory:
     """The sections of one customer at a cut, whole and in their order."""
 
-    def __init__(self, connection: Connection, cluster: Cluster, past: Past) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster, past: PastSections) -> None:
         self._connection = connection
         self._cluster = cluster
         self._past = past

@@ -20,7 +20,7 @@ from domain.activities.interaction import state as interaction
 from domain.activities.interaction.state import Attachment, Interaction, InteractionKind, Item, Survey
 from domain.kernel.errors import AlreadyRecorded, DomainError, Invalid, NotFound
 from domain.kernel.money import Money
-from domain.kernel.values import Change, Reference
+from domain.kernel.values import FieldChange, Reference
 from tests.support.memory import START, Desk
 
 FILE = Attachment(reference="s3://files/1", sha256="0" * 64, media_type="application/pdf", size=12)
@@ -150,8 +150,8 @@ def test_a_correction_says_what_was_and_what_is_and_the_first_words_stay() -> No
     )
     first, corrected = (event.payload for event in desk.crm.events(id))
     assert corrected.changes == (
-        Change(field="channel", old="shop", new="web"),
-        Change(field="duration_seconds", old="60"),
+        FieldChange(field="channel", old="shop", new="web"),
+        FieldChange(field="duration_seconds", old="60"),
     )
     assert (corrected.amount_before, corrected.amount) == (usd("12.77"), usd("11.77"))
     assert (first.amount, first.channel) == (usd("12.77"), "shop")

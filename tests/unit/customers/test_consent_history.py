@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.customers.consent_history import ConsentThen, as_json, consent_at
+from commands.customers.consent_history import ConsentHistory, as_json, consent_at
 from commands.store.event_reader import StoredRow
 from domain.customers.contact import state as contact
 from domain.customers.contact.consent_history import (
     Period,
-    PointThen,
+    PointHistory,
     Span,
     Why,
     day,
     moment,
-    points_then,
+    point_histories,
     span,
     verdict,
 )
@@ -90,7 +90,7 @@ class History:
         ]  # fmt: skip
 
 
-def asked(events: Sequence[Event], when: Span, purpose: str = "news", **more: Any) -> ConsentThen:
+def asked(events: Sequence[Event], when: Span, purpose: str = "news", **more: Any) -> ConsentHistory:
     crm: Any = History(events)
     return consent_at(crm, more.pop("contact_id", CONTACT), purpose=purpose, span=when, **more)
 
@@ -146,7 +146,7 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
     events: list[Event], begin: int, length: int
 ) -> None:
     whole = Span(start=START + begin * HOUR, end=START + (begin + length) * HOUR)
-    for point in points_then(events, "news", whole):
+    for point in point_histories(events, "news", whole):
         at = whole.start
         for period in point.periods:
             assert period.start == at < period.end, "periods follow on each other"
@@ -156,7 +156,7 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
             now = whole.start + quarter * HOUR / 4
             (period,) = [each for each in point.periods if each.start <= now < each.end]
             assert period.why == oracle(events, point.point_id, "news", now)
-            alone = points_then(events, "news", moment(now))
+            alone = point_histories(events, "news", moment(now))
             (same,) = [each for each in alone if each.point_id == point.point_id]
             assert [(each.why, each.event) for each in same.periods] == [(period.why, period.event)]
 
@@ -170,7 +170,7 @@ def test_what_says_so_is_the_event_that_made_it_so(events: list[Event], hours: i
         "point_removed": contact.PointRemoved,
         "erased": contact.Erased,
     }
-    for point in points_then(events, "news", moment(START + hours * HOUR)):
+    for point in point_histories(events, "news", moment(START + hours * HOUR)):
         (period,) = point.periods
         assert period.why in get_args(Why)
         if period.event is None:
@@ -268,12 +268,12 @@ def test_the_last_day_that_there_is_can_be_asked_for() -> None:
 
 
 def test_the_best_point_decides() -> None:
-    def point(*why: Why) -> PointThen:
+    def point(*why: Why) -> PointHistory:
         periods = tuple(
             Period(start=START + n * HOUR, end=START + (n + 1) * HOUR, why=each, event=None)
             for n, each in enumerate(why)
         )
-        return PointThen(point_id=EMAIL, kind="email", periods=periods)
+        return PointHistory(point_id=EMAIL, kind="email", periods=periods)
 
     assert verdict([]) == verdict([point("expired")]) == "refused"
     assert verdict([point("expired"), point("consent", "expired")]) == "partly"

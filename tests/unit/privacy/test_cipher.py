@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.cipher import AesGcmCipher, KeyMissing
 from commands.privacy.kek import FileKek, KekProblem, Owned
-from commands.privacy.keyring import KekRing, Wrapped
+from commands.privacy.keyring import Keyring, Wrapped
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
 from domain.events.event import SYSTEM, Event
 from domain.events.private import PrivateParts, Unreadable
@@ -264,7 +264,7 @@ def test_a_wrapped_key_opens_with_its_kek_and_its_owner_alone() -> None:
     assert b"\x07" * 32 not in wrapped
     assert kek.unwrap([Owned(wrapped, b"person|1")]) == [b"\x07" * 32]
     with pytest.raises(KekProblem, match="Put the key file `kek` back"):
-        KekRing.of(other).unwrap([Wrapped(kek.id, wrapped, b"person|1")])
+        Keyring.of(other).unwrap([Wrapped(kek.id, wrapped, b"person|1")])
     for changed in (Owned(wrapped, b"person|2"), Owned(b"", b"person|1"), Owned(wrapped[:-1], b"person|1")):
         with pytest.raises(KekProblem, match="changed in the database"):
             kek.unwrap([changed])

@@ -13,7 +13,7 @@ from api.http.shapes import Amount, MoneyIn, ReferenceIn, money
 from api.http.validation import Body, Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
 from commands.activities import interaction as commands
-from domain.activities.interaction.state import (
+from domain.activities.interaction.events import (
     Attachment,
     Direction,
     InteractionKind,

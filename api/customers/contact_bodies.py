@@ -11,7 +11,7 @@ from api.http.shapes import Moment, ReferenceIn, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
 from commands.customers import contact as commands
-from domain.customers.contact.state import LegalBasis, PointKind
+from domain.customers.contact.events import LegalBasis, PointKind
 
 
 class RegisterContact(CreateBody):

@@ -11,7 +11,7 @@ from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Word
 from api.writes.command_routes import ChangeBody, CreateBody
 from commands.directory import principal as commands
-from domain.directory.principal.state import PrincipalKind
+from domain.directory.principal.events import PrincipalKind
 
 
 class Register(CreateBody):

@@ -11,7 +11,7 @@ from api.http.shapes import Day, MoneyIn, ReferenceIn, money, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
 from commands.sales import lead as commands
-from domain.sales.lead.state import OpenLeadState
+from domain.sales.lead.events import OpenLeadState
 
 
 class CreateLead(CreateBody):

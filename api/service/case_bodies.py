@@ -11,7 +11,7 @@ from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
 from commands.service import case as commands
-from domain.service.case.state import CaseKind
+from domain.service.case.events import CaseKind
 
 Priority = Annotated[int, Field(ge=1, le=4, description="1 (most urgent) to 4.", examples=[2])]
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]

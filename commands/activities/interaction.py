@@ -18,15 +18,15 @@ from commands.dispatch.references import (
 from commands.store.identifiers import Identifiers, moment_of
 from domain.activities.interaction import decide as moves
 from domain.activities.interaction import state as interaction
-from domain.activities.interaction.state import (
+from domain.activities.interaction.events import (
     Attachment,
     Direction,
-    Interaction,
     InteractionKind,
     Item,
     Recorded,
     Survey,
 )
+from domain.activities.interaction.state import Interaction
 from domain.kernel.errors import AlreadyRecorded
 from domain.kernel.money import Money
 from domain.kernel.values import Reference

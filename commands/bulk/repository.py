@@ -8,7 +8,7 @@ from uuid import UUID
 
 from commands.dispatch.dispatcher import Commands, StoreRepository
 from commands.store.identifiers import Identifiers
-from domain.activities.interaction.state import Recorded
+from domain.activities.interaction.events import Recorded
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import Reasons
 from domain.events.event import Event

@@ -11,7 +11,7 @@ from uuid import UUID
 from commands.store.application import Crm
 from domain.customers.contact import consent_history as consent_then
 from domain.customers.contact.consent_history import PointHistory, Span, Verdict
-from domain.customers.contact.state import PointKind, Registered
+from domain.customers.contact.events import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import Event

@@ -12,7 +12,7 @@ from commands.dispatch.decision import Decision, Handlers, Repository, change, n
 from commands.dispatch.references import contact_of, require_customer
 from commands.store.contact_index import ContactPoint
 from domain.customers.contact import decide as moves
-from domain.customers.contact.state import LegalBasis, PointKind
+from domain.customers.contact.events import LegalBasis, PointKind
 from domain.kernel.values import Reference
 
 

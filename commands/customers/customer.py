@@ -11,8 +11,9 @@ from uuid import UUID
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Decision, Handlers, Repository, change, claim, new_record
 from commands.dispatch.references import customer_of, require_parent, require_principal, require_time_zone
-from domain.customers.customer import state as customer
-from domain.customers.customer.state import CustomerKind
+from domain.customers.customer import decide as customer
+from domain.customers.customer import events as customer_events
+from domain.customers.customer.events import CustomerKind
 from domain.kernel.errors import Invalid
 from domain.kernel.values import Reference
 
@@ -139,7 +140,7 @@ def _change(command: ChangeCustomer, world: Repository, _: Context) -> Decision:
         require_time_zone(zone)
     if command.parent_id != state.parent_id:
         require_parent(world, command.parent_id, of=state.id)
-    assigned: tuple[customer.CustomerEvent, ...] = ()
+    assigned: tuple[customer_events.CustomerEvent, ...] = ()
     if command.owner_id is not None and command.owner_id != state.owner_id:
         require_principal(world, command.owner_id)
         assigned = customer.assign_owner(state, owner_id=command.owner_id)

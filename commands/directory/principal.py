@@ -10,8 +10,8 @@ from uuid import UUID
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import principal_of, require_manager
-from domain.directory.principal import state as principal
-from domain.directory.principal.state import PrincipalKind
+from domain.directory.principal import decide as principal
+from domain.directory.principal.events import PrincipalKind
 from domain.kernel.values import Reference
 
 

@@ -11,8 +11,10 @@ from commands.dispatch.decision import Repository
 from domain.activities.interaction import state as interaction
 from domain.customers.contact import state as contact
 from domain.customers.contact.state import Contact
+from domain.customers.customer import decide as customer_decide
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import Customer
+from domain.directory.principal import decide as principal_decide
 from domain.directory.principal import state as principal
 from domain.directory.principal.state import Principal
 from domain.kernel.errors import Erased, Invalid
@@ -20,6 +22,7 @@ from domain.sales.lead import state as lead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import state as opportunity
 from domain.sales.opportunity.state import Opportunity
+from domain.sales.product import decide as product_decide
 from domain.sales.product import state as product
 from domain.sales.product.state import Product
 from domain.service.case import state as case
@@ -102,7 +105,7 @@ def require_customer(world: Repository, id: UUID | None, *, imported: bool = Fal
     if id is not None:
         found = customer_of(world, id)
         if not imported:
-            customer.require_active(found)
+            customer_decide.require_active(found)
 
 
 def require_principal(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
@@ -110,7 +113,7 @@ def require_principal(world: Repository, id: UUID | None, *, imported: bool = Fa
     if id is not None:
         found = principal_of(world, id)
         if not imported:
-            principal.require_active(found)
+            principal_decide.require_active(found)
 
 
 def require_product(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
@@ -118,7 +121,7 @@ def require_product(world: Repository, id: UUID | None, *, imported: bool = Fals
     if id is not None:
         found = product_of(world, id)
         if not imported:
-            product.require_offered(found)
+            product_decide.require_offered(found)
 
 
 def require_parent(world: Repository, id: UUID | None, *, of: UUID) -> None:
@@ -126,8 +129,8 @@ def require_parent(world: Repository, id: UUID | None, *, of: UUID) -> None:
     if id is None:
         return
     parent = customer_of(world, id)
-    customer.require_active(parent)
-    customer.require_organisation(parent)
+    customer_decide.require_active(parent)
+    customer_decide.require_organisation(parent)
     _refuse_cycle("organisation", of, id, lambda id: customer_of(world, id).parent_id)
 
 
@@ -145,7 +148,7 @@ def require_manager(world: Repository, id: UUID | None, *, of: UUID) -> None:
     """Refuses a manager who is not there, is deactivated, or stands below `of`."""
     if id is None:
         return
-    principal.require_active(principal_of(world, id))
+    principal_decide.require_active(principal_of(world, id))
     _refuse_cycle("principal", of, id, lambda id: principal_of(world, id).manager_id)
 
 

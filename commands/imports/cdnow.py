@@ -20,7 +20,7 @@ from commands.imports.cdnow_rows import Purchase, read_purchases
 from commands.imports.import_run import ImportRun, NamedHistory, row_digest
 from commands.imports.report import ImportReport, Progress
 from commands.store.claims import Claim
-from domain.activities.interaction.state import Item
+from domain.activities.interaction.events import Item
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 

@@ -11,7 +11,8 @@ from commands.store.contact_index import ContactIndex
 from commands.store.identifiers import Identifiers
 from domain.customers.contact import state as contact
 from domain.customers.contact.decide import is_point
-from domain.customers.contact.state import Contact, PointKind
+from domain.customers.contact.events import PointKind
+from domain.customers.contact.state import Contact
 from domain.kernel.aggregate import replay
 
 MAX_CONTACTS: Final = 100

@@ -24,16 +24,17 @@ from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
 from domain.customers.contact import decide as contact_moves
-from domain.customers.contact import state as contact
+from domain.customers.contact import events as contact
 from domain.customers.contact.state import Contact
-from domain.customers.customer import state as customer
+from domain.customers.customer import decide as customer
+from domain.customers.customer import events as customer_events
 from domain.customers.customer.state import Customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import ConcurrentChange, NotFound
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
 from domain.sales.lead import decide as lead_moves
-from domain.sales.lead import state as lead
+from domain.sales.lead import events as lead
 from domain.sales.lead.state import Lead
 
 MAX_ATTEMPTS: Final = 20
@@ -128,11 +129,15 @@ class Erasures:
     def erasure_of(self, kind: PersonKind, id: UUID) -> UUID | None:
         """The erasure that this record names, None while it was not erased. Raises `NotFound`."""
         events = self._crm.streams([id]).get(id, [])
-        first = {"customer": customer.Registered, "contact": contact.Registered, "lead": lead.Created}[kind]
+        first = {"customer": customer_events.Registered, "contact": contact.Registered, "lead": lead.Created}[
+            kind
+        ]
         if not events or not isinstance(events[0].payload, first):
             raise NotFound(kind, id)
         last = events[-1].payload
-        return last.erasure if isinstance(last, customer.Erased | contact.Erased | lead.Erased) else None
+        return (
+            last.erasure if isinstance(last, customer_events.Erased | contact.Erased | lead.Erased) else None
+        )
 
     def finish(self, id: UUID, context: Context) -> ErasureResult:
         """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""

@@ -23,8 +23,8 @@ from commands.dispatch.references import (
 from commands.sales.lead import ConvertLead
 from commands.store.contact_index import ContactPoint
 from domain.customers.contact import decide as contact_moves
-from domain.customers.contact.state import PointKind
-from domain.customers.customer import state as customer
+from domain.customers.contact.events import PointKind
+from domain.customers.customer import decide as customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid
 from domain.sales.lead import decide as lead_moves

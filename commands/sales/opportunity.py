@@ -16,7 +16,8 @@ from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from domain.sales.opportunity import decide as moves
 from domain.sales.opportunity import state as opportunity
-from domain.sales.opportunity.state import ForecastCategory, LineItem, Opportunity
+from domain.sales.opportunity.events import ForecastCategory, LineItem
+from domain.sales.opportunity.state import Opportunity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

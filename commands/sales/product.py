@@ -12,7 +12,7 @@ from commands.dispatch.decision import Decision, Handlers, Repository, change, n
 from commands.dispatch.references import product_of
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
-from domain.sales.product import state as product
+from domain.sales.product import decide as product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

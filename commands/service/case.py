@@ -16,7 +16,7 @@ from commands.dispatch.decision import Decision, Handlers, Repository, change, n
 from commands.dispatch.references import case_of, require_customer, require_interaction, require_principal
 from domain.kernel.values import Reference
 from domain.service.case import decide as moves
-from domain.service.case.state import CaseKind, CaseState
+from domain.service.case.events import CaseKind, CaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,15 +11,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.mapper import EventMapper, StoredCrmEvent
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
 from domain.events.private import PrivateCipher, PrivateParts
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
-from domain.sales.opportunity.state import Opened, StageChanged, Won
-from domain.service.case import state as case
+from domain.sales.opportunity.events import Opened, StageChanged, Won
+from domain.service.case import events as case
 
 BEGIN: Final = datetime(2020, 1, 1, tzinfo=UTC)
 CUSTOMERS: Final = 2000

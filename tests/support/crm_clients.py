@@ -30,7 +30,7 @@ from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.activities.interaction.state import Survey
+from domain.activities.interaction.events import Survey
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.errors import DomainError
 from domain.kernel.money import Money

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from commands.activities import interaction as i
 from commands.service import case as s
-from domain.activities.interaction.state import Survey
+from domain.activities.interaction.events import Survey
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from tests.support.machine import CLAIMS, SOMETIMES, WHY_NO_CASE, CrmMachine

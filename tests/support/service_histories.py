@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from uuid import UUID
 
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.contact import events as contact
+from domain.customers.customer import events as customer
 from domain.kernel.money import Money
 from domain.kernel.values import FieldChange, Reference
-from domain.sales.lead import state as lead
-from domain.service.case import state as case
+from domain.sales.lead import events as lead
+from domain.service.case import events as case
 
 if TYPE_CHECKING:
     from tests.support.histories import History, Life

@@ -11,12 +11,11 @@ from decimal import Decimal
 from typing import Final, TypeVar, get_args
 from uuid import UUID
 
-from domain.activities.interaction.state import (
+from domain.activities.interaction.events import (
     Attachment,
     Corrected,
     CustomerLinked,
     Direction,
-    Interaction,
     InteractionEvent,
     InteractionKind,
     Item,
@@ -25,6 +24,7 @@ from domain.activities.interaction.state import (
     Recorded,
     Survey,
 )
+from domain.activities.interaction.state import Interaction
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked, optional, plain
 from domain.kernel.text import line, note, optional_line, quoted

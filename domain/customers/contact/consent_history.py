@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from domain.customers.contact.state import (
+from domain.customers.contact.events import (
     ConsentGiven,
     ConsentWithdrawn,
     Erased,

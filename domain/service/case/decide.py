@@ -16,9 +16,8 @@ from domain.kernel.errors import Invalid
 from domain.kernel.text import lines, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, changed, changed_entries, references
-from domain.service.case.state import (
+from domain.service.case.events import (
     Assigned,
-    Case,
     CaseClosed,
     CaseEvent,
     CaseKind,
@@ -35,6 +34,7 @@ from domain.service.case.state import (
     Responded,
     StateChanged,
 )
+from domain.service.case.state import Case
 
 ASSIGN: Final = "be assigned"
 RESOLVE: Final = "be resolved"

@@ -25,7 +25,7 @@ from commands.privacy.tombstones import Tombstones
 from commands.service.case import OpenCase
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
-from domain.activities.interaction import state as interaction
+from domain.activities.interaction import events as interaction
 from domain.events.event import SYSTEM, Event
 from domain.kernel import errors
 from domain.kernel.values import Reference

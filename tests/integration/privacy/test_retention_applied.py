@@ -22,8 +22,8 @@ from deploy.secrets import Secrets
 from deploy.settings import load
 from deploy.wiring import wiring
 from deploy.wiring.persons import acting
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.event import SYSTEM, Event
 from domain.events.private import Unreadable
 from domain.kernel.errors import Erased

@@ -15,9 +15,9 @@ from psycopg2.extensions import connection as Connection
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.event_reader import StoredRow
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.contact import events as contact
+from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event

@@ -17,7 +17,8 @@ from commands.sales.opportunity import OpenOpportunity
 from commands.service.case import OpenCase
 from commands.store.identifiers import Identifiers
 from domain.activities.interaction import state as interaction
-from domain.activities.interaction.state import Attachment, Interaction, InteractionKind, Item, Survey
+from domain.activities.interaction.events import Attachment, InteractionKind, Item, Survey
+from domain.activities.interaction.state import Interaction
 from domain.kernel.errors import AlreadyRecorded, DomainError, Invalid, NotFound
 from domain.kernel.money import Money
 from domain.kernel.values import FieldChange, Reference

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from commands.customers.consent_history import ConsentHistory, as_json, consent_at
 from commands.store.event_reader import StoredRow
+from domain.customers.contact import events as contact_events
 from domain.customers.contact import state as contact
 from domain.customers.contact.consent_history import (
     Period,
@@ -42,7 +43,7 @@ LATER = 1000 * HOUR
 
 def stream(*payloads: tuple[int, Any], recorded_after: timedelta = LATER) -> list[Event]:
     """A contact's events, each some hours after the start, recorded that much later."""
-    born = contact.Registered(customer_id=UUID(int=9), name="Ada")
+    born = contact_events.Registered(customer_id=UUID(int=9), name="Ada")
     return [
         Event(
             originator_id=CONTACT, originator_version=number, party=UUID(int=9), time=START + hours * HOUR,
@@ -53,23 +54,25 @@ def stream(*payloads: tuple[int, Any], recorded_after: timedelta = LATER) -> lis
     ]  # fmt: skip
 
 
-def added(point: UUID = EMAIL, kind: contact.PointKind = "email") -> contact.PointAdded:
-    return contact.PointAdded(point_id=point, kind=kind, value="ada@example.org")
+def added(point: UUID = EMAIL, kind: contact_events.PointKind = "email") -> contact_events.PointAdded:
+    return contact_events.PointAdded(point_id=point, kind=kind, value="ada@example.org")
 
 
-def allowed(until: int | None = None, purpose: str = "news", point: UUID = EMAIL) -> contact.ConsentGiven:
-    return contact.ConsentGiven(
+def allowed(
+    until: int | None = None, purpose: str = "news", point: UUID = EMAIL
+) -> contact_events.ConsentGiven:
+    return contact_events.ConsentGiven(
         point_id=point, purpose=purpose, legal_basis="consent", source="form", double_opt_in=True,
         until=None if until is None else START + until * HOUR,
     )  # fmt: skip
 
 
-def taken_back(point: UUID = EMAIL, purpose: str = "news") -> contact.ConsentWithdrawn:
-    return contact.ConsentWithdrawn(point_id=point, purpose=purpose, source="mail")
+def taken_back(point: UUID = EMAIL, purpose: str = "news") -> contact_events.ConsentWithdrawn:
+    return contact_events.ConsentWithdrawn(point_id=point, purpose=purpose, source="mail")
 
 
-def removed(point: UUID = EMAIL) -> contact.PointRemoved:
-    return contact.PointRemoved(point_id=point)
+def removed(point: UUID = EMAIL) -> contact_events.PointRemoved:
+    return contact_events.PointRemoved(point_id=point)
 
 
 class History:
@@ -137,7 +140,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
             given_for.add((point, purpose))
             payloads.append((hour, allowed(draw(st.none() | st.just(hour + what)), purpose, point)))
     if draw(st.booleans()):
-        payloads.append((hour + draw(st.integers(0, 6)), contact.Erased(erasure=UUID(int=6))))
+        payloads.append((hour + draw(st.integers(0, 6)), contact_events.Erased(erasure=UUID(int=6))))
     return stream(*payloads)
 
 
@@ -164,11 +167,11 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
 @given(histories(), st.integers(0, 40))
 def test_what_says_so_is_the_event_that_made_it_so(events: list[Event], hours: int) -> None:
     kinds: dict[Why, Any] = {
-        "consent": contact.ConsentGiven,
-        "expired": contact.ConsentGiven,
-        "withdrawn": contact.ConsentWithdrawn,
-        "point_removed": contact.PointRemoved,
-        "erased": contact.Erased,
+        "consent": contact_events.ConsentGiven,
+        "expired": contact_events.ConsentGiven,
+        "withdrawn": contact_events.ConsentWithdrawn,
+        "point_removed": contact_events.PointRemoved,
+        "erased": contact_events.Erased,
     }
     for point in point_histories(events, "news", moment(START + hours * HOUR)):
         (period,) = point.periods

@@ -16,7 +16,8 @@ from commands.customers.customer import (
 )
 from commands.directory.principal import RegisterPrincipal
 from domain.customers.customer import state as customer
-from domain.customers.customer.state import Absorbed, Customer, MergedInto, Released, Unmerged
+from domain.customers.customer.events import Absorbed, MergedInto, Released, Unmerged
+from domain.customers.customer.state import Customer
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
 from domain.kernel.values import FieldChange, Reference
 from tests.support.memory import Desk

@@ -11,7 +11,8 @@ from commands.dispatch.decision import events_of
 from commands.dispatch.dispatcher import StoreRepository
 from commands.sales.opportunity import OpenOpportunity
 from domain.customers.customer import state as customer
-from domain.customers.customer.state import REFERENCES_LIMIT, ReferenceAdded
+from domain.customers.customer.decide import REFERENCES_LIMIT
+from domain.customers.customer.events import ReferenceAdded
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound
 from domain.kernel.values import Reference
 from tests.support.memory import Desk

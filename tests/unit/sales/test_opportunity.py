@@ -31,7 +31,8 @@ from domain.kernel.errors import Invalid, MoveRefused, NotFound, TimeRefused
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from domain.sales.opportunity import state as opportunity
-from domain.sales.opportunity.state import LineItem, Opportunity
+from domain.sales.opportunity.events import LineItem
+from domain.sales.opportunity.state import Opportunity
 from tests.support.memory import START, Desk
 
 

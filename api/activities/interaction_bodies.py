@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from api.http.shapes import Amount, MoneyIn, ReferenceIn, money
 from api.http.validation import Body, Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.activities import interaction as commands
+from domain.activities.interaction import commands
 from domain.activities.interaction.events import (
     Attachment,
     Direction,

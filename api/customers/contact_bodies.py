@@ -10,7 +10,7 @@ from pydantic import Field
 from api.http.shapes import Moment, ReferenceIn, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.customers import contact as commands
+from domain.customers.contact import commands
 from domain.customers.contact.events import LegalBasis, PointKind
 
 

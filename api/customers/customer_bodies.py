@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Body, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.customers import customer as commands
+from domain.customers.customer import commands
 from domain.customers.customer.events import CustomerKind
 from domain.customers.customer.preferences import PREFERENCES, Preference
 from domain.customers.customer.state import Customer

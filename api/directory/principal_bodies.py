@@ -10,7 +10,7 @@ from pydantic import Field
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.directory import principal as commands
+from domain.directory.principal import commands
 from domain.directory.principal.events import PrincipalKind
 
 

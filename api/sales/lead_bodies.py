@@ -10,7 +10,7 @@ from pydantic import Field
 from api.http.shapes import Day, MoneyIn, ReferenceIn, money, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.sales import lead as commands
+from domain.sales.lead import commands
 from domain.sales.lead.events import OpenLeadState
 
 

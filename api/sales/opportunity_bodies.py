@@ -11,7 +11,7 @@ from pydantic import Field
 from api.http.shapes import Amount, Day, MoneyIn, ReferenceIn, money, reference
 from api.http.validation import Body, Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.sales import opportunity as commands
+from domain.sales.opportunity import commands
 from domain.sales.opportunity.events import ForecastCategory, LineItem
 
 Percent = Annotated[int, Field(ge=0, le=100)]

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http.shapes import MoneyIn, ReferenceIn, reference
 from api.http.validation import Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.sales import product as commands
+from domain.sales.product import commands
 
 
 class Register(CreateBody):

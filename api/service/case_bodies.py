@@ -10,7 +10,7 @@ from pydantic import Field
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Text, Word
 from api.writes.command_routes import ChangeBody, CreateBody
-from commands.service import case as commands
+from domain.service.case import commands
 from domain.service.case.events import CaseKind
 
 Priority = Annotated[int, Field(ge=1, le=4, description="1 (most urgent) to 4.", examples=[2])]

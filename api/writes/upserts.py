@@ -17,10 +17,10 @@ from api.writes.batch_outcomes import BatchOutcome, Mode, record_all
 from api.writes.batches import Sent, items
 from api.writes.execution import Recorded, answered, execute
 from commands.bulk.recorder import History
-from commands.customers.customer import ChangeCustomer
 from commands.dispatch.decision import Repository
 from commands.dispatch.dispatcher import Outcome
 from commands.store.claims import Claim
+from domain.customers.customer.commands import ChangeCustomer
 from domain.customers.customer.state import evolve
 from domain.kernel.aggregate import Aggregate, Evolve
 from domain.kernel.errors import AlreadyClaimed, Invalid, NotFound

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import RecordInteraction, TakeInteraction, identified
+from commands.activities.interaction import TakeInteraction, identified
 from commands.bulk.items import (
     BulkOutcome,
     Decided,
@@ -33,6 +33,7 @@ from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, IdempotencyRow
 from commands.store.incarnation import RecoveryNeeded
+from domain.activities.interaction.commands import RecordInteraction
 from domain.events.event import Event
 from domain.kernel.errors import (
     AlreadyClaimed,

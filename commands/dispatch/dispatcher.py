@@ -19,6 +19,7 @@ from commands.service import case
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
 from commands.store.identifiers import Identifiers
+from domain.activities.interaction import commands as interaction_commands
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import DEFAULT, Reasons
 from domain.kernel.aggregate import Aggregate, Evolve
@@ -176,7 +177,7 @@ class Commands:
             if not isinstance(error, ConcurrentChange):
                 return False
             if command.target is None:
-                return type(command) is interaction.RecordInteraction
+                return type(command) is interaction_commands.RecordInteraction
             return expected_version is None or error.id != command.target
 
         try:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import RecordInteraction
 from commands.bulk.recorder import BulkRecorder, History
-from commands.customers.customer import RegisterCustomer
 from commands.imports.cdnow_rows import Purchase, read_purchases
 from commands.imports.import_run import ImportRun, NamedHistory, row_digest
 from commands.imports.report import ImportReport, Progress
 from commands.store.claims import Claim
+from domain.activities.interaction.commands import RecordInteraction
 from domain.activities.interaction.events import Item
+from domain.customers.customer.commands import RegisterCustomer
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 

@@ -20,7 +20,6 @@ from commands.dispatch.references import (
     require_principal,
     require_product,
 )
-from commands.sales.lead import ConvertLead
 from commands.store.contact_index import ContactPoint
 from domain.customers.contact import decide as contact_moves
 from domain.customers.contact.events import PointKind
@@ -28,6 +27,7 @@ from domain.customers.customer import decide as customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid
 from domain.sales.lead import decide as lead_moves
+from domain.sales.lead.commands import ConvertLead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import decide as opportunity
 

@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import product_of
-from domain.kernel.money import Money
-from domain.kernel.values import Reference
 from domain.sales.product import decide as product
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterProduct:
-    """Registers a product with its list price."""
-
-    name: str
-    list_price: Money
-    series: str | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductCommand:
-    """What commands on an existing product name. `at` is the business time, now unless named."""
-
-    product_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The product."""
-        return self.product_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePrice(ProductCommand):
-    """Changes the list price."""
-
-    price: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscontinueProduct(ProductCommand):
-    """From now on it is not sold."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReintroduceProduct(ProductCommand):
-    """Sells it again."""
+from domain.sales.product.commands import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
 
 
 def _register(command: RegisterProduct, _: Repository, context: Context) -> Decision:

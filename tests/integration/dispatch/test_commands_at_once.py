@@ -12,17 +12,17 @@ from uuid import UUID
 
 import pytest
 
-from commands.activities.interaction import RecordInteraction
 from commands.bulk.recorder import BulkOutcome, History
-from commands.customers.customer import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Repository
 from commands.dispatch.dispatcher import MAX_ATTEMPTS, Outcome
-from commands.sales.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
+from domain.activities.interaction.commands import RecordInteraction
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import AssignOwner, OpenOpportunity, WinOpportunity
 from tests.support.at_once import Bus, at_once, bus, done, patiently
 from tests.support.database import Urls, migrated
 from tests.support.store import execute

@@ -11,9 +11,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.activities.interaction import RecordInteraction
-from commands.customers.contact import RegisterContact
-from commands.customers.customer import RegisterCustomer
 from commands.privacy import holds, retention
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.erasure import ErasureResult, Erasures
@@ -22,13 +19,16 @@ from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import Linked, People
 from commands.privacy.tombstones import Tombstones
-from commands.service.case import OpenCase
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
 from domain.activities.interaction import events as interaction
+from domain.activities.interaction.commands import RecordInteraction
+from domain.customers.contact.commands import RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from domain.events.event import SYSTEM, Event
 from domain.kernel import errors
 from domain.kernel.values import Reference
+from domain.service.case.commands import OpenCase
 from tests.support.at_once import Bus, at_once, bus, context
 from tests.support.database import new_store
 

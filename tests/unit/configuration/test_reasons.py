@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from commands.sales.lead import CreateLead, DisqualifyLead
-from commands.service.case import OpenCase, RejectCase
 from deploy.configuration.files import load_pipelines, load_reasons
 from deploy.settings import CHECKOUT, SettingsProblem, load
 from domain.configuration.reasons import DEFAULT, Reasons, parse
 from domain.kernel.errors import Invalid
 from domain.sales.lead import state as lead
+from domain.sales.lead.commands import CreateLead, DisqualifyLead
 from domain.service.case import events as case_events
 from domain.service.case import state as case
+from domain.service.case.commands import OpenCase, RejectCase
 from tests.support.memory import Desk
 
 OURS = Reasons(lead_disqualified=("too-small", "other"), case_rejected=("abuse", "other"))

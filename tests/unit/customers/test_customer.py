@@ -7,17 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.customer import (
+from domain.customers.customer import state as customer
+from domain.customers.customer.commands import (
     AssignCustomerOwner,
     ChangeCustomer,
     MergeCustomers,
     RegisterCustomer,
     UnmergeCustomer,
 )
-from commands.directory.principal import RegisterPrincipal
-from domain.customers.customer import state as customer
 from domain.customers.customer.events import Absorbed, MergedInto, Released, Unmerged
 from domain.customers.customer.state import Customer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
 from domain.kernel.values import FieldChange, Reference
 from tests.support.memory import Desk

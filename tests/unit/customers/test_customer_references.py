@@ -6,15 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.customer import AddReference, MergeCustomers, RegisterCustomer
 from commands.dispatch.decision import events_of
 from commands.dispatch.dispatcher import StoreRepository
-from commands.sales.opportunity import OpenOpportunity
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import AddReference, MergeCustomers, RegisterCustomer
 from domain.customers.customer.decide import REFERENCES_LIMIT
 from domain.customers.customer.events import ReferenceAdded
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import OpenOpportunity
 from tests.support.memory import Desk
 
 ERP, SHOP = Reference(source="erp", external_id="4711"), Reference(source="shop", external_id="A-1")

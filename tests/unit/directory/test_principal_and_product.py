@@ -8,18 +8,18 @@ from uuid import UUID
 
 import pytest
 
-from commands.directory.principal import (
+from domain.directory.principal import state as principal
+from domain.directory.principal.commands import (
     ChangePrincipal,
     DeactivatePrincipal,
     ReactivatePrincipal,
     RegisterPrincipal,
 )
-from commands.sales.product import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
-from domain.directory.principal import state as principal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
 from domain.kernel.money import Money
 from domain.kernel.values import FieldChange
 from domain.sales.product import state as product
+from domain.sales.product.commands import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
 from tests.support.memory import Desk
 
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from commands.service import case as c
 from domain.kernel.errors import DomainError, Invalid, MoveRefused
 from domain.kernel.values import FieldChange
+from domain.service.case import commands as c
 from domain.service.case import state as case
 from domain.service.case.state import Case
 from tests.support.memory import START, Desk

@@ -19,11 +19,12 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.audit.redaction import NoKeyCipher
-from commands.audit.replay import KINDS, Fact, Kind, fact_of
+from commands.audit.replay import Fact, Kind, fact_of
 from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
 from domain.events.seal import Seal, key_id, leaf_hash, parse, signed_by
 from domain.kernel.errors import DomainError, UnknownEventType
+from domain.record_types import AUDITED
 
 FORMAT: Final = "rapport.history.v1"
 
@@ -205,7 +206,7 @@ def _begun(line: bytes, key: Ed25519PublicKey | None) -> _Reader:
     try:
         header = orjson.loads(line)
         told, form, kind = header["format"], header["form"], header["kind"]
-        if told != FORMAT or kind not in KINDS:
+        if told != FORMAT or kind not in {each.name for each in AUDITED}:
             _refuse("its first line names another format")
         if form != "raw":
             _refuse("it is a decoded export, which holds no proofs")

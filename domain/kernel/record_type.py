@@ -71,6 +71,11 @@ class RecordType:
         """The event that begins a record."""
         return self.events[0]
 
+    @property
+    def erased_event(self) -> EventType | None:
+        """The event after which nothing is known of the person any more; None for what is no person."""
+        return next((each for each in self.events if each.name.endswith(".erased")), None)
+
 
 def commands_in(module: ModuleType) -> tuple[type[Command], ...]:
     """The public commands of a module, in their order: its classes with a summary of their own."""

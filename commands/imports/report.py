@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 Progress = Callable[[int, int], None]
 """Called with records dealt with so far and records in all."""
 
 
-class ImportRefused(Exception):
+class ImportRefused(EnvironmentProblem):
     """The import cannot begin: nothing was taken. `str(error)` is fact, cause and next act."""
 
 

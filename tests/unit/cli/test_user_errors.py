@@ -20,7 +20,7 @@ from commands.audit.export import SealDiffers
 from commands.audit.export_reader import NoExport
 from commands.audit.kept_seal import KeptSealProblem
 from commands.audit.prove import NotProvable
-from commands.imports.report import ImportRefused
+from commands.imports.kit.report import ImportRefused
 from commands.privacy.kek import KekProblem
 from commands.privacy.rotation import RotationRefused
 from commands.store.pool import PoolBusy

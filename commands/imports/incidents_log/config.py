@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from commands.imports.report import ImportRefused
+from commands.imports.kit.report import ImportRefused
 from domain.service.case.state import CaseKind, CaseState
 
-DEFAULT: Final = Path(__file__).with_name("incidents.toml")
+DEFAULT: Final = Path(__file__).parents[1] / "incidents.toml"
 """The configuration that comes with the program."""
 
 TAKEN: Final = tuple(state for state in get_args(CaseState) if state not in ("rejected", "duplicate"))

@@ -15,7 +15,7 @@ from commands.customers.customer import AssignCustomerOwner, ChangeCustomer, Reg
 from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import processes, wiring
 from domain.kernel.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.kafka import delete_topics
@@ -36,7 +36,7 @@ def published(home: Path, admin: str, bootstrap: str) -> Path:
     assert code == 0, said
     with wiring.Wiring(load(home=home)) as wired:
         stop = threading.Event()
-        relaying = threading.Thread(target=wired.relay().run, args=(stop,))
+        relaying = threading.Thread(target=processes.relay(wired).run, args=(stop,))
         relaying.start()
         try:
             for number in range(3):

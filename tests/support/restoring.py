@@ -28,7 +28,7 @@ from commands.sales.opportunity import ChangeAmount, OpenOpportunity
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
-from deploy.wiring import wiring
+from deploy.wiring import http_api, wiring
 from domain.events.event import SYSTEM
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
@@ -146,7 +146,7 @@ class Installation:
         """The API as it is wired; a client with a key for everything."""
         with (
             wiring.Wiring(self.settings) as wired,
-            served(wired.services(threading.Event())) as address,
+            served(http_api.services(wired, threading.Event())) as address,
         ):
             principal = service_account(wired.commands, f"tester {uuid4()}")
             _, key = wired.api_keys.create(principal, "test", ("crm:read", "crm:write"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from commands.imports.kit.report import ImportReport
 
 MAX_SHOWN_ROWS: Final = 50
-"""Rows not taken that are shown to people; `--json` lists them all."""
+"""Refused rows that people are shown; `--json` lists them all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -100,7 +100,7 @@ def counts(report: ImportReport) -> list[str]:
 
 
 def shown_problems(report: ImportReport) -> list[str]:
-    """The rows that were not taken, the first of them if they are many."""
+    """The rows that became no record, the first of them if they are many."""
     lines = [str(problem) for problem in report.failed[:MAX_SHOWN_ROWS]]
     if len(report.failed) > MAX_SHOWN_ROWS:
         lines.append(f"... and {len(report.failed) - MAX_SHOWN_ROWS:,} more; --json lists them all.")

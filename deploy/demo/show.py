@@ -22,7 +22,7 @@ from deploy.wiring.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
 
 DATA: Final = Path(__file__).parent / "data"
-VISIBLE_SECONDS: Final = 300.0
+VISIBLE_TIMEOUT_SECONDS: Final = 300.0
 
 Showing = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows the progress of a named work in a unit."""
@@ -73,7 +73,7 @@ def imported(stack: Stack, showing: Showing) -> Imported:
         head = wired.follower().settled()
     import_seconds = time.monotonic() - began
     with showing("Read models", "positions") as progress:
-        stack.wait_visible(head, VISIBLE_SECONDS, progress)
+        stack.wait_visible(head, VISIBLE_TIMEOUT_SECONDS, progress)
     return Imported(reports, import_seconds, time.monotonic() - began)
 
 

@@ -44,12 +44,8 @@ class ImportRun:
         config_file: Path | None = None,
         progress: Progress = lambda *_: None,
     ) -> None:
-        self.recorder, self.claims, self.pipelines, self.config_file = (
-            recorder,
-            claims,
-            pipelines,
-            config_file,
-        )
+        self.recorder, self.claims, self.pipelines = recorder, claims, pipelines
+        self.config_file = config_file
         self.report = ImportReport()
         self._progress = progress
         self._done = 0

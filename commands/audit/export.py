@@ -38,13 +38,14 @@ from domain.events.event import Actor, Event
 from domain.events.merkle import Tree
 from domain.events.seal import Seal, leaf_hash
 from domain.kernel.aggregate import timestamps
+from domain.kernel.user_errors import FailureFound
 from domain.kernel.values import RecordTypeName
 from domain.privacy.history_export import HistoryExported, HistoryForm
 
 Form = Literal["raw", "decoded", "readable"]
 
 
-class SealDiffers(Exception):
+class SealDiffers(FailureFound):
     """The store's events are not those that were sealed. The text is a sentence."""
 
     def __init__(self, seal: Seal) -> None:

@@ -24,6 +24,7 @@ from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
 from domain.events.seal import Seal, key_id, leaf_hash, parse, signed_by
 from domain.kernel.errors import DomainError, UnknownEventType
+from domain.kernel.user_errors import EnvironmentProblem
 from domain.record_types import AUDITED
 
 FORMAT: Final = "rapport.history.v1"
@@ -34,7 +35,7 @@ MAX_LINE_BYTES: Final = 2 * LIMIT
 _MALFORMED: Final = (orjson.JSONDecodeError, NotBase64, KeyError, ValueError, TypeError, AttributeError)
 
 
-class NoExport(Exception):
+class NoExport(EnvironmentProblem):
     """The file is no raw export at all. The text is a sentence."""
 
 

@@ -38,6 +38,7 @@ from consumers.worker.timeouts import Backoff, Timeouts
 from consumers.worker.upgrade import Upgrade
 from consumers.worker.writer import Meter, Writer, connect
 from domain.events.registry import Registry
+from domain.kernel.user_errors import EnvironmentProblem
 from projections.control.shares import (
     KEYS,
     MISMATCH,
@@ -69,7 +70,7 @@ BATCH: Final = 10_000
 """Events after which no further seal joins a transaction."""
 
 
-class WorkerStopped(Exception):
+class WorkerStopped(EnvironmentProblem):
     """The worker met what does not pass by itself. Its text says what to do."""
 
 

@@ -1,23 +1,21 @@
-"""From the rows of one case to the commands that take it in: pure but for the ids, which are given."""
+"""From the rows of one case to the commands that record it: pure but for the ids, which are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from commands.bulk.recorder import History
+from commands.bulk.items import History
 from commands.dispatch.decision import Targeted
-from commands.imports.import_run import row_digest
-from commands.imports.incidents_config import IncidentsConfig
-from commands.imports.incidents_rows import Update
+from commands.imports.incidents_log.config import IncidentsConfig
+from commands.imports.incidents_log.rows import CaseLog, Person, Update
+from commands.imports.kit.claims import ClaimFactory, reference
+from commands.imports.kit.fields import RowRefused
 from commands.store.claims import Claim
 from domain.customers.customer.commands import RegisterCustomer
 from domain.directory.principal.commands import RegisterPrincipal
-from domain.events.ids import derived_id
-from domain.kernel.values import Reference
 from domain.service.case.commands import (
     AssignCase,
     ChangeCaseDetails,
@@ -39,43 +37,51 @@ SOURCES: Final = (CALLER, RESOLVER, CASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
-    """Makes histories. `key` (at least 32 bytes) makes digests and hides names; `new_id` gives random ids."""
+class HistoryFactory:
+    """Makes histories."""
 
     config: IncidentsConfig
-    key: bytes
-    new_id: Callable[[], UUID]
+    claims: ClaimFactory
 
-    def caller(self, name: str, since: datetime) -> History:
+    def caller(self, caller: Person) -> History:
         """A caller, a customer since the first case."""
-        claim = self._claim(CALLER, name, name)
+        claim = self.claims.claim(CALLER, caller.name, caller.name)
         command = RegisterCustomer(
             kind="person",
-            name=name,
+            name=caller.name,
             imported=True,
-            reference=_reference(claim),
+            reference=reference(claim),
             id=claim.id,
-            at=since,
+            at=caller.since,
         )
         return History(commands=(command,), claim=claim)
 
-    def resolver(self, name: str, since: datetime) -> History:
-        """Somebody whom cases are assigned to. The external id is no name: claims are not private."""
-        claim = self._claim(RESOLVER, str(derived_id(self.key, RESOLVER, name)), name)
+    def resolver(self, resolver: Person) -> History:
+        """Somebody whom cases are assigned to."""
+        claim = self.claims.private_claim(RESOLVER, resolver.name, resolver.name)
         command = RegisterPrincipal(
-            kind="agent", name=name, reference=_reference(claim), id=claim.id, at=since
+            kind="agent",
+            name=resolver.name,
+            reference=reference(claim),
+            id=claim.id,
+            at=resolver.since,
         )
         return History(commands=(command,), claim=claim)
 
-    def case(
-        self, rows: Sequence[Update], callers: Mapping[str, UUID], resolvers: Mapping[str, UUID]
-    ) -> History:
+    def case(self, log: CaseLog, callers: Mapping[str, UUID], resolvers: Mapping[str, UUID]) -> History:
         """A case: opened as new at its opening, then what each row changed, at the row's time.
 
-        `rows` are all of the case, in their order. Raises `KeyError` for a caller or resolver without an id.
+        Raises `RowRefused` where a caller or a resolver has no id.
         """
-        claim = self._claim(CASE, rows[0].number, [dict(row.normal) for row in rows])
-        return History(commands=tuple(self._commands(claim, rows, callers, resolvers)), claim=claim)
+        claim = self.claims.claim(CASE, log.name, [dict(row.normal) for row in log.rows])
+        try:
+            commands = tuple(self._commands(claim, log.rows, callers, resolvers))
+        except KeyError:
+            raise RowRefused(
+                f"The case {log.name} names a caller or a resolver who was not taken. Correct what is said "
+                "of that one, then import again."
+            ) from None
+        return History(commands=commands, claim=claim)
 
     def _commands(
         self,
@@ -97,7 +103,7 @@ class Maker:
             attributes=first.attributes,
             imported=True,
             logged_at=first.updated,
-            reference=_reference(claim),
+            reference=reference(claim),
             id=claim.id,
             at=first.opened,
         )
@@ -129,9 +135,6 @@ class Maker:
             elif row.state == "closed" != state:
                 yield CloseCase(code=last.code, reported_sla=last.met_sla, **log)
             before, state = row, row.state
-
-    def _claim(self, source: str, external_id: str, content: Any) -> Claim:
-        return Claim(source, external_id, self.new_id(), row_digest(self.key, source, content))
 
 
 def _ends(rows: Sequence[Update], number: int) -> bool:
@@ -168,7 +171,3 @@ def _details(before: Update, row: Update) -> dict[str, Any]:
     if gone:
         found["remove"] = tuple(gone)
     return found
-
-
-def _reference(claim: Claim) -> Reference:
-    return Reference(source=claim.source, external_id=claim.external_id)

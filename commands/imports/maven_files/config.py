@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
-from commands.imports.report import ImportRefused
+from commands.imports.kit.report import ImportRefused
 
-DEFAULT: Final = Path(__file__).with_name("maven.toml")
+DEFAULT: Final = Path(__file__).parents[1] / "maven.toml"
 """The configuration that comes with the program."""
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from commands.imports.report import ImportRefused
+from commands.imports.kit.report import ImportRefused
 from domain.service.case.events import CaseKind, CaseState
 
-DEFAULT: Final = Path(__file__).with_name("incidents.toml")
+DEFAULT: Final = Path(__file__).parents[1] / "incidents.toml"
 """The configuration that comes with the program."""
 
-TAKEN: Final = tuple(state for state in get_args(CaseState) if state not in ("rejected", "duplicate"))
+REACHABLE_STATES: Final = tuple(
+    state for state in get_args(CaseState) if state not in ("rejected", "duplicate")
+)
 """States that a log can lead to."""
 
 
@@ -46,7 +48,7 @@ def parse(document: Mapping[str, Any]) -> IncidentsConfig:
         kind=cast("CaseKind", _one_of("kind", document.get("kind"), get_args(CaseKind))),
         unknown=_text("unknown", document.get("unknown")),
         states={
-            word: cast("CaseState", _one_of(f'states."{word}"', state, TAKEN))
+            word: cast("CaseState", _one_of(f'states."{word}"', state, REACHABLE_STATES))
             for word, state in states.items()
         },
     )

@@ -12,9 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from commands.imports.fields import RowRefused, amount, midnight, required, shown, whole
-from commands.imports.maven_config import MavenConfig
-from commands.imports.table import Line
+from commands.imports.kit.fields import RowRefused, amount, midnight, required, shown, whole
+from commands.imports.kit.table import Line
+from commands.imports.maven_files.config import MavenConfig
 
 ACCOUNTS: Final = (
     "account", "sector", "year_established", "revenue", "employees", "office_location", "subsidiary_of",
@@ -32,10 +32,10 @@ ATTRIBUTES: Final = ("sector", "year_established", "revenue", "employees", "offi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MavenRow:
-    """What all rows have: where they stand, what the file calls them, their normalised columns, and the
+    """What all rows have: the line they stand on, what the file calls them, their normalised columns, and the
     spellings that were normalised."""
 
-    line: Line
+    line: int
     name: str
     normal: dict[str, str]
     original: dict[str, str]
@@ -82,7 +82,7 @@ def agent(line: Line, config: MavenConfig) -> AgentRow:
     """The agent on `line`."""
     normal, original = _normalised(line, TEAMS, config)
     return AgentRow(
-        line=line,
+        line=line.number,
         normal=normal,
         original=original,
         name=required("sales_agent", normal["sales_agent"]),
@@ -98,7 +98,7 @@ def managers(agents: list[AgentRow]) -> list[AgentRow]:
     """
     named = {row.name for row in agents}
     regions: dict[str, set[str | None]] = {}
-    first: dict[str, Line] = {}
+    first: dict[str, int] = {}
     for row in agents:
         if row.manager is not None and row.manager not in named:
             regions.setdefault(row.manager, set()).add(row.region)
@@ -121,7 +121,7 @@ def product(line: Line, config: MavenConfig) -> ProductRow:
         raise RowRefused("The sales_price is empty. Fill it in.")
     normal["sales_price"] = _plain(price)
     return ProductRow(
-        line=line,
+        line=line.number,
         normal=normal,
         original=original,
         name=required("product", normal["product"]),
@@ -141,7 +141,7 @@ def account(line: Line, config: MavenConfig) -> AccountRow:
     if normal["subsidiary_of"] == name:
         raise RowRefused(f"{shown(name)} is named as its own parent. Correct subsidiary_of.")
     return AccountRow(
-        line=line,
+        line=line.number,
         normal=normal,
         original=original,
         name=name,
@@ -182,7 +182,7 @@ def deal(line: Line, config: MavenConfig, stages: Mapping[str, tuple[str, str]])
         day = midnight(column, normal[column])
         normal[column] = "" if day is None else f"{day:%Y-%m-%d}"
     return DealRow(
-        line=line,
+        line=line.number,
         normal=normal,
         original=original,
         name=required("opportunity_id", normal["opportunity_id"]),

@@ -9,26 +9,26 @@ from decimal import Decimal
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 _DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_LONGEST = 200
-_SHOWN = 40
+_MAX_CHARACTERS = 200
+_MAX_SHOWN_CHARACTERS = 40
 
 
 class RowRefused(Exception):
-    """A row that cannot be taken. `str(error)` is fact, cause and next act."""
+    """A row that cannot become a record. `str(error)` is fact, cause and next act."""
 
 
 def shown(value: str) -> str:
     """`value` as a sentence quotes it: cut, so that a broken file cannot flood the report."""
-    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+    return value if len(value) <= _MAX_SHOWN_CHARACTERS else f"{value[:_MAX_SHOWN_CHARACTERS]}…"
 
 
 def required(column: str, value: str) -> str:
     """A text of 1 to 200 characters."""
     if not value:
         raise RowRefused(f"The {column} is empty. Fill it in.")
-    if len(value) > _LONGEST:
+    if len(value) > _MAX_CHARACTERS:
         raise RowRefused(
-            f"The {column} has {len(value)} characters; at most {_LONGEST} are taken. Shorten it."
+            f"The {column} has {len(value)} characters; at most {_MAX_CHARACTERS} are taken. Shorten it."
         )
     return value
 

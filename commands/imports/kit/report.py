@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 Progress = Callable[[int, int], None]
 """Called with records dealt with so far and records in all."""
 
 
-class ImportRefused(Exception):
-    """The import cannot begin: nothing was taken. `str(error)` is fact, cause and next act."""
+class ImportRefused(EnvironmentProblem):
+    """The import cannot begin: nothing is recorded. `str(error)` is fact, cause and next act."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RowProblem:
-    """A row that was not taken: where it stands (lines count from 1, the header is line 1) and why not."""
+    """A row that became no record: where it stands (lines count from 1, the header is line 1) and why not."""
 
     file: str
     line: int
@@ -36,7 +38,7 @@ class Tally:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What a run did, by kind of record, and each row that it did not take."""
+    """What a run did, by kind of record, and each row that became no record."""
 
     kinds: dict[str, Tally] = field(default_factory=dict)
     failed: list[RowProblem] = field(default_factory=list)

@@ -7,14 +7,14 @@ digest is made of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from commands.imports.fields import RowRefused, required, shown, whole
-from commands.imports.incidents_config import IncidentsConfig
-from commands.imports.table import Line
+from commands.imports.incidents_log.config import IncidentsConfig
+from commands.imports.kit.fields import RowRefused, required, shown, whole
+from commands.imports.kit.table import Line
 from domain.service.case.events import CaseState
 
 ATTRIBUTES: Final = {
@@ -70,6 +70,24 @@ class Update:
     attributes: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLog:
+    """All rows of the case `name`, in their order; `line` is that of the first one."""
+
+    name: str
+    line: int
+    rows: tuple[Update, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whom the log names: since the earliest opening of their cases, and first on `line`."""
+
+    name: str
+    line: int
+    since: datetime
+
+
 def update(line: Line, config: IncidentsConfig) -> Update:
     """The row on `line`. Raises `RowRefused`."""
     fields = line.fields
@@ -123,6 +141,23 @@ def in_order(rows: Iterable[Update]) -> tuple[Update, ...]:
     return tuple(
         sorted(once.values(), key=lambda row: (row.updated >= row.opened, row.count, row.line.number))
     )
+
+
+def case_log(rows: Iterable[Update]) -> CaseLog:
+    """The rows of one case, put in order."""
+    ordered = in_order(rows)
+    return CaseLog(name=ordered[0].number, line=ordered[0].line.number, rows=ordered)
+
+
+def people(logs: Iterable[CaseLog], name_of: Callable[[Update], str | None]) -> list[Person]:
+    """Everybody who is named so in the cases, in the order of the first rows that name them."""
+    found: dict[str, Person] = {}
+    for row in (row for log in logs for row in log.rows):
+        name = name_of(row)
+        if name is not None:
+            known = found.get(name, Person(name=name, line=row.line.number, since=row.opened))
+            found[name] = replace(known, since=min(known.since, row.opened))
+    return list(found.values())
 
 
 def _missing(column: str) -> str:

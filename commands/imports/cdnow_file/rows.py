@@ -15,9 +15,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from commands.imports.fields import RowRefused, amount, shown
-from commands.imports.report import ImportRefused, RowProblem
-from commands.imports.table import decoded, encoded_lines, read_file
+from commands.imports.kit.fields import RowRefused, amount, shown
+from commands.imports.kit.report import ImportRefused, RowProblem
+from commands.imports.kit.table import decoded, encoded_lines, read_file
 
 HEADER: Final = ("customer_id", "date", "number_of_cds", "dollar_value")
 
@@ -38,9 +38,23 @@ class Purchase:
     nth: int
 
     @property
+    def name(self) -> str:
+        """What it is called in a run of the import."""
+        return self.external_id
+
+    @property
     def external_id(self) -> str:
         """Customer, date, number, value and the count among equal lines: the same in every run."""
         return f"{self.customer}/{self.day:%Y%m%d}/{self.number}/{self.value:f}/{self.nth}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who made the purchases: `name` is the customer's number, `line` that of the first purchase."""
+
+    name: str
+    line: int
+    purchases: list[Purchase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,16 @@ def parsed(file: str, lines: Iterable[bytes]) -> Purchases:
             Purchase(line=number, customer=customer, day=day, number=count, value=value, nth=seen[says])
         )
     return found
+
+
+def by_customer(purchases: Iterable[Purchase]) -> list[Customer]:
+    """The customers of `purchases`, in the order in which the file names them."""
+    found: dict[str, Customer] = {}
+    for purchase in purchases:
+        number = purchase.customer
+        customer = found.setdefault(number, Customer(name=number, line=purchase.line, purchases=[]))
+        customer.purchases.append(purchase)
+    return list(found.values())
 
 
 def _says(raw: bytes) -> tuple[str, datetime, int, Decimal]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.imports.report import ImportRefused, RowProblem
+from commands.imports.kit.report import ImportRefused, RowProblem
 
 _BOM = b"\xef\xbb\xbf"
 

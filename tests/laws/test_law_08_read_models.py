@@ -22,11 +22,11 @@ from api.customers.customer_shapes import CaseItem, ConsentItem, ContactItem, Op
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import AsOf
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.history import PastSections
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import Customers, Listed, Section
-from projections.identity.v1.fold import IDENTITY_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.identity.v1.projection import IDENTITY_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.release.schema import install
 from projections.runtime.projection import Projection

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from projections.identity.v1.queries import Identity
-from projections.runtime.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
+from projections.runtime.projection import EventMap, Key, OutOfOrder, Row
 
 LINK: Final = {
     "party": "uuid",
@@ -100,23 +98,3 @@ def moved(row: Row | None, event: EventMap) -> Row:
         "position": event["position"],
         "recorded": event["recordedtime"],
     }
-
-
-IDENTITY_V1: Final = Projection(
-    name="identity",
-    version=1,
-    families=("customer", "lead", "opportunity", "case", "interaction"),
-    tables=(
-        Table(
-            name="link", columns=LINK, key="party", keys_of=own_party, fold=link, history="link_version",
-            single_aggregate=True,
-        ),
-        Table(
-            name="moved", columns=MOVED, key="id", keys_of=within_another, fold=moved,
-            history="moved_version", single_aggregate=True,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("identity", "identity_moved"),
-    queries=Identity,
-)  # fmt: skip

@@ -22,9 +22,9 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.values import FieldChange, Reference
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import SQL, Customers, Listed, TimelinePage
-from projections.identity.v1.fold import IDENTITY_V1
+from projections.identity.v1.projection import IDENTITY_V1
 from projections.identity.v1.queries import Identity
 from projections.release.schema import install
 from projections.runtime.apply import Applier

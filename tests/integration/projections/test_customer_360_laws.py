@@ -21,9 +21,9 @@ from domain.customers.customer import state as customer
 from domain.events.event import Event
 from domain.sales.opportunity import state as opportunity
 from domain.service.case import state as case
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import Customers, Listed, Section, TimelinePage, Totals
-from projections.identity.v1.fold import IDENTITY_V1
+from projections.identity.v1.projection import IDENTITY_V1
 from projections.release.schema import install
 from tests.support.histories import History, long_history
 from tests.support.read_side import apply_rows, clear

@@ -14,7 +14,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from projections.release.schema import install
-from projections.service_history.v1.fold import COLUMNS, SERVICE_HISTORY_V1
+from projections.service_history.v1.fold import COLUMNS
+from projections.service_history.v1.projection import SERVICE_HISTORY_V1
 from projections.service_history.v1.queries import Cases, Filter, Order
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.runtime.projection import EventMap, Projection, Row
 from tests.support import fingerprints, frozen_histories

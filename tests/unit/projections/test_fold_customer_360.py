@@ -13,9 +13,9 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.private import METADATA, Personal
 from domain.events.registry import EventType
-from projections.customer_360.v1.customers import PERSONS, person
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.customer_360.v1.titles import said
+from projections.customer_360.v1.fold.customers import PERSONS, person
+from projections.customer_360.v1.fold.titles import said
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.runtime.projection import OutOfOrder
 from projections.runtime.replay import fold_all
 from projections.runtime.search_words import beginnings, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from projections.customer_360.v1.rows import Change, Data, applied, folding, later_version
+from projections.customer_360.v1.fold.rows import Change, Data, applied, folding, later_version
 from projections.runtime.projection import EventMap, Key, Row
 from projections.runtime.search_words import words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from projections.customer_360.v1.titles import said
+from projections.customer_360.v1.fold.titles import said
 from projections.runtime.projection import EventMap, Key, Row
 
 ENTRY: Final = {

@@ -1,16 +1,23 @@
-"""The tables of `customer_360` and the folds that write them."""
+"""Version 1 of `customer_360`: its tables, views and queries."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from projections.customer_360.v1.contacts import CONSENT, CONTACT, consent, contact, of_consent
-from projections.customer_360.v1.customers import CUSTOMER, PERSON, customer, has_person, person
-from projections.customer_360.v1.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.fold.contacts import CONSENT, CONTACT, consent, contact, of_consent
+from projections.customer_360.v1.fold.customers import CUSTOMER, PERSON, customer, has_person, person
+from projections.customer_360.v1.fold.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.fold.rows import subject_of
+from projections.customer_360.v1.fold.work import (
+    CASE,
+    INTERACTION,
+    OPPORTUNITY,
+    case,
+    interaction,
+    opportunity,
+)
 from projections.customer_360.v1.queries import Customers
-from projections.customer_360.v1.rows import subject_of
-from projections.customer_360.v1.work import CASE, INTERACTION, OPPORTUNITY, case, interaction, opportunity
 from projections.runtime.projection import Projection, Table
 
 CUSTOMER_360_V1: Final = Projection(

@@ -33,7 +33,7 @@ def under_position(event: EventMap) -> Sequence[Key]:
 
 
 def entry(_: Row | None, event: EventMap) -> Row:
-    """The timeline's row of the event. Raises `KeyError` for a type that has no title."""
+    """The timeline's row of the event."""
     data, type_ = event["data"], event["type"]
     title, changes = said(type_, data)
     family = type_.split(".")[1]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.shared_row.projection import SHARED_ROW_V1
+from tests.support.shared_row.projection import NARROW_V1, SHARED_ROW_V1
 
-__all__ = ["SHARED_ROW_V1"]
+__all__ = ["NARROW_V1", "SHARED_ROW_V1"]

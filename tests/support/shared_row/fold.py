@@ -20,5 +20,5 @@ def fold(row: Row | None, event: EventMap) -> Row:
         "party": event["partitionkey"],
         "customers": before["customers"] + of_customer,
         "deals": before["deals"] + (not of_customer),
-        "last": event["position"],
+        "last": max(before["last"], event["position"]),
     }

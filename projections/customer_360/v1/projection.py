@@ -18,12 +18,13 @@ from projections.customer_360.v1.fold.work import (
     opportunity,
 )
 from projections.customer_360.v1.queries import Customers
+from projections.record_families import customer_families, person_families
 from projections.runtime.projection import Projection, Table
 
 CUSTOMER_360_V1: Final = Projection(
     name="customer_360",
     version=1,
-    families=("customer", "contact", "lead", "opportunity", "case", "interaction"),
+    families=customer_families(),
     tables=(
         Table(
             name="customer", columns=CUSTOMER, key="id", keys_of=subject_of("customer"), fold=customer,
@@ -31,7 +32,7 @@ CUSTOMER_360_V1: Final = Projection(
         ),
         Table(
             name="person", columns=PERSON, key="id", keys_of=has_person, fold=person, single_aggregate=True,
-            families=("customer", "contact", "lead"),
+            families=person_families(),
         ),
         Table(
             name="contact", columns=CONTACT, key="id", keys_of=subject_of("contact"), fold=contact,

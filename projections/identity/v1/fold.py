@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from projections.record_families import given_events, link_members
 from projections.runtime.projection import EventMap, Key, OutOfOrder, Row
 
 LINK: Final = {
@@ -28,23 +29,10 @@ MOVED: Final = {
     "recorded": "timestamptz",
 }
 
-TARGETS: Final = {
-    "crm.customer.registered": None,
-    "crm.customer.merged_into": "survivor_id",
-    "crm.customer.unmerged": None,
-    "crm.lead.created": None,
-    "crm.lead.customer_linked": "customer_id",
-    "crm.lead.converted": "customer_id",
-    "crm.opportunity.opened": "customer_id",
-    "crm.opportunity.customer_linked": "customer_id",
-    "crm.case.opened": "customer_id",
-    "crm.case.customer_linked": "customer_id",
-    "crm.interaction.recorded": "customer_id",
-    "crm.interaction.customer_linked": "customer_id",
-}
+TARGETS: Final = link_members()
 """Event type to the member of its data that names the party it belongs to from then on, if any."""
 
-LINKED: Final = frozenset(name for name in TARGETS if name.endswith(".customer_linked"))
+GIVEN: Final = given_events()
 
 
 def own_party(event: EventMap) -> Sequence[Key]:
@@ -59,7 +47,7 @@ def own_party(event: EventMap) -> Sequence[Key]:
 
 def within_another(event: EventMap) -> Sequence[Key]:
     """The row of a record in a customer's party that is given to another customer: it moves alone."""
-    if event["type"] in LINKED and event["subject"] != event["partitionkey"]:
+    if event["type"] in GIVEN and event["subject"] != event["partitionkey"]:
         return (event["subject"],)
     return ()
 

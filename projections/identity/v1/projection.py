@@ -7,12 +7,13 @@ from typing import Final
 
 from projections.identity.v1.fold import LINK, MOVED, link, moved, own_party, within_another
 from projections.identity.v1.queries import Identity
+from projections.record_families import linked_families
 from projections.runtime.projection import Projection, Table
 
 IDENTITY_V1: Final = Projection(
     name="identity",
     version=1,
-    families=("customer", "lead", "opportunity", "case", "interaction"),
+    families=linked_families(),
     tables=(
         Table(
             name="link", columns=LINK, key="party", keys_of=own_party, fold=link, history="link_version",

@@ -43,7 +43,7 @@ from commands.directory.api_keys import ApiKey
 from commands.store.recorder import PostgresApplicationRecorder
 from domain.kernel.as_of import AsOf
 from domain.record_types import AUDITED
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 
 router = APIRouter(
     prefix="/v1/audit",

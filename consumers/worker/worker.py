@@ -180,7 +180,7 @@ class Worker:
         self._began = time.monotonic()
         self._groups.clear()
         self._tended = -1e9
-        self._careful_until = 0
+        self._careful_until = -1
 
     def _turn(self, connection: Connection, stop: Flag) -> None:
         """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
@@ -212,7 +212,8 @@ class Worker:
                 self._prepare(connection)
                 group.seat()
             # What is looked through for a refused value is committed seal by seal.
-            careful = any(s.checkpoint.position < self._careful_until for s in group.shares.values())
+            # At that position too: what a topic that joins brings leaves its share where it stands.
+            careful = any(s.checkpoint.position <= self._careful_until for s in group.shares.values())
             batch = group.take(1 if careful else BATCH)
             if batch is not None:
                 self._commit(batch, careful=careful)

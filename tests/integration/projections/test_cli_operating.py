@@ -18,7 +18,7 @@ from deploy.settings import load
 from deploy.wiring import measures, processes, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder
 from tests.support.commanding import run, shared_passwords, told

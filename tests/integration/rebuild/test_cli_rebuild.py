@@ -15,7 +15,7 @@ from deploy.wiring import http_api, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.operations import read_model as readmodel
 from projections import registry
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.database import urls

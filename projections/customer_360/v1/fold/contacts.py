@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.events.envelope import instant, moment
-from projections.customer_360.v1.rows import Change, Data, applied, folding, later_version
+from projections.customer_360.v1.fold.rows import Change, Data, applied, folding, later_version
 from projections.runtime.projection import EventMap, Key, Row
 
 CONTACT: Final = {

@@ -1,4 +1,7 @@
-"""Titles and changes of timeline entries, from what is not private. One line per event type."""
+"""Titles and changes of timeline entries, from what is not private. One line per event type.
+
+A type that has no line is titled by its name.
+"""
 
 from __future__ import annotations
 
@@ -237,5 +240,6 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
 
 
 def said(kind: str, data: Data) -> tuple[str, Sequence[Data]]:
-    """The title and the changes of an event. Raises `KeyError` for a type that has none."""
-    return TITLES[kind](data)
+    """The title and changes of an event. `crm.lead.flagged` without a title of its own is "Lead flagged"."""
+    own = TITLES.get(kind)
+    return own(data) if own else (_spelled(kind.split(".", 1)[1].replace(".", " ")).capitalize(), [])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from projections.customer_360.v1.rows import Change, Data, applied, folding, later_version
+from projections.customer_360.v1.fold.rows import Change, Data, applied, folding, later_version
+from projections.record_families import person_families
 from projections.runtime.projection import EventMap, Key, Row
 from projections.runtime.search_words import words
 
@@ -114,23 +115,18 @@ PERSON: Final = {
     "erased": "boolean",
 }
 
-PERSONS: Final = frozenset({
-    "crm.customer.registered", "crm.customer.profile_changed", "crm.contact.registered",
-    "crm.contact.profile_changed", "crm.contact.point_added", "crm.contact.point_removed", "crm.lead.created",
-})  # fmt: skip
-"""The events that can change a person's clear values."""
-ERASED: Final = frozenset({"crm.customer.erased", "crm.contact.erased", "crm.lead.erased"})
-"""The events after which none are left."""
+FAMILIES: Final = frozenset(person_families())
+ERASED: Final = frozenset(f"crm.{family}.erased" for family in FAMILIES)
+"""The events after which a person has no clear values."""
 VALUES: Final = ("name", "email", "phone")
 
 
 def has_person(event: EventMap) -> Sequence[Key]:
     """The person whose clear values the event changes: its own aggregate."""
-    if event["type"] in ERASED:
+    kind = event["type"]
+    if kind in ERASED or kind == "crm.contact.point_removed":
         return (event["subject"],)
-    if event["type"] not in PERSONS:
-        return ()
-    if "persons" in event["data"].get("private", ()) or event["type"] == "crm.contact.point_removed":
+    if "persons" in event["data"].get("private", ()) and kind.split(".")[1] in FAMILIES:
         return (event["subject"],)
     return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from projections.customer_360.v1.rows import Change, Data, applied, folding, money
+from projections.customer_360.v1.fold.rows import Change, Data, applied, folding, money
 from projections.runtime.projection import EventMap
 
 OPPORTUNITY: Final = {

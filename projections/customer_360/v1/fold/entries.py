@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from projections.customer_360.v1.titles import said
+from projections.customer_360.v1.fold.titles import said
 from projections.runtime.projection import EventMap, Key, Row
 
 ENTRY: Final = {
@@ -33,7 +33,7 @@ def under_position(event: EventMap) -> Sequence[Key]:
 
 
 def entry(_: Row | None, event: EventMap) -> Row:
-    """The timeline's row of the event. Raises `KeyError` for a type that has no title."""
+    """The timeline's row of the event."""
     data, type_ = event["data"], event["type"]
     title, changes = said(type_, data)
     family = type_.split(".")[1]

@@ -1,22 +1,30 @@
-"""The tables of `customer_360` and the folds that write them."""
+"""Version 1 of `customer_360`: its tables, views and queries."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from projections.customer_360.v1.contacts import CONSENT, CONTACT, consent, contact, of_consent
-from projections.customer_360.v1.customers import CUSTOMER, PERSON, customer, has_person, person
-from projections.customer_360.v1.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.fold.contacts import CONSENT, CONTACT, consent, contact, of_consent
+from projections.customer_360.v1.fold.customers import CUSTOMER, PERSON, customer, has_person, person
+from projections.customer_360.v1.fold.entries import ENTRY, entry, under_position
+from projections.customer_360.v1.fold.rows import subject_of
+from projections.customer_360.v1.fold.work import (
+    CASE,
+    INTERACTION,
+    OPPORTUNITY,
+    case,
+    interaction,
+    opportunity,
+)
 from projections.customer_360.v1.queries import Customers
-from projections.customer_360.v1.rows import subject_of
-from projections.customer_360.v1.work import CASE, INTERACTION, OPPORTUNITY, case, interaction, opportunity
+from projections.record_families import customer_families, person_families
 from projections.runtime.projection import Projection, Table
 
 CUSTOMER_360_V1: Final = Projection(
     name="customer_360",
     version=1,
-    families=("customer", "contact", "lead", "opportunity", "case", "interaction"),
+    families=customer_families(),
     tables=(
         Table(
             name="customer", columns=CUSTOMER, key="id", keys_of=subject_of("customer"), fold=customer,
@@ -24,7 +32,7 @@ CUSTOMER_360_V1: Final = Projection(
         ),
         Table(
             name="person", columns=PERSON, key="id", keys_of=has_person, fold=person, single_aggregate=True,
-            families=("customer", "contact", "lead"),
+            families=person_families(),
         ),
         Table(
             name="contact", columns=CONTACT, key="id", keys_of=subject_of("contact"), fold=contact,

@@ -12,26 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.activities import interaction_commands as interactions
-from api.audit import histories as audit
+from api.activities import interaction_commands
+from api.audit import histories
 from api.configuration import reasons
-from api.customers import (
-    consents,
-    customer_views,
-)
-from api.customers import (
-    contact_commands as contacts,
-)
-from api.customers import (
-    contact_lookup as lookups,
-)
-from api.customers import (
-    customer_commands as customers,
-)
-from api.customers import (
-    customer_upserts as customer_records,
-)
-from api.directory import principal_commands as principals
+from api.customers import consents, contact_lookup, customer_upserts, customer_views
 from api.http import openapi
 from api.http.actors import Actors
 from api.http.auth import Rates
@@ -42,28 +26,14 @@ from api.http.page_tokens import PageTokens
 from api.http.problems import Problem, domain_response
 from api.http.validation import validation_problem
 from api.operations import health, metrics, projections
-from api.privacy import persons as privacy
-from api.reads import record_routes as records
+from api.privacy import persons
 from api.reads.consistency import Visibility
 from api.reads.privacy_guard import PrivacyGuard
-from api.sales import (
-    lead_commands as leads,
-)
-from api.sales import (
-    opportunities,
-    pipeline_reports,
-    pipelines,
-)
-from api.sales import (
-    opportunity_commands as opportunity_moves,
-)
-from api.sales import (
-    product_commands as products,
-)
-from api.service import case_commands as case_moves
-from api.service import cases
-from api.service import reports as service
+from api.reads.record_routes import record_router
+from api.sales import opportunities, pipeline_reports, pipelines
+from api.service import cases, reports
 from api.services import Services
+from api.writes.record_routes import command_routers
 from commands.privacy.kek import KekProblem
 from commands.store.pool import PoolBusy
 from domain.kernel.errors import DomainError
@@ -107,33 +77,27 @@ def create_app(services: Services) -> FastAPI:
     app.state.rates = Rates(services.limits)
     app.state.tokens = PageTokens(services.token_key)
     app.state.visibility = Visibility(services)
-    for module in (
-        opportunities,
-        opportunity_moves,
-        pipelines,
-        pipeline_reports,
-        customers,
-        customer_records,
-        customer_views,
-        records,
-        contacts,
-        consents,
-        lookups,
-        leads,
-        cases,
-        case_moves,
-        service,
-        interactions,
-        principals,
-        privacy,
-        products,
-        projections,
-        reasons,
-        metrics,
-        health,
-        audit,
+    for router in (
+        *command_routers(),
+        record_router(),
+        opportunities.router,
+        pipelines.router,
+        pipeline_reports.router,
+        customer_upserts.router,
+        customer_views.router,
+        consents.router,
+        contact_lookup.router,
+        cases.router,
+        reports.router,
+        interaction_commands.router,
+        persons.router,
+        projections.router,
+        reasons.router,
+        metrics.router,
+        health.router,
+        histories.router,
     ):
-        app.include_router(module.router)
+        app.include_router(router)
     add_docs(app)
     openapi.install(app)
     app.add_exception_handler(Problem, _problem)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.http.shapes import Amount, MoneyIn, ReferenceIn, money
-from api.http.validation import Body, Text, Word
-from api.writes.command_routes import ChangeBody, CreateBody
+from api.http.validation import Text, Word
+from api.writes.command_bodies import ChangeBody, CreateBody, ValueBody
 from domain.activities.interaction import commands
 from domain.activities.interaction.events import (
     Attachment,
@@ -21,10 +21,10 @@ from domain.activities.interaction.events import (
     Question,
     Survey,
 )
-from domain.kernel.values import Reference
+from domain.kernel.command import Command
 
 
-class ItemIn(Body):
+class ItemIn(ValueBody):
     """What was bought or given back; `price` is of one."""
 
     product_id: UUID | None = Field(default=None, description="Where it is one of our products.")
@@ -32,19 +32,23 @@ class ItemIn(Body):
     quantity: Amount = Field(default=Decimal(1), examples=["1"])
     price: MoneyIn | None = None
 
-    def item(self) -> Item:
+    def domain(self) -> Item:
         """The domain's value."""
         return Item(product_id=self.product_id, sku=self.sku, quantity=self.quantity, price=money(self.price))
 
 
-class SurveyIn(Body):
+class SurveyIn(ValueBody):
     """An answer: `csat` 1 to 5, `nps` 0 to 10."""
 
     question: Question
     score: int = Field(ge=0, le=10)
 
+    def domain(self) -> Survey:
+        """The domain's value."""
+        return Survey(question=self.question, score=self.score)
 
-class AttachmentIn(Body):
+
+class AttachmentIn(ValueBody):
     """A file that is kept elsewhere. Its name is stored encrypted."""
 
     reference: Word = Field(description="Where it is kept.")
@@ -53,7 +57,7 @@ class AttachmentIn(Body):
     size: int = Field(ge=0, description="Bytes.")
     file_name: Word | None = None
 
-    def attachment(self) -> Attachment:
+    def domain(self) -> Attachment:
         """The domain's value, without the name."""
         return Attachment(
             reference=self.reference, sha256=self.sha256, media_type=self.media_type, size=self.size
@@ -84,6 +88,8 @@ class RecordInteraction(CreateBody):
     interaction under the same reference is refused (409): correct the first one.
     """
 
+    makes: ClassVar[type[Command]] = commands.RecordInteraction
+
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     kind: InteractionKind
@@ -103,34 +109,17 @@ class RecordInteraction(CreateBody):
     subject: Word | None = None
     body: Text | None = None
 
-    def command(self) -> commands.RecordInteraction:
-        return commands.RecordInteraction(
-            kind=self.kind,
-            direction=self.direction,
-            channel=self.channel,
-            reference=Reference(source=self.reference.source, external_id=self.reference.external_id),
-            customer_id=self.customer_id,
-            contact_id=self.contact_id,
-            participants=self.participants,
-            duration_seconds=self.duration_seconds,
-            amount=money(self.amount),
-            items=tuple(item.item() for item in self.items),
-            opportunity_id=self.opportunity_id,
-            case_id=self.case_id,
-            survey=None
-            if self.survey is None
-            else Survey(question=self.survey.question, score=self.survey.score),
-            attachments=tuple(each.attachment() for each in self.attachments),
-            file_names=tuple(each.file_name for each in self.attachments if each.file_name is not None),
-            subject=self.subject,
-            body=self.body,
-            at=self.at,
-        )
+    def arguments(self) -> dict[str, Any]:
+        """The attachments' names are private and go apart."""
+        names = tuple(each.file_name for each in self.attachments if each.file_name is not None)
+        return {**super().arguments(), "file_names": names}
 
 
 class CorrectInteraction(ChangeBody):
     """Corrects what is named and keeps what it said before. `remove` names `contact_id` or
     `duration_seconds`."""
+
+    makes: ClassVar[type[Command]] = commands.CorrectInteraction
 
     model_config = ConfigDict(json_schema_extra={"examples": [CORRECTION]})
 
@@ -146,38 +135,14 @@ class CorrectInteraction(ChangeBody):
     reason: Text | None = None
     remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
 
-    def command(self, id: UUID) -> commands.CorrectInteraction:
-        return commands.CorrectInteraction(
-            id=id,
-            direction=self.direction,
-            channel=self.channel,
-            contact_id=self.contact_id,
-            duration_seconds=self.duration_seconds,
-            score=self.score,
-            amount=money(self.amount),
-            items=None if self.items is None else tuple(item.item() for item in self.items),
-            subject=self.subject,
-            body=self.body,
-            reason=self.reason,
-            remove=self.remove,
-            at=self.at,
-        )
-
 
 class LinkInteraction(ChangeBody):
     """Links it to the customer, the opportunity, the case that it is about, at least one of them."""
+
+    makes: ClassVar[type[Command]] = commands.LinkInteraction
 
     model_config = ConfigDict(json_schema_extra={"examples": [LINK]})
 
     customer_id: UUID | None = None
     opportunity_id: UUID | None = None
     case_id: UUID | None = None
-
-    def command(self, id: UUID) -> commands.LinkInteraction:
-        return commands.LinkInteraction(
-            id=id,
-            customer_id=self.customer_id,
-            opportunity_id=self.opportunity_id,
-            case_id=self.case_id,
-            at=self.at,
-        )

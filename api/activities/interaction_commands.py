@@ -1,23 +1,22 @@
-"""Commands on interactions: taken in one by one or many at once, corrected, linked."""
+"""Recording interactions: one by one, or many at once; one that is known already is no error."""
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.activities import interaction_bodies as bodies
 from api.activities.record_interactions import RecordedInteraction, take, take_all
+from api.http.auth import requires
+from api.http.query import declared_only
 from api.writes.batch_outcomes import BatchOutcome, Mode
 from api.writes.batches import SentBatch, request_body
-from api.writes.command_routes import command_router
 from api.writes.execution import IdempotencyKey
+from domain.activities.interaction import INTERACTION
 
-router = command_router(
-    "interactions",
-    create=None,
-    verbs=(
-        ("correct", bodies.CorrectInteraction, "Correct"),
-        ("link", bodies.LinkInteraction, "Link to a customer, an opportunity or a case"),
-    ),
+router = APIRouter(
+    prefix="/v1",
+    tags=[INTERACTION.plural],
+    dependencies=[requires(INTERACTION.scope), Depends(declared_only)],
 )
 
 

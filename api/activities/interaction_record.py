@@ -41,6 +41,7 @@ class InteractionRecord(Record):
     """An interaction as its events say, corrections included. Subject, body and file names are in clear."""
 
     private = ("subject", "body", "file_names")
+    hidden = (*Record.hidden, "occurred", "source_digest")
 
     kind: str
     direction: str

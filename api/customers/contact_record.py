@@ -40,6 +40,10 @@ class ContactRecord(Record):
     """A contact as its events say, the last one included."""
 
     private = ("name",)
+    hidden = (
+        *Record.hidden,
+        "erased",
+    )
 
     customer_id: UUID
     name: str | None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from api.http.shapes import ReferenceIn, reference
+from api.http.shapes import ReferenceIn
 from api.http.validation import Body, Word
-from api.writes.command_routes import ChangeBody, CreateBody
+from api.writes.command_bodies import ChangeBody, CreateBody
 from domain.customers.customer import commands
 from domain.customers.customer.events import CustomerKind
 from domain.customers.customer.preferences import PREFERENCES, Preference
 from domain.customers.customer.state import Customer
+from domain.kernel.command import Command
 from domain.kernel.values import Reference
 
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
@@ -37,6 +38,8 @@ PREFERRED: Final = {
 class Register(CreateBody):
     """A new customer. The name of a person is stored encrypted."""
 
+    makes: ClassVar[type[Command]] = commands.RegisterCustomer
+
     kind: CustomerKind
     name: Word = Field(examples=["Acme Corporation"])
     parent_id: UUID | None = Field(default=None, description="The parent organisation.")
@@ -45,19 +48,6 @@ class Register(CreateBody):
     tags: Words = ()
     preferences: Preferences = Field(default_factory=dict, examples=[PREFERRED])
     reference: ReferenceIn | None = None
-
-    def command(self) -> commands.RegisterCustomer:
-        return commands.RegisterCustomer(
-            kind=self.kind,
-            name=self.name,
-            parent_id=self.parent_id,
-            owner_id=self.owner_id,
-            attributes=self.attributes,
-            tags=self.tags,
-            preferences=_preferred(self.preferences),
-            reference=reference(self.reference),
-            at=self.at,
-        )
 
 
 class Upsert(Body):
@@ -125,6 +115,8 @@ class ChangeProfile(ChangeBody):
     """Changes what is named and leaves the rest. `remove` names `parent_id`, `attributes.<name>` or
     `preferences.<name>`."""
 
+    makes: ClassVar[type[Command]] = commands.ChangeCustomer
+
     name: Word | None = None
     parent_id: UUID | None = None
     owner_id: UUID | None = None
@@ -134,28 +126,13 @@ class ChangeProfile(ChangeBody):
     remove_tags: Words = ()
     remove: Words = ()
 
-    def command(self, id: UUID) -> commands.ChangeCustomer:
-        return commands.ChangeCustomer(
-            id=id,
-            name=self.name,
-            parent_id=self.parent_id,
-            owner_id=self.owner_id,
-            attributes=self.attributes,
-            preferences=_preferred(self.preferences),
-            add_tags=self.add_tags,
-            remove_tags=self.remove_tags,
-            remove=self.remove,
-            at=self.at,
-        )
-
 
 class AssignOwner(ChangeBody):
     """Gives it to another principal."""
 
-    owner_id: UUID
+    makes: ClassVar[type[Command]] = commands.AssignCustomerOwner
 
-    def command(self, id: UUID) -> commands.AssignCustomerOwner:
-        return commands.AssignCustomerOwner(id=id, owner_id=self.owner_id, at=self.at)
+    owner_id: UUID
 
 
 class AddReference(ChangeBody):
@@ -163,27 +140,20 @@ class AddReference(ChangeBody):
     changes this customer instead of making a second one. An external id of another record is refused (409)
     and names that record; one that this customer has already changes nothing. A reference is for ever."""
 
-    reference: ReferenceIn = Field(examples=[{"source": "shop", "external_id": "A-1"}])
+    makes: ClassVar[type[Command]] = commands.AddReference
 
-    def command(self, id: UUID) -> commands.AddReference:
-        return commands.AddReference(
-            id=id,
-            reference=Reference(source=self.reference.source, external_id=self.reference.external_id),
-            at=self.at,
-        )
+    reference: ReferenceIn = Field(examples=[{"source": "shop", "external_id": "A-1"}])
 
 
 class Merge(ChangeBody):
     """This customer was the same as the survivor all along. Moves no record and can be undone."""
 
-    survivor_id: UUID
+    makes: ClassVar[type[Command]] = commands.MergeCustomers
 
-    def command(self, id: UUID) -> commands.MergeCustomers:
-        return commands.MergeCustomers(id=id, survivor_id=self.survivor_id, at=self.at)
+    survivor_id: UUID
 
 
 class Unmerge(ChangeBody):
     """Takes the merge of this customer back."""
 
-    def command(self, id: UUID) -> commands.UnmergeCustomer:
-        return commands.UnmergeCustomer(id=id, at=self.at)
+    makes: ClassVar[type[Command]] = commands.UnmergeCustomer

@@ -1,6 +1,9 @@
-"""One record by its id, as the event store has it."""
+"""One record by its id, as the event store has it: a route for every record type that can be read."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 from fastapi import APIRouter, Depends
 
@@ -9,19 +12,30 @@ from api.customers.contact_record import ContactRecord
 from api.customers.customer_record import CustomerRecord
 from api.http.auth import requires
 from api.http.query import declared_only
-from api.reads.records import add_record
+from api.reads.record_shapes import shape_of
+from api.reads.records import Record, add_record
 from api.sales.lead_record import LeadRecord
 from api.service.case_record import CaseRecord
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
-from domain.sales.lead import state as lead
-from domain.service.case import state as case
+from domain.record_types import BUSINESS
 
-router = APIRouter(prefix="/v1", dependencies=[requires("crm:read"), Depends(declared_only)])
+WRITTEN: Final[Mapping[str, type[Record]]] = {
+    "customer": CustomerRecord,
+    "contact": ContactRecord,
+    "lead": LeadRecord,
+    "case": CaseRecord,
+    "interaction": InteractionRecord,
+}
+"""Answers that say more than the state does, by record type."""
 
-add_record(router, "customers", "customer", customer.evolve, CustomerRecord)
-add_record(router, "contacts", "contact", contact.evolve, ContactRecord)
-add_record(router, "leads", "lead", lead.evolve, LeadRecord)
-add_record(router, "cases", "case", case.evolve, CaseRecord)
-add_record(router, "interactions", "interaction", interaction.evolve, InteractionRecord)
+OWN: Final = frozenset({"opportunity"})
+"""Record types with a route of their own: an opportunity is read from the pipeline, with its age."""
+
+
+def record_router() -> APIRouter:
+    """`GET /v1/<plural>/{id}` for each record type."""
+    router = APIRouter(prefix="/v1", dependencies=[requires("crm:read"), Depends(declared_only)])
+    for each in BUSINESS:
+        if each.readable and each.name not in OWN and each.evolve is not None:
+            shape = shape_of(each, WRITTEN.get(each.name, Record))
+            add_record(router, each.plural, each.name, each.evolve, shape)
+    return router

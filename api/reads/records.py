@@ -24,6 +24,8 @@ class Record(AsOfAnswer):
 
     private: ClassVar[tuple[str, ...]] = ()
     """Members with private values."""
+    hidden: ClassVar[tuple[str, ...]] = ("imported", "original")
+    """Fields of the state that are not shown, or by another name."""
 
     id: UUID
     version: int = Field(description="Also the ETag: send it as If-Match with the next change.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
 
-from api.http.shapes import Day, MoneyIn, ReferenceIn, money, reference
+from api.http.shapes import Day, MoneyIn, ReferenceIn
 from api.http.validation import Text, Word
-from api.writes.command_routes import ChangeBody, CreateBody
+from api.writes.command_bodies import ChangeBody, CreateBody
+from domain.kernel.command import Command
 from domain.sales.lead import commands
 from domain.sales.lead.events import OpenLeadState
 
@@ -17,6 +18,8 @@ from domain.sales.lead.events import OpenLeadState
 class CreateLead(CreateBody):
     """A new lead, of whom at least a name, a company, an email or a phone is known. Name, email and phone are
     stored encrypted."""
+
+    makes: ClassVar[type[Command]] = commands.CreateLead
 
     name: Word | None = Field(default=None, examples=["Ann Example"])
     company: Word | None = Field(default=None, examples=["Acme Corporation"])
@@ -26,73 +29,55 @@ class CreateLead(CreateBody):
     campaign: Word | None = None
     reference: ReferenceIn | None = None
 
-    def command(self) -> commands.CreateLead:
-        return commands.CreateLead(
-            name=self.name,
-            company=self.company,
-            email=self.email,
-            phone=self.phone,
-            owner_id=self.owner_id,
-            campaign=self.campaign,
-            reference=reference(self.reference),
-            at=self.at,
-        )
-
 
 class MoveLead(ChangeBody):
     """To another open state, as the lifecycle allows."""
 
-    to_state: OpenLeadState = Field(examples=["working"])
+    makes: ClassVar[type[Command]] = commands.MoveLead
 
-    def command(self, id: UUID) -> commands.MoveLead:
-        return commands.MoveLead(id=id, to_state=self.to_state, at=self.at)
+    to_state: OpenLeadState = Field(examples=["working"])
 
 
 class DisqualifyLead(ChangeBody):
     """It will not become a customer, for one of the configured reasons (`GET /v1/reasons`); `other` needs a
     note."""
 
+    makes: ClassVar[type[Command]] = commands.DisqualifyLead
+
     reason: Word = Field(examples=["no-budget"])
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
-
-    def command(self, id: UUID) -> commands.DisqualifyLead:
-        return commands.DisqualifyLead(id=id, reason=self.reason, note=self.note, at=self.at)
 
 
 class ReopenLead(ChangeBody):
     """Takes a disqualification back."""
 
-    def command(self, id: UUID) -> commands.ReopenLead:
-        return commands.ReopenLead(id=id, at=self.at)
+    makes: ClassVar[type[Command]] = commands.ReopenLead
 
 
 class ScoreLead(ChangeBody):
     """A score of 0 to 100 by a model, with its reasons, the strongest first."""
 
+    makes: ClassVar[type[Command]] = commands.ScoreLead
+
     score: int = Field(ge=0, le=100, examples=[72])
     model: Word = Field(examples=["fit-2"])
     reasons: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
-
-    def command(self, id: UUID) -> commands.ScoreLead:
-        return commands.ScoreLead(id=id, score=self.score, model=self.model, reasons=self.reasons, at=self.at)
 
 
 class AssignLeadOwner(ChangeBody):
     """Gives it to another principal."""
 
-    owner_id: UUID
+    makes: ClassVar[type[Command]] = commands.AssignLeadOwner
 
-    def command(self, id: UUID) -> commands.AssignLeadOwner:
-        return commands.AssignLeadOwner(id=id, owner_id=self.owner_id, at=self.at)
+    owner_id: UUID
 
 
 class LinkLead(ChangeBody):
     """Names the customer whose lead it is, without a conversion."""
 
-    customer_id: UUID
+    makes: ClassVar[type[Command]] = commands.LinkLead
 
-    def command(self, id: UUID) -> commands.LinkLead:
-        return commands.LinkLead(id=id, customer_id=self.customer_id, at=self.at)
+    customer_id: UUID
 
 
 class ConvertLead(ChangeBody):
@@ -103,6 +88,8 @@ class ConvertLead(ChangeBody):
     is made where the lead has a name. The owner is the one that is named, else the lead's.
     """
 
+    makes: ClassVar[type[Command]] = commands.ConvertLead
+
     pipeline: Word = Field(examples=["sales"])
     stage: Word | None = None
     customer_id: UUID | None = None
@@ -111,17 +98,3 @@ class ConvertLead(ChangeBody):
     product_id: UUID | None = None
     amount: MoneyIn | None = None
     expected_close: Day | None = Field(default=None, examples=["2027-03-31"])
-
-    def command(self, id: UUID) -> commands.ConvertLead:
-        return commands.ConvertLead(
-            id=id,
-            pipeline=self.pipeline,
-            stage=self.stage,
-            customer_id=self.customer_id,
-            contact_id=self.contact_id,
-            owner_id=self.owner_id,
-            product_id=self.product_id,
-            amount=money(self.amount),
-            expected_close=self.expected_close,
-            at=self.at,
-        )

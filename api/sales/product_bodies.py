@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import ClassVar
 
 from pydantic import Field
 
-from api.http.shapes import MoneyIn, ReferenceIn, reference
+from api.http.shapes import MoneyIn, ReferenceIn
 from api.http.validation import Word
-from api.writes.command_routes import ChangeBody, CreateBody
+from api.writes.command_bodies import ChangeBody, CreateBody
+from domain.kernel.command import Command
 from domain.sales.product import commands
 
 
 class Register(CreateBody):
     """A new product."""
 
+    makes: ClassVar[type[Command]] = commands.RegisterProduct
+
     name: Word = Field(examples=["GTX Pro"])
     series: Word | None = Field(default=None, examples=["GTX"])
     list_price: MoneyIn
     reference: ReferenceIn | None = None
 
-    def command(self) -> commands.RegisterProduct:
-        return commands.RegisterProduct(
-            name=self.name,
-            series=self.series,
-            list_price=self.list_price.money(),
-            reference=reference(self.reference),
-            at=self.at,
-        )
-
 
 class ChangePrice(ChangeBody):
     """Another list price."""
 
-    price: MoneyIn
+    makes: ClassVar[type[Command]] = commands.ChangePrice
 
-    def command(self, id: UUID) -> commands.ChangePrice:
-        return commands.ChangePrice(id=id, price=self.price.money(), at=self.at)
+    price: MoneyIn
 
 
 class Discontinue(ChangeBody):
     """From now on it is not sold."""
 
-    def command(self, id: UUID) -> commands.DiscontinueProduct:
-        return commands.DiscontinueProduct(id=id, at=self.at)
+    makes: ClassVar[type[Command]] = commands.DiscontinueProduct
 
 
 class Reintroduce(ChangeBody):
     """Sells it again."""
 
-    def command(self, id: UUID) -> commands.ReintroduceProduct:
-        return commands.ReintroduceProduct(id=id, at=self.at)
+    makes: ClassVar[type[Command]] = commands.ReintroduceProduct

@@ -26,6 +26,7 @@ class CaseRecord(Record):
     """A case as its events say, the last one included."""
 
     private = ("subject", "description")
+    hidden = (*Record.hidden, "opened", "responded")
 
     kind: str = Field(description="question, complaint, incident or request.")
     state: str = Field(examples=["in_progress"])

@@ -1,96 +1,86 @@
-"""Routes of commands, made from a table of bodies: one that makes a record, and changes of one record, a verb
+"""Routes of commands, made from the record types: one that makes a record, and changes of one record, a verb
 after a colon."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Body as SentBody
-from pydantic import Field
 
 from api.http.auth import requires
 from api.http.query import declared_only
-from api.http.shapes import Moment
-from api.http.validation import Body
+from api.writes.command_bodies import ChangeBody, CommandBody, CreateBody, body_of
 from api.writes.execution import IdempotencyKey, IfMatch, Recorded, send
+from domain.kernel.command import Command, NewRecord
+from domain.kernel.record_type import RecordType
+
+Bodies = Mapping[type[Command], type[CommandBody]]
+"""Bodies that are written out, by their commands."""
 
 
-class CreateBody(Body):
-    """The body of a new record; each kind knows the command it becomes."""
-
-    at: Moment | None = Field(default=None, description="When it happened in the business; now, if left out.")
-
-    @abstractmethod
-    def command(self) -> Any:
-        """The command that makes the record."""
-
-
-class ChangeBody(Body):
-    """The body of a change to one record; each kind knows the command it becomes."""
-
-    at: Moment | None = Field(
-        default=None,
-        description="When it happened in the business; now, when left out. Never before the record's last "
-        "event.",
-    )
-
-    @abstractmethod
-    def command(self, id: UUID) -> Any:
-        """The command on the record `id`."""
-
-
-Verb = tuple[str, type[ChangeBody], str]
-"""The verb in the address, its body, and a summary."""
-
-
-def add_changes(router: APIRouter, collection: str, verbs: Sequence[Verb]) -> None:
-    """Adds `POST /<collection>/{id}:<verb>` for each verb."""
-    for verb, body, summary in verbs:
-        router.add_api_route(
-            f"/{collection}/{{id:uuid}}:{verb}",
-            _endpoint(body),
-            methods=["POST"],
-            name=verb,
-            summary=summary,
-            description=body.__doc__,
-            operation_id=f"{collection}_{verb}",
-        )
+def bodies_in(module: ModuleType) -> Bodies:
+    """The bodies of a module, by the commands that they make."""
+    return {
+        found.makes: found
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, CommandBody) and "makes" in vars(found)
+    }
 
 
 def command_router(
-    collection: str,
-    *,
-    create: tuple[type[CreateBody], str] | None,
-    verbs: Sequence[Verb],
-    scope: str = "crm:write",
-    located: bool = True,
+    record_type: RecordType, bodies: Bodies, *, own: frozenset[type[Command]] = frozenset()
 ) -> APIRouter:
-    """`POST /v1/<collection>` for the body of `create`, with its summary, and a route for each verb.
-
-    `located`: a record can be read at `/v1/<collection>/{id}`."""
+    """`POST /v1/<plural>` for the command that makes a record, and `POST /v1/<plural>/{id}:<verb>` for each
+    change. A command that is not in `bodies` has a body made of itself; `own` have routes elsewhere."""
     router = APIRouter(
         prefix="/v1",
-        tags=[collection],
-        dependencies=[requires(scope), Depends(declared_only)],
+        tags=[record_type.plural],
+        dependencies=[requires(record_type.scope), Depends(declared_only)],
     )
-    if create is not None:
-        body, summary = create
-        router.add_api_route(
-            f"/{collection}",
-            _creating(body, collection if located else None),
-            methods=["POST"],
-            status_code=201,
-            name="create",
-            summary=summary,
-            description=f"{body.__doc__}\n\n{_ONCE}",
-            operation_id=f"{collection}_create",
-        )
-    add_changes(router, collection, verbs)
+    for command in record_type.commands:
+        if command in own:
+            continue
+        body = bodies.get(command) or body_of(command)
+        if issubclass(command, NewRecord):
+            _add_creation(router, record_type, command, body)
+        else:
+            _add_change(router, record_type, command, body)
     return router
+
+
+def _add_creation(
+    router: APIRouter, record_type: RecordType, command: type[Command], body: type[CommandBody]
+) -> None:
+    assert issubclass(body, CreateBody), f"{body.__name__} makes a record"
+    router.add_api_route(
+        f"/{record_type.plural}",
+        _creating(body, record_type.plural if record_type.readable else None),
+        methods=["POST"],
+        status_code=201,
+        name=command.verb,
+        summary=command.summary,
+        description=f"{body.__doc__}\n\n{_ONCE}",
+        operation_id=f"{record_type.plural}_{command.verb}",
+    )
+
+
+def _add_change(
+    router: APIRouter, record_type: RecordType, command: type[Command], body: type[CommandBody]
+) -> None:
+    assert issubclass(body, ChangeBody), f"{body.__name__} changes a record"
+    router.add_api_route(
+        f"/{record_type.plural}/{{id:uuid}}:{command.verb}",
+        _endpoint(body),
+        methods=["POST"],
+        name=command.verb,
+        summary=command.summary,
+        description=body.__doc__,
+        operation_id=f"{record_type.plural}_{command.verb}",
+    )
 
 
 _ONCE = (

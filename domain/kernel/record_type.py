@@ -30,6 +30,7 @@ class RecordType:
 
     The public commands on it are `commands`, decided by `decide`; a command that changes several records has
     a handler in `commands/<area>/` besides. `scope` is what a caller needs to send one.
+    `readable`: one record is read at `/v1/<plural>/{id}`.
 
     `customer` names the member, of payloads and state, that says whose record it is: such a record stands in
     its customer's timeline and identity, and in its customer's party where it began with one, unless it keeps
@@ -54,6 +55,7 @@ class RecordType:
     commands: tuple[type[Command], ...] = ()
     decide: Decide | None = None
     scope: str = "crm:write"
+    readable: bool = True
     customer: str | None = None
     own_party: bool = False
     always_in_customers_party: bool = False

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 from domain.kernel.errors import Invalid
+
+Note = Annotated[str, "note"]
+"""A free text, lines allowed: the type of a command's field. A plain `str` is one line."""
 
 NAME_LIMIT: Final = 500
 """Most characters of a name, a reason, an attribute."""

@@ -16,6 +16,7 @@ PRINCIPAL: Final = RecordType(
     evolve=state.evolve,
     commands=commands_in(commands),
     decide=decide.decide,
+    readable=False,
     usable=decide.require_active,
     because="what an employee did stays under an opaque id; their name is not exported or erased yet",
 )

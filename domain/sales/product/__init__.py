@@ -16,5 +16,6 @@ PRODUCT: Final = RecordType(
     evolve=state.evolve,
     commands=commands_in(commands),
     decide=decide.decide,
+    readable=False,
     usable=decide.require_offered,
 )

@@ -1,0 +1,153 @@
+"""Bodies of commands, made from the commands: one field for each of theirs, with the API's own types.
+
+Where the public shape is the same, nothing is written: a command that is added to a record has a body and a
+route. Where a body says more (examples, bounds, other types) it is written out, in the area's
+`<record>_bodies.py`, and named in `api/writes/record_routes.py`.
+"""
+
+from __future__ import annotations
+
+import types
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from pydantic import Field as BodyField
+from pydantic import create_model
+
+from api.http.shapes import Amount, Day, Moment, MoneyIn, ReferenceIn, money, reference
+from api.http.validation import Body, Text, Word
+from domain.kernel.command import Command, NewRecord, RecordCommand
+from domain.kernel.money import Money
+from domain.kernel.text import Note
+from domain.kernel.values import Reference
+
+NOT_PUBLIC: Final = frozenset({"at", "id", "imported", "original", "logged_at"})
+"""Fields of commands that no client names: what the base of a body has, and what imports alone say."""
+
+MAX_ITEMS: Final = 100
+"""Entries of a list or a map in a body that is made."""
+
+_SIMPLE: Final[Mapping[Any, Any]] = {
+    str: Word,
+    Note: Text,
+    UUID: UUID,
+    int: int,
+    bool: bool,
+    Decimal: Amount,
+    date: Day,
+    datetime: Moment,
+    Money: MoneyIn,
+    Reference: ReferenceIn,
+}
+
+
+class ValueBody(Body):
+    """A value in a body that is written out."""
+
+    @abstractmethod
+    def domain(self) -> Any:
+        """The domain's value."""
+
+
+class CommandBody(Body):
+    """The body of a command. Its fields are the command's, by their names; `makes` is which."""
+
+    makes: ClassVar[type[Command]]
+
+    at: Moment | None
+
+    def arguments(self) -> dict[str, Any]:
+        """The command's arguments: the body's values as the domain has them."""
+        return {name: _domain(getattr(self, name)) for name in type(self).model_fields}
+
+
+class CreateBody(CommandBody):
+    """The body of a new record."""
+
+    at: Moment | None = BodyField(
+        default=None, description="When it happened in the business; now, if left out."
+    )
+
+    def command(self) -> Any:
+        """The command that makes the record."""
+        return self.makes(**self.arguments())
+
+
+class ChangeBody(CommandBody):
+    """The body of a change to one record."""
+
+    at: Moment | None = BodyField(
+        default=None,
+        description="When it happened in the business; now, when left out. Never before the record's last "
+        "event.",
+    )
+
+    def command(self, id: UUID) -> Any:
+        """The command on the record `id`."""
+        return self.makes(id=id, **self.arguments())  # type: ignore[call-arg]  # a RecordCommand's
+
+
+def body_of(command: type[Command]) -> type[CommandBody]:
+    """The body that is made from a command. Raises `TypeError` where a field has a type of its own."""
+    base = CreateBody if issubclass(command, NewRecord) else ChangeBody
+    assert issubclass(command, NewRecord | RecordCommand)
+    hints = get_type_hints(command, include_extras=True)
+    made: dict[str, Any] = {
+        each.name: (_public(hints[each.name], f"{command.__name__}.{each.name}"), _default(each))
+        for each in fields(command)
+        if each.name not in NOT_PUBLIC
+    }
+    body = create_model(command.__name__, __base__=base, __doc__=command.__doc__, **made)
+    body.makes = command
+    return body
+
+
+def _default(each: Field[Any]) -> Any:
+    examples = [each.metadata["example"]] if "example" in each.metadata else None
+    default: Any = ...
+    if each.default is not MISSING:
+        default = each.default
+    elif each.default_factory is not MISSING:
+        return BodyField(default_factory=each.default_factory, examples=examples)
+    return BodyField(default=default, examples=examples, description=each.metadata.get("description"))
+
+
+def _public(annotation: Any, where: str) -> Any:
+    """The API's type of a field."""
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:  # with bounds that the body shows
+        return Annotated[(_public(arguments[0], where), *arguments[1:])]
+    if origin is Literal:
+        return annotation
+    if origin in (Union, types.UnionType):
+        inner = [_public(each, where) for each in arguments if each is not type(None)]
+        return Union[tuple(inner)] | None if type(None) in arguments else Union[tuple(inner)]  # noqa: UP007
+    if origin is tuple:
+        item: Any = _public(arguments[0], where)
+        return Annotated[tuple[item, ...], BodyField(max_length=MAX_ITEMS)]
+    if origin is Mapping:
+        return Annotated[dict[Word, Word], BodyField(max_length=MAX_ITEMS)]
+    raise TypeError(
+        f"{where} is a {annotation}, which no body is made of: write the body out in the area's bodies, "
+        "and name it in api/writes/record_routes.py"
+    )
+
+
+def _domain(value: Any) -> Any:
+    """A body's value as the domain has it."""
+    if isinstance(value, MoneyIn):
+        return money(value)
+    if isinstance(value, ReferenceIn):
+        return reference(value)
+    if isinstance(value, ValueBody):
+        return value.domain()
+    if isinstance(value, tuple | list):
+        return tuple(_domain(each) for each in value)
+    return value

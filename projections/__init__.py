@@ -2,7 +2,8 @@
 
 - `<name>/v<n>/`: one version of a read model. `schema.sql` has its tables, `views.sql` its public views,
   `fold.py` (or `fold/`) its pure fold, `queries.py` its queries; `projection.py` puts them together.
-- `registry.py`: every version that has a folder.
+- `<name>/questions.py`: what can be asked of a read model, whichever version answers.
+- `registry.py`: every version that has a folder. `record_families.py`: which families join which models.
 - `runtime/`: what a read model is (`projection.py`), and what runs a fold: decoding, folding, writing, bulk
   load. `runtime/replay.py` is the fold alone, in memory.
 - `release/`: schemas, public views, and the swap of the active version.

@@ -5,4 +5,7 @@
 - `group` and `groups`: which shares are read together; `state_reporter`: what it shows of its waiting
 - `upgrade`: applies what was parked for want of an event type; `dropped`: one whose version is gone
 - `retry`: applies parked events again, after their cause was healed
+
+A version may gain a family: `seals` reads its topic from offset 0 and hands out what lies before the shares'
+position, once the seals prove that it is all there. No rebuild is needed.
 """

@@ -18,6 +18,7 @@ from deploy.local.postgres import LocalPostgres
 from tests.support.database import PARTITIONS, urls
 from tests.support.kafka import FAMILIES, delete_topics, make_topics, read_committed
 from tests.support.relaying import Relays, append_events, until
+from tests.support.republishing import lose, topics_there
 from tests.support.store import execute
 
 
@@ -97,6 +98,21 @@ def test_one_event_is_published_soon(relays: Relays) -> None:
         )
         assert time.monotonic() - began < 3
     relays.check()
+
+
+def test_the_topic_of_a_family_that_is_new_is_made_at_the_start(relays: Relays) -> None:
+    """Given topics of a release before, which lack that of a new family, when the next release's relay
+    starts, then it makes the topic, and what is written of the family is published."""
+    new = topic(FAMILIES[-1])
+    lose(relays.bootstrap, [new])
+    append_events(relays.urls.app, 1)  # of the first family alone
+    with running(relays):
+        relays.until_published()
+        assert new in topics_there(relays.bootstrap)
+        append_events(relays.urls.app, len(FAMILIES))
+        relays.until_published()
+    relays.check()
+    assert read_committed(relays.bootstrap, [new])
 
 
 def test_an_open_transaction_holds_back_what_comes_after_it(relays: Relays) -> None:

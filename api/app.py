@@ -45,7 +45,7 @@ from api.operations import health, metrics, projections
 from api.privacy import persons as privacy
 from api.reads import record_routes as records
 from api.reads.consistency import Visibility
-from api.reads.privacy_guard import Disclosing
+from api.reads.privacy_guard import PrivacyGuard
 from api.sales import (
     lead_commands as leads,
 )
@@ -145,7 +145,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(PoolBusy, _database_away)
     app.add_exception_handler(PersistenceError, _database_away)
     app.add_exception_handler(KekProblem, _keys_closed)
-    app.add_middleware(Disclosing, services=services)
+    app.add_middleware(PrivacyGuard, services=services)
     app.add_middleware(Guard, limits=services.limits)
     app.add_middleware(
         RequestContext, new_id=services.new_id, measuring=services.measuring

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from api.http.request_metrics import Measuring
+from api.http.request_metrics import RequestMetrics
 from commands.directory.api_keys import ApiKeys
 from commands.dispatch.dispatcher import Commands
-from commands.privacy.erasure import Erasing
+from commands.privacy.erasure import Erasures
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.pool import Pool
@@ -64,7 +64,7 @@ class Services:
     crm: Crm
     claims: ClaimTable
     read_pool: Pool
-    erasing: Erasing
+    erasing: Erasures
     api_keys: ApiKeys
     pipelines: Pipelines
     token_key: bytes
@@ -77,6 +77,6 @@ class Services:
     clock: Callable[[], datetime] = _now
     new_id: Callable[[], UUID] = uuid.uuid4
     draining: threading.Event = field(default_factory=threading.Event)
-    measuring: Measuring = field(default_factory=Measuring)
+    measuring: RequestMetrics = field(default_factory=RequestMetrics)
     seal_public: Callable[[], Ed25519PublicKey] | None = None
     audit_reads: bool = False

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from commands.directory.api_keys import SCOPES
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.context import Context
 from commands.dispatch.dispatcher import Commands
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.events.event import SYSTEM
 from domain.kernel.errors import AlreadyClaimed
 from domain.kernel.values import Reference

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.privacy.kek import KEY_BYTES, FileKek, KeyEncryptionKey
-from commands.privacy.keyring import KekRing
+from commands.privacy.keyring import Keyring
 from commands.store.pool import connect
 from deploy.secrets import KEK, Secrets
 from deploy.settings import Settings, SettingsProblem
@@ -28,9 +28,9 @@ from deploy.settings import Settings, SettingsProblem
 _PREFIX: Final = "file:"
 
 
-def ring(settings: Settings, secrets: Secrets) -> KekRing:
+def ring(settings: Settings, secrets: Secrets) -> Keyring:
     """The ring of all that are known. Raises `SettingsProblem`, `SecretsProblem`."""
-    return KekRing(partial(known, settings, secrets))
+    return Keyring(partial(known, settings, secrets))
 
 
 def known(settings: Settings, secrets: Secrets) -> list[KeyEncryptionKey]:

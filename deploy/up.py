@@ -25,7 +25,7 @@ from consumers.relay.status import relay_status
 from deploy import setup
 from deploy.demo.tansu import StandIn
 from deploy.first_key import ensure_key
-from deploy.health.projection_health import look
+from deploy.health.projection_health import projection_health
 from deploy.local.errors import LocalServiceError
 from deploy.local.jars import JarsUnavailable, ensure_jars
 from deploy.local.kafka import LocalKafka
@@ -40,7 +40,7 @@ from deploy.wiring.wiring import kafka_address
 from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0
-LOOK: Final = 0.2
+POLL_SECONDS: Final = 0.2
 
 STAND_IN: Final = (
     "Apache Kafka could not be fetched ({}...), so this demo goes on with Tansu in its place: in memory, and "
@@ -186,7 +186,7 @@ class Stack:
                         f"The API is not ready after {READY_SECONDS:.0f} seconds: {last}. "
                         f"The last lines of {self.log('api')}:\n{tail(self.log('api'))}"
                     )
-                time.sleep(LOOK)
+                time.sleep(POLL_SECONDS)
 
     def log(self, name: str) -> Path:
         """The log file of a child."""
@@ -197,7 +197,7 @@ class Stack:
         where each stands after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while True:
-            seen = look(self.settings)
+            seen = projection_health(self.settings)
             lowest = min((row.position for row in seen.rows if row.active), default=0)
             if progress is not None:
                 progress(min(lowest, position), position)
@@ -209,7 +209,7 @@ class Stack:
                     f"The read models did not reach position {position} in {timeout:.0f} seconds: {stand}. "
                     f"{' '.join(map(str, seen.findings))} See `rapport doctor`."
                 )
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
 
     def _topics_reach(self, position: int) -> bool:
         """A read model is behind the topics, but for those of a stand-in, which are being filled again."""

@@ -11,9 +11,9 @@ from pydantic.config import JsonDict
 
 from api.http.shapes import Amount, MoneyIn, ReferenceIn, money
 from api.http.validation import Body, Text, Word
-from api.writes.command_routes import Change, Creation
-from commands.activities import interaction as commands
-from domain.activities.interaction.state import (
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.activities.interaction import commands
+from domain.activities.interaction.events import (
     Attachment,
     Direction,
     InteractionKind,
@@ -76,7 +76,7 @@ LINK: Final[JsonDict] = {"customer_id": "6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11"}
 Items = Annotated[tuple[ItemIn, ...], Field(max_length=500)]
 
 
-class RecordInteraction(Creation):
+class RecordInteraction(CreateBody):
     """One thing that was said, done or bought; `at` is when. Subject, body and file names are stored
     encrypted.
 
@@ -128,7 +128,7 @@ class RecordInteraction(Creation):
         )
 
 
-class CorrectInteraction(Change):
+class CorrectInteraction(ChangeBody):
     """Corrects what is named and keeps what it said before. `remove` names `contact_id` or
     `duration_seconds`."""
 
@@ -164,7 +164,7 @@ class CorrectInteraction(Change):
         )
 
 
-class LinkInteraction(Change):
+class LinkInteraction(ChangeBody):
     """Links it to the customer, the opportunity, the case that it is about, at least one of them."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [LINK]})

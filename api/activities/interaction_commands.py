@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.activities import interaction_bodies as bodies
-from api.activities.record_interactions import Taken, take, take_all
+from api.activities.record_interactions import RecordedInteraction, take, take_all
 from api.writes.batch_outcomes import BatchOutcome, Mode
 from api.writes.batches import SentBatch, request_body
 from api.writes.command_routes import command_router
@@ -26,11 +26,11 @@ router = command_router(
     status_code=201,
     summary="Record an interaction",
     description=bodies.RecordInteraction.__doc__,
-    responses={200: {"model": Taken, "description": "It had been taken in before."}},
+    responses={200: {"model": RecordedInteraction, "description": "It had been taken in before."}},
 )
 def record_interaction(
     request: Request, response: Response, body: bodies.RecordInteraction, key: IdempotencyKey
-) -> Taken:
+) -> RecordedInteraction:
     return take(request, response, body, key)
 
 

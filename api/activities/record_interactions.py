@@ -17,19 +17,21 @@ from commands.dispatch.dispatcher import Outcome
 State = Literal["created", "unchanged"]
 
 
-class Taken(Recorded):
+class RecordedInteraction(Recorded):
     """What became of an interaction."""
 
     state: State = Field(description="created, or unchanged: it had been taken in before.")
 
 
-def take(request: Request, response: Response, body: RecordInteraction, key: str | None) -> Taken:
+def take(
+    request: Request, response: Response, body: RecordInteraction, key: str | None
+) -> RecordedInteraction:
     """Records one interaction: 201, or 200 where it was there. Raises domain errors."""
     outcome = execute(request, body.command(), body, key=key)
     state = _state(outcome)
     response.status_code = 201 if state == "created" else 200
     response.headers["Location"] = f"/v1/interactions/{outcome.id}"
-    return Taken(state=state, **answered(request, response, outcome))
+    return RecordedInteraction(state=state, **answered(request, response, outcome))
 
 
 def take_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:

@@ -16,12 +16,12 @@ from api.http.page_tokens import PageTokens
 from api.http.problems import Problem
 from api.http.query import declared_only
 from api.reads import filters as declared
-from api.reads.as_of import Cutting
+from api.reads.as_of import AsOfQuery
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import PageSize, PageToken, Paging
 from api.reads.meta import meta_of
 from api.reads.private import GivesPrivate, shows
-from api.reads.snapshot import Reading, reading
+from api.reads.snapshot import Snapshot, snapshot
 from api.services import Services
 from commands.audit import export as exporting
 from commands.audit.history import Histories, Scope
@@ -40,7 +40,7 @@ from commands.audit.timeline import (
 )
 from commands.directory.api_keys import ApiKey
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.identity.v1.queries import Identity
 
 router = APIRouter(
@@ -49,7 +49,7 @@ router = APIRouter(
     dependencies=[requires("audit:read"), Depends(declared_only), GivesPrivate],
 )
 
-MOST: Final = 5_000
+MAX_EVENTS: Final = 5_000
 """Events that an export by HTTP holds at most; the command line has no limit."""
 
 Records = Literal["customers", "leads", "opportunities", "cases"]
@@ -92,7 +92,7 @@ class Asked:
         self.names: Names | None = names_from(services.crm, self.histories) if opened else None
         self._request = request
 
-    def scope(self, look: Reading) -> Scope:
+    def scope(self, look: Snapshot) -> Scope:
         """Of a customer all that is this customer now."""
         if self.kind != "customer":
             return Scope.of_record(self.kind, self.id)
@@ -130,7 +130,7 @@ def get_audit_timeline(
     """Who did what, when and why, oldest first, grouped by what caused it. Of a customer it is the history of
     all that is this customer now: merged members, a converted lead, its contacts, opportunities, cases and
     interactions."""
-    with reading(request.app.state.services, "identity") as look:
+    with snapshot(request.app.state.services, "identity") as look:
         paging = Paging(request, look, f"audit/{records}/{id}", page_token)
         told = declared.values(paging.arguments, _PERIOD)
         view = told.get("view", "compact")
@@ -164,7 +164,7 @@ def get_audit_state(
     request: Request,
     records: Records,
     id: UUID,
-    cut: Cutting,
+    cut: AsOfQuery,
     version: Annotated[int | None, Query(ge=1, le=10**9, description="As it was at this version.")] = None,
     open: Open = False,
 ) -> Any:
@@ -250,13 +250,14 @@ def export_audit_history(
             "validation", "A raw export holds ciphertext alone. Leave open out, or take form=decoded."
         )
     asked = Asked(request, records, id, opened=open)
-    with reading(asked.services, "identity") as look:
+    with snapshot(asked.services, "identity") as look:
         scope = asked.scope(look)
     asked.histories.require(asked.kind, id)
-    if len(asked.histories.page(scope, 0, MOST + 1)) > MOST:
+    if len(asked.histories.page(scope, 0, MAX_EVENTS + 1)) > MAX_EVENTS:
         raise Problem(
             "validation",
-            f"The history has more than {MOST:,} events. Export it on the server: `rapport audit export`.",
+            f"The history has more than {MAX_EVENTS:,} events. "
+            "Export it on the server: `rapport audit export`.",
         )
     try:
         body = b"".join(_lines(request, asked, scope, form))
@@ -299,4 +300,4 @@ def _point(name: str, text: str) -> Moment:
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return Moment(version=int(text))
     time = declared.values({name: text}, {name: _PERIOD[name]})[name]
-    return Moment(cut=Cut(as_of=time))
+    return Moment(cut=AsOf(as_of=time))

@@ -15,7 +15,7 @@ from api.http.validation import Word
 from api.services import Services
 from commands.customers.consent_history import as_json, consent_at
 from domain.customers.contact.consent_history import Verdict, Why, span
-from domain.customers.contact.state import PointKind
+from domain.customers.contact.events import PointKind
 
 router = APIRouter(
     prefix="/v1", tags=["contacts"], dependencies=[requires("audit:read"), Depends(declared_only)]

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from api.http.shapes import Moment, ReferenceIn, reference
 from api.http.validation import Text, Word
-from api.writes.command_routes import Change, Creation
-from commands.customers import contact as commands
-from domain.customers.contact.state import LegalBasis, PointKind
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.customers.contact import commands
+from domain.customers.contact.events import LegalBasis, PointKind
 
 
-class RegisterContact(Creation):
+class RegisterContact(CreateBody):
     """A new contact of a customer. The name is stored encrypted."""
 
     customer_id: UUID
@@ -32,7 +32,7 @@ class RegisterContact(Creation):
         )
 
 
-class ChangeContact(Change):
+class ChangeContact(ChangeBody):
     """Changes what is named and leaves the rest. `remove` names `role`."""
 
     name: Word | None = None
@@ -45,7 +45,7 @@ class ChangeContact(Change):
         )
 
 
-class AddContactPoint(Change):
+class AddContactPoint(ChangeBody):
     """Adds an address at which the person can be reached; stored encrypted. The contact's record names its
     id, which may be chosen here."""
 
@@ -59,7 +59,7 @@ class AddContactPoint(Change):
         )
 
 
-class VerifyContactPoint(Change):
+class VerifyContactPoint(ChangeBody):
     """The contact point is the person's, as `method` has shown."""
 
     point_id: UUID
@@ -71,7 +71,7 @@ class VerifyContactPoint(Change):
         )
 
 
-class RemoveContactPoint(Change):
+class RemoveContactPoint(ChangeBody):
     """The contact point is used no more; consents for it end."""
 
     point_id: UUID
@@ -80,7 +80,7 @@ class RemoveContactPoint(Change):
         return commands.RemoveContactPoint(contact_id=id, point_id=self.point_id, at=self.at)
 
 
-class GiveConsent(Change):
+class GiveConsent(ChangeBody):
     """The contact point may be used for the purpose from `at` on, until `until` where that is named."""
 
     point_id: UUID
@@ -103,7 +103,7 @@ class GiveConsent(Change):
         )
 
 
-class WithdrawConsent(Change):
+class WithdrawConsent(ChangeBody):
     """The contact point may be used for the purpose no more."""
 
     point_id: UUID

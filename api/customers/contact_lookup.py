@@ -16,7 +16,7 @@ from api.reads.private import GivesPrivate, shows
 from api.services import Services
 from api.writes.execution import IdempotencyKey
 from commands.privacy.contact_lookup import candidates
-from domain.customers.contact.state import PointKind
+from domain.customers.contact.events import PointKind
 
 router = APIRouter(
     prefix="/v1", tags=["contacts"], dependencies=[requires("crm:read"), Depends(declared_only)]

@@ -11,10 +11,11 @@ from pydantic.config import JsonDict
 
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Body, Word
-from api.writes.command_routes import Change, Creation
-from commands.customers import customer as commands
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.customers.customer import commands
+from domain.customers.customer.events import CustomerKind
 from domain.customers.customer.preferences import PREFERENCES, Preference
-from domain.customers.customer.state import Customer, CustomerKind
+from domain.customers.customer.state import Customer
 from domain.kernel.values import Reference
 
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
@@ -33,7 +34,7 @@ PREFERRED: Final = {
 }  # fmt: skip
 
 
-class Register(Creation):
+class Register(CreateBody):
     """A new customer. The name of a person is stored encrypted."""
 
     kind: CustomerKind
@@ -120,7 +121,7 @@ class UpsertItem(Upsert):
     reference: ReferenceIn
 
 
-class ChangeProfile(Change):
+class ChangeProfile(ChangeBody):
     """Changes what is named and leaves the rest. `remove` names `parent_id`, `attributes.<name>` or
     `preferences.<name>`."""
 
@@ -148,7 +149,7 @@ class ChangeProfile(Change):
         )
 
 
-class AssignOwner(Change):
+class AssignOwner(ChangeBody):
     """Gives it to another principal."""
 
     owner_id: UUID
@@ -157,7 +158,7 @@ class AssignOwner(Change):
         return commands.AssignCustomerOwner(customer_id=id, owner_id=self.owner_id, at=self.at)
 
 
-class AddReference(Change):
+class AddReference(ChangeBody):
     """Another system knows this customer, too. From then on its `PUT /v1/customers/by/{source}/{external_id}`
     changes this customer instead of making a second one. An external id of another record is refused (409)
     and names that record; one that this customer has already changes nothing. A reference is for ever."""
@@ -172,7 +173,7 @@ class AddReference(Change):
         )
 
 
-class Merge(Change):
+class Merge(ChangeBody):
     """This customer was the same as the survivor all along. Moves no record and can be undone."""
 
     survivor_id: UUID
@@ -181,7 +182,7 @@ class Merge(Change):
         return commands.MergeCustomers(loser_id=id, survivor_id=self.survivor_id, at=self.at)
 
 
-class Unmerge(Change):
+class Unmerge(ChangeBody):
     """Takes the merge of this customer back."""
 
     def command(self, id: UUID) -> commands.UnmergeCustomer:

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.http.shapes import Instant, Number, ReferenceOut
-from api.reads.as_of import AtCut
+from api.reads.as_of import AsOfAnswer
 from api.reads.listing import NEXT
 from api.reads.meta import Meta
 
@@ -185,7 +185,7 @@ class TimelineHead(BaseModel):
     next_page_token: str | None = Field(description=NEXT)
 
 
-class CustomerOverview(AtCut):
+class CustomerOverview(AsOfAnswer):
     """A customer, now or at a cut. Sections that were not asked for are left out."""
 
     customer_id: UUID = Field(description="The customer that stands for all parties, now or then.")
@@ -202,7 +202,7 @@ class CustomerOverview(AtCut):
     meta: Meta
 
 
-class Timeline(AtCut):
+class Timeline(AsOfAnswer):
     """A page of a timeline, newest first."""
 
     entries: list[Entry]

@@ -11,7 +11,7 @@ from api.customers.customer_record import CustomerRecord
 from api.http.auth import requires
 from api.http.query import declared_only
 from api.http.validation import Word
-from api.reads.as_of import Cutting
+from api.reads.as_of import AsOfQuery
 from api.reads.private import GivesPrivate
 from api.reads.records import Record, read_record
 from api.writes.batch_outcomes import BatchOutcome, Mode
@@ -36,7 +36,7 @@ ExternalId = Annotated[Word, Path(description="What that system calls the custom
     dependencies=[requires("crm:read"), Depends(declared_only), GivesPrivate],
 )
 def get_customer_by_reference(
-    request: Request, response: Response, source: Source, external_id: ExternalId, cut: Cutting
+    request: Request, response: Response, source: Source, external_id: ExternalId, cut: AsOfQuery
 ) -> Record:
     """The same, found by what another system calls the customer now, also with as_of or known_at."""
     (reference,) = references(Reference(source=source, external_id=external_id))

@@ -13,14 +13,14 @@ from api.http.auth import requires
 from api.http.problems import Problem
 from api.http.query import declared_only
 from api.reads import filters as declared
-from api.reads.as_of import TIMES, Cutting, past
+from api.reads.as_of import TIMES, AsOfQuery, past
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import PageSize, PageToken, Paging
 from api.reads.meta import meta_of
 from api.reads.private import GivesPrivate, shows
-from api.reads.snapshot import Reading, reading
+from api.reads.snapshot import Snapshot, snapshot
 from api.services import Services
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.customer_360.v1.queries import (
     SECTIONS,
     Customers,
@@ -52,7 +52,7 @@ _CUTS: Final = {
 _SEARCH: Final = {"text": declared.word("What to find: words of a name, or an external id.")}
 
 
-def _customers(look: Reading) -> Customers:
+def _customers(look: Snapshot) -> Customers:
     """The questions of the active version, over whose each party is by the active version of that."""
     return look.ask("customer_360", Customers, identity=look.ask("identity", Identity))
 
@@ -81,7 +81,7 @@ def get_overview(
     request: Request,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
-    cut: Cutting,
+    cut: AsOfQuery,
     sections: Annotated[
         str | None,
         Query(
@@ -97,8 +97,8 @@ def get_overview(
     records of the sections asked for from the event store."""
     services: Services = request.app.state.services
     wanted = _sections(sections)
-    with reading(services, *_MODELS) as look:
-        held = look.held_of_customer(id, cut)
+    with snapshot(services, *_MODELS) as look:
+        held = look.parked_of_customer(id, cut)
         found = _customers(look).overview(id, wanted, first=first, past=past(services, look, cut))
         if found is None:
             raise look.not_found("customer", id, held)
@@ -169,10 +169,10 @@ def get_timeline(
     known_at what had happened, or was known, by then, of all that was this customer then; empty before its
     first event."""
     services: Services = request.app.state.services
-    with reading(services, *_MODELS) as look:
+    with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
         cuts = declared.values(paging.arguments, _CUTS)
-        then = Cut(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
+        then = AsOf(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
         customers = _customers(look)
         after = None if paging.after is None else (paging.after[0], paging.after[1])
         found = customers.timeline(
@@ -186,7 +186,7 @@ def get_timeline(
             limit=page_size,
             after=after,
         )
-        held = look.held_of_customer(id, then)
+        held = look.parked_of_customer(id, then)
         if not found.rows and customers.get(id) is None:
             raise look.not_found("customer", id, held)
     return Timeline(
@@ -213,7 +213,7 @@ def search_customers(
     """By the beginnings of the words of their names, in any order and without regard to case and accents;
     customers also by an external id that is exactly the text."""
     services: Services = request.app.state.services
-    with reading(services, *_MODELS) as look:
+    with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, "customers:search", page_token)
         text = declared.values(paging.arguments, _SEARCH).get("text", "")
         if not text.strip():

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Word
-from api.writes.command_routes import Change, Creation
-from commands.directory import principal as commands
-from domain.directory.principal.state import PrincipalKind
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.directory.principal import commands
+from domain.directory.principal.events import PrincipalKind
 
 
-class Register(Creation):
+class Register(CreateBody):
     """A new principal. Its name is stored encrypted."""
 
     kind: PrincipalKind
@@ -34,7 +34,7 @@ class Register(Creation):
         )
 
 
-class ChangeProfile(Change):
+class ChangeProfile(ChangeBody):
     """Changes what is named and leaves the rest. `remove` names `manager_id` or `region`."""
 
     name: Word | None = None
@@ -53,7 +53,7 @@ class ChangeProfile(Change):
         )
 
 
-class Deactivate(Change):
+class Deactivate(ChangeBody):
     """From now on it can be given nothing new."""
 
     reason: Word | None = None
@@ -62,7 +62,7 @@ class Deactivate(Change):
         return commands.DeactivatePrincipal(principal_id=id, reason=self.reason, at=self.at)
 
 
-class Reactivate(Change):
+class Reactivate(ChangeBody):
     """Takes a deactivation back."""
 
     def command(self, id: UUID) -> commands.ReactivatePrincipal:

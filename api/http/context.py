@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.problems import Problem
-from api.http.request_metrics import Measuring
+from api.http.request_metrics import RequestMetrics
 
 ACCESS: Final = logging.getLogger("rapport.api.access")
 ERRORS: Final = logging.getLogger("rapport.api.errors")
@@ -34,7 +34,7 @@ def correlation_of(scope: Scope) -> UUID:
 class RequestContext:
     """ASGI middleware; puts `correlation` into the request's state and answers with the same header."""
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[], UUID], measuring: Measuring) -> None:
+    def __init__(self, app: ASGIApp, new_id: Callable[[], UUID], measuring: RequestMetrics) -> None:
         self._app, self._new_id, self._measuring = app, new_id, measuring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Measuring:
+class RequestMetrics:
     """The metrics that this process shows at `/metrics`; others may add collectors to `registry`."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

@@ -11,57 +11,57 @@ from pydantic import BaseModel, Field
 
 from api.http.problems import Problem
 from api.http.shapes import Instant, Moment
-from api.reads.snapshot import Reading
+from api.reads.snapshot import Snapshot
 from api.services import Services
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from domain.kernel.as_of import Cut
-from projections.customer_360.v1.history import Past
+from domain.kernel.as_of import AsOf
+from projections.customer_360.v1.history import PastSections
 from projections.runtime.projection import Projection
 from projections.runtime.replay import Rows, fold_all
 
-MOST_RECORDS: Final = 5_000
+MAX_RECORDS: Final = 5_000
 """Records that are folded for one section of an overview at a cut: some 100 microseconds for each event."""
 
 TIMES: Final = ("as_of", "known_at")
 """The query parameters of a cut."""
 
-AsOf = Annotated[
+AsOfTime = Annotated[
     Moment | None,
     Query(
         description="As it was at this business time, included.",
         examples=["2017-06-30T00:00:00Z"],
     ),
 ]
-KnownAt = Annotated[
+KnownAtTime = Annotated[
     Moment | None,
     Query(description="What had been recorded by this time, included; may be given with as_of."),
 ]
 
 
-class AtCut(BaseModel):
+class AsOfAnswer(BaseModel):
     """An answer that may be one of the past; both are null in an answer of now."""
 
     as_of: Instant | None = Field(default=None, description="The business time that was asked for.")
     known_at: Instant | None = Field(default=None, description="The recorded time that was asked for.")
 
 
-def cut(as_of: AsOf = None, known_at: KnownAt = None) -> Cut:
+def as_of_query(as_of: AsOfTime = None, known_at: KnownAtTime = None) -> AsOf:
     """A dependency: the cut that was asked for."""
-    return Cut(as_of=as_of, known_at=known_at)
+    return AsOf(as_of=as_of, known_at=known_at)
 
 
-Cutting = Annotated[Cut, Depends(cut)]
+AsOfQuery = Annotated[AsOf, Depends(as_of_query)]
 
 
-def row_then(model: Projection, table: str, events: Sequence[StoredRow]) -> dict[str, Any] | None:
+def row_as_of(model: Projection, table: str, events: Sequence[StoredRow]) -> dict[str, Any] | None:
     """The row that a read model's fold makes of one record's first events; None where there are none. Values
     are spelled as in events."""
     rows = fold_all(model, events, CATALOGUE)[table].values()
     return next(({**row, "updated_at": row["recorded"]} for row in rows), None)
 
 
-def past(services: Services, look: Reading, cut: Cut) -> Past | None:
+def past(services: Services, look: Snapshot, cut: AsOf) -> PastSections | None:
     """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
     that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
     raises `Problem` (`validation`) for a section that would take more than `MOST_RECORDS`."""
@@ -69,14 +69,14 @@ def past(services: Services, look: Reading, cut: Cut) -> Past | None:
         return None
 
     def rows(ids: Sequence[UUID]) -> Rows:
-        if len(ids) > MOST_RECORDS:
+        if len(ids) > MAX_RECORDS:
             raise Problem(
                 "validation",
                 f"A section of the overview takes {len(ids):,} records to be folded at that time; at most "
-                f"{MOST_RECORDS:,} are. Leave that section out with `sections`, or read the records one by "
+                f"{MAX_RECORDS:,} are. Leave that section out with `sections`, or read the records one by "
                 "one.",
             )
         events = services.crm.histories(ids, cut)
         return fold_all(look.model("customer_360"), events, CATALOGUE, services.crm.opener(events))
 
-    return Past(cut, rows)
+    return PastSections(cut, rows)

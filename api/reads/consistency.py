@@ -18,7 +18,7 @@ from api.http.problems import Problem
 from api.reads.snapshot import positions
 from api.services import Services
 
-EVERY: Final = 0.02
+POLL_SECONDS: Final = 0.02
 """Seconds between two looks while somebody waits."""
 
 LONGEST_WAIT: Final = 10_000
@@ -73,7 +73,7 @@ class Visibility:
                 return True
             if time.monotonic() >= deadline:
                 return False
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _look(self) -> dict[str, int]:
         asked = time.monotonic()

@@ -19,8 +19,8 @@ from api.http.shapes import Day, Moment
 from api.http.validation import Word, reason_of
 from projections.runtime.listing import Filter, Op, Order
 
-MOST_VALUES: Final = 100
-MOST_ORDERS: Final = 3
+MAX_VALUES: Final = 100
+MAX_ORDERS: Final = 3
 
 _SAME: Final = ("eq", "in")
 _RANGE: Final = ("eq", "gt", "gte", "lt", "lte")
@@ -92,10 +92,10 @@ def orders(text: str | None, allowed: Sequence[str], default: Sequence[Order]) -
     parts = [part.strip() for part in text.split(",")]
     found = [Order(part.removeprefix("-"), part.startswith("-")) for part in parts]
     fields = [order.field for order in found]
-    if not set(fields) <= set(allowed) or len(set(fields)) < len(fields) or len(fields) > MOST_ORDERS:
+    if not set(fields) <= set(allowed) or len(set(fields)) < len(fields) or len(fields) > MAX_ORDERS:
         raise Problem(
             "validation",
-            f"order_by takes at most {MOST_ORDERS} different names out of {', '.join(allowed)}, separated by "
+            f"order_by takes at most {MAX_ORDERS} different names out of {', '.join(allowed)}, separated by "
             "commas, each with `-` before it for descending. Correct it.",
             allowed=list(allowed),
         )
@@ -109,7 +109,7 @@ def parameters(fields: Mapping[str, FieldType]) -> list[dict[str, Any]]:
             "name": _parameter(name, op),
             "in": "query",
             "required": False,
-            "description": f"At most {MOST_VALUES} values, separated by commas."
+            "description": f"At most {MAX_VALUES} values, separated by commas."
             if op == "in"
             else kind.meaning or _MEANING[op],
             "schema": {"type": "string"} if op == "in" else dict(kind.schema),
@@ -150,8 +150,8 @@ def _op(op: str) -> Op:
 
 def _value(parameter: str, text: str, op: str, kind: FieldType) -> Any:
     texts = text.split(",") if op == "in" else [text]
-    if len(texts) > MOST_VALUES:
-        raise Problem("validation", f"{parameter} takes at most {MOST_VALUES} values. Ask for fewer at once.")
+    if len(texts) > MAX_VALUES:
+        raise Problem("validation", f"{parameter} takes at most {MAX_VALUES} values. Ask for fewer at once.")
     try:
         values = [kind.adapter.validate_python(part) for part in texts]
     except ValidationError as error:

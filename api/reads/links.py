@@ -13,7 +13,7 @@ from projections import registry
 from projections.identity.v1.queries import Identity
 
 WAIT_SECONDS: Final = 10.0
-EVERY: Final = 0.05
+POLL_SECONDS: Final = 0.05
 
 _ACTIVE: Final = "SELECT version FROM control.active WHERE projection = 'identity'"
 
@@ -27,7 +27,7 @@ def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
         while (found := positions(read_side, ["identity"]).get("identity", 0)) < position:
             if time.monotonic() > deadline:
                 raise IdentityBehind(position, found)
-            time.sleep(EVERY)
+            time.sleep(POLL_SECONDS)
         with read_side.connection() as connection:
             with connection.cursor() as at:
                 at.execute(_ACTIVE)

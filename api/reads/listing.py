@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request
 
 from api.http.page_tokens import Page, PageTokens
-from api.reads.snapshot import Reading
+from api.reads.snapshot import Snapshot
 from projections.identity.v1.queries import Identity
 from projections.runtime.listing import Filter
 
@@ -27,7 +27,7 @@ class Paging:
     def __init__(
         self,
         request: Request,
-        look: Reading,
+        look: Snapshot,
         name: str,
         page_token: str | None,
         *,
@@ -54,7 +54,7 @@ class Paging:
         return self._tokens.seal(self._name, self._version, self.arguments, after)
 
 
-def following_merges(found: list[Filter], look: Reading) -> list[Filter]:
+def following_merges(found: list[Filter], look: Snapshot) -> list[Filter]:
     """Customer filters widened to all parties that are the same customer now."""
     identity = look.ask("identity", Identity)
     wide: list[Filter] = []

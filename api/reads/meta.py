@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.reads.consistency import Consistency
 from api.reads.lag import head, recorded_behind
-from api.reads.snapshot import Reading
+from api.reads.snapshot import Snapshot
 from api.services import Services
 
 Source = Literal["read_model", "store", "both"]
@@ -63,7 +63,7 @@ class Meta(BaseModel):
 
 def meta_of(
     services: Services,
-    look: Reading,
+    look: Snapshot,
     consistency: Consistency,
     *,
     held_here: int | None = None,

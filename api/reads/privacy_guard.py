@@ -31,7 +31,7 @@ _PERSONAL: Final = "/v1/"
 """Outside of it nothing personal is given."""
 
 
-class Disclosing:
+class PrivacyGuard:
     """ASGI middleware."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request
 
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 
-Value = str | Closed | None
+Value = str | Unreadable | None
 
 
 class Opened:
@@ -30,7 +30,7 @@ _WATCHED: Final[ContextVar[Opened | None]] = ContextVar("private values given in
 
 def clear(value: Value) -> str | None:
     """The value, None where it is closed."""
-    if value is None or isinstance(value, Closed):
+    if value is None or isinstance(value, Unreadable):
         return None
     watched = _WATCHED.get()
     if watched is not None:
@@ -40,7 +40,7 @@ def clear(value: Value) -> str | None:
 
 def closed(values: Mapping[str, Value]) -> dict[str, str]:
     """Those that are closed, with the reason."""
-    return {name: value.reason for name, value in values.items() if isinstance(value, Closed)}
+    return {name: value.reason for name, value in values.items() if isinstance(value, Unreadable)}
 
 
 @contextmanager

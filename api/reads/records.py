@@ -10,16 +10,16 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field
 
 from api.http.shapes import Instant
-from api.reads.as_of import AtCut, Cutting
+from api.reads.as_of import AsOfAnswer, AsOfQuery
 from api.reads.private import GivesPrivate, clear, closed, shows, watching
 from api.services import Services
 from domain.kernel.aggregate import Aggregate, Evolve
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 
 A = TypeVar("A", bound=Aggregate)
 
 
-class Record(AtCut):
+class Record(AsOfAnswer):
     """What every record has; the other members are the aggregate's, by their names."""
 
     private: ClassVar[tuple[str, ...]] = ()
@@ -34,7 +34,7 @@ class Record(AtCut):
     )
 
     @classmethod
-    def of(cls, state: Aggregate, cut: Cut = NOW) -> Self:
+    def of(cls, state: Aggregate, cut: AsOf = NOW) -> Self:
         """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
         values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         private = {name: values[name] for name in cls.private}
@@ -72,7 +72,7 @@ def read_record(
     evolve: Evolve[A],
     shape: type[Record],
     id: UUID,
-    cut: Cut,
+    cut: AsOf,
 ) -> Record:
     """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
     event. What was erased since stays erased: it is read with the keys that there are now."""
@@ -105,7 +105,7 @@ def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A],
 
 
 def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
-    def get(request: Request, response: Response, id: UUID, cut: Cutting) -> Record:
+    def get(request: Request, response: Response, id: UUID, cut: AsOfQuery) -> Record:
         return read_record(request, response, what, evolve, shape, id, cut)
 
     return get

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from api.http.problems import Problem
 from api.services import Services
 from commands.store.pool import Pool
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import NotFound
 from projections import registry
 from projections.identity.v1.queries import Identity
@@ -42,7 +42,7 @@ _HELD_OF: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Snapshot:
     """A read transaction: everything asked of `connection` is as of one moment.
 
     `versions` are those that were active at that moment: a swap in the middle changes nothing for it.
@@ -68,11 +68,11 @@ class Reading:
             raise self._missing(name)
         return cast(Q, found(self.connection, **others))
 
-    def held_of_record(self, id: UUID, party: UUID | str | None) -> int:
+    def parked_of_record(self, id: UUID, party: UUID | str | None) -> int:
         """How many events of this record the models hold; those of its party that may be its own count."""
         return self._held_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def held_of_customer(self, id: UUID, cut: Cut = NOW) -> int:
+    def parked_of_customer(self, id: UUID, cut: AsOf = NOW) -> int:
         """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
         if not self.held:
             return 0
@@ -121,7 +121,7 @@ class Reading:
 
 
 @contextmanager
-def reading(services: Services, *projections: str) -> Iterator[Reading]:
+def snapshot(services: Services, *projections: str) -> Iterator[Snapshot]:
     """A snapshot of the models; the first named is the one the answer is about.
 
     The position is read in the same transaction as the rows: an answer never claims more than it has.
@@ -132,7 +132,7 @@ def reading(services: Services, *projections: str) -> Iterator[Reading]:
                 cursor.execute(_SNAPSHOT + _STANDING, {"names": list(projections)})
                 rows = {row[0]: row for row in cursor.fetchall()}
             main = rows.get(projections[0], (projections[0], 1, 0, 0))
-            yield Reading(
+            yield Snapshot(
                 connection=connection,
                 projection=projections[0],
                 version=main[1],

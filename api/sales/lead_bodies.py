@@ -9,12 +9,12 @@ from pydantic import Field
 
 from api.http.shapes import Day, MoneyIn, ReferenceIn, money, reference
 from api.http.validation import Text, Word
-from api.writes.command_routes import Change, Creation
-from commands.sales import lead as commands
-from domain.sales.lead.state import OpenLeadState
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.sales.lead import commands
+from domain.sales.lead.events import OpenLeadState
 
 
-class CreateLead(Creation):
+class CreateLead(CreateBody):
     """A new lead, of whom at least a name, a company, an email or a phone is known. Name, email and phone are
     stored encrypted."""
 
@@ -39,7 +39,7 @@ class CreateLead(Creation):
         )
 
 
-class MoveLead(Change):
+class MoveLead(ChangeBody):
     """To another open state, as the lifecycle allows."""
 
     to_state: OpenLeadState = Field(examples=["working"])
@@ -48,7 +48,7 @@ class MoveLead(Change):
         return commands.MoveLead(lead_id=id, to_state=self.to_state, at=self.at)
 
 
-class DisqualifyLead(Change):
+class DisqualifyLead(ChangeBody):
     """It will not become a customer, for one of the configured reasons (`GET /v1/reasons`); `other` needs a
     note."""
 
@@ -59,14 +59,14 @@ class DisqualifyLead(Change):
         return commands.DisqualifyLead(lead_id=id, reason=self.reason, note=self.note, at=self.at)
 
 
-class ReopenLead(Change):
+class ReopenLead(ChangeBody):
     """Takes a disqualification back."""
 
     def command(self, id: UUID) -> commands.ReopenLead:
         return commands.ReopenLead(lead_id=id, at=self.at)
 
 
-class ScoreLead(Change):
+class ScoreLead(ChangeBody):
     """A score of 0 to 100 by a model, with its reasons, the strongest first."""
 
     score: int = Field(ge=0, le=100, examples=[72])
@@ -79,7 +79,7 @@ class ScoreLead(Change):
         )
 
 
-class AssignLeadOwner(Change):
+class AssignLeadOwner(ChangeBody):
     """Gives it to another principal."""
 
     owner_id: UUID
@@ -88,7 +88,7 @@ class AssignLeadOwner(Change):
         return commands.AssignLeadOwner(lead_id=id, owner_id=self.owner_id, at=self.at)
 
 
-class LinkLead(Change):
+class LinkLead(ChangeBody):
     """Names the customer whose lead it is, without a conversion."""
 
     customer_id: UUID
@@ -97,7 +97,7 @@ class LinkLead(Change):
         return commands.LinkLead(lead_id=id, customer_id=self.customer_id, at=self.at)
 
 
-class ConvertLead(Change):
+class ConvertLead(ChangeBody):
     """Makes a qualified lead a customer's opportunity, all at once; again it gives the same ids.
 
     The customer is the one that is named, else the one that the lead is linked to, else one is made: an

@@ -14,11 +14,11 @@ from api.http.auth import requires
 from api.http.query import declared_only
 from api.http.shapes import Instant, MoneyOut, Number
 from api.reads import filters as declared
-from api.reads.as_of import AtCut, Cutting, row_then
+from api.reads.as_of import AsOfAnswer, AsOfQuery, row_as_of
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import NEXT, PageSize, PageToken, Paging, following_merges
 from api.reads.meta import Meta, meta_of
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from api.services import Services
 from projections.pipeline.v1.queries import Opportunities
 from projections.runtime.listing import Order
@@ -95,7 +95,7 @@ class Opportunity(BaseModel):
         return cls(amount=MoneyOut.of(row), team=row["team"] or [], products=row["products"] or [], **taken)
 
 
-class OneOpportunity(AtCut):
+class OneOpportunity(AsOfAnswer):
     """One opportunity, now or at a cut."""
 
     opportunity: Opportunity
@@ -124,7 +124,7 @@ def list_opportunities(
     """Newest change first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds
     what belongs to customers merged into that one."""
     services: Services = request.app.state.services
-    with reading(services, "pipeline", "identity") as look:
+    with snapshot(services, "pipeline", "identity") as look:
         paging = Paging(request, look, _LISTING, page_token)
         found = look.ask("pipeline", Opportunities).list(
             following_merges(declared.filters(paging.arguments, FIELDS), look),
@@ -145,18 +145,18 @@ def get_opportunity(
     response: Response,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
-    cut: Cutting,
+    cut: AsOfQuery,
 ) -> OneOpportunity:
     """The opportunity as it is now; its version is the `ETag`. With as_of or known_at as it was then: folded
     from the event store up to there, 404 before its first event."""
     services: Services = request.app.state.services
-    with reading(services, "pipeline") as look:
+    with snapshot(services, "pipeline") as look:
         if cut.whole:
             row = look.ask("pipeline", Opportunities).get(id)
         else:
-            row = row_then(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
+            row = row_as_of(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
         # What was looked back to comes from the store, where nothing is held.
-        held = look.held_of_record(id, row["party"] if row else None) if cut.whole else 0
+        held = look.parked_of_record(id, row["party"] if row else None) if cut.whole else 0
     if row is None:
         raise look.not_found("opportunity", id, held)
     response.headers["ETag"] = f'"{row["version"]}"'

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from api.http.shapes import Amount, Day, MoneyIn, ReferenceIn, money, reference
 from api.http.validation import Body, Text, Word
-from api.writes.command_routes import Change, Creation
-from commands.sales import opportunity as commands
-from domain.sales.opportunity.state import ForecastCategory, LineItem
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.sales.opportunity import commands
+from domain.sales.opportunity.events import ForecastCategory, LineItem
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class Open(Creation):
+class Open(CreateBody):
     """A new opportunity. Without a stage it opens in the pipeline's first."""
 
     pipeline: Word = Field(examples=["sales"])
@@ -45,7 +45,7 @@ class Open(Creation):
         )
 
 
-class MoveStage(Change):
+class MoveStage(ChangeBody):
     """To any other open stage of its pipeline, forward or back; what is skipped is recorded."""
 
     stage: Word = Field(examples=["proposal"])
@@ -54,7 +54,7 @@ class MoveStage(Change):
         return commands.MoveStage(opportunity_id=id, stage=self.stage, at=self.at)
 
 
-class Win(Change):
+class Win(ChangeBody):
     """Closes it as won; the amount stays unless one is named."""
 
     amount: MoneyIn | None = None
@@ -63,7 +63,7 @@ class Win(Change):
         return commands.WinOpportunity(opportunity_id=id, amount=money(self.amount), at=self.at)
 
 
-class Lose(Change):
+class Lose(ChangeBody):
     """Closes it as lost, for one of the pipeline's reasons; `other` needs a note."""
 
     reason: Word = Field(examples=["price"])
@@ -82,14 +82,14 @@ class Lose(Change):
         )
 
 
-class Reopen(Change):
+class Reopen(ChangeBody):
     """Back to the last open stage; every earlier close stays in the history."""
 
     def command(self, id: UUID) -> commands.ReopenOpportunity:
         return commands.ReopenOpportunity(opportunity_id=id, at=self.at)
 
 
-class ChangeAmount(Change):
+class ChangeAmount(ChangeBody):
     """Another amount."""
 
     amount: MoneyIn
@@ -98,7 +98,7 @@ class ChangeAmount(Change):
         return commands.ChangeAmount(opportunity_id=id, amount=self.amount.money(), at=self.at)
 
 
-class LinkCustomer(Change):
+class LinkCustomer(ChangeBody):
     """Names the customer, later than at the opening or another one."""
 
     customer_id: UUID
@@ -107,7 +107,7 @@ class LinkCustomer(Change):
         return commands.LinkCustomer(opportunity_id=id, customer_id=self.customer_id, at=self.at)
 
 
-class AssignOwner(Change):
+class AssignOwner(ChangeBody):
     """Gives it to another principal."""
 
     owner_id: UUID
@@ -116,7 +116,7 @@ class AssignOwner(Change):
         return commands.AssignOwner(opportunity_id=id, owner_id=self.owner_id, at=self.at)
 
 
-class ChangeTeam(Change):
+class ChangeTeam(ChangeBody):
     """All members of the team from now on."""
 
     member_ids: Annotated[list[UUID], Field(max_length=500)]
@@ -134,7 +134,7 @@ class Item(Body):
     discount: Amount = Field(default=Decimal(0), examples=["10"])
 
 
-class ChangeProducts(Change):
+class ChangeProducts(ChangeBody):
     """All line items from now on."""
 
     items: Annotated[list[Item], Field(max_length=500)]
@@ -152,7 +152,7 @@ class ChangeProducts(Change):
         return commands.ChangeProducts(opportunity_id=id, items=items, at=self.at)
 
 
-class ChangeCloseDate(Change):
+class ChangeCloseDate(ChangeBody):
     """Another day on which the close is expected."""
 
     expected_close: Day = Field(examples=["2027-03-31"])
@@ -161,7 +161,7 @@ class ChangeCloseDate(Change):
         return commands.ChangeCloseDate(opportunity_id=id, expected_close=self.expected_close, at=self.at)
 
 
-class ChangeForecastCategory(Change):
+class ChangeForecastCategory(ChangeBody):
     """Another forecast category."""
 
     category: ForecastCategory
@@ -170,7 +170,7 @@ class ChangeForecastCategory(Change):
         return commands.ChangeForecastCategory(opportunity_id=id, category=self.category, at=self.at)
 
 
-class OverrideProbability(Change):
+class OverrideProbability(ChangeBody):
     """Another probability than the stage's, until the next stage is entered."""
 
     probability: Percent = Field(examples=[66])

@@ -16,7 +16,7 @@ from api.reads import filters as declared
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import PageSize, PageToken, Paging
 from api.reads.meta import meta_of
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from api.sales.pipeline_shapes import (
     ChangedRow,
     ChangePage,
@@ -66,7 +66,7 @@ def get_outcomes(
 ) -> OutcomeReport:
     """The opportunities closed in the period, by outcome, reason and competitor."""
     services: Services = request.app.state.services
-    with reading(services, _MODEL) as look:
+    with snapshot(services, _MODEL) as look:
         found = look.ask(_MODEL, Opportunities).outcomes(pipeline, span.since, span.until, owner_id)
     won = sum(row.count for row in found if row.outcome == "won")
     lost = sum(row.count for row in found if row.outcome == "lost")
@@ -86,7 +86,7 @@ def get_forecast(
 ) -> ForecastReport:
     """Open opportunities by the month in which they are expected to close, and forecast category."""
     services: Services = request.app.state.services
-    with reading(services, _MODEL) as look:
+    with snapshot(services, _MODEL) as look:
         found = look.ask(_MODEL, Opportunities).forecast(pipeline, owner_id)
     return ForecastReport(
         rows=[ForecastRow(**asdict(row)) for row in found], meta=meta_of(services, look, consistency)
@@ -107,7 +107,7 @@ def list_changes(
 ) -> ChangePage:
     """Each opportunity with a change recorded since then: as it was known then, and as it is now."""
     services: Services = request.app.state.services
-    with reading(services, _MODEL) as look:
+    with snapshot(services, _MODEL) as look:
         paging = Paging(request, look, f"changes/{pipeline}", page_token)
         since = declared.values(paging.arguments, _SINCE).get("since")
         if since is None:
@@ -134,13 +134,13 @@ def get_history(
 ) -> VersionPage:
     """Its stages, amounts and closes, one row per version, oldest first."""
     services: Services = request.app.state.services
-    with reading(services, _MODEL) as look:
+    with snapshot(services, _MODEL) as look:
         paging = Paging(request, look, f"history/{id}", page_token)
         opportunities = look.ask(_MODEL, Opportunities)
         after = int(paging.after[0]) if paging.after else 0
         rows = opportunities.history(id, limit=page_size + 1, after=after)
         if not rows and not after:
-            raise look.not_found("opportunity", id, look.held_of_record(id, None))
+            raise look.not_found("opportunity", id, look.parked_of_record(id, None))
     page = rows[:page_size]
     return VersionPage(
         versions=[VersionRow.of(row) for row in page],

@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from api.http.auth import requires
 from api.http.query import declared_only
 from api.http.shapes import Day, Number
-from api.reads.as_of import AsOf, AtCut, KnownAt
+from api.reads.as_of import AsOfAnswer, AsOfTime, KnownAtTime
 from api.reads.consistency import Consistency, consistent
 from api.reads.meta import Meta, meta_of
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from api.services import Services
 from domain.configuration.pipelines import Pipeline
 from domain.kernel.errors import NotFound
@@ -73,7 +73,7 @@ class Totals(BaseModel):
     weighted: Number
 
 
-class Board(AtCut):
+class Board(AsOfAnswer):
     """The board of a pipeline, now or at a time."""
 
     pipeline: str
@@ -95,8 +95,8 @@ def get_board(
     request: Request,
     pipeline_id: Annotated[str, Path(max_length=100, pattern=r"^[a-z0-9_-]+$", examples=["maven"])],
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
+    as_of: AsOfTime = None,
+    known_at: KnownAtTime = None,
     owner_id: Annotated[UUID | None, Query(description="Only this owner's opportunities.")] = None,
     team_member_id: Annotated[
         UUID | None, Query(description="Only those that this one is in the team of.")
@@ -120,7 +120,7 @@ def get_board(
         closing_since=closing_since,
         closing_until=closing_until,
     )
-    with reading(services, "pipeline") as look:
+    with snapshot(services, "pipeline") as look:
         rows = look.ask("pipeline", Opportunities).board(
             pipeline_id, as_of, known_at, only=only, stale_days=stale_days
         )

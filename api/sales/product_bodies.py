@@ -8,11 +8,11 @@ from pydantic import Field
 
 from api.http.shapes import MoneyIn, ReferenceIn, reference
 from api.http.validation import Word
-from api.writes.command_routes import Change, Creation
-from commands.sales import product as commands
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.sales.product import commands
 
 
-class Register(Creation):
+class Register(CreateBody):
     """A new product."""
 
     name: Word = Field(examples=["GTX Pro"])
@@ -30,7 +30,7 @@ class Register(Creation):
         )
 
 
-class ChangePrice(Change):
+class ChangePrice(ChangeBody):
     """Another list price."""
 
     price: MoneyIn
@@ -39,14 +39,14 @@ class ChangePrice(Change):
         return commands.ChangePrice(product_id=id, price=self.price.money(), at=self.at)
 
 
-class Discontinue(Change):
+class Discontinue(ChangeBody):
     """From now on it is not sold."""
 
     def command(self, id: UUID) -> commands.DiscontinueProduct:
         return commands.DiscontinueProduct(product_id=id, at=self.at)
 
 
-class Reintroduce(Change):
+class Reintroduce(ChangeBody):
     """Sells it again."""
 
     def command(self, id: UUID) -> commands.ReintroduceProduct:

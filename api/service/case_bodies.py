@@ -9,16 +9,16 @@ from pydantic import Field
 
 from api.http.shapes import ReferenceIn, reference
 from api.http.validation import Text, Word
-from api.writes.command_routes import Change, Creation
-from commands.service import case as commands
-from domain.service.case.state import CaseKind
+from api.writes.command_routes import ChangeBody, CreateBody
+from domain.service.case import commands
+from domain.service.case.events import CaseKind
 
 Priority = Annotated[int, Field(ge=1, le=4, description="1 (most urgent) to 4.", examples=[2])]
 Attributes = Annotated[dict[Word, Word], Field(max_length=100)]
 OpenState = Literal["new", "assigned", "in_progress", "waiting_on_customer", "waiting_on_third_party"]
 
 
-class OpenCase(Creation):
+class OpenCase(CreateBody):
     """A new case. Subject and description are stored encrypted."""
 
     kind: CaseKind = Field(examples=["complaint"])
@@ -54,7 +54,7 @@ class OpenCase(Creation):
         )
 
 
-class AssignCase(Change):
+class AssignCase(ChangeBody):
     """Gives it to a queue, an owner, or both. `remove` names `queue` or `owner_id`."""
 
     queue: Word | None = Field(default=None, examples=["second-line"])
@@ -67,7 +67,7 @@ class AssignCase(Change):
         )
 
 
-class MoveCase(Change):
+class MoveCase(ChangeBody):
     """To another open state, as the lifecycle allows."""
 
     to_state: OpenState = Field(examples=["waiting_on_customer"])
@@ -76,7 +76,7 @@ class MoveCase(Change):
         return commands.MoveCase(case_id=id, to_state=self.to_state, at=self.at)
 
 
-class ChangeCasePriority(Change):
+class ChangeCasePriority(ChangeBody):
     """Another priority."""
 
     priority: Priority
@@ -85,7 +85,7 @@ class ChangeCasePriority(Change):
         return commands.ChangeCasePriority(case_id=id, priority=self.priority, at=self.at)
 
 
-class EscalateCase(Change):
+class EscalateCase(ChangeBody):
     """Another escalation level, up or down; 0 is none."""
 
     level: int = Field(ge=0, le=9, examples=[1])
@@ -94,7 +94,7 @@ class EscalateCase(Change):
         return commands.EscalateCase(case_id=id, level=self.level, at=self.at)
 
 
-class ChangeCaseDetails(Change):
+class ChangeCaseDetails(ChangeBody):
     """Changes what is named and leaves the rest. `remove` names `channel`, `category`, `product`, `cause` or
     `attributes.<name>`."""
 
@@ -120,7 +120,7 @@ class ChangeCaseDetails(Change):
         )
 
 
-class RespondToCase(Change):
+class RespondToCase(ChangeBody):
     """The first response to who asked, and the interaction that it was."""
 
     interaction_id: UUID | None = None
@@ -129,7 +129,7 @@ class RespondToCase(Change):
         return commands.RespondToCase(case_id=id, interaction_id=self.interaction_id, at=self.at)
 
 
-class ResolveCase(Change):
+class ResolveCase(ChangeBody):
     """It is solved: how, and what it was."""
 
     code: Word | None = Field(default=None, examples=["sent-again"])
@@ -140,7 +140,7 @@ class ResolveCase(Change):
         return commands.ResolveCase(case_id=id, code=self.code, cause=self.cause, note=self.note, at=self.at)
 
 
-class CloseCase(Change):
+class CloseCase(ChangeBody):
     """Closes a resolved one."""
 
     code: Word | None = None
@@ -149,7 +149,7 @@ class CloseCase(Change):
         return commands.CloseCase(case_id=id, code=self.code, at=self.at)
 
 
-class ReopenCase(Change):
+class ReopenCase(ChangeBody):
     """Takes up a resolved or closed one again; earlier resolutions stay in the history."""
 
     to_state: OpenState = "in_progress"
@@ -158,7 +158,7 @@ class ReopenCase(Change):
         return commands.ReopenCase(case_id=id, to_state=self.to_state, at=self.at)
 
 
-class RejectCase(Change):
+class RejectCase(ChangeBody):
     """Ends it unsolved, for one of the configured reasons (`GET /v1/reasons`); `other` needs a note."""
 
     reason: Word | None = Field(default=None, examples=["not-ours"])
@@ -168,7 +168,7 @@ class RejectCase(Change):
         return commands.RejectCase(case_id=id, reason=self.reason, note=self.note, at=self.at)
 
 
-class MarkDuplicate(Change):
+class MarkDuplicate(ChangeBody):
     """Ends it as the same as another case."""
 
     of: UUID
@@ -177,7 +177,7 @@ class MarkDuplicate(Change):
         return commands.MarkDuplicate(case_id=id, of=self.of, at=self.at)
 
 
-class LinkCase(Change):
+class LinkCase(ChangeBody):
     """Names the customer, later than at the opening or another one."""
 
     customer_id: UUID

@@ -14,7 +14,7 @@ from api.reads import filters as declared
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import PageSize, PageToken, Paging, following_merges
 from api.reads.meta import meta_of
-from api.reads.snapshot import Reading, reading
+from api.reads.snapshot import Snapshot, snapshot
 from api.service.shapes import CasePage, CaseRow
 from api.services import Services
 from projections.identity.v1.queries import Identity
@@ -62,7 +62,7 @@ def list_cases(
     """Newest first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds what
     belongs to customers merged into that one."""
     services: Services = request.app.state.services
-    with reading(services, *_MODELS) as look:
+    with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, "cases", page_token)
         found = following_merges(declared.filters(paging.arguments, FIELDS), look)
         return _page(services, look, consistency, paging, found, page_size)
@@ -82,8 +82,8 @@ def list_cases_of_customer(
 ) -> CasePage:
     """The cases of all parties that are this customer now, newest first unless `order_by` says otherwise."""
     services: Services = request.app.state.services
-    with reading(services, *_MODELS) as look:
-        held = look.held_of_customer(id)
+    with snapshot(services, *_MODELS) as look:
+        held = look.parked_of_customer(id)
         customer = look.ask("identity", Identity).customer_of(id)
         if customer is None:
             raise look.not_found("customer", id, held)
@@ -95,7 +95,7 @@ def list_cases_of_customer(
 
 def _page(
     services: Services,
-    look: Reading,
+    look: Snapshot,
     consistency: Consistency,
     paging: Paging,
     found: list[Filter],

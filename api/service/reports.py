@@ -15,7 +15,7 @@ from api.http.query import declared_only
 from api.http.shapes import Moment
 from api.reads.consistency import Consistency, consistent
 from api.reads.meta import meta_of
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from api.service.shapes import (
     BacklogReport,
     BacklogRow,
@@ -64,7 +64,7 @@ _Period = Annotated[Span, Depends(period)]
 def _asking(request: Request, consistency: Consistency) -> Iterator[tuple[Cases, dict[str, Any]]]:
     """The queries, and the answer's `meta` of the same moment."""
     services: Services = request.app.state.services
-    with reading(services, _MODEL) as look:
+    with snapshot(services, _MODEL) as look:
         yield look.ask(_MODEL, Cases), {"meta": meta_of(services, look, consistency)}
 
 

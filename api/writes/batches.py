@@ -16,7 +16,7 @@ from api.http.validation import Body, validation_problem
 
 NDJSON: Final = "application/x-ndjson"
 JSON: Final = "application/json"
-MOST: Final = 1_000
+MAX_ITEMS: Final = 1_000
 """Most items of one request."""
 LONGEST: Final = 256 * 1024
 """Most bytes of one item's line."""
@@ -53,11 +53,11 @@ SentBatch = Annotated[Sent, Depends(sent)]
 def items(found: Sent, shape: type[B]) -> list[Item[B]]:
     """The items in their order. Raises `Problem` for what is no list of items, or too long a one."""
     parts = list(_lines(found.content) if found.lines else _elements(found.content))
-    if not parts or len(parts) > MOST:
+    if not parts or len(parts) > MAX_ITEMS:
         raise Problem(
             "validation",
-            f"The request has {len(parts):,} items; 1 to {MOST:,} are taken at once. Nothing was changed. "
-            "Send them in several requests.",
+            f"The request has {len(parts):,} items; 1 to {MAX_ITEMS:,} are taken at once. "
+            "Nothing was changed. Send them in several requests.",
         )
     return [Item(index, line, _checked(content, shape)) for index, (line, content) in enumerate(parts)]
 
@@ -112,7 +112,7 @@ def request_body(shape: type[Body], example: Any) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                JSON: {"schema": {"type": "array", "items": one, "maxItems": MOST}},
+                JSON: {"schema": {"type": "array", "items": one, "maxItems": MAX_ITEMS}},
                 NDJSON: {
                     "schema": {"type": "string", "description": "One item as JSON in each line."},
                     "examples": {"example": {"value": _ndjson([example])}},

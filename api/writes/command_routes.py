@@ -19,7 +19,7 @@ from api.http.validation import Body
 from api.writes.execution import IdempotencyKey, IfMatch, Recorded, send
 
 
-class Creation(Body):
+class CreateBody(Body):
     """The body of a new record; each kind knows the command it becomes."""
 
     at: Moment | None = Field(default=None, description="When it happened in the business; now, if left out.")
@@ -29,7 +29,7 @@ class Creation(Body):
         """The command that makes the record."""
 
 
-class Change(Body):
+class ChangeBody(Body):
     """The body of a change to one record; each kind knows the command it becomes."""
 
     at: Moment | None = Field(
@@ -43,7 +43,7 @@ class Change(Body):
         """The command on the record `id`."""
 
 
-Verb = tuple[str, type[Change], str]
+Verb = tuple[str, type[ChangeBody], str]
 """The verb in the address, its body, and a summary."""
 
 
@@ -64,7 +64,7 @@ def add_changes(router: APIRouter, collection: str, verbs: Sequence[Verb]) -> No
 def command_router(
     collection: str,
     *,
-    create: tuple[type[Creation], str] | None,
+    create: tuple[type[CreateBody], str] | None,
     verbs: Sequence[Verb],
     scope: str = "crm:write",
     located: bool = True,
@@ -99,8 +99,8 @@ _ONCE = (
 )
 
 
-def _creating(body_type: type[Creation], collection: str | None) -> Callable[..., Recorded]:
-    def create(request: Request, response: Response, body: Creation, key: IdempotencyKey) -> Recorded:
+def _creating(body_type: type[CreateBody], collection: str | None) -> Callable[..., Recorded]:
+    def create(request: Request, response: Response, body: CreateBody, key: IdempotencyKey) -> Recorded:
         recorded = send(request, response, body.command(), body, key=key)
         if collection is not None:
             response.headers["Location"] = f"/v1/{collection}/{recorded.id}"
@@ -110,12 +110,12 @@ def _creating(body_type: type[Creation], collection: str | None) -> Callable[...
     return create
 
 
-def _endpoint(body_type: type[Change]) -> Callable[..., Recorded]:
+def _endpoint(body_type: type[ChangeBody]) -> Callable[..., Recorded]:
     def change(
         request: Request,
         response: Response,
         id: UUID,
-        body: Change,
+        body: ChangeBody,
         precondition: IfMatch,
         key: IdempotencyKey,
     ) -> Recorded:

@@ -17,10 +17,10 @@ from api.writes.batch_outcomes import BatchOutcome, Mode, record_all
 from api.writes.batches import Sent, items
 from api.writes.execution import Recorded, answered, execute
 from commands.bulk.recorder import History
-from commands.customers.customer import ChangeCustomer
-from commands.dispatch.decision import World
+from commands.dispatch.decision import Repository
 from commands.dispatch.dispatcher import Outcome
 from commands.store.claims import Claim
+from domain.customers.customer.commands import ChangeCustomer
 from domain.customers.customer.state import evolve
 from domain.kernel.aggregate import Aggregate, Evolve
 from domain.kernel.errors import AlreadyClaimed, Invalid, NotFound
@@ -89,7 +89,7 @@ def upsert_all(request: Request, response: Response, sent: Sent, key: str | None
 class Loading(Protocol):
     """What records can be loaded from."""
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
         """The record as it is. Raises `NotFound`."""
         ...
 
@@ -109,7 +109,7 @@ def changing(body: Upsert, reference: Reference, records: Loading, id: UUID) -> 
     return body.changing(customer)
 
 
-def _change(body: Upsert, reference: Reference, world: World, id: UUID) -> ChangeCustomer:
+def _change(body: Upsert, reference: Reference, world: Repository, id: UUID) -> ChangeCustomer:
     return changing(body, reference, world, id)
 
 

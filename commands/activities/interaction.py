@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import (
     require_case,
     require_contact,
@@ -18,93 +17,19 @@ from commands.dispatch.references import (
 from commands.store.identifiers import Identifiers, moment_of
 from domain.activities.interaction import decide as moves
 from domain.activities.interaction import state as interaction
-from domain.activities.interaction.state import (
-    Attachment,
-    Direction,
-    Interaction,
-    InteractionKind,
-    Item,
-    Recorded,
-    Survey,
+from domain.activities.interaction.commands import (
+    CorrectInteraction,
+    InteractionCommand,
+    LinkInteraction,
+    RecordInteraction,
 )
+from domain.activities.interaction.events import (
+    Recorded,
+)
+from domain.activities.interaction.state import Interaction
 from domain.kernel.errors import AlreadyRecorded
-from domain.kernel.money import Money
-from domain.kernel.values import Reference
 
 _OUTSIDE_DIGEST: Final = ("reference", "source_digest", "imported")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInteraction:
-    """Records what happened. `at` is when, now unless named; `file_names` has a name for each attachment.
-
-    Its id follows from `reference`: the same interaction sent again changes nothing, another one under the
-    same reference is refused with `AlreadyRecorded`.
-    """
-
-    kind: InteractionKind
-    direction: Direction
-    channel: str
-    reference: Reference
-    customer_id: UUID | None = None
-    contact_id: UUID | None = None
-    participants: tuple[UUID, ...] = ()
-    duration_seconds: int | None = None
-    amount: Money | None = None
-    items: tuple[Item, ...] = ()
-    opportunity_id: UUID | None = None
-    case_id: UUID | None = None
-    survey: Survey | None = None
-    attachments: tuple[Attachment, ...] = ()
-    file_names: tuple[str, ...] = field(default=(), repr=False)
-    subject: str | None = field(default=None, repr=False)
-    body: str | None = field(default=None, repr=False)
-    imported: bool = False
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InteractionCommand:
-    """What commands on a recorded interaction name. `at` is when it was corrected, now unless named."""
-
-    interaction_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The interaction."""
-        return self.interaction_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectInteraction(InteractionCommand):
-    """Corrects what is named; `remove` names contact_id or duration_seconds."""
-
-    direction: Direction | None = None
-    channel: str | None = None
-    contact_id: UUID | None = None
-    duration_seconds: int | None = None
-    score: int | None = None
-    amount: Money | None = None
-    items: tuple[Item, ...] | None = None
-    subject: str | None = field(default=None, repr=False)
-    body: str | None = field(default=None, repr=False)
-    reason: str | None = field(default=None, repr=False)
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkInteraction(InteractionCommand):
-    """Links it to the customer, the opportunity, the case that it is about."""
-
-    customer_id: UUID | None = None
-    opportunity_id: UUID | None = None
-    case_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +94,12 @@ class TakeInteraction:
         return None
 
 
-def _record(command: RecordInteraction, world: World, context: Context) -> Decision:
+def _record(command: RecordInteraction, world: Repository, context: Context) -> Decision:
     taken = TakeInteraction(command=command, new=identified(command, world.identifiers))
     return _take(taken, world, context)
 
 
-def _take(taking: TakeInteraction, world: World, _: Context) -> Decision:
+def _take(taking: TakeInteraction, world: Repository, _: Context) -> Decision:
     command, new = taking.command, taking.new
     known = world.find(interaction.evolve, new.id)
     if known is not None:
@@ -185,14 +110,16 @@ def _take(taking: TakeInteraction, world: World, _: Context) -> Decision:
     require_contact(world, command.contact_id)
     require_opportunity(world, command.opportunity_id)
     require_case(world, command.case_id)
-    return birth(new.id, (new.payload,), party=command.customer_id or new.id, at=command.at, reference=None)
+    return new_record(
+        new.id, (new.payload,), party=command.customer_id or new.id, at=command.at, reference=None
+    )
 
 
-def _load(command: InteractionCommand, world: World) -> Interaction:
+def _load(command: InteractionCommand, world: Repository) -> Interaction:
     return world.load("interaction", interaction.evolve, command.interaction_id)
 
 
-def _correct(command: CorrectInteraction, world: World, _: Context) -> Decision:
+def _correct(command: CorrectInteraction, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     corrected = moves.correct(
         state,
@@ -212,7 +139,7 @@ def _correct(command: CorrectInteraction, world: World, _: Context) -> Decision:
     return change((state, corrected), at=command.at)
 
 
-def _link(command: LinkInteraction, world: World, _: Context) -> Decision:
+def _link(command: LinkInteraction, world: Repository, _: Context) -> Decision:
     state = _load(command, world)
     linked = moves.link(
         state,

@@ -21,7 +21,7 @@ from domain.events.seal import Seal, key_id, leaf_hash, signed_by
 from domain.kernel.errors import Undecodable
 
 T = TypeVar("T")
-LOOK: Final = 100_000
+WINDOW_RECORDS: Final = 100_000
 """So many seals behind a fork are looked through for the first one that has other events."""
 
 
@@ -191,7 +191,7 @@ def _forked(theirs: Seal, seals: Seals, key: Ed25519PublicKey) -> Finding:
 def _first_other(copy: Copy, fork: Seal, seals: Seals) -> Seal | None:
     """The copy's first seal behind the fork, or the one there, that covers other events than the store's."""
     behind = copy.seals(lambda seal: seal.sequence < fork.sequence)
-    for theirs in islice(behind, LOOK):
+    for theirs in islice(behind, WINDOW_RECORDS):
         mine = _by_number(seals, theirs.sequence)
         told = (theirs.first, theirs.last, theirs.count, theirs.root)
         if mine is None or (mine.first, mine.last, mine.count, mine.root) != told:

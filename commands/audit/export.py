@@ -37,7 +37,7 @@ from domain.events.envelope import instant
 from domain.events.event import Actor, Event
 from domain.events.merkle import Tree
 from domain.events.seal import Seal, leaf_hash
-from domain.kernel.aggregate import stamps
+from domain.kernel.aggregate import timestamps
 from domain.privacy.history_export import HistoryExported, HistoryForm
 
 Form = Literal["raw", "decoded", "readable"]
@@ -148,7 +148,7 @@ def record_export(
     """Records that a history is about to be handed out; the event's position. Before the first line is given:
     what cannot be recorded is not handed out. Raises `NotFound`."""
     party = histories.require(scope.kind, scope.id)
-    time, recorded = stamps(None, now=now, last=None)
+    time, recorded = timestamps(None, now=now, last=None)
     event = Event(
         originator_id=uuid4(),
         originator_version=1,

@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.audit.redaction import NoKeys
+from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import KINDS, Fact, Kind, fact_of
 from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
@@ -27,7 +27,7 @@ from domain.kernel.errors import DomainError, UnknownEventType
 
 FORMAT: Final = "rapport.history.v1"
 
-MOST_LINE: Final = 2 * LIMIT
+MAX_LINE_BYTES: Final = 2 * LIMIT
 """No line is longer: an event in base64 with its proof."""
 
 _MALFORMED: Final = (orjson.JSONDecodeError, NotBase64, KeyError, ValueError, TypeError, AttributeError)
@@ -144,7 +144,7 @@ class _Reader:
             self.found.proven += 1
         else:
             self.fault(number, f"The event at position {position} is not the one that was sealed there.")
-        self._follow(number, fact_of(position, encoded, NoKeys(), opened=False))
+        self._follow(number, fact_of(position, encoded, NoKeyCipher(), opened=False))
 
     def _proven(self, position: int, encoded: bytes, content: Mapping[str, Any]) -> bool:
         """The leaf holds the position, so that a proof is of that event at that place alone."""

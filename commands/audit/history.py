@@ -10,7 +10,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
-from commands.audit.redaction import NoKeys, has_clear, withholding
+from commands.audit.redaction import NoKeyCipher, has_clear, withholding
 from commands.audit.replay import Fact, Kind, fact_of, require_kind
 from commands.store.application import Crm
 from commands.store.event_reader import StoredRow
@@ -121,7 +121,7 @@ class Histories:
     def fact(self, row: StoredRow) -> Fact:
         """The event of a row. Raises `Undecodable`, `UnknownEventType`."""
         if self._crm is None:
-            return fact_of(row.position, row.event, NoKeys(), opened=False)
+            return fact_of(row.position, row.event, NoKeyCipher(), opened=False)
         stored = StoredEvent(
             originator_id=row.aggregate_id, originator_version=row.version, topic=row.type, state=row.event
         )

@@ -12,15 +12,15 @@ from commands.audit.chain import Asked
 from commands.audit.diagnose import Difference, Gap, Home, by_copy, by_sums, joined
 from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, cut, told
 from commands.audit.recompute import Damaged
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from commands.store.verify_event import RESTORE, Finding
 from commands.store.verify_seals import topic_of
 from domain.events.ids import parts_of
 from domain.events.seal import Seal, parse
 
-DEPTH: Final = 5
+MAX_SEALS: Final = 5
 """So many seals are looked at closely; of the others only the range is told."""
-MOST_ROWS: Final = 20_000
+MAX_ROWS: Final = 20_000
 """Events read of one range: several times what a seal covers, should somebody have put in many."""
 GAPS_SECONDS: Final = 60
 GAPS: Final = 50
@@ -53,7 +53,7 @@ class Close:
         stored: the position of the store's last event.
     """
 
-    def __init__(self, cursor: Any, follower: Follower, asked: Asked, *, home: Home, stored: int) -> None:
+    def __init__(self, cursor: Any, follower: EventReader, asked: Asked, *, home: Home, stored: int) -> None:
         self._cursor, self._follower, self._asked = cursor, follower, asked
         self._home, self._stored = home, stored
 
@@ -61,12 +61,12 @@ class Close:
         """What is wrong under these seals, in order, and under `other`, the topics' own where it differs."""
         seals = [parse(one.record) for one in damaged]
         held = [seal for seal in seals if seal.last <= self._stored]
-        found = [self._difference(seal) for seal in held[:DEPTH]]
+        found = [self._difference(seal) for seal in held[:MAX_SEALS]]
         if other is not None and (beside := self._under_other(other)) is not None:
             found.append(beside)
         whole = [self._elsewhere(one) for one in joined([difference for difference, _, _ in found])]
         said = [told(one, seal, why) for one, (_, seal, why) in zip(whole, found, strict=True)]
-        said += [_only_range(seal) for seal in held[DEPTH:]]
+        said += [_only_range(seal) for seal in held[MAX_SEALS:]]
         if len(held) < len(seals):
             said += self._cut(seals[len(held)], max(seal.last for seal in seals))
         return said
@@ -112,7 +112,7 @@ class Close:
                 yield told(found, seal, BY_TOPICS)
 
     def _rows(self, seal: Seal) -> list[StoredRow]:
-        return self._follower.read(seal.first - 1, seal.last, limit=MOST_ROWS)
+        return self._follower.read(seal.first - 1, seal.last, limit=MAX_ROWS)
 
     def _gaps(self, seal: Seal) -> Iterable[Gap]:
         self._cursor.execute(f"SET statement_timeout = {GAPS_SECONDS * 1000}")
@@ -132,6 +132,6 @@ def _only_range(seal: Seal) -> Finding:
         kind="range",
         position=seal.first,
         fact=f"The seal {seal.sequence} (positions {seal.first} to {seal.last}) does not hold either.",
-        cause=f"Only the first {DEPTH} such seals were looked at closely.",
+        cause=f"Only the first {MAX_SEALS} such seals were looked at closely.",
         act=RESTORE,
     )

@@ -25,7 +25,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.audit.kept_seal import KeptSeal
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from domain.events.ids import event_id, parts_of
@@ -33,7 +33,7 @@ from domain.events.merkle import proof, root
 from domain.events.seal import Seal, leaf_hash, signed_by
 
 FORMAT: Final = "rapport.proof.v1"
-MOST_CHAIN: Final = 200_000
+MAX_CHAIN_SEALS: Final = 200_000
 """Most seals between the event's and the kept one: some hundred megabytes of proof."""
 _POSITION: Final = "SELECT position FROM store.event WHERE aggregate_id = %s AND version = %s"
 
@@ -77,7 +77,7 @@ def prove(url: str, key: Ed25519PublicKey, event: str, kept: KeptSeal | None = N
 
     With `kept` it goes on to that seal. Raises `NotProvable`, and the driver's errors.
     """
-    with closing(Follower(url)) as follower, closing(Seals(url)) as seals:
+    with closing(EventReader(url)) as follower, closing(Seals(url)) as seals:
         position = int(event) if event.isdecimal() else _found(url, event)
         rows = follower.read(position - 1, position)
         if not rows:
@@ -123,10 +123,10 @@ def _onward(made: Proof, kept: KeptSeal, seals: Seals) -> Proof:
             f"The kept seal {kept.seal.sequence} is older than the event's, {made.seal.sequence}. Name one "
             "that was kept later."
         )
-    if steps > MOST_CHAIN:
+    if steps > MAX_CHAIN_SEALS:
         raise NotProvable(
-            f"There are {steps:,} seals between the event's and the kept one; a proof holds {MOST_CHAIN:,} "
-            "at the most. Name one that was kept sooner after the event."
+            f"There are {steps:,} seals between the event's and the kept one; a proof holds "
+            f"{MAX_CHAIN_SEALS:,} at the most. Name one that was kept sooner after the event."
         )
     chain: list[Seal] = []
     while len(chain) < steps:

@@ -30,7 +30,7 @@ from domain.events.merkle import root
 from domain.events.seal import Seal, parse
 from domain.kernel.errors import Undecodable
 
-MOST: Final = 50
+MAX_DAMAGED: Final = 50
 """So many findings of a stretch are told one by one; the others are counted."""
 
 # Every envelope begins so, in this order and without spaces (`domain.events.envelope`). The columns are no
@@ -146,10 +146,10 @@ def recompute(job: Job) -> Recomputed:
     return Recomputed(
         seals=links.seals,
         events=comparing.events,
-        findings=tuple(found[:MOST]),
+        findings=tuple(found[:MAX_DAMAGED]),
         found=len(found),
         damaged=tuple(comparing.damaged),
-        contradicting=tuple(comparing.contradicting[:MOST]),
+        contradicting=tuple(comparing.contradicting[:MAX_DAMAGED]),
     )
 
 

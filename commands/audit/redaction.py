@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from domain.events.event import Event
-from domain.events.private import METADATA, Closed, PrivateParts
+from domain.events.private import METADATA, PrivateParts, Unreadable
 
 Why = Literal["not_opened", "erased", "absent"]
 """Nobody asked for it; its key was destroyed; its key is not to be had here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Withheld(Closed):
+class Withheld(Unreadable):
     """A value that is not shown. Two of different events are not equal: so a change of it is still seen."""
 
     event: str
@@ -26,21 +26,21 @@ class Withheld(Closed):
         return {"closed": self.why, "of": self.event}
 
 
-class NoKeys:
+class NoKeyCipher:
     """A cipher that opens nothing: it needs no key, no database and no network."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
         """Raises `TypeError`: histories are read, never written."""
         raise TypeError("a cipher without keys closes nothing")
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Every field, closed."""
         persons = private.get("persons", {}).values()
         names = [name for fields in persons for name in fields]
         return dict.fromkeys([*names, *private.get("text", {}).get("fields", {})], _CLOSED)
 
 
-_CLOSED: Final = Closed("absent")
+_CLOSED: Final = Unreadable("absent")
 
 
 def withholding(event: Event, *, opened: bool) -> Event:
@@ -49,7 +49,7 @@ def withholding(event: Event, *, opened: bool) -> Event:
     closed = {
         field.name: value
         for field in dataclasses.fields(payload)
-        if isinstance(value := getattr(payload, field.name), Closed)
+        if isinstance(value := getattr(payload, field.name), Unreadable)
     }
     if not closed:
         return event
@@ -64,6 +64,6 @@ def has_clear(event: Event) -> bool:
     """Whether it holds a private value in clear."""
     payload = event.payload
     return any(
-        METADATA in field.metadata and not isinstance(getattr(payload, field.name), Closed | None)
+        METADATA in field.metadata and not isinstance(getattr(payload, field.name), Unreadable | None)
         for field in dataclasses.fields(payload)
     )

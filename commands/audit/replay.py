@@ -23,9 +23,9 @@ from domain.directory.principal import state as principal
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, instant
 from domain.events.event import Event
-from domain.events.private import Closed, PrivateCipher
+from domain.events.private import PrivateCipher, Unreadable
 from domain.kernel.aggregate import Evolve
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import Invalid, NotFound
 from domain.sales.lead import state as lead
 from domain.sales.opportunity import state as opportunity
@@ -97,7 +97,7 @@ class Moment:
     """A moment in a record's history: a version, or times to look back to. Without either: its end."""
 
     version: int | None = None
-    cut: Cut = NOW
+    cut: AsOf = NOW
 
     def of(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """The facts up to it. Raises `Invalid` for a version that the record never had."""
@@ -217,7 +217,7 @@ def plain(value: Any) -> Any:
     match value:
         case Withheld():
             return value.as_json()
-        case Closed():
+        case Unreadable():
             return {"closed": value.reason}
         case datetime():
             return instant(value)

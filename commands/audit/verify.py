@@ -20,14 +20,14 @@ from commands.audit.kept_seal import KeptSeal
 from commands.audit.locate import Close
 from commands.audit.messages import outside
 from commands.audit.recompute import Damaged, Job, Recomputed, recomputed
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import Finding
 from domain.events.seal import Seal
 from domain.kernel.errors import Undecodable
 
-MOST: Final = 200
+MAX_FINDINGS: Final = 200
 """So many findings are told one by one; the others are counted."""
 CHUNK_EVENTS: Final = 20_000
 CHUNK_SEALS: Final = 1_000
@@ -115,7 +115,7 @@ def verify(
         closing(connect(url)) as connection,
         connection.cursor() as cursor,
         closing(Seals(url)) as seals,
-        closing(Follower(url)) as follower,
+        closing(EventReader(url)) as follower,
     ):
         # The topics' head comes first: what is sealed in between is then in the store for sure.
         head = asked.head()
@@ -169,7 +169,7 @@ class _Seen:
     def take(self, findings: Sequence[Finding]) -> None:
         """These as well; beyond the most they are only counted."""
         self.found += len(findings)
-        self.findings += findings[: MOST - len(self.findings)]
+        self.findings += findings[: MAX_FINDINGS - len(self.findings)]
 
 
 def _jobs(cursor: Any, url: str, key: bytes, after: int, upto: int) -> Iterator[Job]:
@@ -205,7 +205,7 @@ def _span(cursor: Any, first: Mark | None, last: Mark | None) -> tuple[int, int]
 def _newest(cursor: Any, seals: Seals) -> Seal | None:
     """The store's last seal that can be read."""
     (number,) = _row(cursor, _NEWEST)
-    for sequence in range(number, max(number - MOST, 0), -1):
+    for sequence in range(number, max(number - MAX_FINDINGS, 0), -1):
         with suppress(Undecodable):
             if (found := seals.by_sequence(sequence)) is not None:
                 return found

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from commands.activities.interaction import TakeInteraction
-from commands.dispatch.decision import Command, World
+from commands.dispatch.decision import Command, Repository
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from domain.events.event import Event
@@ -31,7 +31,7 @@ class History:
 
     commands: tuple[Command, ...]
     claim: Claim | None = None
-    change: Callable[[World, UUID], Command] | None = None
+    change: Callable[[Repository, UUID], Command] | None = None
     key: str | None = None
     request: bytes = b""
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import RecordInteraction, TakeInteraction, identified
+from commands.activities.interaction import TakeInteraction, identified
 from commands.bulk.items import (
     BulkOutcome,
     Decided,
@@ -25,7 +25,7 @@ from commands.bulk.items import (
     compare,
     named,
 )
-from commands.bulk.repository import BulkWorld
+from commands.bulk.repository import BulkRepository
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Command, events_of
 from commands.dispatch.dispatcher import CHANGED, CREATED, Commands
@@ -33,6 +33,7 @@ from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
 from commands.store.idempotency import Answer, IdempotencyRow
 from commands.store.incarnation import RecoveryNeeded
+from domain.activities.interaction.commands import RecordInteraction
 from domain.events.event import Event
 from domain.kernel.errors import (
     AlreadyClaimed,
@@ -49,7 +50,7 @@ __all__ = ["LIMIT", "BulkOutcome", "BulkRecorder", "History", "HistoryFailed"]
 
 LIMIT: Final = 10_000
 """Most events of one transaction."""
-LOOKS: Final = 3
+MAX_LOOKUPS: Final = 3
 """How often the same histories are decided when others come first, before they are taken apart."""
 
 
@@ -63,7 +64,7 @@ class BulkRecorder:
         self._commands = commands
         self._claims = claims
         self._context = context
-        self._world = BulkWorld(commands)
+        self._world = BulkRepository(commands)
 
     def record(self, histories: Sequence[History], *, whole: bool = False) -> list[BulkOutcome]:
         """Records what is new, at most 10,000 events a transaction; the outcomes in the order of `histories`.
@@ -83,7 +84,7 @@ class BulkRecorder:
                 items.append(self._item(index, history))
             except DomainError as error:
                 _fail(outcomes, index, error, whole=whole)
-        self._take(items, outcomes, LOOKS, whole=whole)
+        self._take(items, outcomes, MAX_LOOKUPS, whole=whole)
         return [outcomes[index] for index in range(len(histories))]
 
     def _item(self, index: int, history: History) -> Item:
@@ -294,8 +295,8 @@ class BulkRecorder:
             _fail(outcomes, items[0].index, error, whole=whole)
         else:
             middle = len(items) // 2
-            self._take(items[:middle], outcomes, LOOKS, whole=whole)
-            self._take(items[middle:], outcomes, LOOKS, whole=whole)
+            self._take(items[:middle], outcomes, MAX_LOOKUPS, whole=whole)
+            self._take(items[middle:], outcomes, MAX_LOOKUPS, whole=whole)
 
     def _culprit(self, pending: Sequence[Decided], error: DomainError) -> int:
         """The place of the first history that `error` is about."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from commands.dispatch.dispatcher import Commands, StoredWorld
+from commands.dispatch.dispatcher import Commands, StoreRepository
 from commands.store.identifiers import Identifiers
-from domain.activities.interaction.state import Recorded
+from domain.activities.interaction.events import Recorded
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import Reasons
 from domain.events.event import Event
@@ -42,12 +42,14 @@ class _Life:
         return state
 
 
-class BulkWorld:
+class BulkRepository:
     """What handlers read in bulk. `stage` what is decided, `keep` what is recorded, `drop` what failed."""
 
     def __init__(self, commands: Commands) -> None:
         self._streams = commands.crm.streams
-        self._stored = StoredWorld(commands.crm, commands.pipelines, commands.identifiers, commands.reasons)
+        self._stored = StoreRepository(
+            commands.crm, commands.pipelines, commands.identifiers, commands.reasons
+        )
         self._known: dict[UUID, _Life] = {}
         self._staged: dict[UUID, _Life] = {}
         self._absent: set[UUID] = set()
@@ -67,16 +69,16 @@ class BulkWorld:
         """What is derived by a key."""
         return self._stored.identifiers
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
         """The aggregate after all that is decided. Raises `NotFound`."""
         life = self._staged.get(id) or self._known.get(id)
         if life is None:
             life = _Life()
-            life.state = self._stored.load(what, evolve, id)
+            life.state = self._stored.load(record_type, evolve, id)
             self._remember(id, life)
         found = life.fold(evolve)
         if found is None:
-            raise NotFound(what, id)
+            raise NotFound(record_type, id)
         return found
 
     def find(self, evolve: Evolve[A], id: UUID) -> A | None:

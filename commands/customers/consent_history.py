@@ -10,19 +10,19 @@ from uuid import UUID
 
 from commands.store.application import Crm
 from domain.customers.contact import consent_history as consent_then
-from domain.customers.contact.consent_history import PointThen, Span, Verdict
-from domain.customers.contact.state import PointKind, Registered
+from domain.customers.contact.consent_history import PointHistory, Span, Verdict
+from domain.customers.contact.events import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import Event
-from domain.events.private import Closed, PrivateParts
-from domain.kernel.as_of import Cut
+from domain.events.private import PrivateParts, Unreadable
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import NotFound
 from domain.kernel.text import line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentThen:
+class ConsentHistory:
     """The answer. `positions` are those of the contact's events, by event id."""
 
     contact_id: UUID
@@ -30,19 +30,19 @@ class ConsentThen:
     span: Span
     known_at: datetime | None
     verdict: Verdict
-    points: tuple[PointThen, ...]
+    points: tuple[PointHistory, ...]
     positions: Mapping[str, int]
 
 
 class _Shut:
     """Opens nothing."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
         raise TypeError("nothing is recorded here")
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         parts = [*private.get("persons", {}).values(), private.get("text", {}).get("fields", {})]
-        return {field: Closed("absent") for fields in parts for field in fields}
+        return {field: Unreadable("absent") for fields in parts for field in fields}
 
 
 def consent_at(
@@ -54,7 +54,7 @@ def consent_at(
     point_id: UUID | None = None,
     channel: PointKind | None = None,
     known_at: datetime | None = None,
-) -> ConsentThen:
+) -> ConsentHistory:
     """Whether the contact could be written to for `purpose` in `span`, as was known at `known_at`: at one of
     its contact points, or one of a kind (`channel`).
 
@@ -62,17 +62,17 @@ def consent_at(
     purpose that is none.
     """
     wanted = line("purpose", purpose)
-    rows = crm.history(contact_id, Cut(known_at=known_at))
+    rows = crm.history(contact_id, AsOf(known_at=known_at))
     events = [decode(row.event, CATALOGUE, _Shut()) for row in rows]
     if not events or not isinstance(events[0].payload, Registered):
         raise NotFound("contact", contact_id)
-    points = consent_then.points_then(events, wanted, span)
+    points = consent_then.point_histories(events, wanted, span)
     if point_id is not None and all(point.point_id != point_id for point in points):
         raise NotFound("contact point", point_id)
     asked = tuple(
         point for point in points if point_id in (None, point.point_id) and channel in (None, point.kind)
     )
-    return ConsentThen(
+    return ConsentHistory(
         contact_id=contact_id,
         purpose=wanted,
         span=span,
@@ -83,7 +83,7 @@ def consent_at(
     )
 
 
-def as_json(found: ConsentThen) -> dict[str, Any]:
+def as_json(found: ConsentHistory) -> dict[str, Any]:
     """The answer as JSON-ready members; times are datetimes."""
     return {
         "contact_id": found.contact_id,

@@ -2,108 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Final
-from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change, claim
+from commands.dispatch.decision import Decision, Handlers, Repository, change, claim, new_record
 from commands.dispatch.references import customer_of, require_parent, require_principal, require_time_zone
-from domain.customers.customer import state as customer
-from domain.customers.customer.state import CustomerKind
+from domain.customers.customer import decide as customer
+from domain.customers.customer import events as customer_events
+from domain.customers.customer.commands import (
+    AddReference,
+    AssignCustomerOwner,
+    ChangeCustomer,
+    MergeCustomers,
+    RegisterCustomer,
+    UnmergeCustomer,
+)
 from domain.kernel.errors import Invalid
-from domain.kernel.values import Reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterCustomer:
-    """Registers a person or an organisation. `name` becomes private where it is a person's.
-
-    `at` is since when it is a customer, now unless named. `original` keeps spellings as they came, by field.
-    """
-
-    kind: CustomerKind
-    name: str = field(repr=False)
-    parent_id: UUID | None = None
-    owner_id: UUID | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    original: Mapping[str, str] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    preferences: Mapping[str, str] = field(default_factory=dict)
-    imported: bool = False
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerCommand:
-    """What commands on an existing customer name. `at` is the business time, now unless named."""
-
-    customer_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The customer."""
-        return self.customer_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCustomer(CustomerCommand):
-    """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
-
-    name: str | None = field(default=None, repr=False)
-    parent_id: UUID | None = None
-    owner_id: UUID | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    preferences: Mapping[str, str] = field(default_factory=dict)
-    add_tags: tuple[str, ...] = ()
-    remove_tags: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignCustomerOwner(CustomerCommand):
-    """Gives the customer to another owner."""
-
-    owner_id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddReference(CustomerCommand):
-    """Another system knows the customer, too: by this external id it is found and changed from then on."""
-
-    reference: Reference = field(repr=False)  # may be somebody's login or address in the other system
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeCustomers:
-    """Merges the loser into the survivor; no record moves, and `UnmergeCustomer` takes it back."""
-
-    loser_id: UUID
-    survivor_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The one that goes."""
-        return self.loser_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnmergeCustomer(CustomerCommand):
-    """Takes a merge back."""
-
-
-def _register(command: RegisterCustomer, world: World, context: Context) -> Decision:
+def _register(command: RegisterCustomer, world: Repository, context: Context) -> Decision:
     id = command.id or context.new_id()
     require_principal(world, command.owner_id, imported=command.imported)
     require_parent(world, command.parent_id, of=id)
@@ -119,10 +37,10 @@ def _register(command: RegisterCustomer, world: World, context: Context) -> Deci
         preferences=command.preferences,
         reference=command.reference,
     )
-    return birth(id, payloads, party=id, at=command.at, reference=command.reference)
+    return new_record(id, payloads, party=id, at=command.at, reference=command.reference)
 
 
-def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
+def _change(command: ChangeCustomer, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     changed = customer.change(
         state,
@@ -139,34 +57,34 @@ def _change(command: ChangeCustomer, world: World, _: Context) -> Decision:
         require_time_zone(zone)
     if command.parent_id != state.parent_id:
         require_parent(world, command.parent_id, of=state.id)
-    assigned: tuple[customer.CustomerEvent, ...] = ()
+    assigned: tuple[customer_events.CustomerEvent, ...] = ()
     if command.owner_id is not None and command.owner_id != state.owner_id:
         require_principal(world, command.owner_id)
         assigned = customer.assign_owner(state, owner_id=command.owner_id)
     return change((state, (*changed, *assigned)), at=command.at)
 
 
-def _assign_owner(command: AssignCustomerOwner, world: World, _: Context) -> Decision:
+def _assign_owner(command: AssignCustomerOwner, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     require_principal(world, command.owner_id)
     return change((state, customer.assign_owner(state, owner_id=command.owner_id)), at=command.at)
 
 
-def _add_reference(command: AddReference, world: World, _: Context) -> Decision:
+def _add_reference(command: AddReference, world: Repository, _: Context) -> Decision:
     state = customer_of(world, command.customer_id)
     payloads = customer.add_reference(state, reference=command.reference)
     decision = change((state, payloads), at=command.at)
     return replace(decision, claims=(claim(command.reference, state.id),)) if payloads else decision
 
 
-def _merge(command: MergeCustomers, world: World, _: Context) -> Decision:
+def _merge(command: MergeCustomers, world: Repository, _: Context) -> Decision:
     loser = customer_of(world, command.loser_id)
     survivor = customer_of(world, command.survivor_id)
     going, staying = customer.merge(loser, survivor)
     return change((loser, going), (survivor, staying), at=command.at)
 
 
-def _unmerge(command: UnmergeCustomer, world: World, _: Context) -> Decision:
+def _unmerge(command: UnmergeCustomer, world: Repository, _: Context) -> Decision:
     merged = customer_of(world, command.customer_id)
     if merged.survivor_id is None:
         raise Invalid(f"The customer {merged.id} is not merged into another. There is nothing to take back.")

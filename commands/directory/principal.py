@@ -2,73 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import principal_of, require_manager
-from domain.directory.principal import state as principal
-from domain.directory.principal.state import PrincipalKind
-from domain.kernel.values import Reference
+from domain.directory.principal import decide as principal
+from domain.directory.principal.commands import (
+    ChangePrincipal,
+    DeactivatePrincipal,
+    ReactivatePrincipal,
+    RegisterPrincipal,
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterPrincipal:
-    """Registers an agent, a team or a service account. `name` becomes private."""
-
-    kind: PrincipalKind
-    name: str = field(repr=False)
-    manager_id: UUID | None = None
-    region: str | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrincipalCommand:
-    """What commands on an existing principal name. `at` is the business time, now unless named."""
-
-    principal_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The principal."""
-        return self.principal_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePrincipal(PrincipalCommand):
-    """Changes what is named; `remove` names `manager_id` or `region`."""
-
-    name: str | None = field(default=None, repr=False)
-    manager_id: UUID | None = None
-    region: str | None = None
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeactivatePrincipal(PrincipalCommand):
-    """From now on it can be given nothing new."""
-
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReactivatePrincipal(PrincipalCommand):
-    """Takes a deactivation back."""
-
-
-def _register(command: RegisterPrincipal, world: World, context: Context) -> Decision:
+def _register(command: RegisterPrincipal, world: Repository, context: Context) -> Decision:
     id = command.id or context.new_id()
     require_manager(world, command.manager_id, of=id)
     payloads = principal.register(
@@ -78,10 +26,10 @@ def _register(command: RegisterPrincipal, world: World, context: Context) -> Dec
         region=command.region,
         reference=command.reference,
     )
-    return birth(id, payloads, party=id, at=command.at, reference=command.reference)
+    return new_record(id, payloads, party=id, at=command.at, reference=command.reference)
 
 
-def _change(command: ChangePrincipal, world: World, _: Context) -> Decision:
+def _change(command: ChangePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     changed = principal.change(
         state,
@@ -95,12 +43,12 @@ def _change(command: ChangePrincipal, world: World, _: Context) -> Decision:
     return change((state, changed), at=command.at)
 
 
-def _deactivate(command: DeactivatePrincipal, world: World, _: Context) -> Decision:
+def _deactivate(command: DeactivatePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     return change((state, principal.deactivate(state, reason=command.reason)), at=command.at)
 
 
-def _reactivate(command: ReactivatePrincipal, world: World, _: Context) -> Decision:
+def _reactivate(command: ReactivatePrincipal, world: Repository, _: Context) -> Decision:
     state = principal_of(world, command.principal_id)
     return change((state, principal.reactivate(state)), at=command.at)
 

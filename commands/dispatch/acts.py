@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from commands.store.application import Crm
 from commands.store.recorder import Guard
 from domain.events.event import Actor, Event
-from domain.kernel.aggregate import Aggregate, Evolve, stamps
+from domain.kernel.aggregate import Aggregate, Evolve, timestamps
 from domain.kernel.errors import ConcurrentChange
 
 A = TypeVar("A", bound=Aggregate)
@@ -41,7 +41,7 @@ def record(
         if named is not None:
             named = named if state is None else max(named, state.time)
             now = max(now, named)
-        time, recorded = stamps(named, now=now, last=state)
+        time, recorded = timestamps(named, now=now, last=state)
         event = Event(
             originator_id=id,
             originator_version=1 if state is None else state.version + 1,

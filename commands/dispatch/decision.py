@@ -15,7 +15,7 @@ from commands.store.identifiers import Identifiers
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import Reasons
 from domain.events.event import Event
-from domain.kernel.aggregate import Aggregate, Evolve, stamps
+from domain.kernel.aggregate import Aggregate, Evolve, timestamps
 from domain.kernel.errors import Invalid
 from domain.kernel.values import Reference
 
@@ -29,7 +29,7 @@ class Command(Protocol):
     def target(self) -> UUID | None: ...
 
 
-class World(Protocol):
+class Repository(Protocol):
     """What a handler may read: aggregates by id, the configured pipelines and reasons, and what is derived by
     a key."""
 
@@ -42,7 +42,7 @@ class World(Protocol):
     @property
     def identifiers(self) -> Identifiers: ...
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
         """The aggregate as it is now. Raises `NotFound`; `what` is its name in sentences."""
         ...
 
@@ -52,7 +52,7 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RecordChange:
     """What happens to one aggregate. `state` is None for a new one; `at` is the business time, if named."""
 
     id: UUID
@@ -74,22 +74,22 @@ class Decision:
     `contact_points` are entries of the blind index: the HMAC of a contact point, and whose it is.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[RecordChange, ...]
     claims: tuple[Claim, ...] = ()
     contact_points: tuple[ContactPoint, ...] = ()
 
 
-Handler = Callable[[Any, World, Context], Decision]
+Handler = Callable[[Any, Repository, Context], Decision]
 Handlers = Mapping[type[Any], Handler]
 
 
-def birth(
+def new_record(
     id: UUID, payloads: tuple[Any, ...], *, party: UUID, at: datetime | None, reference: Reference | None
 ) -> Decision:
     """A new record, with the claim of its external id."""
     claims = () if reference is None else (claim(reference, id),)
     return Decision(
-        changes=(Change(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
+        changes=(RecordChange(id=id, party=party, state=None, payloads=payloads, at=at),), claims=claims
     )
 
 
@@ -102,7 +102,7 @@ def change(*changes: tuple[Aggregate, tuple[Any, ...]], at: datetime | None) -> 
     """Changes of existing records, the commanded one first."""
     return Decision(
         changes=tuple(
-            Change(id=state.id, party=state.party, state=state, payloads=payloads, at=at)
+            RecordChange(id=state.id, party=state.party, state=state, payloads=payloads, at=at)
             for state, payloads in changes
         )
     )
@@ -113,7 +113,7 @@ def events_of(decision: Decision, context: Context) -> list[Event]:
     return [event for change in decision.changes for event in _events(change, context)]
 
 
-def _events(change: Change, context: Context) -> list[Event]:
+def _events(change: RecordChange, context: Context) -> list[Event]:
     if not change.payloads:
         return []
     at = change.at
@@ -121,7 +121,7 @@ def _events(change: Change, context: Context) -> list[Event]:
         if at.tzinfo is None:
             raise Invalid(f"The time {at.isoformat()} has no time zone. Add one, such as Z for UTC.")
         at = at.astimezone(UTC)
-    time, recorded = stamps(at, now=context.now, last=change.state)
+    time, recorded = timestamps(at, now=context.now, last=change.state)
     start = change.state.version if change.state else 0
     return [
         Event(

@@ -13,12 +13,13 @@ from commands.activities import interaction
 from commands.customers import contact, customer
 from commands.directory import principal
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Command, Decision, Handlers, World, events_of
+from commands.dispatch.decision import Command, Decision, Handlers, Repository, events_of
 from commands.sales import conversion, lead, opportunity, product
 from commands.service import case
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
 from commands.store.identifiers import Identifiers
+from domain.activities.interaction import commands as interaction_commands
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import DEFAULT, Reasons
 from domain.kernel.aggregate import Aggregate, Evolve
@@ -26,7 +27,7 @@ from domain.kernel.errors import ChangedAgain, ConcurrentChange, DomainError, In
 
 A = TypeVar("A", bound=Aggregate)
 
-ATTEMPTS: Final = 20
+MAX_ATTEMPTS: Final = 20
 """How often a command is decided when others keep changing the record in between. An attempt fails only
 because somebody else's did not, so with fewer than this many at once each of them is done."""
 
@@ -63,7 +64,7 @@ class Outcome:
     replayed: bool = False
 
 
-class StoredWorld:
+class StoreRepository:
     """What the store holds. `expected` is the version that the record `target` must be at."""
 
     def __init__(
@@ -102,10 +103,10 @@ class StoredWorld:
         """The aggregate, None where it has no event."""
         return self._crm.find(evolve, id)
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID) -> A:
+    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
         """The aggregate. Raises `NotFound`, and `ConcurrentChange` for a target at another version: before
         anything is decided, so that who read an old version hears that, and not what followed from it."""
-        found = self._crm.load(what, evolve, id)
+        found = self._crm.load(record_type, evolve, id)
         if id == self._target and self._expected is not None and found.version != self._expected:
             raise ConcurrentChange(id=id, expected=self._expected, found=found.version)
         return found
@@ -160,7 +161,7 @@ class Commands:
             answered = self._answered(context, key, request)
             if answered is not None:
                 return answered
-            world = StoredWorld(
+            world = StoreRepository(
                 self.crm,
                 self.pipelines,
                 self.identifiers,
@@ -176,7 +177,7 @@ class Commands:
             if not isinstance(error, ConcurrentChange):
                 return False
             if command.target is None:
-                return type(command) is interaction.RecordInteraction
+                return type(command) is interaction_commands.RecordInteraction
             return expected_version is None or error.id != command.target
 
         try:
@@ -191,7 +192,7 @@ class Commands:
                 raise
             return answered
 
-    def decide(self, command: Command, world: World, context: Context) -> Decision:
+    def decide(self, command: Command, world: Repository, context: Context) -> Decision:
         """What the command leads to in `world`; nothing is recorded. Raises the domain's errors."""
         return self._handlers[type(command)](command, world, context)
 
@@ -238,7 +239,7 @@ def _retried(attempt: Callable[[], Outcome], stale: Callable[[BaseException], bo
             raise
     again = Retrying(
         retry=retry_if_exception(stale),
-        stop=stop_after_attempt(ATTEMPTS - 1),
+        stop=stop_after_attempt(MAX_ATTEMPTS - 1),
         wait=wait_random_exponential(multiplier=0.01, max=0.1),
         retry_error_callback=_give_up,
     )

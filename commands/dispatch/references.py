@@ -7,12 +7,14 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from commands.dispatch.decision import World
+from commands.dispatch.decision import Repository
 from domain.activities.interaction import state as interaction
 from domain.customers.contact import state as contact
 from domain.customers.contact.state import Contact
+from domain.customers.customer import decide as customer_decide
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import Customer
+from domain.directory.principal import decide as principal_decide
 from domain.directory.principal import state as principal
 from domain.directory.principal.state import Principal
 from domain.kernel.errors import Erased, Invalid
@@ -20,16 +22,17 @@ from domain.sales.lead import state as lead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import state as opportunity
 from domain.sales.opportunity.state import Opportunity
+from domain.sales.product import decide as product_decide
 from domain.sales.product import state as product
 from domain.sales.product.state import Product
 from domain.service.case import state as case
 from domain.service.case.state import Case
 
-DEPTH: Final = 50
+MAX_LEVELS: Final = 50
 """Most levels of parents or managers."""
 
 
-def customer_of(world: World, id: UUID) -> Customer:
+def customer_of(world: Repository, id: UUID) -> Customer:
     """The customer, one that is merged as well. Raises `NotFound`, `Erased`."""
     found = world.load("customer", customer.evolve, id)
     if found.state == "erased":
@@ -37,17 +40,17 @@ def customer_of(world: World, id: UUID) -> Customer:
     return found
 
 
-def principal_of(world: World, id: UUID) -> Principal:
+def principal_of(world: Repository, id: UUID) -> Principal:
     """The principal, one that is deactivated as well. Raises `NotFound`."""
     return world.load("principal", principal.evolve, id)
 
 
-def product_of(world: World, id: UUID) -> Product:
+def product_of(world: Repository, id: UUID) -> Product:
     """The product, one that is discontinued as well. Raises `NotFound`."""
     return world.load("product", product.evolve, id)
 
 
-def contact_of(world: World, id: UUID) -> Contact:
+def contact_of(world: Repository, id: UUID) -> Contact:
     """The contact. Raises `NotFound`, `Erased`."""
     found = world.load("contact", contact.evolve, id)
     if found.erased:
@@ -55,7 +58,7 @@ def contact_of(world: World, id: UUID) -> Contact:
     return found
 
 
-def lead_of(world: World, id: UUID) -> Lead:
+def lead_of(world: Repository, id: UUID) -> Lead:
     """The lead, in any other state. Raises `NotFound`, `Erased`."""
     found = world.load("lead", lead.evolve, id)
     if found.state == "erased":
@@ -63,71 +66,71 @@ def lead_of(world: World, id: UUID) -> Lead:
     return found
 
 
-def opportunity_of(world: World, id: UUID) -> Opportunity:
+def opportunity_of(world: Repository, id: UUID) -> Opportunity:
     """The opportunity, in any stage. Raises `NotFound`."""
     return world.load("opportunity", opportunity.evolve, id)
 
 
-def case_of(world: World, id: UUID) -> Case:
+def case_of(world: Repository, id: UUID) -> Case:
     """The case, in any state. Raises `NotFound`."""
     return world.load("case", case.evolve, id)
 
 
-def require_contact(world: World, id: UUID | None) -> None:
+def require_contact(world: Repository, id: UUID | None) -> None:
     """Refuses a contact that is not there."""
     if id is not None:
         contact_of(world, id)
 
 
-def require_opportunity(world: World, id: UUID | None) -> None:
+def require_opportunity(world: Repository, id: UUID | None) -> None:
     """Refuses an opportunity that is not there."""
     if id is not None:
         opportunity_of(world, id)
 
 
-def require_case(world: World, id: UUID | None) -> None:
+def require_case(world: Repository, id: UUID | None) -> None:
     """Refuses a case that is not there."""
     if id is not None:
         case_of(world, id)
 
 
-def require_interaction(world: World, id: UUID | None) -> None:
+def require_interaction(world: Repository, id: UUID | None) -> None:
     """Refuses an interaction that is not there."""
     if id is not None:
         world.load("interaction", interaction.evolve, id)
 
 
-def require_customer(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_customer(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a customer that is not there or, unless history is imported, was merged into another."""
     if id is not None:
         found = customer_of(world, id)
         if not imported:
-            customer.require_active(found)
+            customer_decide.require_active(found)
 
 
-def require_principal(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_principal(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a principal that is not there or, unless history is imported, is deactivated."""
     if id is not None:
         found = principal_of(world, id)
         if not imported:
-            principal.require_active(found)
+            principal_decide.require_active(found)
 
 
-def require_product(world: World, id: UUID | None, *, imported: bool = False) -> None:
+def require_product(world: Repository, id: UUID | None, *, imported: bool = False) -> None:
     """Refuses a product that is not there or, unless history is imported, is discontinued."""
     if id is not None:
         found = product_of(world, id)
         if not imported:
-            product.require_offered(found)
+            product_decide.require_offered(found)
 
 
-def require_parent(world: World, id: UUID | None, *, of: UUID) -> None:
+def require_parent(world: Repository, id: UUID | None, *, of: UUID) -> None:
     """Refuses a parent organisation that is not there, is a person, was merged, or stands below `of`."""
     if id is None:
         return
     parent = customer_of(world, id)
-    customer.require_active(parent)
-    customer.require_organisation(parent)
+    customer_decide.require_active(parent)
+    customer_decide.require_organisation(parent)
     _refuse_cycle("organisation", of, id, lambda id: customer_of(world, id).parent_id)
 
 
@@ -141,17 +144,17 @@ def require_time_zone(name: str | None) -> None:
         raise Invalid("There is no time zone of that name. Name one such as Europe/Berlin or UTC.") from None
 
 
-def require_manager(world: World, id: UUID | None, *, of: UUID) -> None:
+def require_manager(world: Repository, id: UUID | None, *, of: UUID) -> None:
     """Refuses a manager who is not there, is deactivated, or stands below `of`."""
     if id is None:
         return
-    principal.require_active(principal_of(world, id))
+    principal_decide.require_active(principal_of(world, id))
     _refuse_cycle("principal", of, id, lambda id: principal_of(world, id).manager_id)
 
 
 def _refuse_cycle(what: str, of: UUID, start: UUID, above: Callable[[UUID], UUID | None]) -> None:
     current: UUID | None = start
-    for _ in range(DEPTH):
+    for _ in range(MAX_LEVELS):
         if current is None:
             return
         if current == of:
@@ -159,4 +162,4 @@ def _refuse_cycle(what: str, of: UUID, start: UUID, above: Callable[[UUID], UUID
                 f"The {what} {start} stands below {of} and cannot stand above it. Name another one."
             )
         current = above(current)
-    raise Invalid(f"There would be more than {DEPTH} levels above {of}. Name one nearer to the top.")
+    raise Invalid(f"There would be more than {MAX_LEVELS} levels above {of}. Name one nearer to the top.")

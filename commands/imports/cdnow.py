@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import RecordInteraction
 from commands.bulk.recorder import BulkRecorder, History
-from commands.customers.customer import RegisterCustomer
 from commands.imports.cdnow_rows import Purchase, read_purchases
-from commands.imports.import_run import Made, Taking, row_digest
+from commands.imports.import_run import ImportRun, NamedHistory, row_digest
 from commands.imports.report import ImportReport, Progress
 from commands.store.claims import Claim
-from domain.activities.interaction.state import Item
+from domain.activities.interaction.commands import RecordInteraction
+from domain.activities.interaction.events import Item
+from domain.customers.customer.commands import RegisterCustomer
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 
@@ -50,7 +50,7 @@ def import_cdnow(
     """
     found = read_purchases(path)
     maker = Maker(key=digest_key, new_id=new_id)
-    taking = Taking(recorder, path.name, progress)
+    taking = ImportRun(recorder, path.name, progress)
     taking.report.tally("customers")
     for problem in found.problems:
         taking.report.fail("purchases", problem)
@@ -70,7 +70,7 @@ class Maker:
     key: bytes
     new_id: Callable[[], UUID]
 
-    def customer(self, purchases: list[Purchase]) -> Made:
+    def customer(self, purchases: list[Purchase]) -> NamedHistory:
         """The customer of `purchases`, a customer since the first of them. The file has numbers, no names."""
         first = min(purchases, key=lambda purchase: purchase.day)
         number = first.customer
@@ -83,9 +83,11 @@ class Maker:
             id=claim.id,
             at=first.day,
         )
-        return Made(name=number, line=purchases[0].line, history=History(commands=(command,), claim=claim))
+        return NamedHistory(
+            name=number, line=purchases[0].line, history=History(commands=(command,), claim=claim)
+        )
 
-    def purchase(self, purchase: Purchase, customer_id: UUID) -> Made:
+    def purchase(self, purchase: Purchase, customer_id: UUID) -> NamedHistory:
         """A purchase; its id follows from its external id, so that it needs no claim."""
         command = RecordInteraction(
             kind="purchase",
@@ -98,13 +100,13 @@ class Maker:
             imported=True,
             at=purchase.day,
         )
-        return Made(
+        return NamedHistory(
             name=purchase.external_id, line=purchase.line, history=History(commands=(command,), claim=None)
         )
 
 
-def _take(taking: Taking, maker: Maker, people: list[list[Purchase]]) -> None:
-    ids = taking.take("customers", [maker.customer(purchases) for purchases in people], CUSTOMERS)
+def _take(taking: ImportRun, maker: Maker, people: list[list[Purchase]]) -> None:
+    ids = taking.record("customers", [maker.customer(purchases) for purchases in people], CUSTOMERS)
     made = []
     for purchase in (purchase for purchases in people for purchase in purchases):
         customer_id = ids.get(purchase.customer)
@@ -118,7 +120,7 @@ def _take(taking: Taking, maker: Maker, people: list[list[Purchase]]) -> None:
             taking.advance(1)
         else:
             made.append(maker.purchase(purchase, customer_id))
-    taking.take("purchases", made, PURCHASES)
+    taking.record("purchases", made, PURCHASES)
 
 
 def _by_customer(purchases: Iterable[Purchase]) -> list[list[Purchase]]:

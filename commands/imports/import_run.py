@@ -25,7 +25,7 @@ def row_digest(key: bytes, source: str, content: Any) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class NamedHistory:
     """The history that was made of what the file calls `name`, which stands first on `line`."""
 
     name: str
@@ -33,7 +33,7 @@ class Made:
     history: History
 
 
-class Taking:
+class ImportRun:
     """One run of an import of one file: records, counts, and reports what was not taken."""
 
     def __init__(self, recorder: BulkRecorder, file: str, progress: Progress) -> None:
@@ -56,7 +56,7 @@ class Taking:
         """What stands on `line` was not taken."""
         self.report.fail(kind, RowProblem(self._file, line, sentence))
 
-    def take(self, kind: str, made: Sequence[Made], batch: int = BATCH) -> dict[str, UUID]:
+    def record(self, kind: str, made: Sequence[NamedHistory], batch: int = BATCH) -> dict[str, UUID]:
         """Records the histories, `batch` at a time; the ids by name of those that are in the store now."""
         ids: dict[str, UUID] = {}
         tally = self.report.tally(kind)

@@ -14,7 +14,7 @@ from uuid import UUID
 from commands.bulk.recorder import BulkRecorder
 from commands.imports import incidents_rows as rows
 from commands.imports.fields import RowRefused
-from commands.imports.import_run import Made, Taking
+from commands.imports.import_run import ImportRun, NamedHistory
 from commands.imports.incidents_config import IncidentsConfig
 from commands.imports.incidents_histories import SOURCES, Maker
 from commands.imports.incidents_rows import Update
@@ -40,7 +40,7 @@ def import_incidents(
     and the same call goes on.
     """
     table = read_table_file(path, rows.COLUMNS)
-    taking = Taking(recorder, path.name, progress)
+    taking = ImportRun(recorder, path.name, progress)
     for kind in ("customers", "principals", "cases"):
         taking.report.tally(kind)
     cases = _cases(taking, table, config)
@@ -51,11 +51,12 @@ def import_incidents(
     taking.advance(failed)
 
     maker = Maker(config=config, key=digest_key, new_id=new_id)
-    people = taking.take(
-        "customers", [Made(name=n, line=line, history=maker.caller(n, t)) for n, t, line in callers]
+    people = taking.record(
+        "customers", [NamedHistory(name=n, line=line, history=maker.caller(n, t)) for n, t, line in callers]
     )
-    agents = taking.take(
-        "principals", [Made(name=n, line=line, history=maker.resolver(n, t)) for n, t, line in resolvers]
+    agents = taking.record(
+        "principals",
+        [NamedHistory(name=n, line=line, history=maker.resolver(n, t)) for n, t, line in resolvers],
     )
     made = []
     for case in cases:
@@ -70,13 +71,13 @@ def import_incidents(
             )
             taking.advance(1)
             continue
-        made.append(Made(name=case[0].number, line=case[0].line.number, history=history))
-    taking.take("cases", made, batch=100)
+        made.append(NamedHistory(name=case[0].number, line=case[0].line.number, history=history))
+    taking.record("cases", made, batch=100)
     taking.report.failed.sort()
     return taking.report
 
 
-def _cases(taking: Taking, table: Table, config: IncidentsConfig) -> list[tuple[Update, ...]]:
+def _cases(taking: ImportRun, table: Table, config: IncidentsConfig) -> list[tuple[Update, ...]]:
     """The cases all of whose rows are good, in the order of their first rows; the others are reported."""
     found: dict[str, list[Update]] = {}
     broken: set[str] = set()

@@ -11,7 +11,7 @@ from typing import Any, Final, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commands.imports.report import ImportRefused
-from domain.service.case.state import CaseKind, CaseState
+from domain.service.case.events import CaseKind, CaseState
 
 DEFAULT: Final = Path(__file__).with_name("incidents.toml")
 """The configuration that comes with the program."""

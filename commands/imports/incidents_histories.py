@@ -9,13 +9,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.bulk.recorder import History
-from commands.customers.customer import RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
 from commands.imports.import_run import row_digest
 from commands.imports.incidents_config import IncidentsConfig
 from commands.imports.incidents_rows import Update
-from commands.service.case import (
+from commands.store.claims import Claim
+from domain.customers.customer.commands import RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
+from domain.events.ids import derived_id
+from domain.kernel.values import Reference
+from domain.service.case.commands import (
     AssignCase,
     ChangeCaseDetails,
     ChangeCasePriority,
@@ -26,9 +29,6 @@ from commands.service.case import (
     ReopenCase,
     ResolveCase,
 )
-from commands.store.claims import Claim
-from domain.events.ids import derived_id
-from domain.kernel.values import Reference
 from domain.service.case.decide import OPEN
 
 CALLER: Final = "incidents-caller"

@@ -15,7 +15,7 @@ from typing import Final
 from commands.imports.fields import RowRefused, required, shown, whole
 from commands.imports.incidents_config import IncidentsConfig
 from commands.imports.table import Line
-from domain.service.case.state import CaseState
+from domain.service.case.events import CaseState
 
 ATTRIBUTES: Final = {
     "subcategory": "subcategory",

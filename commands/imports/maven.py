@@ -17,7 +17,7 @@ from commands.imports import maven_rows as rows
 from commands.imports.fields import RowRefused, shown
 from commands.imports.maven_config import MavenConfig
 from commands.imports.maven_histories import SOURCES, Maker
-from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
+from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, MavenRow, ProductRow
 from commands.imports.report import ImportRefused, ImportReport, Progress, RowProblem
 from commands.imports.table import Line, Table, read_table
 from domain.configuration.pipelines import Pipeline, Pipelines
@@ -27,7 +27,7 @@ __all__ = ["SOURCES", "import_maven"]
 BATCH: Final = 250
 """Rows that are recorded together: little is lost when the run is killed, and the bar moves."""
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=MavenRow)
 
 
 def import_maven(
@@ -175,7 +175,7 @@ class _Run:
             self._advance(len(batch))
         return ids
 
-    def _fail(self, kind: str, row: Row, sentence: str) -> None:
+    def _fail(self, kind: str, row: MavenRow, sentence: str) -> None:
         self.report.fail(kind, RowProblem(row.line.file, row.line.number, sentence))
 
     def _advance(self, count: int) -> None:

@@ -10,19 +10,19 @@ from typing import Final
 from uuid import UUID
 
 from commands.bulk.recorder import History
-from commands.customers.customer import RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
 from commands.imports.import_run import row_digest
 from commands.imports.maven_config import MavenConfig
-from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, ProductRow, Row
-from commands.sales.opportunity import LoseOpportunity, OpenOpportunity, WinOpportunity
-from commands.sales.product import RegisterProduct
+from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, MavenRow, ProductRow
 from commands.store.claims import Claim
 from domain.configuration.pipelines import Pipeline
+from domain.customers.customer.commands import RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.events.ids import derived_id
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import LoseOpportunity, OpenOpportunity, WinOpportunity
+from domain.sales.product.commands import RegisterProduct
 
 PRINCIPAL: Final = "maven-principal"
 PRODUCT: Final = "maven-product"
@@ -122,7 +122,7 @@ class Maker:
             return WinOpportunity(opportunity_id=id, amount=amount, at=at)
         return LoseOpportunity(opportunity_id=id, reason=self.config.lost_reason, amount=amount, at=at)
 
-    def _claim(self, source: str, external_id: str, row: Row) -> Claim:
+    def _claim(self, source: str, external_id: str, row: MavenRow) -> Claim:
         return Claim(source, external_id, self.new_id(), row_digest(self.key, source, row.normal))
 
     def _money(self, amount: Decimal) -> Money:

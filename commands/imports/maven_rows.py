@@ -31,7 +31,7 @@ ATTRIBUTES: Final = ("sector", "year_established", "revenue", "employees", "offi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MavenRow:
     """What all rows have: where they stand, what the file calls them, their normalised columns, and the
     spellings that were normalised."""
 
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentRow(Row):
+class AgentRow(MavenRow):
     """An agent, or a manager, whom the files name beside each agent only."""
 
     manager: str | None
@@ -50,7 +50,7 @@ class AgentRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductRow(Row):
+class ProductRow(MavenRow):
     """A product and its list price."""
 
     series: str | None
@@ -58,7 +58,7 @@ class ProductRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountRow(Row):
+class AccountRow(MavenRow):
     """An organisation, with the name of its parent where it has one."""
 
     parent: str | None
@@ -66,7 +66,7 @@ class AccountRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DealRow(Row):
+class DealRow(MavenRow):
     """An opportunity, `name` being its id there; `stage` is the last one, `closed` None while it is open."""
 
     agent: str

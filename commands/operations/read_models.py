@@ -25,7 +25,7 @@ from domain.operations import read_model as readmodel
 from domain.operations.read_model import Act, ReadModel
 
 LOG: Final = logging.getLogger("rapport.readmodel")
-EVERY: Final = 60.0
+INTERVAL_SECONDS: Final = 60.0
 """Seconds from one look for noted acts to the next."""
 
 _PRINCIPALS: Final = UUID("c1c4a1e8-0a37-4f0e-9a43-52a2c7a6d1b0")
@@ -86,7 +86,7 @@ def record_operations(connection: Connection, store: Callable[[], Crm]) -> int:
 
 
 def recording(
-    read_side: Pool, store: Callable[[], Crm], *, every: float = EVERY
+    read_side: Pool, store: Callable[[], Crm], *, every: float = INTERVAL_SECONDS
 ) -> AbstractContextManager[None]:
     """While the block runs, a thread records what is noted: at once, and then `every` so many seconds.
 

@@ -25,7 +25,7 @@ PREFIXES: Final = {version: b"rapport-certificate-v%d\n" % version for version i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CheckedPlace:
     """A place that was looked at: what for, and what was found there. `clean`: nothing personal."""
 
     place: str
@@ -48,7 +48,7 @@ class Content:
     reference: str | None
     parties: Sequence[str]
     keys_destroyed: Sequence[Mapping[str, str]]
-    places: Sequence[Place]
+    places: Sequence[CheckedPlace]
     closed_texts: Sequence[str]
     texts_kept_with_others: Sequence[str]
     kept: Mapping[str, int]

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.audit.chain import CopyAway
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, events_of
+from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.privacy import certificate
-from commands.privacy.certificate import Content, Place
+from commands.privacy.certificate import CheckedPlace, Content
 from commands.privacy.cipher import CACHE_SECONDS, AesGcmCipher
 from commands.privacy.keys import KeyStore
 from commands.privacy.person import People
@@ -25,14 +25,14 @@ from commands.privacy.topic_check import NotPublishedYet, Published, Topics
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import ConcurrentChange, DomainError
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
 
 PAGE: Final = 500
 
-ReadSide = Callable[[Sequence[UUID], int], list[Place]]
+ReadSide = Callable[[Sequence[UUID], int], list[CheckedPlace]]
 """Places of the read side for these persons; raises `TooEarly` while one has not passed a position."""
 
 # Of the person's own parties everything; elsewhere what names one of them, which texts of several persons do.
@@ -64,7 +64,7 @@ class NotClean(DomainError):
 
     code = "not-erased"
 
-    def __init__(self, id: UUID, places: Sequence[Place]) -> None:
+    def __init__(self, id: UUID, places: Sequence[CheckedPlace]) -> None:
         where = "; ".join(f"{each.place}: {each.found}" for each in places if not each.clean)
         acts = [
             f"Run `rapport privacy erase --resume {id}`, wait until the read models have caught up, and "
@@ -165,7 +165,7 @@ class Certifying:
         payload = erasure.ErasureCertified(certificate_sha256=sha256, position=position)
         while True:
             state = self._crm.load("erasure", erasure.evolve, id)
-            change = Change(id=id, party=state.party, state=state, payloads=(payload,), at=None)
+            change = RecordChange(id=id, party=state.party, state=state, payloads=(payload,), at=None)
             try:
                 self._crm.record(events_of(Decision(changes=(change,)), replace(context, cause=f"{id}:1")))
                 return
@@ -204,7 +204,7 @@ class Certifying:
                 for (type, told), private in zip(page, privates, strict=True):
                     seen.take(type, told, private or {}, cipher)
 
-    def _topics_place(self, seen: Seen) -> list[Place]:
+    def _topics_place(self, seen: Seen) -> list[CheckedPlace]:
         if self._topics is None:
             return []
         try:
@@ -225,7 +225,7 @@ class Certifying:
             at.execute(_THERE, (list(positions),))
             return {position for (position,) in at.fetchall()}
 
-    def _store_places(self, state: Erasure, seen: Seen) -> list[Place]:
+    def _store_places(self, state: Erasure, seen: Seen) -> list[CheckedPlace]:
         persons = list(state.persons)
         late = [each.id for each in self._people.contacts(state.parties) if not each.erased]
         without = self._tombstones.open(persons)
@@ -234,23 +234,23 @@ class Certifying:
             at.execute(_REQUESTS, ([str(each) for each in {*persons, *state.parties}],))
             requests = int(at.fetchall()[0][0])
         return [
-            Place(
+            CheckedPlace(
                 place="keys", checked="a tombstone for every person, which lets no key be made again",
                 found=f"{len(persons) - len(without)} of {len(persons)}", clean=not without,
             ),
-            Place(
+            CheckedPlace(
                 place="event store", checked="private values of these persons, opened with today's keys",
                 found=f"{seen.values} values, {seen.open} of them open", clean=not seen.open,
             ),
-            Place(
+            CheckedPlace(
                 place="contacts", checked="contacts of the erased customers that were not erased",
                 found=f"{len(late)}", clean=not late,
             ),
-            Place(
+            CheckedPlace(
                 place="contact index", checked="entries of these persons", found=f"{entries}",
                 clean=not entries,
             ),
-            Place(
+            CheckedPlace(
                 place="idempotency rows", checked="rows with ids of these persons; they hold hashes, ids and "
                 "codes, nothing else", found=f"{requests}", clean=True,
             ),
@@ -273,7 +273,7 @@ class Seen:
         self.kept[type.split(".")[1]] += 1
         if not private:
             return
-        opened = cipher.open(told["id"], private)
+        opened = cipher.decrypt(told["id"], private)
         for person, fields in private.get("persons", {}).items():
             if UUID(person) in self._persons:
                 self._count(opened, fields)
@@ -290,7 +290,7 @@ class Seen:
 
     def _count(self, opened: dict[str, Any], fields: Any) -> None:
         self.values += len(fields)
-        self.open += sum(not isinstance(opened[field], Closed) for field in fields)
+        self.open += sum(not isinstance(opened[field], Unreadable) for field in fields)
 
 
 def _not_checked(backups_until: date | None, *, topics: bool) -> list[dict[str, str | None]]:

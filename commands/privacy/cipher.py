@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, KeyStore, Retention
 from domain.events.event import Event
-from domain.events.private import Closed, PrivateParts
+from domain.events.private import PrivateParts, Unreadable
 from domain.kernel.errors import DomainError, Erased, Undecodable
 
 PERSONAL: Final = "a1"
@@ -72,7 +72,7 @@ class AesGcmCipher:
         self._clock = clock
         self._nonce = nonce
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
         """The value of `data.private`; keys that do not exist yet are made and committed.
 
         Raises `Erased` where one of the keys was destroyed, `KeyMissing` where a value is itself `Closed`
@@ -107,7 +107,7 @@ class AesGcmCipher:
             }
         return private
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         """Field to clear value, or to `Closed`. Raises `Undecodable` where a value was changed or moved."""
         with _telling(event_id):
             names = _named(private)
@@ -184,7 +184,7 @@ def _refuse_closed(event: Event, parts: PrivateParts) -> None:
     """A value that stands for what can't be read must never be taken for the value itself."""
     for owner, fields in [*parts.persons.items(), (event.party, parts.texts)]:
         for value in fields.values():
-            if isinstance(value, Closed):
+            if isinstance(value, Unreadable):
                 raise _erased(owner) if value.reason == "erased" else KeyMissing
 
 
@@ -209,7 +209,7 @@ def _open_person(
     event_id: str, person: str, fields: Mapping[str, str], key: KeyState | None
 ) -> dict[str, Any]:
     if not isinstance(key, Key):
-        return {field: Closed(_reason([key])) for field in fields}
+        return {field: Unreadable(_reason([key])) for field in fields}
     aead = AESGCM(key.raw)
     return {
         field: _open(PERSONAL, aead, _personal_data(person, event_id, field), sealed)
@@ -222,7 +222,7 @@ def _open_text(event_id: str, text: Mapping[str, Any], keys: Mapping[KeyName, Ke
     found = [keys.get(name) for name in names]
     usable = [key for key in found if isinstance(key, Key)]
     if len(usable) < len(found):
-        return {field: Closed(_reason(found)) for field in text["fields"]}
+        return {field: Unreadable(_reason(found)) for field in text["fields"]}
     aead = _text_key(usable[:-1], usable[-1], event_id)
     return {
         field: _open(TEXT, aead, _text_data(event_id, field), sealed)

@@ -11,10 +11,11 @@ from commands.store.contact_index import ContactIndex
 from commands.store.identifiers import Identifiers
 from domain.customers.contact import state as contact
 from domain.customers.contact.decide import is_point
-from domain.customers.contact.state import Contact, PointKind
+from domain.customers.contact.events import PointKind
+from domain.customers.contact.state import Contact
 from domain.kernel.aggregate import replay
 
-MOST: Final = 100
+MAX_CONTACTS: Final = 100
 """Contacts that an answer names; more share no address of a person."""
 
 
@@ -31,7 +32,7 @@ def candidates(crm: Crm, identifiers: Identifiers, kind: PointKind, value: str) 
     """The contacts that have, or had, this contact point in any spelling: families share one. Nobody who was
     erased is among them. Raises `Invalid`."""
     wanted = identifiers.contact_point(kind, value)
-    ids = ContactIndex(crm.pool).find(wanted, limit=MOST)
+    ids = ContactIndex(crm.pool).find(wanted, limit=MAX_CONTACTS)
     found = []
     for events in crm.streams(ids).values():
         state = replay(contact.evolve, None, events)

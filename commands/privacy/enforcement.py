@@ -18,10 +18,10 @@ from uuid import UUID
 
 from commands.dispatch.context import Context
 from commands.operations.periodic import repeating
-from commands.privacy.erasure import Erasing
+from commands.privacy.erasure import Erasures
 
 LOG: Final = logging.getLogger("rapport.privacy")
-EVERY: Final = 60.0
+INTERVAL_SECONDS: Final = 60.0
 AGAIN: Final = 2.0
 """Seconds until it is tried again where the store or the keys could not be asked, or a read model shows
 somebody."""
@@ -43,7 +43,7 @@ class Applied:
 
     def __init__(
         self,
-        erasing: Callable[[], Erasing],
+        erasing: Callable[[], Erasures],
         context: Callable[[], Context],
         close_again: Callable[[], Collection[object]],
         showing: Callable[[Sequence[UUID]], Sequence[str]],
@@ -115,7 +115,7 @@ class Applied:
             )
             return AGAIN
         self._once.set()
-        return EVERY
+        return INTERVAL_SECONDS
 
     def keeping(self) -> AbstractContextManager[None]:
         """Applies them at once, in a thread, and again and again while the block runs."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, events_of
+from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.holds import HoldPlacedMeanwhile, OnHold, active, newest, unless_placed
 from commands.privacy.person import People, Person, PersonKind
@@ -24,23 +24,24 @@ from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
 from domain.customers.contact import decide as contact_moves
-from domain.customers.contact import state as contact
+from domain.customers.contact import events as contact
 from domain.customers.contact.state import Contact
-from domain.customers.customer import state as customer
+from domain.customers.customer import decide as customer
+from domain.customers.customer import events as customer_events
 from domain.customers.customer.state import Customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import ConcurrentChange, NotFound
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
 from domain.sales.lead import decide as lead_moves
-from domain.sales.lead import state as lead
+from domain.sales.lead import events as lead
 from domain.sales.lead.state import Lead
 
-ATTEMPTS: Final = 20
+MAX_ATTEMPTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
+class ErasureResult:
     """An erasure that is done, but for its certificate. `position`: a read that has passed it shows nothing
     personal."""
 
@@ -51,7 +52,7 @@ class Erased:
     repeated: bool = False
 
 
-class Erasing:
+class Erasures:
     """Erases in the store of `crm`; `people` finds who a person is.
 
     `checkpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
@@ -66,10 +67,10 @@ class Erasing:
         index: ContactIndex,
         cipher: AesGcmCipher,
         *,
-        checkpoint: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._crm, self.people, self._tombstones = crm, people, tombstones
-        self._index, self._cipher, self.checkpoint = index, cipher, checkpoint
+        self._index, self._cipher, self.failpoint = index, cipher, failpoint
         self._events = PrivacyEvents(crm.pool)
 
     def plan(self, kind: PersonKind, id: UUID) -> Person:
@@ -87,7 +88,7 @@ class Erasing:
         legal_basis: str,
         reference: str | None,
         context: Context,
-    ) -> Erased:
+    ) -> ErasureResult:
         """Erases the person that the record belongs to; who was erased before is answered as then.
 
         Raises `NotFound`, `Invalid`, `OnHold`, and `ConcurrentChange` where others keep changing the records.
@@ -95,11 +96,11 @@ class Erasing:
         before = self.erasure_of(kind, id)
         if before is not None:
             return replace(self.finish(before, context), repeated=True)
-        left = ATTEMPTS
+        left = MAX_ATTEMPTS
         while True:
             held = newest(self._crm)
             person = self.plan(kind, id)
-            self.checkpoint("planned")
+            self.failpoint("planned")
             begun = erasure.begin(
                 parties=person.parties,
                 persons=person.keys,
@@ -108,7 +109,7 @@ class Erasing:
                 reference=reference,
             )
             new = context.new_id()
-            first = Change(id=new, party=new, state=None, payloads=(begun,), at=None)
+            first = RecordChange(id=new, party=new, state=None, payloads=(begun,), at=None)
             events = events_of(Decision(changes=(first,)), context)
             told = replace(context, cause=events[0].id)
             records = [*person.customers, *person.contacts, *person.leads]
@@ -122,28 +123,32 @@ class Erasing:
                 if not left:
                     raise
                 continue
-            self.checkpoint("recorded")
+            self.failpoint("recorded")
             return self.finish(new, told)
 
     def erasure_of(self, kind: PersonKind, id: UUID) -> UUID | None:
         """The erasure that this record names, None while it was not erased. Raises `NotFound`."""
         events = self._crm.streams([id]).get(id, [])
-        first = {"customer": customer.Registered, "contact": contact.Registered, "lead": lead.Created}[kind]
+        first = {"customer": customer_events.Registered, "contact": contact.Registered, "lead": lead.Created}[
+            kind
+        ]
         if not events or not isinstance(events[0].payload, first):
             raise NotFound(kind, id)
         last = events[-1].payload
-        return last.erasure if isinstance(last, customer.Erased | contact.Erased | lead.Erased) else None
+        return (
+            last.erasure if isinstance(last, customer_events.Erased | contact.Erased | lead.Erased) else None
+        )
 
-    def finish(self, id: UUID, context: Context) -> Erased:
+    def finish(self, id: UUID, context: Context) -> ErasureResult:
         """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""
         state = self._crm.load("erasure", erasure.evolve, id)
         cause = replace(context, cause=f"{id}:1")
         persons = {*state.persons, *self._late_contacts(state, cause)}
-        self._tombstones.destroy(sorted(persons), lambda: self.checkpoint("some destroyed"))
+        self._tombstones.destroy(sorted(persons), lambda: self.failpoint("some destroyed"))
         self._cipher.forget()
-        self.checkpoint("destroyed")
+        self.failpoint("destroyed")
         self._index.forget(sorted(persons))
-        self.checkpoint("forgotten")
+        self.failpoint("forgotten")
         while (state := self._crm.load("erasure", erasure.evolve, id)).state == "begun" or not (
             persons <= set(state.persons)
         ):
@@ -152,8 +157,8 @@ class Erasing:
                 self._crm.record(events_of(Decision(changes=(_change(state, (done,)),)), cause))
             except ConcurrentChange:
                 continue  # another one that goes on with it was faster: what it recorded is read now
-        self.checkpoint("noted")
-        return Erased(
+        self.failpoint("noted")
+        return ErasureResult(
             id=id,
             parties=state.parties,
             persons=state.persons,
@@ -226,5 +231,5 @@ def _payloads(state: Aggregate, by: UUID) -> Iterable[Any]:
             raise AssertionError(f"a {type(state).__name__} is nobody")
 
 
-def _change(state: Aggregate, payloads: Iterable[Any]) -> Change:
-    return Change(id=state.id, party=state.party, state=state, payloads=tuple(payloads), at=None)
+def _change(state: Aggregate, payloads: Iterable[Any]) -> RecordChange:
+    return RecordChange(id=state.id, party=state.party, state=state, payloads=tuple(payloads), at=None)

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, events_of
+from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
 from commands.store.recorder import Guard
@@ -122,7 +122,7 @@ def place(
     if party is not None and not _is_record(crm, party):
         raise NotFound("record", party)
     id = context.new_id()
-    birth = Change(id=id, party=id, state=None, payloads=(payload,), at=None)
+    birth = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
 
     def guard(c: Cursor) -> None:
         c.execute(_ALONE, LOCK)
@@ -146,7 +146,7 @@ def _refuse_gone(c: Cursor, party: UUID | None, kind: str | None, month: str | N
 def release(crm: Crm, context: Context, id: UUID) -> Hold:
     """Ends a hold; again changes nothing. Raises `NotFound`."""
     state = crm.load("legal hold", hold.evolve, id)
-    end = Change(id=id, party=state.party, state=state, payloads=hold.release(state), at=None)
+    end = RecordChange(id=id, party=state.party, state=state, payloads=hold.release(state), at=None)
     crm.record(events_of(Decision(changes=(end,)), context))
     return _told(state)
 

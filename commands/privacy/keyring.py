@@ -19,7 +19,7 @@ class Wrapped(NamedTuple):
     owner: bytes
 
 
-class KekRing:
+class Keyring:
     """What `load` gives: called now, and again when a key was wrapped with one that is not known here, since
     another process may have made it meanwhile.
 

@@ -16,18 +16,18 @@ from uuid import UUID
 import psycopg2
 
 from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey, Owned
-from commands.privacy.keyring import KekRing, Wrapped
+from commands.privacy.keyring import Keyring, Wrapped
 from commands.store.pool import Pool
 
 __all__ = [
     "DESTROYED",
     "FileKek",
     "KekProblem",
-    "KekRing",
     "Key",
     "KeyEncryptionKey",
     "KeyName",
     "KeyStore",
+    "Keyring",
     "PostgresKeyStore",
     "Retention",
 ]
@@ -126,9 +126,9 @@ class PostgresKeyStore:
     Raises `KekProblem` for a key that does not unwrap, and the driver's errors while the database is away.
     """
 
-    def __init__(self, url: str, kek: KeyEncryptionKey | KekRing, *, size: int = 4) -> None:
+    def __init__(self, url: str, kek: KeyEncryptionKey | Keyring, *, size: int = 4) -> None:
         self._pool = Pool(url, size)
-        self._ring = kek if isinstance(kek, KekRing) else KekRing.of(kek)
+        self._ring = kek if isinstance(kek, Keyring) else Keyring.of(kek)
         self._current: str | None = None
 
     def find(self, names: Collection[KeyName]) -> dict[KeyName, KeyState]:

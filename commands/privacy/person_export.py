@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, events_of
+from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.privacy.person import People, Person, PersonKind
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
@@ -24,7 +24,7 @@ from domain.customers.contact import state as contact
 from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.privacy.person_export import PersonExported
 from domain.sales.lead import state as lead
@@ -125,7 +125,7 @@ def _note(crm: Crm, party: UUID, sections: Mapping[str, Sequence[Any]], context:
     """Before it is given: what can't be recorded is not handed out."""
     payload = PersonExported(party=party, sections=tuple(name for name, found in sections.items() if found))
     id = context.new_id()
-    birth = Change(id=id, party=id, state=None, payloads=(payload,), at=None)
+    birth = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
     crm.record(events_of(Decision(changes=(birth,)), context))
 
 
@@ -147,7 +147,7 @@ def _told(event: Event) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """As JSON; what was erased is null."""
-    if value is None or isinstance(value, Closed):
+    if value is None or isinstance(value, Unreadable):
         return None
     if isinstance(value, bool | int | str):
         return value

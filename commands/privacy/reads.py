@@ -13,7 +13,7 @@ from commands.store.application import Crm
 from commands.store.pool import Pool
 from domain.events.envelope import moment, parse
 from domain.events.event import Event
-from domain.kernel.aggregate import stamps
+from domain.kernel.aggregate import timestamps
 from domain.privacy.private_read import PrivateRead
 
 _TYPE: Final = "crm.privacy.private_read"
@@ -42,7 +42,7 @@ def record_reads(
 ) -> None:
     """Records that private values of these records, by party, are about to be given. Raises what appending
     raises: then nothing may be given."""
-    time, recorded = stamps(None, now=context.now, last=None)
+    time, recorded = timestamps(None, now=context.now, last=None)
     crm.record(
         [
             Event(

@@ -19,7 +19,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from commands.privacy.kek import KeyEncryptionKey, Owned, tried
-from commands.privacy.keyring import KekRing, Wrapped
+from commands.privacy.keyring import Keyring, Wrapped
 from commands.privacy.keys import KeyName, Retention, owner
 from commands.store.pool import connect
 
@@ -78,7 +78,7 @@ class RotationRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RotationStatus:
     """Which key-encryption keys the key store uses.
 
     `current`: the id of the one that wraps new keys, None while there is no key. `previous`, `rotation` (the
@@ -114,10 +114,10 @@ class Rotation:
         ring: knows the former key-encryption key and the new one.
     """
 
-    def __init__(self, opened: Connection, ring: KekRing) -> None:
+    def __init__(self, opened: Connection, ring: Keyring) -> None:
         self._opened, self._ring = opened, ring
 
-    def standing(self) -> Standing:
+    def standing(self) -> RotationStatus:
         """How it stands. Reads the key tables through."""
         with self._opened.cursor() as c:
             c.execute("SET enable_seqscan = on")
@@ -129,7 +129,7 @@ class Rotation:
             c.execute(_STANDING)
             row = c.fetchone()
         id, previous, rotation, rewrapped, since, finished = row or (None, None, None, 0, None, None)
-        return Standing(
+        return RotationStatus(
             current=id,
             previous=previous,
             rotation=rotation,
@@ -140,7 +140,7 @@ class Rotation:
             known=known,
         )
 
-    def begin(self, choose: Callable[[Standing], KeyEncryptionKey], rotation: UUID) -> None:
+    def begin(self, choose: Callable[[RotationStatus], KeyEncryptionKey], rotation: UUID) -> None:
         """Makes the one that `choose` answers the one that wraps new keys, once it was seen to work.
 
         Raises `RotationRefused`, `KekProblem`.
@@ -178,7 +178,7 @@ class Rotation:
             done += self._rewrap(target, rows)
             progress(done, max(whole, done))
 
-    def finish(self, record: Callable[[Standing], None]) -> Standing:
+    def finish(self, record: Callable[[RotationStatus], None]) -> RotationStatus:
         """Ends it: sees that no key is left with another one, calls `record`, which may be called again, and
         notes that it is over."""
         standing = self.standing()
@@ -239,7 +239,7 @@ class Rotation:
 
 
 @contextmanager
-def rotating(url: str, ring: KekRing) -> Iterator[Rotation]:
+def rotating(url: str, ring: Keyring) -> Iterator[Rotation]:
     """A rotation on a connection of its own; raises `RotationRefused` while another process has one."""
     with closing(connect(url)) as opened:
         try:

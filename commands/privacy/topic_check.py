@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from commands.privacy.certificate import Place
+from commands.privacy.certificate import CheckedPlace
 from commands.store.verify_seals import topic_of
 from domain.events.seal import Seal
 
@@ -63,7 +63,7 @@ class Published:
         """One event of the person, or that names the person."""
         self._stored[position] = _Stored(topic_of(type), party, sha256(event).digest())
 
-    def compare(self, topics: Topics, there: Callable[[Collection[int]], Collection[int]]) -> Place:
+    def compare(self, topics: Topics, there: Callable[[Collection[int]], Collection[int]]) -> CheckedPlace:
         """The topics as a place of the certificate. `there`: which of these positions the store has by now.
 
         Raises `CopyAway`, `NotPublishedYet`.
@@ -82,7 +82,7 @@ class Published:
                 unknown.add(record.position)
         self._refuse_behind(topics, missing)
         strange += len(unknown.difference(there(unknown))) if unknown else 0
-        return Place(
+        return CheckedPlace(
             place="topics",
             checked="records of these persons and parties, read and compared byte for byte with the event "
             f"store: {', '.join(sorted(keys))}",

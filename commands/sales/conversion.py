@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Change, Decision, Handlers, World
+from commands.dispatch.decision import Decision, Handlers, RecordChange, Repository
 from commands.dispatch.references import (
     contact_of,
     customer_of,
@@ -20,19 +20,19 @@ from commands.dispatch.references import (
     require_principal,
     require_product,
 )
-from commands.sales.lead import ConvertLead
 from commands.store.contact_index import ContactPoint
 from domain.customers.contact import decide as contact_moves
-from domain.customers.contact.state import PointKind
-from domain.customers.customer import state as customer
+from domain.customers.contact.events import PointKind
+from domain.customers.customer import decide as customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid
 from domain.sales.lead import decide as lead_moves
+from domain.sales.lead.commands import ConvertLead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import decide as opportunity
 
 
-def _convert(command: ConvertLead, world: World, context: Context) -> Decision:
+def _convert(command: ConvertLead, world: Repository, context: Context) -> Decision:
     lead = lead_of(world, command.lead_id)
     if lead.state == "converted":
         return _converted_before(lead, command, world)
@@ -46,12 +46,12 @@ def _convert(command: ConvertLead, world: World, context: Context) -> Decision:
         opportunity_id=deal.id,
         customer_created=not found,
     )
-    first = Change(id=lead.id, party=lead.party, state=lead, payloads=ended, at=command.at)
+    first = RecordChange(id=lead.id, party=lead.party, state=lead, payloads=ended, at=command.at)
     changes = (first, buyer, *([person] if person else []), deal)
     return Decision(changes=changes, contact_points=points)
 
 
-def _converted_before(lead: Lead, command: ConvertLead, world: World) -> Decision:
+def _converted_before(lead: Lead, command: ConvertLead, world: Repository) -> Decision:
     """The same ids as then, in the same order."""
     if command.customer_id not in (None, lead.customer_id):
         raise Invalid(
@@ -68,11 +68,13 @@ def _converted_before(lead: Lead, command: ConvertLead, world: World) -> Decisio
     return Decision(changes=tuple(_unchanged(state) for state in states))
 
 
-def _unchanged(state: Aggregate) -> Change:
-    return Change(id=state.id, party=state.party, state=state, payloads=(), at=None)
+def _unchanged(state: Aggregate) -> RecordChange:
+    return RecordChange(id=state.id, party=state.party, state=state, payloads=(), at=None)
 
 
-def _customer(lead: Lead, command: ConvertLead, world: World, context: Context) -> tuple[Change, bool]:
+def _customer(
+    lead: Lead, command: ConvertLead, world: Repository, context: Context
+) -> tuple[RecordChange, bool]:
     """The customer's change, and whether it was there."""
     known = command.customer_id or lead.customer_id
     if known is not None:
@@ -95,12 +97,12 @@ def _customer(lead: Lead, command: ConvertLead, world: World, context: Context) 
         preferences={},
         reference=None,
     )
-    return Change(id=id, party=id, state=None, payloads=payloads, at=command.at), False
+    return RecordChange(id=id, party=id, state=None, payloads=payloads, at=command.at), False
 
 
 def _contact(
-    lead: Lead, command: ConvertLead, world: World, context: Context, customer_id: UUID
-) -> tuple[Change | None, tuple[ContactPoint, ...]]:
+    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
+) -> tuple[RecordChange | None, tuple[ContactPoint, ...]]:
     """The contact's change, with the entries of its points in the index."""
     if command.contact_id is not None:
         known = contact_of(world, command.contact_id)
@@ -120,12 +122,12 @@ def _contact(
         if isinstance(value, str) and contact_moves.is_point(kind, value):
             payloads += (contact_moves.first_point(point_id=context.new_id(), kind=kind, value=value),)
             index.append(ContactPoint(world.identifiers.contact_point(kind, value), id))
-    return Change(id=id, party=customer_id, state=None, payloads=payloads, at=command.at), tuple(index)
+    return RecordChange(id=id, party=customer_id, state=None, payloads=payloads, at=command.at), tuple(index)
 
 
 def _opportunity(
-    lead: Lead, command: ConvertLead, world: World, context: Context, customer_id: UUID
-) -> Change:
+    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
+) -> RecordChange:
     require_product(world, command.product_id)
     payloads = opportunity.open_opportunity(
         world.pipelines.named(command.pipeline),
@@ -140,10 +142,10 @@ def _opportunity(
         original={},
         reference=None,
     )
-    return Change(id=context.new_id(), party=customer_id, state=None, payloads=payloads, at=command.at)
+    return RecordChange(id=context.new_id(), party=customer_id, state=None, payloads=payloads, at=command.at)
 
 
-def _owner(lead: Lead, command: ConvertLead, world: World) -> UUID | None:
+def _owner(lead: Lead, command: ConvertLead, world: Repository) -> UUID | None:
     """Named, it must be somebody active; the lead's own owner may have left since."""
     require_principal(world, command.owner_id)
     return command.owner_id or lead.owner_id

@@ -5,167 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, World, birth, change
+from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
 from commands.dispatch.references import case_of, require_customer, require_interaction, require_principal
-from domain.kernel.values import Reference
 from domain.service.case import decide as moves
-from domain.service.case.state import CaseKind, CaseState
+from domain.service.case.commands import (
+    AssignCase,
+    ChangeCaseDetails,
+    ChangeCasePriority,
+    CloseCase,
+    EscalateCase,
+    LinkCase,
+    MarkDuplicate,
+    MoveCase,
+    OpenCase,
+    RejectCase,
+    ReopenCase,
+    ResolveCase,
+    RespondToCase,
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCase:
-    """Opens a case, `priority` 1 (most urgent) to 4. Imported history may begin in any `state`."""
-
-    kind: CaseKind
-    state: CaseState = "new"
-    priority: int = 3
-    channel: str | None = None
-    customer_id: UUID | None = None
-    queue: str | None = None
-    owner_id: UUID | None = None
-    category: str | None = None
-    product: str | None = None
-    cause: str | None = None
-    subject: str | None = field(default=None, repr=False)
-    description: str | None = field(default=None, repr=False)
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    imported: bool = False
-    logged_at: datetime | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseCommand:
-    """What commands on an existing case name. `at` is the business time, now unless named."""
-
-    case_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The case."""
-        return self.case_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryCommand(CaseCommand):
-    """A command that may be a step of imported history."""
-
-    imported: bool = False
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssignCase(HistoryCommand):
-    """Gives it to a queue, an owner, or both; `remove` names queue or owner_id."""
-
-    queue: str | None = None
-    owner_id: UUID | None = None
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveCase(HistoryCommand):
-    """Moves it to another open state."""
-
-    to_state: CaseState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCasePriority(HistoryCommand):
-    """Changes the priority, 1 to 4."""
-
-    priority: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EscalateCase(HistoryCommand):
-    """Changes the escalation level, 0 (none) to 9."""
-
-    level: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCaseDetails(HistoryCommand):
-    """Changes what is named; `remove` names channel, category, product, cause or `attributes.<name>`."""
-
-    kind: CaseKind | None = None
-    channel: str | None = None
-    category: str | None = None
-    product: str | None = None
-    cause: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RespondToCase(CaseCommand):
-    """Notes the first response, and the interaction that it was."""
-
-    interaction_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveCase(HistoryCommand):
-    """Notes that it is solved: how (`code`), what it was (`cause`)."""
-
-    code: str | None = None
-    cause: str | None = None
-    note: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseCase(HistoryCommand):
-    """Closes a resolved one. `reported_sla`: the log's own verdict, true where the SLA was met."""
-
-    code: str | None = None
-    reported_sla: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenCase(HistoryCommand):
-    """Takes up a resolved or closed one again."""
-
-    to_state: CaseState = "in_progress"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectCase(CaseCommand):
-    """Ends it unsolved; the reason "other" needs a note."""
-
-    reason: str | None = None
-    note: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkDuplicate(CaseCommand):
-    """Ends it as the same as the case `of`."""
-
-    of: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCase(CaseCommand):
-    """Says whose case it is."""
-
-    customer_id: UUID
-
-
-def _open(command: OpenCase, world: World, context: Context) -> Decision:
+def _open(command: OpenCase, world: Repository, context: Context) -> Decision:
     require_customer(world, command.customer_id, imported=command.imported)
     require_principal(world, command.owner_id, imported=command.imported)
     id = command.id or context.new_id()
@@ -187,10 +50,12 @@ def _open(command: OpenCase, world: World, context: Context) -> Decision:
         logged_at=command.logged_at,
         reference=command.reference,
     )
-    return birth(id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference)
+    return new_record(
+        id, payloads, party=command.customer_id or id, at=command.at, reference=command.reference
+    )
 
 
-def _assign(command: AssignCase, world: World, _: Context) -> Decision:
+def _assign(command: AssignCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     assigned = moves.assign(
         state,
@@ -205,7 +70,7 @@ def _assign(command: AssignCase, world: World, _: Context) -> Decision:
     return change((state, assigned), at=command.at)
 
 
-def _move(command: MoveCase, world: World, _: Context) -> Decision:
+def _move(command: MoveCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     moved = moves.move(
         state, to_state=command.to_state, imported=command.imported, logged_at=command.logged_at
@@ -213,7 +78,7 @@ def _move(command: MoveCase, world: World, _: Context) -> Decision:
     return change((state, moved), at=command.at)
 
 
-def _change_priority(command: ChangeCasePriority, world: World, _: Context) -> Decision:
+def _change_priority(command: ChangeCasePriority, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     changed = moves.change_priority(
         state, priority=command.priority, imported=command.imported, logged_at=command.logged_at
@@ -221,7 +86,7 @@ def _change_priority(command: ChangeCasePriority, world: World, _: Context) -> D
     return change((state, changed), at=command.at)
 
 
-def _escalate(command: EscalateCase, world: World, _: Context) -> Decision:
+def _escalate(command: EscalateCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     escalated = moves.escalate(
         state, level=command.level, imported=command.imported, logged_at=command.logged_at
@@ -229,7 +94,7 @@ def _escalate(command: EscalateCase, world: World, _: Context) -> Decision:
     return change((state, escalated), at=command.at)
 
 
-def _change_details(command: ChangeCaseDetails, world: World, _: Context) -> Decision:
+def _change_details(command: ChangeCaseDetails, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     changed = moves.change_details(
         state,
@@ -246,14 +111,14 @@ def _change_details(command: ChangeCaseDetails, world: World, _: Context) -> Dec
     return change((state, changed), at=command.at)
 
 
-def _respond(command: RespondToCase, world: World, _: Context) -> Decision:
+def _respond(command: RespondToCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     responded = moves.respond(state, interaction_id=command.interaction_id)
     require_interaction(world, command.interaction_id)
     return change((state, responded), at=command.at)
 
 
-def _resolve(command: ResolveCase, world: World, _: Context) -> Decision:
+def _resolve(command: ResolveCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     resolved = moves.resolve(
         state,
@@ -266,7 +131,7 @@ def _resolve(command: ResolveCase, world: World, _: Context) -> Decision:
     return change((state, resolved), at=command.at)
 
 
-def _close(command: CloseCase, world: World, _: Context) -> Decision:
+def _close(command: CloseCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     closed = moves.close(
         state,
@@ -278,7 +143,7 @@ def _close(command: CloseCase, world: World, _: Context) -> Decision:
     return change((state, closed), at=command.at)
 
 
-def _reopen(command: ReopenCase, world: World, _: Context) -> Decision:
+def _reopen(command: ReopenCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     reopened = moves.reopen(
         state, to_state=command.to_state, imported=command.imported, logged_at=command.logged_at
@@ -286,19 +151,19 @@ def _reopen(command: ReopenCase, world: World, _: Context) -> Decision:
     return change((state, reopened), at=command.at)
 
 
-def _reject(command: RejectCase, world: World, _: Context) -> Decision:
+def _reject(command: RejectCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     rejected = moves.reject(state, world.reasons, reason=command.reason, note_text=command.note)
     return change((state, rejected), at=command.at)
 
 
-def _mark_duplicate(command: MarkDuplicate, world: World, _: Context) -> Decision:
+def _mark_duplicate(command: MarkDuplicate, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     other = case_of(world, command.of)
     return change((state, moves.mark_duplicate(state, other)), at=command.at)
 
 
-def _link(command: LinkCase, world: World, _: Context) -> Decision:
+def _link(command: LinkCase, world: Repository, _: Context) -> Decision:
     state = case_of(world, command.case_id)
     require_customer(world, command.customer_id)
     linked = moves.link_customer(state, customer_id=command.customer_id)

@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, Recordin
 from eventsourcing.utils import Environment, EnvType
 
 from commands.store.claims import Claim
-from commands.store.conflicts import refusal
+from commands.store.conflicts import conflict
 from commands.store.contact_index import ContactPoint
 from commands.store.event_reader import StoredRow
 from commands.store.idempotency import IdempotencyRow
@@ -24,7 +24,7 @@ from commands.store.recorder import Guard, PostgresApplicationRecorder
 from domain.events.envelope import moment, parse
 from domain.events.event import Event
 from domain.kernel.aggregate import Aggregate, Evolve, replay
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import DomainError, NotFound
 
 A = TypeVar("A", bound=Aggregate)
@@ -70,12 +70,14 @@ class Crm(Application[UUID]):
         """The recorder that was given."""
         return self._given_recorder
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: Cut = NOW) -> A:
+    def load(
+        self, record_type: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: AsOf = NOW
+    ) -> A:
         """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it
-        `what`, also for one without an event by then."""
+        `record_type`, also for one without an event by then."""
         found = self._replay(evolve, id, version, cut)
         if found is None:
-            raise NotFound(what, id)
+            raise NotFound(record_type, id)
         return found
 
     def find(self, evolve: Evolve[A], id: UUID) -> A | None:
@@ -154,12 +156,12 @@ class Crm(Application[UUID]):
                 unread.add(id)
         return {id: events for id, events in streams.items() if id not in unread}
 
-    def history(self, id: UUID, cut: Cut = NOW) -> list[StoredRow]:
+    def history(self, id: UUID, cut: AsOf = NOW) -> list[StoredRow]:
         """The record's stored events up to the cut, in order, for a read model's fold; private values stay
         closed."""
         return self.histories([id], cut)
 
-    def histories(self, ids: Sequence[UUID], cut: Cut = NOW) -> list[StoredRow]:
+    def histories(self, ids: Sequence[UUID], cut: AsOf = NOW) -> list[StoredRow]:
         """The same of several records, one after the other."""
 
         def before(row: StoredRow) -> bool:
@@ -213,7 +215,7 @@ class Crm(Application[UUID]):
         except (IntegrityError, OperationalError) as error:
             if refused_by(error.__cause__):
                 raise RecoveryNeeded from error
-            told = refusal(
+            told = conflict(
                 error,
                 self._given_recorder.pool,
                 versions=[(event.originator_id, event.originator_version) for event in events],
@@ -224,7 +226,7 @@ class Crm(Application[UUID]):
                 raise
             raise told from error
 
-    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None, cut: Cut = NOW) -> A | None:
+    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None, cut: AsOf = NOW) -> A | None:
         def project(state: A | None, events: Iterable[Event]) -> A | None:
             return replay(evolve, state, events if cut.whole else cut.of(events))
 

@@ -29,7 +29,7 @@ _REQUEST: Final = """
 """
 
 
-def refusal(
+def conflict(
     error: IntegrityError | OperationalError,
     pool: Pool,
     *,

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection, cursor
 from commands.store.high_water_mark import APPEND_LOCK, NotSettled, Settling, last_drawn
 from commands.store.pool import connect
 
-__all__ = ["APPEND_LOCK", "Follower", "NotSettled", "StoredRow"]
+__all__ = ["APPEND_LOCK", "EventReader", "NotSettled", "StoredRow"]
 
 PAGE_ROWS: Final = 10_000
 PAGE_BYTES: Final = 32 * 1024 * 1024
@@ -62,7 +62,7 @@ class StoredRow(NamedTuple):
     event: bytes
 
 
-class Follower:
+class EventReader:
     """One reader on a connection of its own, opened when needed and opened again after a failure.
 
     Not for several threads at once. Raises `psycopg2.OperationalError` while the database is away; the next
@@ -176,7 +176,7 @@ class Follower:
 class _Cursor:
     """A cursor for the length of a `with` block; whatever fails in it costs the connection."""
 
-    def __init__(self, follower: Follower) -> None:
+    def __init__(self, follower: EventReader) -> None:
         self._follower = follower
 
     def __enter__(self) -> cursor:

@@ -53,7 +53,7 @@ def last_drawn(reader: cursor) -> int:
     return int(reader.fetchall()[0][0])
 
 
-def settle(
+def high_water_mark(
     reader: cursor, last: int, timeout: float | None = None, given_up: threading.Event | None = None
 ) -> int:
     """The highest event up to `last` (from `last_drawn`), once all of them are settled; 0 if there is none.

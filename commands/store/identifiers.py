@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 
 from domain.customers.contact.decide import normalised
-from domain.customers.contact.state import PointKind
+from domain.customers.contact.events import PointKind
 from domain.events.ids import interaction_id
 from domain.kernel.errors import Invalid
 from domain.kernel.values import Reference

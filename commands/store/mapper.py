@@ -13,7 +13,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from domain.events.envelope import decode, encode, parse
 from domain.events.event import Event
-from domain.events.private import METADATA, Closed, PrivateParts
+from domain.events.private import METADATA, PrivateParts, Unreadable
 
 if TYPE_CHECKING:
     from domain.events.private import PrivateCipher
@@ -94,14 +94,14 @@ class EventMapper(Mapper[UUID]):
 
         def opened(envelope: dict[str, Any]) -> dict[str, Any]:
             found = {
-                person: self._cipher.open(envelope["id"], {"persons": {person: fields}})
+                person: self._cipher.decrypt(envelope["id"], {"persons": {person: fields}})
                 for person, fields in _persons(envelope).items()
             }
             private = {
                 person: {
-                    name: None if isinstance(value, Closed) else value
+                    name: None if isinstance(value, Unreadable) else value
                     for name, value in values.items()
-                    if value != Closed("absent")
+                    if value != Unreadable("absent")
                 }
                 for person, values in found.items()
             }

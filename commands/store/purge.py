@@ -19,7 +19,7 @@ from commands.operations.periodic import repeating
 from commands.store.pool import PoolBusy
 
 LOG: Final = logging.getLogger("rapport.store.purging")
-EVERY: Final = 3600.0
+INTERVAL_SECONDS: Final = 3600.0
 """Seconds from one round to the next."""
 AFTER_FAILURE: Final = 60.0
 """Seconds until a round is tried again that the database broke off."""
@@ -44,7 +44,7 @@ def purge_all(purge: Purge, stop: threading.Event) -> int:
 
 
 def purging(
-    purge: Purge, *, every: float = EVERY, after_failure: float = AFTER_FAILURE
+    purge: Purge, *, every: float = INTERVAL_SECONDS, after_failure: float = AFTER_FAILURE
 ) -> AbstractContextManager[None]:
     """While the block runs, a thread purges: at once, and then `every` so many seconds. A database that is
     away is logged and tried again."""

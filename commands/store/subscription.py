@@ -10,7 +10,7 @@ from typing import Final
 from eventsourcing.persistence import ApplicationRecorder, Notification, Subscription
 
 from commands.store.driver_errors import translated
-from commands.store.high_water_mark import NotSettled, last_drawn, settle
+from commands.store.high_water_mark import NotSettled, high_water_mark, last_drawn
 from commands.store.pool import Pool
 
 _POLL_SECONDS: Final = 0.05
@@ -48,7 +48,7 @@ class SettledSubscription(Subscription[ApplicationRecorder]):
         if self._position >= self._upto:
             with translated(), self._pool.connection() as opened, opened.cursor() as reader:
                 try:
-                    self._upto = settle(reader, last_drawn(reader), given_up=self._ended)
+                    self._upto = high_water_mark(reader, last_drawn(reader), given_up=self._ended)
                 except NotSettled:  # it was stopped, while a writer held on
                     return False
         page = self._recorder.select_notifications(

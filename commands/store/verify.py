@@ -18,7 +18,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import Follower, NotSettled, StoredRow
+from commands.store.event_reader import EventReader, NotSettled, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding, examine
@@ -27,7 +27,7 @@ from domain.events.registry import Registry
 
 PATIENCE: Final = 30.0
 """Seconds that appends under way are given to end."""
-MOST: Final = 200
+MAX_FINDINGS: Final = 200
 """So many findings are told one by one; the others are counted."""
 
 # An envelope's members have a fixed order, so the first of that name is the envelope's own. Text order is
@@ -109,7 +109,7 @@ class Verifier:
         self._found, self._findings = 0, []
         events = 0
         with (
-            closing(Follower(self._url)) as follower,
+            closing(EventReader(self._url)) as follower,
             closing(Seals(self._url)) as seals,
             closing(connect(self._url)) as asking,
             asking.cursor() as at,
@@ -139,7 +139,7 @@ class Verifier:
             findings=tuple(self._findings),
         )
 
-    def _settled(self, follower: Follower, seals: Seals) -> int:
+    def _settled(self, follower: EventReader, seals: Seals) -> int:
         """Up to where to verify; while an append does not end, up to the last seal, and that is a finding."""
         try:
             return follower.settled(timeout=PATIENCE)
@@ -161,7 +161,7 @@ class Verifier:
     def _take(self, found: Iterable[Finding]) -> None:
         for finding in found:
             self._found += 1
-            if len(self._findings) < MOST:
+            if len(self._findings) < MAX_FINDINGS:
                 self._findings.append(finding)
 
     def _aggregates(self, at: Any, after: int, upto: int) -> None:
@@ -169,7 +169,7 @@ class Verifier:
         self._take(finding for row in at.fetchall() for finding in _broken(*row))
 
 
-def _pages(follower: Follower, after: int, upto: int) -> Iterator[Sequence[StoredRow]]:
+def _pages(follower: EventReader, after: int, upto: int) -> Iterator[Sequence[StoredRow]]:
     while page := follower.read(after, upto):
         yield page
         after = page[-1].position
@@ -246,7 +246,7 @@ def _guards(at: Any) -> Iterator[Finding]:
             cause="Somebody with the owner's rights has removed it; versions may be there twice since.",
             act="Stop what writes and restore the constraint; where versions are twice, first see below.",
         )
-        at.execute(_TWICE, (MOST,))
+        at.execute(_TWICE, (MAX_FINDINGS,))
         for position, aggregate, version, count in at.fetchall():
             fact = f"Version {version} of {aggregate} is there {count} times, first at position {position}."
             cause = "Events were put in by hand while the constraint was missing."

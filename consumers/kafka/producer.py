@@ -48,7 +48,7 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 RECORDED: Final = b'"recordedtime":"'
 
 
-class Row(Protocol):
+class EventRow(Protocol):
     """What of a stored event is published (as `commands.store.event_reader.StoredRow` has it)."""
 
     @property
@@ -142,9 +142,9 @@ class SealingProducer:
 
     def publish(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[EventRow],
         seal_record: bytes | None,
-        checkpoint: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Publishes the rows and the seal's record in one transaction; all or nothing becomes visible.
 
@@ -159,12 +159,12 @@ class SealingProducer:
             producer.begin_transaction()
             self._gathering.begin()
             self._send(rows[: len(rows) // 2])
-            checkpoint("in the transaction")
+            failpoint("in the transaction")
             self._send(rows[len(rows) // 2 :])
             if seal_record is not None:
                 self._send_seal(seal_record)
             self._flush()
-            checkpoint("before the commit")
+            failpoint("before the commit")
             self._commit()
 
     def publish_seals(self, records: Sequence[bytes]) -> None:
@@ -192,7 +192,7 @@ class SealingProducer:
         sealed = (datetime.fromisoformat(parse(record).sealed) - EPOCH) // MILLISECOND
         self._gathering.put(SEALS, 0, encoded_key(SEAL_KEY), record, _NO_HEADERS, sealed, 0)
 
-    def _send(self, rows: Sequence[Row]) -> None:
+    def _send(self, rows: Sequence[EventRow]) -> None:
         put, partitions = self._gathering.put, self._partitions
         for row in rows:
             key, partition = _placed(row.party, partitions)

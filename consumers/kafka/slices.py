@@ -28,7 +28,7 @@ class Published(NamedTuple):
     value: bytes
 
 
-class Stretches:
+class TopicSlices:
     """The committed records of these topics up to where each partition ends now; as a context manager.
 
     A topic that is missing has none. Raises `KafkaTimeoutError` when nothing comes for `timeout` seconds, and

@@ -13,7 +13,7 @@ from commands.audit.chain import CopyAway
 from commands.privacy.topic_check import Record
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import Place
-from consumers.kafka.slices import Published, Stretches
+from consumers.kafka.slices import Published, TopicSlices
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import partition_of
 from domain.events.seal import TOPIC as SEALS
@@ -24,7 +24,7 @@ NEAR: Final = 64
 """So many offsets are read through rather than halved once more."""
 
 
-class Halved(Stretches):
+class Halved(TopicSlices):
     """Stretches whose beginning is found by halving: any place of a long topic costs twenty questions."""
 
     def from_the_first(self, passed: Callable[[Published], bool]) -> dict[Place, int]:

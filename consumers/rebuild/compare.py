@@ -28,7 +28,7 @@ from projections.runtime.tables import TableStore
 
 TOGETHER: Final = 2_000
 """Expected rows that are compared by one query per table."""
-MOST: Final = 20
+MAX_DIFFERENCES: Final = 20
 """Differences after which a comparison has seen enough."""
 
 
@@ -74,7 +74,7 @@ class Compared:
         self.parties += other.parties
         for table, count in other.rows.items():
             self.rows[table] = self.rows.get(table, 0) + count
-        self.differences = (self.differences + other.differences)[:MOST]
+        self.differences = (self.differences + other.differences)[:MAX_DIFFERENCES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def expected_rows(
 
     def take(events: Sequence[Received], ended: bool) -> None:
         waiting.extend(events)
-        if not ended or len(seen.differences) >= MOST:
+        if not ended or len(seen.differences) >= MAX_DIFFERENCES:
             return
         for party, of_party in groupby(waiting, key=lambda event: event.party):
             fold(party, list(of_party))
@@ -192,7 +192,7 @@ class _Checker:
                 self._seen.rows[name] = self._seen.rows.get(name, 0) + len(rows)
                 found = self._found(table, name, {str(row[table.key]) for row in rows.values()})
                 for difference in differences(self._projection, table, name, rows, found):
-                    if len(self._seen.differences) < MOST:
+                    if len(self._seen.differences) < MAX_DIFFERENCES:
                         self._seen.differences.append(difference)
 
     def _found(self, table: Table, name: str, keys: Iterable[Key]) -> dict[Key, Row]:

@@ -25,10 +25,10 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from consumers.kafka.topics import partition_of
-from consumers.rebuild.source import PartySource, Stretch, Take
-from consumers.rebuild.spill_file import Aside, NotAside, put_aside
+from consumers.rebuild.source import PartySource, Slice, Take
+from consumers.rebuild.spill_file import SpillFile, SpillUnavailable, put_aside
 from domain.events.registry import Registry
-from projections.runtime.binary_copy import Unfit
+from projections.runtime.binary_copy import EncodeError
 from projections.runtime.bulk_load import Filling, is_refusal, refused_one_by_one
 from projections.runtime.decode import Decoder, OpeningCipher, Received
 from projections.runtime.projection import Projection
@@ -138,9 +138,9 @@ class _Reading:
         self._source = self._open()
         self._folder = folder
         self._going = going
-        self._aside: Aside | None = None
+        self._aside: SpillFile | None = None
 
-    def put_aside(self, stretches: Sequence[Stretch]) -> None:
+    def put_aside(self, stretches: Sequence[Slice]) -> None:
         """Puts the events of these neighbours aside that are not done yet, and lets go of those before.
         Where that cannot be, each stretch is read by itself."""
         self._let_go()
@@ -148,13 +148,13 @@ class _Reading:
             return
         try:
             self._aside = put_aside(self._source, stretches, self._folder, self._going)
-        except NotAside as error:
+        except SpillUnavailable as error:
             self._source.close()
             self._source = self._open()
             if self._going():
                 log.warning("%s Events are read stretch by stretch, which takes longer.", error)
 
-    def read(self, stretch: Stretch, take: Take) -> None:
+    def read(self, stretch: Slice, take: Take) -> None:
         """Hands `take` all events of the stretch, party by party."""
         if self._aside is not None and self._aside.holds(stretch.number):
             self._aside.read(stretch.number, take)
@@ -226,7 +226,7 @@ class _Filler:
             log.warning("%d events of stretch %d could not be applied and are held.", held, stretch.number)
         return True
 
-    def _fill(self, c: Cursor, stretch: Stretch, parties: Counter[str]) -> int:
+    def _fill(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
         """Fills it; counts the events of each party. Answers how many are held."""
         c.execute("SAVEPOINT stretch")
         filling = Filling(self._projection, self._decoder, c)
@@ -238,7 +238,7 @@ class _Filler:
         try:
             self._reading.read(stretch, take)
             filling.finish()
-        except (psycopg2.Error, Unfit) as error:
+        except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             # Some value is one that the database refuses: find the events that bring it, spare the others.
@@ -248,7 +248,7 @@ class _Filler:
             return self._one_by_one(c, stretch, parties)
         return filling.held
 
-    def _one_by_one(self, c: Cursor, stretch: Stretch, parties: Counter[str]) -> int:
+    def _one_by_one(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
         held, pending = 0, list[Received]()
 
         def take(events: Sequence[Received], ended: bool) -> None:
@@ -263,9 +263,9 @@ class _Filler:
         return held
 
 
-def _stretch(row: tuple[int, str, str | None, int, bool]) -> Stretch:
+def _stretch(row: tuple[int, str, str | None, int, bool]) -> Slice:
     number, low, high, upto, done = row
-    return Stretch(number, UUID(low), UUID(high) if high else None, upto, done)
+    return Slice(number, UUID(low), UUID(high) if high else None, upto, done)
 
 
 def _by_party(events: Iterable[Received]) -> Iterable[Any]:

@@ -11,7 +11,7 @@ from typing import Final
 from psycopg2.extensions import cursor as Cursor
 
 from consumers.rebuild.fill import connect_owner
-from consumers.rebuild.rebuild import Progress, Tell
+from consumers.rebuild.rebuild import RebuildProgress, Tell
 from projections.runtime import indexes as bare
 
 _MAKING: Final = "SET maintenance_work_mem = '256MB'; SET synchronous_commit = off"
@@ -37,7 +37,11 @@ def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) 
                     del running[ended]
                     if ended.result():
                         done += 1
-                        tell(Progress(state="indexing", done=done, whole=len(parts), unit="keys and indexes"))
+                        tell(
+                            RebuildProgress(
+                                state="indexing", done=done, whole=len(parts), unit="keys and indexes"
+                            )
+                        )
         finally:
             for act in running:
                 act.cancel()

@@ -37,11 +37,11 @@ from projections.release.schema import LOCK, make_again
 from projections.runtime import indexes as bare
 from projections.runtime.projection import Projection
 
-EVENTS_PER_STRETCH: Final = 20_000
-MOST_STRETCHES: Final = 4_096
+EVENTS_PER_SLICE: Final = 20_000
+MAX_SLICES: Final = 4_096
 TURNS: Final = 3
 """How often the beginning is tried where it met workers in a deadlock."""
-LOOK: Final = 0.2
+POLL_SECONDS: Final = 0.2
 """Seconds between two looks at how far it is."""
 
 
@@ -54,7 +54,7 @@ class RebuildStopped(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class RebuildProgress:
     """How far it is: the state of the rebuild; `done` of `whole` in `unit` (events where the whole is known,
     estimated from the stretches filled); for the catching up, `lag` in positions."""
 
@@ -64,11 +64,11 @@ class Progress:
     unit: str = "events"
 
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[RebuildProgress], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Endpoints:
     """Where things are. `owner_url`: the read side as its owner; `store_url`: the store, to be read;
     `cipher`: makes, in any process, what opens private values, for a model that needs them; `folder`: where
     events are put aside while they are filled, a gigabyte for each process (None: where this machine has its
@@ -84,12 +84,12 @@ class Places:
 
 def begin(
     projection: Projection,
-    places: Places,
+    places: Endpoints,
     *,
     by: str,
     why: str | None = None,
     source: str = "store",
-    stretch: int = EVENTS_PER_STRETCH,
+    stretch: int = EVENTS_PER_SLICE,
 ) -> Rebuild:
     """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody. One that was
     dropped is made again.
@@ -104,7 +104,7 @@ def begin(
         {} if source == "kafka" else topic_ends(places.address, projection, _partitions(projection, places))
     )
     seal, sealed = (None, 0) if source == "kafka" else newest_seal(places.store_url)
-    fill = Origin(source, ends, seal, max(1, min(MOST_STRETCHES, -(-sealed // stretch))))
+    fill = Origin(source, ends, seal, max(1, min(MAX_SLICES, -(-sealed // stretch))))
     _fence(projection, places)
     met: Exception | None = None
     for _ in range(TURNS):
@@ -127,7 +127,7 @@ class Origin:
     stretches: int
 
 
-def _begin(projection: Projection, places: Places, fill: Origin, by: str, why: str | None) -> Rebuild:
+def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why: str | None) -> Rebuild:
     seal = fill.seal
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -179,7 +179,7 @@ def _begin(projection: Projection, places: Places, fill: Origin, by: str, why: s
     return begun
 
 
-def _fence(projection: Projection, places: Places) -> None:
+def _fence(projection: Projection, places: Endpoints) -> None:
     """Takes the shares from the workers of a candidate that failed, or was rolled back, and ends its rebuild.
 
     A transaction of its own, and before anything is emptied: a worker that has written rows and then wants
@@ -194,7 +194,7 @@ def _fence(projection: Projection, places: Places) -> None:
 
 def wait_ready(
     projection: Projection,
-    places: Places,
+    places: Endpoints,
     *,
     seconds: float | None = None,
     tell: Tell = lambda _: None,
@@ -213,7 +213,7 @@ def wait_ready(
                 if rebuild is None or rebuild.state in (PAUSED, FILLING):
                     raise RebuildStopped(gone(rebuild, projection))
                 at = position(c, projection)
-                tell(Progress(state=rebuild.state, done=min(at, goal), whole=goal, unit="positions"))
+                tell(RebuildProgress(state=rebuild.state, done=min(at, goal), whole=goal, unit="positions"))
                 if at >= goal:
                     if rebuild.state == CATCHING_UP:
                         rebuilds.change(c, rebuild.id, READY)
@@ -226,10 +226,10 @@ def wait_ready(
                         f"still to come. Its workers bring them: `rapport projection run {projection.name} "
                         f"--version {projection.version}`."
                     )
-                time.sleep(LOOK)
+                time.sleep(POLL_SECONDS)
 
 
-def _newest(c: Cursor, projection: Projection, places: Places) -> int:
+def _newest(c: Cursor, projection: Projection, places: Endpoints) -> int:
     """The end of the newest seal: as the store has it, or, for a rebuild from the topics alone, as they do.
 
     There the store may be away: what the topics have is all that can be waited for.
@@ -242,7 +242,7 @@ def _newest(c: Cursor, projection: Projection, places: Places) -> int:
     return seal.last if seal else 0
 
 
-def pause(projection: Projection, places: Places, *, by: str, why: str | None = None) -> Rebuild:
+def pause(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
     """Stops the rebuild until `resume`: a stretch under way is finished, no other begun."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
@@ -261,7 +261,7 @@ def pause(projection: Projection, places: Places, *, by: str, why: str | None = 
         return _open(c, projection)
 
 
-def resume(projection: Projection, places: Places, *, by: str, why: str | None = None) -> Rebuild:
+def resume(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
     """Lets a paused rebuild go on; one that was being filled waits for `carry_on`."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
@@ -280,7 +280,7 @@ def resume(projection: Projection, places: Places, *, by: str, why: str | None =
         return _open(c, projection)
 
 
-def abort(projection: Projection, places: Places, *, by: str, why: str | None = None) -> None:
+def abort(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> None:
     """Ends the rebuild for good. What was filled stays, unused, until the version is rebuilt or dropped."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
@@ -296,13 +296,13 @@ def abort(projection: Projection, places: Places, *, by: str, why: str | None = 
         operations.note(c, "aborted", projection.name, projection.version, by=by, reason=why)
 
 
-def opened(projection: Projection, places: Places) -> Rebuild | None:
+def opened(projection: Projection, places: Endpoints) -> Rebuild | None:
     """The rebuild of this version that has not ended."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return rebuilds.open_one(c, projection.name, projection.version)
 
 
-def standing_of(places: Places, name: str) -> tuple[int | None, int | None]:
+def standing_of(places: Endpoints, name: str) -> tuple[int | None, int | None]:
     """The active version of a read model, and the version that is being rebuilt; None where there is none."""
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         active = versions.active(c).get(name)
@@ -315,7 +315,7 @@ def standing_of(places: Places, name: str) -> tuple[int | None, int | None]:
     return active, row[0] if row else None
 
 
-def pause_shares(projection: Projection, places: Places, *, by: str, why: str | None = None) -> int:
+def pause_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
     """Stops the workers of a version, of the active one too, until `resume_shares`; answers how many shares.
 
     Raises `RebuildRefused` where none is worked on.
@@ -331,7 +331,7 @@ def pause_shares(projection: Projection, places: Places, *, by: str, why: str | 
         return paused
 
 
-def resume_shares(projection: Projection, places: Places, *, by: str, why: str | None = None) -> int:
+def resume_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
     """Lets the workers of a version go on; answers how many shares. Raises `RebuildRefused` for none."""
     with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
         resumed = operating.resume(c, projection.name, projection.version)
@@ -393,7 +393,7 @@ def _refuse(c: Cursor, projection: Projection) -> None:
         rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
 
 
-def _partitions(projection: Projection, places: Places) -> int:
+def _partitions(projection: Projection, places: Endpoints) -> int:
     with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return partition_count(c, projection)
 

@@ -22,10 +22,10 @@ from psycopg2.extras import Json
 from consumers.rebuild.fill import Share, connect_owner, fill, fill_alone, left
 from consumers.rebuild.index import index
 from consumers.rebuild.rebuild import (
-    LOOK,
     NONE,
-    Places,
-    Progress,
+    POLL_SECONDS,
+    Endpoints,
+    RebuildProgress,
     RebuildRefused,
     RebuildStopped,
     Tell,
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def carry_on(
-    projection: Projection, places: Places, *, workers: int = 2, tell: Tell = lambda _: None
+    projection: Projection, places: Endpoints, *, workers: int = 2, tell: Tell = lambda _: None
 ) -> Rebuild:
     """Fills what is not filled yet, with so many processes, brings keys and indexes back, and hands over.
 
@@ -81,7 +81,7 @@ def _alone(c: Cursor, projection: Projection) -> None:
 
 
 def _fill(
-    c: Cursor, rebuild: Rebuild, projection: Projection, places: Places, workers: int, tell: Tell
+    c: Cursor, rebuild: Rebuild, projection: Projection, places: Endpoints, workers: int, tell: Tell
 ) -> None:
     arguments = (rebuild.id, projection, places.registry)
     named = {
@@ -94,7 +94,7 @@ def _fill(
         _together(workers, arguments, named, projection, told)
         if left(c, rebuild.id):
             # A process of a rebuild that was killed has stretches under way: it ends them, or lets them go.
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
             workers = 1
     now = rebuilds.open_one(c, projection.name, projection.version)
     if now is None or now.state != FILLING:
@@ -116,7 +116,7 @@ def _together(
         while any(process.is_alive() for process in processes):
             told()
             for process in processes:
-                process.join(LOOK / workers)
+                process.join(POLL_SECONDS / workers)
     except BaseException:
         for process in processes:
             process.kill()
@@ -142,7 +142,7 @@ def _by_itself(arguments: Sequence[Any], named: Mapping[str, Any], told: Callabl
         with ThreadPoolExecutor(max_workers=1) as thread:
             filling = thread.submit(partial(fill, *arguments, **named, stop=stop))
             try:
-                while not wait([filling], LOOK).done:
+                while not wait([filling], POLL_SECONDS).done:
                     told()
             finally:
                 stop.set()
@@ -178,7 +178,7 @@ def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
     done, stretches, events = c.fetchone() or (0, 0, 0)
     # How many events there are is known when all stretches are read; until then, as many as it looks.
     whole = int(events) * stretches // done if done else 0
-    tell(Progress(state=FILLING, done=int(events), whole=whole))
+    tell(RebuildProgress(state=FILLING, done=int(events), whole=whole))
 
 
 def _hand_over(owner: Connection, rebuild: Rebuild, projection: Projection) -> None:

@@ -39,7 +39,7 @@ Take = Callable[[Sequence[Received], bool], None]
 """Takes events; True: the last one's party is complete."""
 
 
-class Stretch(NamedTuple):
+class Slice(NamedTuple):
     """Parties from `low` on and below `high`, to be filled up to the position `upto`; `done`: they are."""
 
     number: int

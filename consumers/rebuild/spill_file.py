@@ -21,7 +21,7 @@ from consumers.rebuild.source import (
     PARTY,
     TRAILER_BYTES,
     PartySource,
-    Stretch,
+    Slice,
     Take,
     by_party,
 )
@@ -32,7 +32,7 @@ SPARED: Final = 1024 * 1024 * 1024
 """Bytes of the disk that are left free: a database may live there."""
 
 
-class NotAside(Exception):
+class SpillUnavailable(Exception):
     """The events cannot be put aside here. The text says why."""
 
 
@@ -40,7 +40,7 @@ _Kept = tuple[list[bytes], list[tuple[int, int]]]
 """Rows in memory; where others begin in the file, and their length."""
 
 
-class Aside:
+class SpillFile:
     """Takes binary COPY of neighbouring stretches, and gives each one's events back; it is a `Sink`.
 
     Args:
@@ -66,7 +66,7 @@ class Aside:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - `close` closes it
         except OSError as error:
-            raise NotAside(f"No file can be made in {self._folder} ({error.strerror}).") from error
+            raise SpillUnavailable(f"No file can be made in {self._folder} ({error.strerror}).") from error
 
     def write(self, data: bytes) -> None:
         """Takes the rows as the driver hands them out: one each time, the first with the header, then the
@@ -104,10 +104,10 @@ class Aside:
 
     def _put(self) -> None:
         if not self._going():
-            raise NotAside("It is to stop.")
+            raise SpillUnavailable("It is to stop.")
         try:
             if shutil.disk_usage(self._folder).free < SPARED:
-                raise NotAside(f"Less than {SPARED >> 30} GiB are free in {self._folder}.")
+                raise SpillUnavailable(f"Less than {SPARED >> 30} GiB are free in {self._folder}.")
             for rows, parts in self._kept.values():
                 if rows:
                     data = b"".join(rows)
@@ -117,17 +117,17 @@ class Aside:
                     self._end += len(data)
             self._file.flush()
         except OSError as error:
-            raise NotAside(f"Nothing can be written in {self._folder} ({error.strerror}).") from error
+            raise SpillUnavailable(f"Nothing can be written in {self._folder} ({error.strerror}).") from error
         self._size = 0
 
 
 def put_aside(
-    source: PartySource, stretches: Sequence[Stretch], folder: Path | None, going: Callable[[], bool]
-) -> Aside:
+    source: PartySource, stretches: Sequence[Slice], folder: Path | None, going: Callable[[], bool]
+) -> SpillFile:
     """The events of those of these neighbours, in order, that are not done (at least one). Raises
     `NotAside`; then `source` can only be closed."""
     wanted = [stretch for stretch in stretches if not stretch.done]
-    aside = Aside({each.number: (each.low, not each.done) for each in stretches}, folder, going)
+    aside = SpillFile({each.number: (each.low, not each.done) for each in stretches}, folder, going)
     try:
         source.copy(wanted[0].low, wanted[-1].high, wanted[0].upto, aside)
         aside.end()

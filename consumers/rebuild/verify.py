@@ -22,14 +22,14 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from commands.processes import possible_workers
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from consumers.rebuild.compare import Compared, Difference, Ground, compare, expected_rows
 from consumers.rebuild.fill import connect_owner
 from consumers.rebuild.rebuild import (
-    LOOK,
-    Places,
-    Progress,
+    POLL_SECONDS,
+    Endpoints,
+    RebuildProgress,
     RebuildRefused,
     RebuildStopped,
     Tell,
@@ -42,7 +42,7 @@ from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON
 from projections.control.status import STALE_SECONDS
-from projections.release.catch_up import held_alone
+from projections.release.catch_up import parked_alone
 from projections.release.schema import taken
 from projections.runtime.indexes import tables
 from projections.runtime.projection import Projection
@@ -82,7 +82,7 @@ class Verification:
 
 def verify(
     projection: Projection,
-    places: Places,
+    places: Endpoints,
     *,
     by: str,
     why: str | None = None,
@@ -130,9 +130,9 @@ def verify(
     return found
 
 
-def _settled(places: Places, seconds: float) -> int:
+def _settled(places: Endpoints, seconds: float) -> int:
     """A settled position that a seal covers: what is verified goes at least so far."""
-    with closing(Follower(places.store_url)) as follower:
+    with closing(EventReader(places.store_url)) as follower:
         settled = follower.settled(SETTLE_SECONDS)
     deadline = time.monotonic() + seconds
     while (sealed := _sealed(places)) < settled:
@@ -141,11 +141,11 @@ def _settled(places: Places, seconds: float) -> int:
                 f"The relay has sealed up to position {sealed:,}, and the store is settled up to "
                 f"{settled:,}: nothing can be verified before that is sealed. See `rapport relay status`."
             )
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
     return settled
 
 
-def _sealed(places: Places) -> int:
+def _sealed(places: Endpoints) -> int:
     seal, _ = newest_seal(places.store_url)
     return seal.last if seal else 0
 
@@ -205,7 +205,7 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
         )
         missing, state = c.fetchone() or (0, None)
         at = min(position(c, projection), settled)
-        tell(Progress(state="waiting for its shares", done=at, whole=settled, unit="positions"))
+        tell(RebuildProgress(state="waiting for its shares", done=at, whole=settled, unit="positions"))
         if not missing:
             return
         now = rebuilds.open_one(c, projection.name, projection.version)
@@ -224,7 +224,7 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
             "AND version = %(version)s AND state = 'verifying' AND position < %(settled)s",
             whose,
         )
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
 
 
 def _worked_on(c: Cursor, projection: Projection) -> bool:
@@ -238,7 +238,7 @@ def _worked_on(c: Cursor, projection: Projection) -> bool:
 
 
 def _compare(
-    c: Cursor, projection: Projection, places: Places, sample: int | None, workers: int, tell: Tell
+    c: Cursor, projection: Projection, places: Endpoints, sample: int | None, workers: int, tell: Tell
 ) -> tuple[Compared, dict[int, int], int]:
     workers = possible_workers(workers)
     ground = _ground(c, projection, places)
@@ -254,11 +254,11 @@ def _compare(
             found = pool.map(compare, [ground] * len(groups), groups)
         for number, one in enumerate(found, start=1):
             seen.add(one)
-            tell(Progress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
+            tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
     return seen, dict(ground.positions), len(ground.held)
 
 
-def _ground(c: Cursor, projection: Projection, places: Places) -> Ground:
+def _ground(c: Cursor, projection: Projection, places: Endpoints) -> Ground:
     whose = (projection.name, projection.version)
     c.execute("SELECT partition, position FROM control.share WHERE projection = %s AND version = %s", whose)
     positions: dict[int, int] = dict(c.fetchall())
@@ -274,7 +274,7 @@ def _ground(c: Cursor, projection: Projection, places: Places) -> Ground:
     )
 
 
-def _drawn(places: Places, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
+def _drawn(places: Endpoints, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
     """So many parties, drawn anew each time; fewer where there are not so many."""
     chance = random.SystemRandom()
     types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in projection.families)
@@ -296,7 +296,7 @@ def _next(party: UUID) -> UUID | None:
     return UUID(int=party.int + 1) if party.int + 1 < 1 << 128 else None
 
 
-def _extra(c: Cursor, projection: Projection, places: Places, seen: Compared) -> list[Difference]:
+def _extra(c: Cursor, projection: Projection, places: Endpoints, seen: Compared) -> list[Difference]:
     """Rows that no event asks for: every expected row was found, so they are there when the counts differ."""
     found: list[Difference] = []
     for name in tables(projection):
@@ -307,7 +307,7 @@ def _extra(c: Cursor, projection: Projection, places: Places, seen: Compared) ->
     return found
 
 
-def _named(c: Cursor, projection: Projection, places: Places, name: str) -> list[Difference]:
+def _named(c: Cursor, projection: Projection, places: Endpoints, name: str) -> list[Difference]:
     """The first rows of a table that are not among the expected ones."""
     table = next(t for t in projection.tables if name in (t.name, t.history))
     key = sql.Identifier(table.key)
@@ -360,7 +360,7 @@ def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
             expected="an event that is applied, as the active version did",
             party=party,
         )
-        for at, category, party in held_alone(c, projection)
+        for at, category, party in parked_alone(c, projection)
     ]
 
 

@@ -22,7 +22,7 @@ from commands.store.identifiers import Identifiers
 from commands.store.privacy_events import ERASED_PERSONS
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import parse
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import DomainError, Undecodable, UnknownEventType
 
 POINT_ADDED: Final = "crm.contact.point_added"
@@ -126,14 +126,14 @@ class Deriving:
             if told["type"] != POINT_ADDED:
                 continue
             try:
-                value = self._cipher.open(event_id, part).get("value")
+                value = self._cipher.decrypt(event_id, part).get("value")
                 if isinstance(value, str):
                     hmac = self._identifiers.contact_point(told["data"]["kind"], value)
                     rows.append((psycopg2.Binary(hmac), told["subject"]))
                     continue
             except DomainError:  # changed, or no address by today's rules: told, as what has no key is
                 value = None
-            if not isinstance(value, Closed) or value.reason == "absent":
+            if not isinstance(value, Unreadable) or value.reason == "absent":
                 derived.points_not_opened.append(event_id)
         if rows:
             execute_values(

@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.slices import Published, Stretches
+from consumers.kafka.slices import Published, TopicSlices
 from consumers.kafka.topics import partition_of, topic, topic_of
 from domain.events import envelope
 from domain.events.merkle import root
@@ -102,7 +102,7 @@ class Stage:
 
         Raises `RecoveryRefused` where they are another store's, or no chain that this key signed.
         """
-        with Stretches(address, [SEALS]) as topics:
+        with TopicSlices(address, [SEALS]) as topics:
             starts = topics.behind(lambda record: self._has(_seal(record)))
             common: Seal | None = None
             last: Seal | None = None
@@ -139,7 +139,7 @@ class Stage:
         def shared(record: Published) -> bool:
             return record.position is not None and record.position <= fork.after
 
-        with Stretches(address, [topic(family) for family in families]) as topics:
+        with TopicSlices(address, [topic(family) for family in families]) as topics:
             starts = topics.behind(shared)
             done, total = 0, sum(topics.ends[place] - at for place, at in starts.items())
             records = topics.read(starts)

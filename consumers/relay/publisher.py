@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
@@ -19,9 +19,9 @@ from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import ensure_topics, topic, wanted
 from consumers.relay.agreement import StoreSide, TopicSide, agree
 from consumers.relay.leader import Leadership, StoreFacts
-from consumers.relay.seal_buffer import Sealed, Shelf
-from consumers.relay.seals import MOST_BYTES, check_range
-from consumers.relay.timeouts import Patience
+from consumers.relay.seal_buffer import SealBuffer, Sealed
+from consumers.relay.seals import MAX_BYTES, check_range
+from consumers.relay.timeouts import Timeouts
 from domain.events.seal import Seal
 
 log = logging.getLogger(__name__)
@@ -61,18 +61,18 @@ class Publisher:
         families: tuple[str, ...],
         key: Ed25519PublicKey,
         leadership: Leadership,
-        shelf: Shelf,
+        buffer: SealBuffer,
         poll: float,
-        patience: tuple[float, float],
-        checkpoint: Callable[[str], None],
+        timeouts: tuple[float, float],
+        failpoint: Callable[[str], None],
     ) -> None:
-        self._follower = Follower(url)
+        self._follower = EventReader(url)
         self._seals = Seals(url)
         self._facts, self._address, self._families, self._key = facts, address, families, key
-        self._leadership, self._shelf = leadership, shelf
-        self._poll, self._checkpoint = poll, checkpoint
+        self._leadership, self._shelf = leadership, buffer
+        self._poll, self._failpoint = poll, failpoint
         self._producer: SealingProducer | None = None
-        self._patience = Patience(*patience)
+        self._patience = Timeouts(*timeouts)
         self._trouble: str | None = None
         self._busy_since: float | None = None
 
@@ -157,12 +157,12 @@ class Publisher:
         self._leadership.check()
         self._busy_since = time.monotonic()
         try:
-            self._producer.publish(sealed.rows, sealed.seal.record, self._checkpoint)
+            self._producer.publish(sealed.rows, sealed.seal.record, self._failpoint)
         except BrokerFailure:
             self._patience.failed()
             raise
         self._patience.acknowledged()
-        self._checkpoint("after the commit")
+        self._failpoint("after the commit")
         self._busy_since = self._trouble = None
         self._shelf.publish(sealed)
         return sealed.seal
@@ -176,7 +176,7 @@ class Publisher:
         if sequence > self._shelf.sealed_up_to:
             return None
         seal = self._seals.since(sequence - 1, limit=1)[0]
-        rows = self._follower.read(seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MOST_BYTES)
+        rows = self._follower.read(seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES)
         check_range(rows, seal)
         return Sealed(seal, rows)
 

@@ -32,7 +32,7 @@ from consumers.kafka.failures import BrokerFailure
 from consumers.relay.agreement import StoreBehind
 from consumers.relay.leader import SILENCE, Leadership, LeadershipLost, relay_name
 from consumers.relay.publisher import Publisher
-from consumers.relay.seal_buffer import Shelf
+from consumers.relay.seal_buffer import SealBuffer
 from consumers.relay.sealer import Sealer
 from consumers.relay.topic_watch import TopicWatch
 
@@ -78,13 +78,13 @@ class Relay:
         name: str | None = None,
         poll: float = 0.02,
         silence: int = SILENCE,
-        patience: tuple[float, float] = (6.0, 60.0),
+        timeouts: tuple[float, float] = (6.0, 60.0),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        checkpoint: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url, self._address, self._key, self._families = store_url, address, signing_key, families
-        self._poll, self._clock, self._checkpoint = poll, clock, checkpoint
-        self._name, self._silence, self._patience = name or relay_name(), silence, patience
+        self._poll, self._clock, self._failpoint = poll, clock, failpoint
+        self._name, self._silence, self._timeouts = name or relay_name(), silence, timeouts
 
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; one that does not lead tries to twice a second.
@@ -174,7 +174,7 @@ class _Term:
         self._noted = facts.noted
         # Commands are refused on what is reported here: that stands until store and topics were compared.
         self._behind = found_behind(relay._url)
-        self._shelf = Shelf()
+        self._shelf = SealBuffer()
         self._publisher = Publisher(
             url=relay._url,
             facts=facts,
@@ -182,10 +182,10 @@ class _Term:
             families=relay._families,
             key=relay._key.public_key(),
             leadership=leadership,
-            shelf=self._shelf,
+            buffer=self._shelf,
             poll=relay._poll,
-            patience=relay._patience,
-            checkpoint=relay._checkpoint,
+            timeouts=relay._timeouts,
+            failpoint=relay._failpoint,
         )
         sealer = Sealer(
             url=relay._url,
@@ -193,10 +193,10 @@ class _Term:
             partitions=facts.partitions,
             key=relay._key,
             leadership=leadership,
-            shelf=self._shelf,
+            buffer=self._shelf,
             clock=relay._clock,
             poll=relay._poll,
-            checkpoint=relay._checkpoint,
+            failpoint=relay._failpoint,
         )
         # Daemons: one that waits for a broker that is gone must not keep the process from ending.
         self._threads = [

@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.incarnation import RecoveryNeeded, check, found_behind
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
@@ -84,7 +84,7 @@ class Republisher:
         self._url, self._address, self._key, self._families = store_url, address, key, families
         self._name, self._wait, self._patience = name or relay_name(), wait, patience
         self._checkpoint = checkpoint
-        self._seals, self._follower = Seals(store_url), Follower(store_url)
+        self._seals, self._follower = Seals(store_url), EventReader(store_url)
         self._done = self._total = 0
         self._first: Restored | None = None
 

@@ -9,13 +9,13 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.read_all import read_whole
 from consumers.kafka.topics import topic_of
-from consumers.relay.seals import MOST_BYTES, check_range
+from consumers.relay.seals import MAX_BYTES, check_range
 from consumers.relay.topic_survey import Survey, TopicState, chain, foreign
 from domain.events.seal import TOPIC, Digest, Seal, leaf_hash
 
@@ -37,7 +37,7 @@ class Restoring:
         self,
         producer: SealingProducer,
         seals: Seals,
-        follower: Follower,
+        follower: EventReader,
         key: Ed25519PublicKey,
         check: Callable[[], None],
     ) -> None:
@@ -68,7 +68,7 @@ class Restoring:
             due = {name for name, upto in families.items() if name in seal.partitions and seal.first > upto}
             if due:
                 rows = self._follower.read(
-                    seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MOST_BYTES
+                    seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES
                 )
                 check_range(rows, seal)
                 yield [row for row in rows if topic_of(row.type) in due]

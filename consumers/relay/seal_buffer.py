@@ -12,7 +12,7 @@ from commands.store.event_reader import StoredRow
 from domain.events.seal import Seal
 
 RATE_SECONDS: Final = 10.0
-STANDSTILL: Final = 1.0
+STALL_SECONDS: Final = 1.0
 """Seconds without anything published after which nobody waits for the publisher any more."""
 
 
@@ -23,7 +23,7 @@ class Sealed(NamedTuple):
     rows: Sequence[StoredRow]
 
 
-class Shelf:
+class SealBuffer:
     """Ranges that were sealed and not yet published, so that their rows need not be read twice.
 
     Holds at most `capacity` of them; while the broker is away the rest is only in the store. Also counts what
@@ -90,7 +90,7 @@ class Shelf:
         publisher has yet to come to what is here, there is nothing to wait for.
         """
         with self._changed:
-            if len(self._sealed) < self._capacity or time.monotonic() - self._moved > STANDSTILL:
+            if len(self._sealed) < self._capacity or time.monotonic() - self._moved > STALL_SECONDS:
                 return False
             published = self._published.sequence if self._published else 0
             return min(self._sealed) <= published + 2  # the one in between is under way

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.event_reader import Follower, NotSettled
+from commands.store.event_reader import EventReader, NotSettled
 from commands.store.seals import Seals
 from consumers.relay.leader import Leadership
-from consumers.relay.seal_buffer import Sealed, Shelf
-from consumers.relay.seals import MOST_BYTES, MOST_EVENTS, seal_range
+from consumers.relay.seal_buffer import SealBuffer, Sealed
+from consumers.relay.seals import MAX_BYTES, MAX_EVENTS, seal_range
 from domain.events.envelope import LIMIT
 from domain.events.seal import Seal
 
@@ -50,16 +50,16 @@ class Sealer:
         partitions: int,
         key: Ed25519PrivateKey,
         leadership: Leadership,
-        shelf: Shelf,
+        buffer: SealBuffer,
         clock: Callable[[], datetime],
         poll: float,
-        checkpoint: Callable[[str], None],
+        failpoint: Callable[[str], None],
     ) -> None:
-        self._follower = Follower(url)
+        self._follower = EventReader(url)
         self._seals = Seals(url)
         self._store, self._partitions, self._key = store, partitions, key
-        self._leadership, self._shelf = leadership, shelf
-        self._clock, self._poll, self._checkpoint = clock, poll, checkpoint
+        self._leadership, self._shelf = leadership, buffer
+        self._clock, self._poll, self._failpoint = clock, poll, failpoint
         self._upto = 0
 
     def run(self, ended: threading.Event) -> None:
@@ -91,26 +91,26 @@ class Sealer:
         What is settled stays so: while a writer holds its transaction open, what was settled before it began
         is sealed all the same.
         """
-        if self._upto - after < MOST_EVENTS:
+        if self._upto - after < MAX_EVENTS:
             with suppress(NotSettled):
                 self._upto = max(self._upto, self._follower.settled(timeout=1.0))
         return self._upto
 
     def _may_grow(self, last: Seal | None, upto: int) -> bool:
         """Whether the next range is not full, and nobody waits for it."""
-        return upto - (last.last if last else 0) < MOST_EVENTS and self._shelf.behind(last)
+        return upto - (last.last if last else 0) < MAX_EVENTS and self._shelf.behind(last)
 
     def _seal(self, last: Seal | None, upto: int) -> Seal | None:
         after = last.last if last else 0
-        rows = self._follower.read(after, upto, limit=MOST_EVENTS, max_bytes=MOST_BYTES - LIMIT)
+        rows = self._follower.read(after, upto, limit=MAX_EVENTS, max_bytes=MAX_BYTES - LIMIT)
         if not rows:
             return last
         seal = seal_range(
             rows, last, store=self._store, partitions=self._partitions, key=self._key, now=self._clock()
         )
         self._leadership.check()
-        self._checkpoint("before the seal row")
+        self._failpoint("before the seal row")
         self._seals.append(seal.record)
-        self._checkpoint("after the seal row")
+        self._failpoint("after the seal row")
         self._shelf.put(Sealed(seal, rows))
         return seal

@@ -17,9 +17,9 @@ from domain.events.envelope import instant
 from domain.events.merkle import root
 from domain.events.seal import GENESIS, Seal, digests, key_id, leaf_hash, sign
 
-MOST_EVENTS: Final = 2_500
+MAX_EVENTS: Final = 2_500
 """Of one seal: what one transaction publishes well."""
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
 """Of one seal's events together."""
 
 

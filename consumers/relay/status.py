@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from commands.store.high_water_mark import NotSettled, last_drawn, settle
+from commands.store.high_water_mark import NotSettled, high_water_mark, last_drawn
 from commands.store.incarnation import BEHIND, OLDER
 from commands.store.pool import connect
 from consumers.kafka.address import KafkaAddress
@@ -177,7 +177,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
 def _settled(cursor: Any) -> int | None:
     """None while appends that are under way do not end: how far it is settled is not known then."""
     try:
-        return settle(cursor, last_drawn(cursor), SETTLING_SECONDS)
+        return high_water_mark(cursor, last_drawn(cursor), SETTLING_SECONDS)
     except NotSettled:
         return None
 

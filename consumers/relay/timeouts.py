@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Patience:
+class Timeouts:
     """Seconds that one producer gets for each of its ranges, from `first` to `most`.
 
     Short at first: after its broker was restarted, or the network broke, the client may never find it again,

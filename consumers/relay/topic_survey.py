@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.tail import Tail, tails
@@ -75,7 +75,7 @@ class Survey:
 def survey(
     address: KafkaAddress,
     seals: Seals,
-    follower: Follower,
+    follower: EventReader,
     facts: StoreFacts,
     families: Iterable[str],
     key: Ed25519PublicKey,
@@ -172,7 +172,7 @@ def _last_seal(ends: Iterable[Tail], topic: TopicState) -> Seal | None:
 
 
 def _strange(
-    ends: Sequence[Tail], last: Seal | None, follower: Follower, *, sealed: bool
+    ends: Sequence[Tail], last: Seal | None, follower: EventReader, *, sealed: bool
 ) -> Collection[Tail]:
     """The family topics' ends that are not events of the store. Raises `StoreBehind` where the store may have
     had them; `sealed`: the seals' topic shows that it has not."""

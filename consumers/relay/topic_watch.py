@@ -13,7 +13,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import Verdict, describe, verdict
 from consumers.kafka.topics import topic_ids, wanted
 from consumers.relay.agreement import RESTORE, Disagreement
-from consumers.relay.seal_buffer import Shelf
+from consumers.relay.seal_buffer import SealBuffer
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class TopicWatch:
         self,
         address: KafkaAddress,
         families: tuple[str, ...],
-        shelf: Shelf,
+        shelf: SealBuffer,
         *,
         look: float = LOOK_SECONDS,
         ask: Callable[[KafkaAddress, Mapping[str, int]], Mapping[str, UUID]] = topic_ids,

@@ -16,7 +16,7 @@ from projections.runtime.projection import Projection
 
 log = logging.getLogger(__name__)
 
-LOOK: Final = 2.0
+POLL_SECONDS: Final = 2.0
 """Seconds between two looks whether it is there again."""
 
 
@@ -40,5 +40,5 @@ def wait_while_dropped(projection: Projection, connect: Callable[[], Connection]
             if not waited:
                 log.warning("%s Until then this worker waits.", versions.again(projection))
         waited = True
-        stop.wait(LOOK)
+        stop.wait(POLL_SECONDS)
     return True

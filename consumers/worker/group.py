@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker.seals import SEAL_PLACE, Batch, Gatherer, Place
-from consumers.worker.stall_detector import Standstill
-from consumers.worker.state_reporter import Telling
-from consumers.worker.timeouts import Backoff, Patience
+from consumers.worker.seals import SEAL_PLACE, Batch, Place, SealAssembler
+from consumers.worker.stall_detector import StallDetector
+from consumers.worker.state_reporter import StateReporter
+from consumers.worker.timeouts import Backoff, Timeouts
 from projections.control.shares import KEYS, MISMATCH, WAITING, Share
 
 
@@ -39,13 +39,13 @@ class Group:
         name: str,
         topics: Sequence[str],
         key: Ed25519PublicKey,
-        patience: Patience,
-        telling: Telling,
+        timeouts: Timeouts,
+        telling: StateReporter,
         *,
         heals: bool = False,
     ) -> None:
         self._address, self._name, self._topics, self._key = address, name, topics, key
-        self._patience, self._heals = patience, heals
+        self._patience, self._heals = timeouts, heals
         self.telling = telling
         self.reader: CommittedReader | None = None
         self.clear()
@@ -58,9 +58,9 @@ class Group:
         self.rests_until = 0.0
         self.pauses = {state: Backoff(self._patience.pause) for state in (WAITING, KEYS)}
         """Between the tries of what it waits for, by the state that says so."""
-        self._gatherer: Gatherer | None = None
+        self._gatherer: SealAssembler | None = None
         self._searched: Mapping[Place, int] = {}
-        self._standstill = Standstill(self._patience.standstill)
+        self._standstill = StallDetector(self._patience.standstill)
         self._spoken = time.monotonic()
         self.telling.clear()
 
@@ -118,9 +118,9 @@ class Group:
         self._standstill.clear()
         self._gatherer = gatherer
 
-    def _gathering(self) -> Gatherer:
-        standings = {partition: share.standing for partition, share in self.shares.items()}
-        return Gatherer(self._topics, standings, self._key, again=self.again)
+    def _gathering(self) -> SealAssembler:
+        standings = {partition: share.checkpoint for partition, share in self.shares.items()}
+        return SealAssembler(self._topics, standings, self._key, again=self.again)
 
     def take(self, most: int) -> Batch | None:
         """The events of the next whole seals, as `Gatherer.take`."""
@@ -153,7 +153,7 @@ class Group:
             self._standstill.watch(gatherer.waits_for(), fed, reader.ends, now)
         return heard
 
-    def _search(self, reader: CommittedReader, gatherer: Gatherer) -> None:
+    def _search(self, reader: CommittedReader, gatherer: SealAssembler) -> None:
         """Goes on with the rest once a place has been found, or has no more records than were had."""
         ended = reader.passed(self._searched)
         left = {p: end for p, end in self._searched.items() if p not in ended and not gatherer.found(p)}
@@ -167,7 +167,7 @@ class Group:
         read since, behind its transaction's marker too. Those tools count a marker as a record, and a lag of
         1 for ever would look like work that nobody does."""
         shown = {
-            (topic, partition): share.standing.offsets.get(topic, 0)
+            (topic, partition): share.checkpoint.offsets.get(topic, 0)
             for partition, share in self.shares.items()
             for topic in self._topics
         }

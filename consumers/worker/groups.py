@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
 from consumers.worker.seals import SEAL_PLACE, Mismatch, Place
-from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Share, Shares, Standing
+from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Checkpoint, Share, Shares
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ NEAR: Final = 50
 """Seals that a share of the ward may be behind the others when it joins them; they wait for it then."""
 
 
-class Parked(NamedTuple):
+class Resting(NamedTuple):
     """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
 
     share: Share
@@ -36,56 +36,56 @@ class Groups:
     does not heal there is parked.
     """
 
-    def __init__(self, main: Group, ward: Group, shares: Shares, retry_seconds: float) -> None:
-        self.main, self.ward = main, ward
+    def __init__(self, main: Group, quarantine: Group, shares: Shares, retry_seconds: float) -> None:
+        self.main, self.quarantine = main, quarantine
         self._shares, self._retry_seconds = shares, retry_seconds
-        self._parked: dict[int, Parked] = {}
+        self._parked: dict[int, Resting] = {}
 
     def clear(self) -> None:
         """Holds nothing any more."""
         self.main.clear()
-        self.ward.clear()
+        self.quarantine.clear()
         self._parked = {}
 
     def unseat(self) -> None:
         """What was gathered is dropped; reading begins again at what is committed."""
         self.main.unseat()
-        self.ward.unseat()
+        self.quarantine.unseat()
 
     def close(self) -> None:
         """Lets go of the broker."""
         self.main.close()
-        self.ward.close()
+        self.quarantine.close()
 
-    def held(self) -> dict[int, int]:
+    def owned(self) -> dict[int, int]:
         """Partition to epoch of all shares held, parked ones too."""
-        shares = [*self.main.shares.values(), *self.ward.shares.values()]
+        shares = [*self.main.shares.values(), *self.quarantine.shares.values()]
         shares += [parked.share for parked in self._parked.values()]
         return {share.partition: share.epoch for share in shares}
 
     def add(self, share: Share) -> None:
         """A share that was claimed."""
-        (self.ward if share.state == MISMATCH else self.main).add(share)
+        (self.quarantine if share.state == MISMATCH else self.main).add(share)
 
     def drop(self, partition: int) -> None:
         """A share that was lost, or let go."""
         if self._parked.pop(partition, None) is None:
             self._group_of(partition).take_out(partition)
 
-    def moved(self, standings: Mapping[int, Standing]) -> None:
+    def moved(self, standings: Mapping[int, Checkpoint]) -> None:
         """Shares that stand there now, by a commit: they are sound, whatever was said of them."""
         for partition, standing in standings.items():
             group = self._group_of(partition)
-            group.shares[partition] = replace(group.shares[partition], standing=standing, state=RUNNING)
+            group.shares[partition] = replace(group.shares[partition], checkpoint=standing, state=RUNNING)
             group.fits(partition)
             group.telling.clear()
             group.pauses[KEYS].clear()
         # Those of the ward that fit again, and have come up to the others, go back to them.
-        least = min((share.standing.sequence for share in self.main.shares.values()), default=0)
+        least = min((share.checkpoint.sequence for share in self.main.shares.values()), default=0)
         for partition in standings:
-            share = self.ward.shares.get(partition)
-            if share is not None and share.standing.sequence + NEAR >= least:
-                self.main.add(self.ward.take_out(partition))
+            share = self.quarantine.shares.get(partition)
+            if share is not None and share.checkpoint.sequence + NEAR >= least:
+                self.main.add(self.quarantine.take_out(partition))
 
     def mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
         """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
@@ -98,7 +98,7 @@ class Groups:
                 share = group.take_out(partition)
                 # What was told of it stays in its row: the ward takes that back as soon as it reads.
                 told = replace(share, state=WAITING) if group.telling.broker else share
-                self.ward.add(told, {place, SEAL_PLACE})
+                self.quarantine.add(told, {place, SEAL_PLACE})
             group.unseat()
             return
         if place not in group.again:
@@ -117,7 +117,7 @@ class Groups:
         for partition in concerned:
             again = {one for one in group.again if one[1] == partition} | {place}
             share = replace(group.take_out(partition), state=MISMATCH)
-            self._parked[partition] = Parked(share, until, again)
+            self._parked[partition] = Resting(share, until, again)
         group.again.discard(place)
         group.unseat()
 
@@ -126,7 +126,7 @@ class Groups:
         for partition, parked in list(self._parked.items()):
             if now >= parked.until:
                 del self._parked[partition]
-                self.ward.add(parked.share, {*parked.again, SEAL_PLACE})
+                self.quarantine.add(parked.share, {*parked.again, SEAL_PLACE})
 
     def _group_of(self, partition: int) -> Group:
-        return self.ward if partition in self.ward.shares else self.main
+        return self.quarantine if partition in self.quarantine.shares else self.main

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Digest, Seal, key_id, parse, signed_by
 from domain.kernel.errors import Undecodable
-from projections.control.shares import Standing
+from projections.control.shares import Checkpoint
 from projections.runtime.decode import Received
 
 Place = tuple[str, int]
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
     """
 
     events: list[Received]
-    moved: dict[int, tuple[Standing, int]]
+    moved: dict[int, tuple[Checkpoint, int]]
 
 
 Kept = tuple[int, int, bytes, bytes | None, bytes]
@@ -66,7 +66,7 @@ class Sum:
         self.count, self.total = self.count + count, (self.total + total) % _MODULUS
 
 
-class Lane:
+class PartitionBuffer:
     """The records of one topic and partition, in order, from `start` on not handed out yet."""
 
     __slots__ = ("had", "kept", "latest", "offset", "read", "sealed", "start")
@@ -90,11 +90,11 @@ class Lane:
 class Entry:
     """A share at work."""
 
-    standing: Standing
-    lanes: dict[str, Lane]
+    standing: Checkpoint
+    lanes: dict[str, PartitionBuffer]
 
 
-class Gatherer:
+class SealAssembler:
     """Gathers for some shares of one projection.
 
     Args:
@@ -107,7 +107,7 @@ class Gatherer:
     def __init__(
         self,
         topics: Sequence[str],
-        shares: Mapping[int, Standing],
+        shares: Mapping[int, Checkpoint],
         key: Ed25519PublicKey,
         *,
         again: Iterable[Place] = (),
@@ -118,23 +118,26 @@ class Gatherer:
         self._entries = {
             partition: Entry(
                 standing,
-                {t: Lane(0, anew=True) if (t, partition) in anew else _lane(standing, t) for t in topics},
+                {
+                    t: PartitionBuffer(0, anew=True) if (t, partition) in anew else _lane(standing, t)
+                    for t in topics
+                },
             )
             for partition, standing in sorted(shares.items())
         }
-        self._lanes: dict[Place, tuple[Lane, int]] = {
+        self._lanes: dict[Place, tuple[PartitionBuffer, int]] = {
             (topic, partition): (lane, entry.standing.position)
             for partition, entry in self._entries.items()
             for topic, lane in entry.lanes.items()
         }
         least = min(
-            (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Standing()
+            (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Checkpoint()
         )
         self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
         self._again = {place: told for place, told in self._lanes.items() if told[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
-        start = Standing() if self._seals_anew else least
+        start = Checkpoint() if self._seals_anew else least
         self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
@@ -241,7 +244,7 @@ class Gatherer:
                 expected = _expected(seal, place)
                 lane.sealed.add(expected.count, expected.total)
 
-    def _judge(self, place: Place, lane: Lane, had: int) -> None:
+    def _judge(self, place: Place, lane: PartitionBuffer, had: int) -> None:
         """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
         stranger wrote it. Less may be a topic that is being published again.
 
@@ -270,7 +273,7 @@ class Gatherer:
         """
         events: list[Received] = []
         counts = dict.fromkeys(self._entries, 0)
-        moved: dict[int, Standing] = {}
+        moved: dict[int, Checkpoint] = {}
         while self._seals and len(events) < most:
             seal, next_offset, hashed = self._seals[0]
             try:
@@ -289,14 +292,14 @@ class Gatherer:
                         lane.latest = seal.last  # what still comes up to there is in no seal
                 offsets = {topic: lane.offset for topic, lane in entry.lanes.items()}
                 offsets[SEALS] = next_offset
-                entry.standing = moved[partition] = Standing(seal.last, seal.sequence, hashed, offsets)
+                entry.standing = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
             self._seals.popleft()
         if not moved:
             return None
         events.sort()
         return Batch(events, {p: (standing, counts[p]) for p, standing in moved.items()})
 
-    def _behind(self, seal: Seal) -> list[tuple[Place, Lane]]:
+    def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
         """The places whose shares have not come to the seal yet."""
         return [
             ((topic, partition), lane)
@@ -317,7 +320,7 @@ class Gatherer:
             self._check(seal, place, lane)
         return True
 
-    def _missing(self, seal: Seal, place: Place, lane: Lane) -> bool:
+    def _missing(self, seal: Seal, place: Place, lane: PartitionBuffer) -> bool:
         """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
         expected = _expected(seal, place).count
         if expected <= len(lane.kept) - lane.start:
@@ -327,7 +330,7 @@ class Gatherer:
             raise Mismatch(place, _differ(have, expected, seal))
         return True
 
-    def _check(self, seal: Seal, place: Place, lane: Lane) -> None:
+    def _check(self, seal: Seal, place: Place, lane: PartitionBuffer) -> None:
         expected = _expected(seal, place)
         kept, end = lane.kept, lane.start + expected.count
         if (expected.count and kept[end - 1][0] > seal.last) or (
@@ -342,9 +345,11 @@ class Gatherer:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
 
 
-def _lane(standing: Standing, topic: str) -> Lane:
+def _lane(standing: Checkpoint, topic: str) -> PartitionBuffer:
     """Where reading goes on."""
-    return Lane(standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position)
+    return PartitionBuffer(
+        standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position
+    )
 
 
 def _hashed(stamp: bytes, value: bytes) -> int:
@@ -352,7 +357,7 @@ def _hashed(stamp: bytes, value: bytes) -> int:
     return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
 
 
-def _hand_out(count: int, lane: Lane, events: list[Received]) -> int:
+def _hand_out(count: int, lane: PartitionBuffer, events: list[Received]) -> int:
     """Moves the lane's next records into `events`."""
     if count:
         end = lane.start + count

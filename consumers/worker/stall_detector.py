@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from consumers.worker.seals import Mismatch, Place
 
 
-class Standstill:
+class StallDetector:
     """Watches the places that the next seal waits for.
 
     Records are late for a moment all the time, since partitions arrive one after the other. They are missing

@@ -12,7 +12,7 @@ from projections.control.shares import RUNNING, WAITING, Shares
 log = logging.getLogger(__name__)
 
 
-class Telling:
+class StateReporter:
     """Reports what is waited for, and the end of waiting for the broker; other waits end with a commit."""
 
     def __init__(self, shares: Shares) -> None:

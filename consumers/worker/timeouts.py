@@ -9,7 +9,7 @@ FIRST_PAUSE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long a worker waits, in seconds: a share's lease; before a share that does not fit its seals is
     tried again; before records that do not come are a mismatch; between looks whether a broker lives; at most
     between two tries of what does not answer."""

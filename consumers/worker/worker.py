@@ -33,8 +33,8 @@ from consumers.worker.dropped import wait_while_dropped
 from consumers.worker.group import Group
 from consumers.worker.groups import Groups
 from consumers.worker.seals import Batch, Mismatch
-from consumers.worker.state_reporter import Telling
-from consumers.worker.timeouts import Backoff, Patience
+from consumers.worker.state_reporter import StateReporter
+from consumers.worker.timeouts import Backoff, Timeouts
 from consumers.worker.upgrade import Upgrade
 from consumers.worker.writer import Meter, Writer, connect
 from domain.events.registry import Registry
@@ -59,7 +59,7 @@ from projections.runtime.decode import (
 from projections.runtime.folding import Folded
 from projections.runtime.projection import Projection
 
-__all__ = ["Patience", "Worker", "WorkerStopped"]
+__all__ = ["Timeouts", "Worker", "WorkerStopped"]
 
 log = logging.getLogger(__name__)
 
@@ -95,29 +95,29 @@ class Worker:
         registry: Registry,
         public_key: Ed25519PublicKey,
         cipher: OpeningCipher | None = None,
-        patience: Patience | None = None,
-        checkpoint: Callable[[str], None] = lambda _: None,
+        timeouts: Timeouts | None = None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self.id: UUID = uuid4()
         self._projection = projection
         self._topics = tuple(topic(family) for family in projection.families)
         self._read_url = read_url
-        self._checkpoint = checkpoint
+        self._failpoint = failpoint
         self._shares = Shares(
-            projection, self.id, lease=self._patience.lease, host=socket.gethostname(), pid=os.getpid()
+            projection, self.id, lease=self._timeouts.lease, host=socket.gethostname(), pid=os.getpid()
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
         main, ward = (
             Group(
-                address, projection.group, self._topics, public_key, self._patience, Telling(self._shares),
-                heals=heals,
+                address, projection.group, self._topics, public_key, self._timeouts,
+                StateReporter(self._shares), heals=heals,
             )
             for heals in (False, True)
         )  # fmt: skip
-        self._groups = Groups(main, ward, self._shares, self._patience.mismatch)
-        self._upgrade = Upgrade(self._applier, self._shares, self._patience.lease)
-        self._backoff = Backoff(self._patience.pause)
+        self._groups = Groups(main, ward, self._shares, self._timeouts.mismatch)
+        self._upgrade = Upgrade(self._applier, self._shares, self._timeouts.lease)
+        self._backoff = Backoff(self._timeouts.pause)
         self._forget_everything()
         self.meter = Meter()
         """What it has applied since it was made."""
@@ -167,13 +167,13 @@ class Worker:
                     self._turn(connection, stop)
                 self._settle()
                 with connection, connection.cursor() as c:
-                    self._shares.let_go(c, self._groups.held())
+                    self._shares.let_go(c, self._groups.owned())
                     self._shares.leave(c)
             finally:
                 self._writer.close()
 
     def _connect(self) -> Connection:
-        return connect(self._read_url, f"rapport {self._projection.name}", self._patience.lease)
+        return connect(self._read_url, f"rapport {self._projection.name}", self._timeouts.lease)
 
     def _forget_everything(self) -> None:
         self._began = time.monotonic()
@@ -187,13 +187,13 @@ class Worker:
         try:
             # Best while nothing is being written, since that would be waited for.
             due = now - self._tended
-            lease = self._patience.lease
+            lease = self._timeouts.lease
             if due > lease / 2 or (due > lease / 4 and self._writer.wait(0)):
                 self._settle()
                 self._tend(connection)
             self._groups.unpark(now)
             waiting = POLL
-            for group in (self._groups.main, self._groups.ward):
+            for group in (self._groups.main, self._groups.quarantine):
                 if group.shares and group.rests_until <= now:
                     self._follow(connection, group, waiting)
                     waiting = POLL / 10  # the ward does not keep the others waiting
@@ -211,7 +211,7 @@ class Worker:
                 self._prepare(connection)
                 group.seat()
             # What is looked through for a refused value is committed seal by seal.
-            careful = any(s.standing.position < self._careful_until for s in group.shares.values())
+            careful = any(s.checkpoint.position < self._careful_until for s in group.shares.values())
             batch = group.take(1 if careful else BATCH)
             if batch is not None:
                 self._commit(batch, careful=careful)
@@ -237,7 +237,7 @@ class Worker:
 
     def _commit(self, batch: Batch, *, careful: bool) -> None:
         """Folds a batch while the one before is being written, then has it written too."""
-        self._checkpoint("batch gathered")
+        self._failpoint("batch gathered")
         folded = None
         if not careful:
             try:
@@ -250,7 +250,7 @@ class Worker:
                     self._be_careful(batch, error)
                 return
         if self._settle():
-            held = self._groups.held()
+            held = self._groups.owned()
             epochs = {partition: held[partition] for partition in batch.moved}
             self._writer.start(batch, partial(self._write, batch, epochs, folded))
         if careful:
@@ -267,11 +267,11 @@ class Worker:
             self._applier.apply_carefully(c, batch.events)
         else:
             self._applier.write(c, folded)
-        self._checkpoint("rows written")
+        self._failpoint("rows written")
         self._shares.advance(
             c, [(p, epochs[p], standing, count) for p, (standing, count) in batch.moved.items()]
         )
-        self._checkpoint("before the commit")
+        self._failpoint("before the commit")
 
     def _settle(self) -> bool:
         """Waits for the write under way and takes over what it moved.
@@ -279,10 +279,10 @@ class Worker:
         False where the database refused a value: then reading begins again at what is committed. Raises
         whatever else it failed with.
         """
-        while not self._writer.wait(self._patience.lease / 4):
+        while not self._writer.wait(self._timeouts.lease / 4):
             # Else a write that takes long would cost the shares, and their next owner would begin it anew.
             with self._loading.cursor() as c:
-                self._shares.stay(c, self._groups.held(), self.meter.rate())
+                self._shares.stay(c, self._groups.owned(), self.meter.rate())
         finished = self._writer.finish()
         if finished is None:
             return True
@@ -307,7 +307,7 @@ class Worker:
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
         self._tended = time.monotonic()
-        held = self._groups.held()
+        held = self._groups.owned()
         with connection, connection.cursor() as c:
             kept, fair = self._shares.tend(c, held, self.meter.rate())
             lost = held.keys() - kept
@@ -323,10 +323,10 @@ class Worker:
         for share in claimed:
             self._groups.add(share)
         self.meter.away = False
-        if self._tended - self._began > self._patience.lease:
+        if self._tended - self._began > self._timeouts.lease:
             self._backoff.clear()  # a session that lasts; one that always ends at once is no sign of health
         if lost or surplus or claimed:
-            log.info("Holds the shares %s of %s.", sorted(self._groups.held()), self._projection.schema)
+            log.info("Holds the shares %s of %s.", sorted(self._groups.owned()), self._projection.schema)
         main = self._groups.main
         if main.reader is not None and main.shares:
             main.reader.show(main.shown())
@@ -337,7 +337,7 @@ class Worker:
         with connection, connection.cursor() as c:
             self._applier.forget(c)
         claimed = {p: share.epoch for p, share in self._groups.main.shares.items()}
-        self._upgrade.run(connection, claimed, self._groups.held(), self.meter.rate())
+        self._upgrade.run(connection, claimed, self._groups.owned(), self.meter.rate())
 
     def _tell_running(self, connection: Connection, group: Group) -> None:
         if group.telling.broker or any(share.state == WAITING for share in group.shares.values()):

@@ -84,7 +84,6 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     """The command that opens an opportunity; the event given is not used, since it makes its own."""
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
-    from commands.sales.opportunity import OpenOpportunity
     from commands.store.application import Crm
     from commands.store.idempotency import Idempotency
     from commands.store.identifiers import Identifiers
@@ -93,6 +92,7 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
     from commands.store.recorder import PostgresApplicationRecorder
     from deploy.configuration.files import load_pipelines
     from deploy.settings import load
+    from domain.sales.opportunity.commands import OpenOpportunity
 
     pool = Pool(url, 1)
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, NoSecrets()))

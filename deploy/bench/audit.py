@@ -11,10 +11,10 @@ from typing import Final
 from uuid import UUID
 
 from commands.audit.verify import verify
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from commands.store.seals import Seals
-from consumers.relay.seals import MOST_EVENTS, seal_range
+from consumers.relay.seals import MAX_EVENTS, seal_range
 from deploy.bench import relay
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
@@ -93,9 +93,9 @@ class _Sink:
 def _seal(services: Services, url: str) -> None:
     """Seals everything, as the relay does with full ranges."""
     last: Seal | None = None
-    with Follower(url) as follower, closing(Seals(url)) as seals:
+    with EventReader(url) as follower, closing(Seals(url)) as seals:
         upto = follower.settled()
-        while rows := follower.read(last.last if last else 0, upto, limit=MOST_EVENTS):
+        while rows := follower.read(last.last if last else 0, upto, limit=MAX_EVENTS):
             made = seal_range(
                 rows, last, store=UUID(int=1), partitions=PARTITIONS, key=services.seal_key,
                 now=datetime.now(UTC),

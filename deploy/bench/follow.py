@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from deploy.bench.alone import BenchFailed, Companion, answered
 from deploy.bench.benchmarks import Bench
@@ -150,7 +150,7 @@ def read_all(url: str, events: int) -> tuple[float, float, float]:
     """Follows the last `events` events of the store in this process; its memory."""
     process = psutil.Process()
     water = HighWater(events, lambda: int(process.memory_info().rss))
-    with Follower(url) as follower:
+    with EventReader(url) as follower:
         upto = follower.settled()
         after, done = _position_before(url, events), 0
         while page := follower.read(after, upto):

@@ -15,7 +15,7 @@ import psutil
 from commands.store.bulk import LIMIT
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
-from consumers.rebuild.rebuild import Places, Progress
+from consumers.rebuild.rebuild import Endpoints, RebuildProgress
 from deploy.bench import rebuild, relay
 from deploy.bench.alone import alone, answered
 from deploy.bench.benchmarks import Bench
@@ -100,12 +100,12 @@ def _rebuild(services: Services, store: Databases, events: int) -> tuple[float, 
     return answered(_fill, rebuild.places(services, read, store), events)
 
 
-def _fill(places: Places, events: int) -> tuple[float, tuple[float, float, float]]:
+def _fill(places: Endpoints, events: int) -> tuple[float, tuple[float, float, float]]:
     """In a process of its own, whose memory is only what the filling takes."""
     process = psutil.Process()
     water = HighWater(events, lambda: int(process.memory_info().rss))
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: RebuildProgress) -> None:
         if progress.state == "filling":
             water.at(progress.done)
 

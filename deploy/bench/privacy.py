@@ -25,7 +25,7 @@ SEED: Final = 12_000_000
 class InTheOpen:
     """No encryption: private values stand in the event as they are. For measuring alone."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
         """Laid out as the cipher does it."""
         private: dict[str, Any] = {}
         if parts.persons:
@@ -41,7 +41,7 @@ class InTheOpen:
     def load(self, privates: Iterable[Mapping[str, Any]]) -> None:
         """There are no keys."""
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """What stands there."""
         opened: dict[str, Any] = {}
         for fields in private.get("persons", {}).values():

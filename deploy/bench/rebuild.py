@@ -16,7 +16,7 @@ import psycopg2
 from commands.privacy.cipher import AesGcmCipher
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import connect
-from consumers.rebuild.rebuild import Places, Tell, begin
+from consumers.rebuild.rebuild import Endpoints, Tell, begin
 from consumers.rebuild.run import carry_on
 from deploy.bench import projection, relay, runner
 from deploy.bench.alone import BenchFailed, alone
@@ -139,9 +139,9 @@ def places(
     store: Databases,
     *,
     opening: Callable[[], OpeningCipher] | None = None,
-) -> Places:
+) -> Endpoints:
     """Where a rebuild reads and writes."""
-    return Places(
+    return Endpoints(
         owner_url=read.admin,
         store_url=store.app,
         address=services.kafka,
@@ -150,7 +150,7 @@ def places(
     )
 
 
-def fill_seconds(model: Projection, where: Places, *, workers: int, tell: Tell = lambda _: None) -> float:
+def fill_seconds(model: Projection, where: Endpoints, *, workers: int, tell: Tell = lambda _: None) -> float:
     """Seconds from the command to the hand-over."""
     begun = time.monotonic()
     begin(model, where, by="bench")

@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from commands.store.bulk import LIMIT
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
@@ -22,7 +22,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import CONTENT_TYPE, SENDING, recorded_ms
 from consumers.kafka.topics import SETTINGS
 from consumers.relay.relay import Relay
-from consumers.relay.seals import MOST_EVENTS
+from consumers.relay.seals import MAX_EVENTS
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
@@ -56,7 +56,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         "relay",
         unit="events/s",
         what="store to committed seal: read, sealed, published, with explicit partitions",
-        reference=f"kafka-python: keyed sends of the same records from memory, {MOST_EVENTS:,} a transaction",
+        reference=f"kafka-python: keyed sends of the same records from memory, {MAX_EVENTS:,} a transaction",
         ours=ours,
         theirs=lambda: alone(raw_rate, kafka, events, next(seeds)),
         rounds=bench.rounds,
@@ -95,7 +95,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
     seals = Seals(relay_url)
     before = seals.last()
     known = before.sequence if before else 0
-    head = Follower(relay_url).head()
+    head = EventReader(relay_url).head()
 
     looked = 0
 
@@ -113,7 +113,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
         signing_key=Ed25519PrivateKey.from_private_bytes(key),
         families=CATALOGUE.families,
         clock=clock,
-        checkpoint=checkpoint,
+        failpoint=checkpoint,
     )
     stop = threading.Event()
     thread = threading.Thread(target=relay.run, args=(stop,), daemon=True)
@@ -139,7 +139,7 @@ def raw_rate(kafka: KafkaAddress, events: int, seed: int) -> float:
     )
     producer.init_transactions()
     begun = time.monotonic()
-    for part in parts(records, MOST_EVENTS):
+    for part in parts(records, MAX_EVENTS):
         producer.begin_transaction()
         for key, value, headers in part:
             producer.send(RAW_TOPIC, value, key, headers, timestamp_ms=recorded_ms(value))

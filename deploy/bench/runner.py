@@ -92,7 +92,7 @@ class Folding(Projection[Any]):
         with self.view.datastore.transaction(commit=True) as c:
             rows = c.connection.cursor(row_factory=self._as_tuples)
             for table, load, writes in self._tables:
-                for key in table.touches(event):
+                for key in table.keys_of(event):
                     found = rows.execute(load, (key,)).fetchone()
                     before = dict(zip(table.columns, found, strict=True)) if found else None
                     values = _values(table, table.fold(before, event))

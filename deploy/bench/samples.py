@@ -11,15 +11,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.mapper import EventMapper, StoredCrmEvent
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
 from domain.events.private import PrivateCipher, PrivateParts
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
-from domain.sales.opportunity.state import Opened, StageChanged, Won
-from domain.service.case import state as case
+from domain.sales.opportunity.events import Opened, StageChanged, Won
+from domain.service.case import events as case
 
 BEGIN: Final = datetime(2020, 1, 1, tzinfo=UTC)
 CUSTOMERS: Final = 2000
@@ -28,10 +28,10 @@ CUSTOMERS: Final = 2000
 class NoSecrets:
     """A cipher for events without private values: those made here have none."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
         raise TypeError(f"{event.id} has {len(parts.persons)} persons' values, and there is no key")
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"{event_id} has private {', '.join(private)}, and there is no key")
 
 

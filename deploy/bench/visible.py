@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from commands.dispatch.context import Context
 from commands.dispatch.dispatcher import Commands
-from commands.sales.opportunity import OpenOpportunity
 from commands.store.application import Crm
 from commands.store.idempotency import Idempotency
 from commands.store.identifiers import Identifiers
@@ -41,6 +40,7 @@ from deploy.settings import load
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
 from domain.kernel.money import Money
+from domain.sales.opportunity.commands import OpenOpportunity
 from projections.registry import named
 
 EVENTS: Final = 4_000

@@ -13,7 +13,7 @@ from commands.imports import maven_config
 from commands.imports.report import ImportReport
 from deploy.demo import figures, second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Figure, Number
-from deploy.health.projection_health import look
+from deploy.health.projection_health import projection_health
 from deploy.up import Stack
 from deploy.wiring.imports import Take, take_cdnow, take_incidents, take_maven
 from deploy.wiring.wiring import Wiring
@@ -95,7 +95,7 @@ def compared(stack: Stack) -> list[Figure]:
             "HTTP board": figures.from_board(stack.url, stack.key, pipeline),
             "HTTP reports": figures.from_service(stack.url, stack.key),
         }
-        positions = {row.projection: row.position for row in look(settings).rows if row.active}
+        positions = {row.projection: row.position for row in projection_health(settings).rows if row.active}
         return [
             *figures.compare(expected(), found),
             *figures.of_the_flow(

@@ -27,7 +27,7 @@ from deploy.addresses import ROLES
 from deploy.configuration.files import load_pipelines, load_reasons
 from deploy.health.findings import Diagnostic
 from deploy.health.machine_checks import Checkup, disk, environment, key_files, packages, python
-from deploy.health.projection_health import look, postgres_away
+from deploy.health.projection_health import postgres_away, projection_health
 from deploy.health.store_checks import (
     incarnation,
     marks,
@@ -260,7 +260,7 @@ def _seals(settings: Settings) -> Checkup:
 
 def _read_models(settings: Settings) -> Checkup:
     try:
-        seen = look(settings)
+        seen = projection_health(settings)
     except SettingsProblem as problem:
         return Checkup(name="read models", seen="", findings=(Diagnostic(fact=str(problem)),))
     said = ", ".join(

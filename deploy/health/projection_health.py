@@ -10,7 +10,7 @@ from typing import Final
 
 import psycopg2
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from commands.store.schema import SchemaProblem, check_version
 from deploy.health.findings import Diagnostic
@@ -30,7 +30,7 @@ WELL: Final = frozenset({"live", "catching_up", "retrying"}) | BUILDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ProjectionHealth:
     """One look. `rows` is empty where the read side could not be asked; `findings` say what to do."""
 
     rows: tuple[Status, ...]
@@ -42,10 +42,10 @@ class Standing:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def look(settings: Settings) -> Standing:
+def projection_health(settings: Settings) -> ProjectionHealth:
     """How every read model stands. Never raises for a service that is away."""
     findings: list[Diagnostic] = []
-    with closing(Follower(settings.need("store_url"))) as follower:
+    with closing(EventReader(settings.need("store_url"))) as follower:
         head, trouble = _head(settings.need("store_url"), follower)
         if trouble is not None:
             findings.append(trouble)
@@ -67,7 +67,7 @@ def look(settings: Settings) -> Standing:
     for row in rows:
         ours = registry.has(row.projection, row.version)
         findings.extend(judged(row) if ours else [_without_folder(row)])
-    return Standing(rows=rows, findings=tuple(findings))
+    return ProjectionHealth(rows=rows, findings=tuple(findings))
 
 
 def _left_out(rows: Sequence[Status], dropped: Collection[tuple[str, int]]) -> Iterator[Diagnostic]:
@@ -176,7 +176,7 @@ def past_the_head(settings: Settings) -> list[Diagnostic]:
         # In this order: what is recorded in between is in no read model yet.
         with (
             closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as reading,
-            closing(Follower(settings.need("store_url"))) as follower,
+            closing(EventReader(settings.need("store_url"))) as follower,
             reading.cursor() as cursor,
         ):
             cursor.execute(_SHARES)
@@ -207,7 +207,7 @@ def postgres_away(what: str, setting: str, error: psycopg2.Error) -> Diagnostic:
     )
 
 
-def _head(url: str, follower: Follower) -> tuple[int | None, Diagnostic | None]:
+def _head(url: str, follower: EventReader) -> tuple[int | None, Diagnostic | None]:
     """The store's highest position, or what is wrong."""
     try:
         check_version(url)
@@ -218,7 +218,7 @@ def _head(url: str, follower: Follower) -> tuple[int | None, Diagnostic | None]:
         return None, postgres_away("event store", "store_url", error)
 
 
-def _recorded_behind(follower: Follower, head: int) -> Callable[[int], datetime | None]:
+def _recorded_behind(follower: EventReader, head: int) -> Callable[[int], datetime | None]:
     def ask(position: int) -> datetime | None:
         first = follower.read(position, head, limit=1)
         try:

@@ -9,7 +9,7 @@ from typing import Final
 from psycopg2.extensions import cursor
 
 from commands.store import verify
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.incarnation import RecoveryNeeded, check_with
 from commands.store.pool import connect
 from commands.store.verify_event import Finding, examine
@@ -61,7 +61,7 @@ def marks(settings: Settings) -> Checkup:
 
 def newest_events(settings: Settings) -> Checkup:
     """Whether the newest events are of types that this program knows, and decode."""
-    with closing(Follower(settings.need("store_url"))) as follower:
+    with closing(EventReader(settings.need("store_url"))) as follower:
         head = follower.head()
         rows = follower.read(max(0, head - NEWEST), head, limit=NEWEST)
     found = [_diagnostic(one) for row in rows for one in examine(row, CATALOGUE)]
@@ -90,7 +90,7 @@ def prepared_transactions(settings: Settings) -> Checkup:
 
 def topics_ahead(settings: Settings, ends: Sequence[Tail]) -> list[Diagnostic]:
     """A finding for each of these ends of topics that lies past the store's last event."""
-    with closing(Follower(settings.need("store_url"))) as follower:
+    with closing(EventReader(settings.need("store_url"))) as follower:
         head = follower.head()
     found = [
         Diagnostic(

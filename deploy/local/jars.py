@@ -23,7 +23,7 @@ COORDINATES = (
 )
 HASHES = Path(__file__).with_name("kafka.sha256")
 RESOLVE = Path(__file__).with_name("resolve.py")
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 FETCH_SECONDS = 600.0
 
 
@@ -123,7 +123,7 @@ def fetch(folder: Path, program: Program) -> None:
     work = folder.with_name(folder.name + ".fetch")
     work.mkdir(parents=True, exist_ok=True)
     said = ""
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         try:
             # -P: the modules beside the script must not stand in for packages of the same name.
             done = subprocess.run(
@@ -141,7 +141,7 @@ def fetch(folder: Path, program: Program) -> None:
         said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "no reason")
     else:
         raise JarsUnavailable(
-            f"{program.name} could not be fetched from Maven Central, in {ATTEMPTS} attempts: "
+            f"{program.name} could not be fetched from Maven Central, in {MAX_ATTEMPTS} attempts: "
             f"{said.strip()[:500]}. Try again with access to it, or copy the jars listed in "
             f"{program.listed_in} to {folder}, or {program.otherwise}.",
             cause=said.strip()[:80],

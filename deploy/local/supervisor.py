@@ -17,7 +17,7 @@ from deploy.local.service import ProcessService
 FIRST_DELAY = 0.2  # seconds before the first new start
 LONGEST_DELAY = 30.0
 HEALTHY = 30.0  # who lived so many seconds starts again without a longer delay
-LOOK = 0.1
+POLL_SECONDS = 0.1
 ERROR = "error: "  # begins the sentence that a command of ours leaves with
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -136,7 +136,7 @@ class Keeper:
     def _keep(self) -> None:
         delay = FIRST_DELAY
         started = time.monotonic()
-        while not self._stop.wait(LOOK):
+        while not self._stop.wait(POLL_SECONDS):
             if self.service.running:
                 continue
             if time.monotonic() - started > HEALTHY:
@@ -218,7 +218,7 @@ class Supervisor:
         """Stand by until a signal comes."""
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                time.sleep(LOOK)
+                time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
         """Stop all, last started first; returns when no process is left. A second time does nothing."""
@@ -233,7 +233,7 @@ class Supervisor:
         while ending.is_alive():
             if self._hurry.is_set():
                 keeper.service.kill()
-            ending.join(LOOK)
+            ending.join(POLL_SECONDS)
 
     def _interrupt(self, *_: object) -> None:
         raise KeyboardInterrupt

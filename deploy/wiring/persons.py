@@ -11,10 +11,10 @@ from uuid import UUID
 from api.reads.links import links
 from commands.dispatch.context import Context
 from commands.operations.read_models import principal_id
-from commands.privacy.certificate import Place
+from commands.privacy.certificate import CheckedPlace
 from commands.privacy.certificates import Certifying, ReadSide, TooEarly
 from commands.privacy.cipher import CACHE_SECONDS
-from commands.privacy.erasure import Erasing
+from commands.privacy.erasure import Erasures
 from commands.privacy.person import People
 from commands.store.contact_index import ContactIndex
 from domain.events.event import SYSTEM, Actor
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from deploy.wiring.wiring import Wiring
 
 
-def erasing(wired: Wiring) -> Erasing:
+def erasing(wired: Wiring) -> Erasures:
     """Erases in the store of `wired`."""
-    return Erasing(
+    return Erasures(
         wired.crm,
         People(wired.crm, links(wired.read_pool)),
         wired.tombstones,
@@ -57,7 +57,7 @@ def certifying(wired: Wiring, *, topics: bool = True, cache_seconds: float = CAC
 def read_side(pool: Pool) -> ReadSide:
     """Looks at every read model that `pool` may read."""
 
-    def places(persons: Sequence[UUID], position: int) -> list[Place]:
+    def places(persons: Sequence[UUID], position: int) -> list[CheckedPlace]:
         with pool.connection() as connection:
             found = forgotten.remembered(connection, persons)
         # What was never started shows nothing, and will read these persons with keys that are destroyed.
@@ -69,7 +69,7 @@ def read_side(pool: Pool) -> ReadSide:
                 "have; see `rapport projection status`."
             )
         return [
-            Place(
+            CheckedPlace(
                 place=f"read model {each.projection} v{each.version}",
                 checked="holds no clear private values, by its declaration"
                 if each.rows is None

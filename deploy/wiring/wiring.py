@@ -17,7 +17,7 @@ from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.tombstones import Tombstones
 from commands.store.claims import ClaimTable
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.idempotency import Idempotency
 from commands.store.identifiers import Identifiers
 from commands.store.incarnation import Incarnation
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from prometheus_client.registry import Collector
 
-    from api.http.request_metrics import Measuring
+    from api.http.request_metrics import RequestMetrics
     from api.services import Services
     from commands.bulk.recorder import BulkRecorder
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
     from commands.privacy.enforcement import Applied
-    from commands.privacy.erasure import Erasing
+    from commands.privacy.erasure import Erasures
     from commands.store.application import Crm
     from consumers.kafka.topic_archive import TopicsCopy
-    from consumers.rebuild.rebuild import Places
+    from consumers.rebuild.rebuild import Endpoints
     from consumers.recovery.recovery import Recovering
     from consumers.relay.relay import Relay
     from consumers.relay.republish import Republisher
@@ -145,7 +145,7 @@ class Wiring:
         )
 
     @cached_property
-    def erasing(self) -> Erasing:
+    def erasing(self) -> Erasures:
         """What erases persons, and finishes erasures that were interrupted."""
         from deploy.wiring.persons import erasing
 
@@ -205,9 +205,9 @@ class Wiring:
         """The API's keys."""
         return ApiKeys(self.store_pool)
 
-    def follower(self, url_setting: str = "store_url") -> Follower:
+    def follower(self, url_setting: str = "store_url") -> EventReader:
         """A reader of the store in order, as the role of that setting."""
-        follower = Follower(self.settings.need(url_setting))
+        follower = EventReader(self.settings.need(url_setting))
         self._closing.callback(follower.close)
         return follower
 
@@ -238,12 +238,12 @@ class Wiring:
             cipher=self.cipher if projection.private else None,
         )
 
-    def rebuild_places(self) -> Places:
+    def rebuild_places(self) -> Endpoints:
         """What rebuilding needs: the read side as its owner, the store, the topics."""
-        from consumers.rebuild.rebuild import Places
+        from consumers.rebuild.rebuild import Endpoints
 
         admin = self.settings.read_admin_url or self.settings.need("admin_url")
-        return Places(
+        return Endpoints(
             owner_url=role_url(admin, OWNER, self.secrets.text(f"password-{OWNER}")),
             store_url=self.settings.need("store_url"),
             address=self.kafka,
@@ -320,16 +320,16 @@ class Wiring:
         return CollectorRegistry()
 
     @cached_property
-    def measuring(self) -> Measuring:
+    def measuring(self) -> RequestMetrics:
         """What the API shows at `/metrics`: itself, the read models and the relay."""
-        from api.http.request_metrics import Measuring
-        from deploy.health.projection_health import look
+        from api.http.request_metrics import RequestMetrics
+        from deploy.health.projection_health import projection_health
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.relay import RelayFigures
 
-        self.registry.register(ReadModels(lambda: look(self.settings).rows))
+        self.registry.register(ReadModels(lambda: projection_health(self.settings).rows))
         self.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
-        return Measuring(self.registry)
+        return RequestMetrics(self.registry)
 
     def metrics(self, port: int | None, *figures: Collector) -> AbstractContextManager[None]:
         """Inside it this process's `figures` are served on that port, or the one of the settings; without
@@ -349,13 +349,15 @@ class Wiring:
 
     def worker_figures(self, projection: Projection, worker: Worker) -> Sequence[Collector]:
         """How that worker does, and its read model, as metrics."""
-        from deploy.health.projection_health import look
+        from deploy.health.projection_health import projection_health
         from deploy.metrics.read_models import ReadModels
         from deploy.metrics.worker import WorkerFigures
 
         def own() -> Sequence[Status]:
             mine = (projection.name, projection.version)
-            return [row for row in look(self.settings).rows if (row.projection, row.version) == mine]
+            return [
+                row for row in projection_health(self.settings).rows if (row.projection, row.version) == mine
+            ]
 
         return WorkerFigures(projection, worker.meter), ReadModels(own)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
-from domain.directory.principal import state as principal
+from domain.activities.interaction import events as interaction
+from domain.customers.contact import events as contact
+from domain.customers.customer import events as customer
+from domain.directory.principal import events as principal
 from domain.events.registry import EventType, Registry
 from domain.events.upcasters import (
     case_rejected_1_to_2,
@@ -36,10 +36,10 @@ from domain.privacy import (
 from domain.privacy import (
     person_export as disclosure,
 )
-from domain.sales.lead import state as lead
-from domain.sales.opportunity import state as opportunity
-from domain.sales.product import state as product
-from domain.service.case import state as case
+from domain.sales.lead import events as lead
+from domain.sales.opportunity import events as opportunity
+from domain.sales.product import events as product
+from domain.service.case import events as case
 
 CATALOGUE: Final = Registry(
     [

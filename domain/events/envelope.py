@@ -42,7 +42,7 @@ def encode(event: Event, registry: Registry, cipher: PrivateCipher) -> bytes:
     kind = registry.of(event.payload)
     data, parts = registry.split(event)
     if parts:
-        data["private"] = cipher.close(event, parts)
+        data["private"] = cipher.encrypt(event, parts)
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": event.id,
@@ -94,7 +94,7 @@ def decode(encoded: bytes | memoryview, registry: Registry, cipher: PrivateCiphe
     private = data.get("private")
     if private is not None and not isinstance(private, dict):
         raise Undecodable(f"The private part of the event {envelope['id']} is malformed: it is no object.")
-    opened = cipher.open(envelope["id"], private) if private else {}
+    opened = cipher.decrypt(envelope["id"], private) if private else {}
     try:
         return Event(
             originator_id=UUID(envelope["subject"]),

@@ -25,7 +25,7 @@ SUBJECT = "subject"
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class Unreadable:
     """Stands where a private value cannot be read: its key was destroyed, or is not to be had here."""
 
     reason: Literal["erased", "absent"]
@@ -80,10 +80,10 @@ class PrivateParts:
 class PrivateCipher(Protocol):
     """Closes private values into `data.private` and opens them again."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
         """The value of `data.private` for `event`; makes and commits keys that do not exist yet."""
         ...
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         """Field name to clear value, or to `Closed` where the key is destroyed or absent."""
         ...

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.events.event import Event
 from domain.kernel.errors import TimeRefused
 
-AHEAD = timedelta(seconds=5)
+MAX_AHEAD = timedelta(seconds=5)
 """How far a client's clock may run ahead of ours."""
 
 
@@ -42,7 +42,7 @@ def replay(evolve: Evolve[A], state: A | None, events: Iterable[Event]) -> A | N
     return state
 
 
-def stamps(named: datetime | None, *, now: datetime, last: Aggregate | None) -> tuple[datetime, datetime]:
+def timestamps(named: datetime | None, *, now: datetime, last: Aggregate | None) -> tuple[datetime, datetime]:
     """`(time, recorded)` of the next events of an aggregate.
 
     `recorded` is the later of the clock and the aggregate's last. Without a named time, `time` is the later
@@ -54,6 +54,6 @@ def stamps(named: datetime | None, *, now: datetime, last: Aggregate | None) -> 
         return (recorded if last is None else max(recorded, last.time)), recorded
     if last is not None and named < last.time:
         raise TimeRefused(named=named, bound=last.time, ahead=False)
-    if named > now + AHEAD:
+    if named > now + MAX_AHEAD:
         raise TimeRefused(named=named, bound=now, ahead=True)
     return named, recorded

@@ -12,7 +12,7 @@ from domain.events.event import Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class AsOf:
     """`as_of` cuts by business time, `known_at` by recorded time, both included; None cuts nothing."""
 
     as_of: datetime | None = None
@@ -35,5 +35,5 @@ class Cut:
         return takewhile(lambda event: self.covers(event.time, event.recorded), events)
 
 
-NOW: Final = Cut()
+NOW: Final = AsOf()
 """Everything."""

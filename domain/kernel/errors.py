@@ -20,8 +20,10 @@ class NotFound(DomainError):
 
     code = "not-found"
 
-    def __init__(self, what: str, id: object) -> None:
-        super().__init__(f"There is no {what} with the id {id}. Check the id, or look the record up first.")
+    def __init__(self, record_type: str, id: object) -> None:
+        super().__init__(
+            f"There is no {record_type} with the id {id}. Check the id, or look the record up first."
+        )
 
 
 class Invalid(DomainError):
@@ -35,9 +37,9 @@ class MoveRefused(DomainError):
 
     code = "move-refused"
 
-    def __init__(self, *, what: str, state: str, move: str, allowed: tuple[str, ...]) -> None:
+    def __init__(self, *, record_type: str, state: str, move: str, allowed: tuple[str, ...]) -> None:
         options = ", ".join(allowed) if allowed else "none: this state is final"
-        super().__init__(f"The {what} is {state}; it cannot {move}. Allowed from {state}: {options}.")
+        super().__init__(f"The {record_type} is {state}; it cannot {move}. Allowed from {state}: {options}.")
         self.state, self.move, self.allowed = state, move, allowed
 
 

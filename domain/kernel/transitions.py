@@ -16,13 +16,13 @@ from domain.kernel.errors import MoveRefused
 class Lifecycle:
     """The table of one kind of aggregate; `what` is its name in sentences."""
 
-    what: str
-    moves: Mapping[str, Mapping[str, str]]
+    record_type: str
+    transitions: Mapping[str, Mapping[str, str]]
 
 
 def check(table: Lifecycle, state: str, move: str) -> str:
     """The state that `move` leads to. Raises `MoveRefused`, which names state, move and what is allowed."""
-    allowed = table.moves[state]
+    allowed = table.transitions[state]
     if move not in allowed:
-        raise MoveRefused(what=table.what, state=state, move=move, allowed=tuple(allowed))
+        raise MoveRefused(record_type=table.record_type, state=state, move=move, allowed=tuple(allowed))
     return allowed[move]

@@ -18,7 +18,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FieldChange:
     """One field's value before and after; absent where there was, or is, none.
 
     An entry of a mapping is the field `attributes.<name>` or `preferences.<name>`; a tag that came or went is
@@ -42,34 +42,40 @@ def references(reference: Reference | None) -> tuple[Reference, ...]:
     )
 
 
-def changed(field: str, old: object | None, new: object | None) -> tuple[Change, ...]:
+def changed(field: str, old: object | None, new: object | None) -> tuple[FieldChange, ...]:
     """One change, or none when both are equal."""
     if old == new:
         return ()
     return (
-        Change(field=field, old=None if old is None else str(old), new=None if new is None else str(new)),
+        FieldChange(
+            field=field, old=None if old is None else str(old), new=None if new is None else str(new)
+        ),
     )
 
 
-def changed_entries(field: str, old: Mapping[str, str], new: Mapping[str, str | None]) -> tuple[Change, ...]:
+def changed_entries(
+    field: str, old: Mapping[str, str], new: Mapping[str, str | None]
+) -> tuple[FieldChange, ...]:
     """The changes of a mapping's entries that `new` names; None removes one."""
     return tuple(
         change for name, value in new.items() for change in changed(f"{field}.{name}", old.get(name), value)
     )
 
 
-def changed_tags(old: frozenset[str], *, add: Iterable[str], remove: Iterable[str]) -> tuple[Change, ...]:
+def changed_tags(
+    old: frozenset[str], *, add: Iterable[str], remove: Iterable[str]
+) -> tuple[FieldChange, ...]:
     """The tags that come and go."""
     coming, going = dict.fromkeys(add), dict.fromkeys(remove)
     if both := [tag for tag in coming if tag in going]:
         raise Invalid(f"The tag {quoted(both[0])} is both added and removed. Decide for one.")
     return (
-        *(Change(field="tag", old=tag) for tag in going if tag in old),
-        *(Change(field="tag", new=tag) for tag in coming if tag not in old),
+        *(FieldChange(field="tag", old=tag) for tag in going if tag in old),
+        *(FieldChange(field="tag", new=tag) for tag in coming if tag not in old),
     )
 
 
-def apply_entries(field: str, old: Mapping[str, str], changes: Iterable[Change]) -> dict[str, str]:
+def apply_entries(field: str, old: Mapping[str, str], changes: Iterable[FieldChange]) -> dict[str, str]:
     """A mapping after those of `changes` that are its entries."""
     entries = dict(old)
     prefix = f"{field}."
@@ -83,7 +89,7 @@ def apply_entries(field: str, old: Mapping[str, str], changes: Iterable[Change])
     return entries
 
 
-def apply_tags(old: frozenset[str], changes: Iterable[Change]) -> frozenset[str]:
+def apply_tags(old: frozenset[str], changes: Iterable[FieldChange]) -> frozenset[str]:
     """Tags after those of `changes` that are tags."""
     tags = set(old)
     for change in changes:
@@ -95,7 +101,7 @@ def apply_tags(old: frozenset[str], changes: Iterable[Change]) -> frozenset[str]
     return frozenset(tags)
 
 
-def after(changes: Iterable[Change], field: str, old: str | None) -> str | None:
+def after(changes: Iterable[FieldChange], field: str, old: str | None) -> str | None:
     """A single field's value after `changes`."""
     for change in changes:
         if change.field == field:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text
+from domain.events.private import Unreadable, free_text
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound
 
@@ -29,7 +29,7 @@ class Act:
     projection: str
     version: int
     operation: UUID
-    note: str | Closed | None = free_text("readmodel")
+    note: str | Unreadable | None = free_text("readmodel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def evolve(state: Erasure | None, event: Event) -> Erasure:
     """The erasure after `event`. Raises `NotFound` where the stream is not an erasure's."""
     payload: ErasureEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case KeysDestroyed():
@@ -88,7 +88,7 @@ def evolve(state: Erasure | None, event: Event) -> Erasure:
             assert_never(payload)
 
 
-def _born(event: Event) -> Erasure:
+def _created(event: Event) -> Erasure:
     payload = event.payload
     if not isinstance(payload, ErasureBegun):
         raise NotFound("erasure", event.originator_id)

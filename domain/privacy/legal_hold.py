@@ -54,7 +54,7 @@ def evolve(state: LegalHold | None, event: Event) -> LegalHold:
     """The hold after `event`. Raises `NotFound` where the stream is not a hold's."""
     payload: HoldEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case HoldReleased():
@@ -65,7 +65,7 @@ def evolve(state: LegalHold | None, event: Event) -> LegalHold:
             assert_never(payload)
 
 
-def _born(event: Event) -> LegalHold:
+def _created(event: Event) -> LegalHold:
     payload = event.payload
     if not isinstance(payload, HoldPlaced):
         raise NotFound("legal hold", event.originator_id)

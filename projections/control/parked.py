@@ -21,7 +21,7 @@ EVENTS: Final = (
 """Held events of a projection's version, as the beginning of a statement."""
 
 
-class Held(NamedTuple):
+class ParkedEvent(NamedTuple):
     """A held event. `aggregate_id` is None where the envelope cannot be read; then its party waits."""
 
     position: int
@@ -48,7 +48,7 @@ class Waiting:
             return self.aggregates[aggregate_id]
         return self.parties.get(party)
 
-    def add(self, held: Held) -> None:
+    def add(self, held: ParkedEvent) -> None:
         """From now on what comes later of the same aggregate, or party, waits behind it."""
         place = (held.category, held.position)
         if held.aggregate_id is None:
@@ -56,7 +56,7 @@ class Waiting:
         else:
             self.aggregates.setdefault(held.aggregate_id, place)
 
-    def undo(self, held: Iterable[Held]) -> None:
+    def undo(self, held: Iterable[ParkedEvent]) -> None:
         """Takes `add` of these back: they were not held after all."""
         for one in held:
             whose = self.parties if one.aggregate_id is None else self.aggregates
@@ -64,7 +64,7 @@ class Waiting:
             if whose.get(key) == (one.category, one.position):
                 del whose[key]
 
-    def release(self, held: Iterable[Held]) -> None:
+    def release(self, held: Iterable[ParkedEvent]) -> None:
         """Whatever these waited for, they do no longer."""
         for one in held:
             if one.aggregate_id is None:
@@ -84,11 +84,11 @@ def load(c: Cursor, projection: Projection) -> Waiting:
     )
     waiting = Waiting()
     for row in c.fetchall():
-        waiting.add(Held(*row))
+        waiting.add(ParkedEvent(*row))
     return waiting
 
 
-def hold(c: Cursor, projection: Projection, held: Sequence[Held]) -> None:
+def park(c: Cursor, projection: Projection, held: Sequence[ParkedEvent]) -> None:
     """Puts events aside, in the transaction that takes them in."""
     execute_values(
         c,
@@ -105,7 +105,7 @@ def hold(c: Cursor, projection: Projection, held: Sequence[Held]) -> None:
 
 def heads(
     c: Cursor, projection: Projection, category: Category, *, after: UUID = NOBODY, most: int
-) -> list[Held]:
+) -> list[ParkedEvent]:
     """The first held event of each aggregate where that is of this category; the next so many by the
     aggregate's id."""
     c.execute(
@@ -115,24 +115,24 @@ def heads(
         "ORDER BY aggregate_id, position) AS first WHERE category = %s ORDER BY aggregate_id LIMIT %s",
         (projection.name, projection.version, str(after), category, most),
     )
-    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
+    return [ParkedEvent(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 
 
-def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[Held]:
+def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[ParkedEvent]:
     """An aggregate's held events in order."""
     c.execute(
         EVENTS + "AND aggregate_id = %s ORDER BY position",
         (projection.name, projection.version, aggregate_id),
     )
-    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
+    return [ParkedEvent(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 
 
-def of_party(c: Cursor, projection: Projection, party: str) -> list[Held]:
+def of_party(c: Cursor, projection: Projection, party: str) -> list[ParkedEvent]:
     """A party's held events in order, of whichever aggregate."""
     c.execute(
         EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
     )
-    return [Held(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
+    return [ParkedEvent(*row)._replace(event=bytes(row[5])) for row in c.fetchall()]
 
 
 def release(c: Cursor, projection: Projection, positions: Sequence[int]) -> None:

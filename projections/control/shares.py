@@ -33,7 +33,7 @@ class SharesLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Checkpoint:
     """How far a share has come: the last whole seal applied, and per topic the first record behind it."""
 
     position: int = 0
@@ -48,7 +48,7 @@ class Share:
 
     partition: int
     epoch: int
-    standing: Standing
+    checkpoint: Checkpoint
     state: str = RUNNING
 
 
@@ -66,7 +66,7 @@ class Shares:
             "states": list(WORKED_ON),
         }
 
-    def tend(self, c: Cursor, held: Mapping[int, int], rate: float) -> tuple[set[int], int]:
+    def tend(self, c: Cursor, owned: Mapping[int, int], rate: float) -> tuple[set[int], int]:
         """Heartbeat: says that this worker lives, and renews the leases of the held shares.
 
         `held` leads from partition to epoch. Answers which of them are still held, and how many shares are
@@ -77,38 +77,38 @@ class Shares:
         if row is None:  # it was not known until now
             c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
             row = c.fetchone()
-        fair = row[0] if row else len(held)
+        fair = row[0] if row else len(owned)
         c.execute(_sql("mark"), self._whose)
-        return self._renewed(c, held), fair
+        return self._renewed(c, owned), fair
 
-    def stay(self, c: Cursor, held: Mapping[int, int], rate: float) -> None:
+    def stay(self, c: Cursor, owned: Mapping[int, int], rate: float) -> None:
         """A heartbeat in the middle of long work: whatever else this worker is doing, it waits for nothing.
 
         What was lost meanwhile is not said: the work ends with `advance`, or begins with `keep`.
         """
         c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
-        c.execute(_sql("stay"), self._whose | {"held": _epochs(held)})
+        c.execute(_sql("stay"), self._whose | {"held": _epochs(owned)})
 
-    def keep(self, c: Cursor, held: Mapping[int, int]) -> None:
+    def keep(self, c: Cursor, owned: Mapping[int, int]) -> None:
         """Renews the leases of held shares (partition to epoch) and locks them till the end of the
         transaction, in which what it writes is written. Raises `SharesLost`; the caller then rolls back."""
-        lost = len(held) - len(self._renewed(c, held))
+        lost = len(owned) - len(self._renewed(c, owned))
         if lost:
-            raise SharesLost(f"{lost} of {len(held)} shares were taken over or paused")
+            raise SharesLost(f"{lost} of {len(owned)} shares were taken over or paused")
 
-    def _renewed(self, c: Cursor, held: Mapping[int, int]) -> set[int]:
-        c.execute(_sql("renew"), self._whose | {"held": _epochs(held)})
+    def _renewed(self, c: Cursor, owned: Mapping[int, int]) -> set[int]:
+        c.execute(_sql("renew"), self._whose | {"held": _epochs(owned)})
         return {partition for (partition,) in c.fetchall()}
 
-    def claim(self, c: Cursor, held: Mapping[int, int], most: int) -> list[Share]:
+    def claim(self, c: Cursor, owned: Mapping[int, int], most: int) -> list[Share]:
         """Takes up to so many more shares that nobody holds, raising their epochs."""
-        c.execute(_sql("claim"), self._whose | {"held": list(held), "most": most})
+        c.execute(_sql("claim"), self._whose | {"held": list(owned), "most": most})
         return [
-            Share(partition, epoch, Standing(position, sequence, bytes(hash), offsets), state)
+            Share(partition, epoch, Checkpoint(position, sequence, bytes(hash), offsets), state)
             for partition, epoch, position, sequence, hash, offsets, state in c.fetchall()
         ]
 
-    def advance(self, c: Cursor, shares: Iterable[tuple[int, int, Standing, int]]) -> None:
+    def advance(self, c: Cursor, shares: Iterable[tuple[int, int, Checkpoint, int]]) -> None:
         """Moves shares on, `(partition, epoch, standing, events received)`, in the transaction of their rows.
 
         Raises `SharesLost` unless all of them are still this worker's; the caller then rolls back.
@@ -129,13 +129,13 @@ class Shares:
         if c.rowcount != len(moved):
             raise SharesLost(f"{len(moved) - c.rowcount} of {len(moved)} shares were taken over or paused")
 
-    def report(self, c: Cursor, held: Mapping[int, int], state: str, reason: str | None) -> None:
+    def report(self, c: Cursor, owned: Mapping[int, int], state: str, reason: str | None) -> None:
         """Makes a state and its reason visible on held shares (partition to epoch)."""
-        c.execute(_sql("report"), self._whose | {"held": _epochs(held), "state": state, "reason": reason})
+        c.execute(_sql("report"), self._whose | {"held": _epochs(owned), "state": state, "reason": reason})
 
-    def let_go(self, c: Cursor, held: Mapping[int, int]) -> None:
+    def let_go(self, c: Cursor, owned: Mapping[int, int]) -> None:
         """Gives held shares (partition to epoch) to whoever claims them next."""
-        c.execute(_sql("let_go"), self._whose | {"held": _epochs(held)})
+        c.execute(_sql("let_go"), self._whose | {"held": _epochs(owned)})
 
     def leave(self, c: Cursor) -> None:
         """Says that this worker has ended in good order."""
@@ -156,5 +156,5 @@ def _sql(name: str) -> str:
     return statement(FOLDER / "sql" / f"{name}.sql")
 
 
-def _epochs(held: Mapping[int, int]) -> Json:
-    return Json([{"partition": partition, "epoch": epoch} for partition, epoch in held.items()])
+def _epochs(owned: Mapping[int, int]) -> Json:
+    return Json([{"partition": partition, "epoch": epoch} for partition, epoch in owned.items()])

@@ -21,10 +21,10 @@ from projections.runtime.projection import Projection
 from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parents[1] / "control" / "sql"
-HOLD: Final = 1.0
+HOLD_SECONDS: Final = 1.0
 """Seconds for which the workers of the version that is shown are held, at most, in one attempt."""
-LOOK: Final = 0.02
-MOST: Final = 10
+POLL_SECONDS: Final = 0.02
+MAX_ATTEMPTS: Final = 10
 
 _SHARES: Final = """
     SELECT partition, position FROM control.share WHERE projection = %s AND version = %s ORDER BY partition
@@ -54,19 +54,19 @@ def hold_level(c: Cursor, projection: Projection) -> None:
     """
     name, active = projection.name, versions.active(c).get(projection.name)
     shown = {} if active is None else _hold(c, name, active)
-    deadline = time.monotonic() + HOLD
+    deadline = time.monotonic() + HOLD_SECONDS
     while late := _late(_positions(c, name, projection.version), shown):
         if time.monotonic() > deadline:
             raise NotYet(_behind(projection, *late))
-        time.sleep(LOOK)
+        time.sleep(POLL_SECONDS)
     # Positions only grow, so it stays level; held, it can't put an event aside either until it is shown.
     _hold(c, name, projection.version)
 
 
-def refuse_held_alone(c: Cursor, projection: Projection) -> None:
+def refuse_parked_alone(c: Cursor, projection: Projection) -> None:
     """Raises `SwapRefused` where the version holds events that the active one has applied: they would vanish
     from what is read. A verification finds those of its time; later ones may have come since."""
-    found = held_alone(c, projection)
+    found = parked_alone(c, projection)
     if found:
         at, category, _ = found[0]
         raise SwapRefused(
@@ -76,17 +76,17 @@ def refuse_held_alone(c: Cursor, projection: Projection) -> None:
         )
 
 
-def held_alone(c: Cursor, projection: Projection) -> list[tuple[int, str, str]]:
+def parked_alone(c: Cursor, projection: Projection) -> list[tuple[int, str, str]]:
     """The first events that this version holds and the active one has applied: position, category, party."""
     c.execute(
-        statement(FOLDER / "held_alone.sql"),
-        {"projection": projection.name, "version": projection.version, "most": MOST},
+        statement(FOLDER / "parked_alone.sql"),
+        {"projection": projection.name, "version": projection.version, "most": MAX_ATTEMPTS},
     )
     return c.fetchall()
 
 
 def _counted(number: int) -> str:
-    return f"{number} or more" if number == MOST else f"{number} of them"
+    return f"{number} or more" if number == MAX_ATTEMPTS else f"{number} of them"
 
 
 def _late(these: dict[int, int], shown: dict[int, int]) -> tuple[int, int] | None:

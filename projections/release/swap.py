@@ -20,10 +20,10 @@ from psycopg2.extensions import cursor as Cursor
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import READY, SWAPPED, VERIFIED, Rebuild
 from projections.release import views
-from projections.release.catch_up import hold_level, refuse_held_alone, wait_level
+from projections.release.catch_up import hold_level, refuse_parked_alone, wait_level
 from projections.release.lock_retry import SwapRefused, attempt
 from projections.release.schema import grant
-from projections.release.views import Change
+from projections.release.views import ColumnChange
 from projections.runtime.projection import Projection
 
 
@@ -37,8 +37,8 @@ class Plan:
     version: int
     state: str
     verified: bool
-    views: tuple[Change, ...]
-    back: tuple[Change, ...]
+    views: tuple[ColumnChange, ...]
+    back: tuple[ColumnChange, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The plan for machines."""
@@ -87,7 +87,7 @@ def swap(
         _refuse_unverified(c, candidate)
         # Before the views are locked: workers may be waited for here, and no reader is to wait with them.
         hold_level(c, candidate)
-        refuse_held_alone(c, candidate)
+        refuse_parked_alone(c, candidate)
         made = _plan(c, candidate, known)
         if plan is not None and plan != made.id:
             raise SwapRefused(
@@ -288,7 +288,7 @@ def _names(name: str, known: Sequence[Projection]) -> set[str]:
     return {view for projection in known if projection.name == name for view in projection.views}
 
 
-def _told(change: Change) -> dict[str, Any]:
+def _told(change: ColumnChange) -> dict[str, Any]:
     return {
         "view": change.view,
         "columns": [list(column) for column in change.after],

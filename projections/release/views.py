@@ -42,7 +42,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ColumnChange:
     """What showing a version does to one view. `empty`: columns, of other versions, that read as NULL."""
 
     view: str
@@ -76,7 +76,7 @@ def definitions(projection: Projection) -> Mapping[str, str]:
     return found
 
 
-def changes(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[Change]:
+def changes(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[ColumnChange]:
     """What showing this version makes of each view of `read`; nothing is changed.
 
     `of`: the versions of the same read model that are known; a view that one of them made and this one does
@@ -92,7 +92,7 @@ def changes(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ())
     return found
 
 
-def show(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[Change]:
+def show(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[ColumnChange]:
     """Makes `read` show this version, in the caller's transaction; answers what changed."""
     found = changes(c, projection, of=of)
     for change in found:
@@ -126,7 +126,7 @@ def lock(c: Cursor, names: Iterable[str]) -> None:
     c.execute("SELECT set_config('lock_timeout', %s, true)", (f"{limit}ms",))
 
 
-def _change(c: Cursor, name: str, body: str, projection: Projection) -> Change:
+def _change(c: Cursor, name: str, body: str, projection: Projection) -> ColumnChange:
     before = _columns(c, name)
     mine = _columns_of(c, body)
     kinds = {column.name: column.kind for column in mine}
@@ -154,10 +154,10 @@ def _change(c: Cursor, name: str, body: str, projection: Projection) -> Change:
         text = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM ({}) AS shown").format(
             target, columns, sql.SQL(body)
         )
-    return Change(name, before, after, empty, text)
+    return ColumnChange(name, before, after, empty, text)
 
 
-def _emptied(name: str, before: tuple[Column, ...]) -> Change:
+def _emptied(name: str, before: tuple[Column, ...]) -> ColumnChange:
     columns = sql.SQL(", ").join(
         sql.SQL("NULL::{} AS {}").format(sql.SQL(column.kind), sql.Identifier(column.name))
         for column in before
@@ -165,7 +165,7 @@ def _emptied(name: str, before: tuple[Column, ...]) -> Change:
     text = sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} WHERE false").format(
         sql.Identifier("read", name), columns
     )
-    return Change(name, before, before, tuple(column.name for column in before), text)
+    return ColumnChange(name, before, before, tuple(column.name for column in before), text)
 
 
 def _columns(c: Cursor, name: str) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from domain.kernel.errors import UnknownEventType
 from projections.control import parked as holding
-from projections.control.parked import Held
+from projections.control.parked import ParkedEvent
 from projections.runtime.binary_copy import Cells
 from projections.runtime.decode import Decoder, Received, category_of
 from projections.runtime.folding import Folded, Folder
@@ -53,7 +53,7 @@ class Applier:
             if cells:
                 store.merge(c)
         if folded.held:
-            holding.hold(c, self.projection, folded.held)
+            holding.park(c, self.projection, folded.held)
 
     def apply(self, c: Cursor, received: Sequence[Received]) -> int:
         """Takes in events, in order of position; answers how many are held.
@@ -62,7 +62,7 @@ class Applier:
         database are raised: the caller rolls back and says `forget`.
         """
         c.execute("SAVEPOINT batch")
-        held: Sequence[Held] = ()
+        held: Sequence[ParkedEvent] = ()
         try:
             folded = self.fold(c, received)
             held = folded.held
@@ -76,7 +76,7 @@ class Applier:
             held = self.apply_carefully(c, received)
         return len(held)
 
-    def apply_carefully(self, c: Cursor, received: Sequence[Received]) -> Sequence[Held]:
+    def apply_carefully(self, c: Cursor, received: Sequence[Received]) -> Sequence[ParkedEvent]:
         """Takes in events of which some have values that are refused: these are held, with all later ones of
         their aggregates, and no others. Answers what is held.
 
@@ -84,7 +84,7 @@ class Applier:
         """
         if not received:
             return ()
-        held: Sequence[Held] = ()
+        held: Sequence[ParkedEvent] = ()
         c.execute("SAVEPOINT part")
         try:
             folded = self._folder.fold_plainly(c, received)
@@ -92,7 +92,7 @@ class Applier:
             for store, rows in zip(self._stores, folded.rows, strict=True):
                 store.insert(c, rows)
             if held:
-                holding.hold(c, self.projection, held)
+                holding.park(c, self.projection, held)
         except Exception as error:
             if category_of(error) is None:
                 raise
@@ -100,7 +100,7 @@ class Applier:
             self._folder.undo(held)
             if len(received) == 1:
                 held = [self._folder.put_aside(received[0], error)]
-                holding.hold(c, self.projection, held)
+                holding.park(c, self.projection, held)
                 return held
         else:
             c.execute("RELEASE SAVEPOINT part")
@@ -109,7 +109,7 @@ class Applier:
         half = len(received) // 2
         return [*self.apply_carefully(c, received[:half]), *self.apply_carefully(c, received[half:])]
 
-    def knows(self, held: Held) -> bool:
+    def knows(self, held: ParkedEvent) -> bool:
         """Whether the type and the version of this event are known by now."""
         try:
             self._decoder(held.position, held.event)

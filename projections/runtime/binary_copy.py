@@ -52,7 +52,7 @@ _NEGATIVE: Final = 0x4000
 _FAULTS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, struct.error)
 
 
-class Unfit(ValueError):
+class EncodeError(ValueError):
     """A value that is none of its column's type. The text names column and type, never the value."""
 
 
@@ -99,7 +99,7 @@ class Cells:
         return binary
 
 
-def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
+def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> EncodeError:
     """Names the first value that does not fit."""
     for row in rows:
         for name, kind in columns.items():
@@ -111,8 +111,8 @@ def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> Unfit:
                 else:
                     _REMEMBERING[kind]()[row[name]]
             except _FAULTS:
-                return Unfit(f"The value of {name} is no {kind}.")
-    return Unfit("A value does not fit its column.")
+                return EncodeError(f"The value of {name} is no {kind}.")
+    return EncodeError("A value does not fit its column.")
 
 
 class _Known(dict[Any, bytes]):

@@ -14,11 +14,11 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from projections.control import parked as holding
-from projections.control.parked import Held
-from projections.runtime.binary_copy import FORMAT, Cells, Unfit, framed
+from projections.control.parked import ParkedEvent
+from projections.runtime.binary_copy import FORMAT, Cells, EncodeError, framed
 from projections.runtime.decode import Decoder, Received, category_of, is_data_fault
 from projections.runtime.folding import Folder
-from projections.runtime.projection import Fold, Key, Projection, Row, Table, Touches, not_begun
+from projections.runtime.projection import Fold, Key, KeysOf, Projection, Row, Table, not_begun
 
 FLUSH: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
@@ -28,11 +28,11 @@ CHUNK: Final = 100
 """Events folded at a time: so many, and their rows, stay in the processor's cache."""
 
 
-_Touched = tuple[int, Touches, Fold, int, dict[Key, Row]]
+_Touched = tuple[int, KeysOf, Fold, int, dict[Key, Row]]
 """A table that events of a type may touch: its number, what it is asked, its columns' number, its rows."""
 
 
-class Made(NamedTuple):
+class NewRows(NamedTuple):
     """The rows that events made in one table, in the events' order, and their keys."""
 
     keys: list[Key]
@@ -50,11 +50,11 @@ class Filler(Folder):
         super().__init__(projection, decoder, [])
         self._opens = projection.private
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
-        self._kept = [not table.once for table in projection.tables]
+        self._kept = [not table.write_once for table in projection.tables]
         self._touched: dict[str, list[_Touched]] = {}
-        self.held: list[Held] = []
+        self.held: list[ParkedEvent] = []
 
-    def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[Made]:
+    def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[NewRows]:
         """The rows that the events make, table by table. Without `keep`, one event's: whoever takes them over
         says `keep` before the next one."""
         envelopes: Iterable[Any] = map(self._envelope, received)
@@ -65,7 +65,7 @@ class Filler(Folder):
                 envelopes = [
                     failed.get(event.position, one) for event, one in zip(received, envelopes, strict=True)
                 ]
-        made = [Made([], []) for _ in self.newest]
+        made = [NewRows([], []) for _ in self.newest]
         aggregates, parties = self.waiting.aggregates, self.waiting.parties
         for event, envelope in zip(received, envelopes, strict=True):
             if envelope.__class__ is not dict:
@@ -89,7 +89,7 @@ class Filler(Folder):
                     self.newest[number][key] = row
         return made
 
-    def keep(self, made: Sequence[Made]) -> None:
+    def keep(self, made: Sequence[NewRows]) -> None:
         """What comes later is folded on top of these rows."""
         for newest, kept, (keys, rows) in zip(self.newest, self._kept, made, strict=True):
             if kept:
@@ -175,7 +175,7 @@ class Filling:
         self._write()
         for plan in self._plans:
             plan.flush(self._c)
-        holding.hold(self._c, self._projection, self._filler.held)
+        holding.park(self._c, self._projection, self._filler.held)
         self.held += len(self._filler.held)
         self._filler.held.clear()
 
@@ -193,7 +193,7 @@ class Filling:
 
 def is_refusal(error: Exception) -> bool:
     """Whether a value is to blame, and not the session."""
-    return isinstance(error, Unfit) or (isinstance(error, psycopg2.Error) and is_data_fault(error))
+    return isinstance(error, EncodeError) or (isinstance(error, psycopg2.Error) and is_data_fault(error))
 
 
 def refused_one_by_one(
@@ -209,7 +209,7 @@ def refused_one_by_one(
             filling.add(party, ended=True)
             filling.finish()
             held += filling.held
-        except (psycopg2.Error, Unfit) as error:
+        except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             c.execute("ROLLBACK TO SAVEPOINT party")
@@ -235,7 +235,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
             for plan, found in zip(plans, cells, strict=True):
                 plan.table.rows += found
                 plan.flush(c)
-        except (psycopg2.Error, Unfit) as error:
+        except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             filler.held.append(filler.put_aside(event, error))
@@ -252,7 +252,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         if plan.history is not None:
             plan.history.rows.extend(versions[number])
         plan.flush(c)
-    holding.hold(c, projection, filler.held)
+    holding.park(c, projection, filler.held)
     return len(filler.held)
 
 
@@ -266,7 +266,7 @@ class _Plan:
 
     def __init__(self, projection: Projection, table: Table, cells: Cells) -> None:
         self.cells = cells.rows_of(table.columns)
-        self.once = table.once
+        self.once = table.write_once
         self.table = _Copy(projection, table.name, table.columns)
         self.history = _Copy(projection, table.history, table.columns) if table.history else None
         self.latest: dict[Key, bytes] = {}

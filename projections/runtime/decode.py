@@ -13,7 +13,7 @@ import orjson
 import psycopg2
 
 from domain.events.envelope import parse
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.events.registry import Registry
 from domain.kernel.errors import Undecodable, UnknownEventType
 from projections.runtime.projection import OutOfOrder
@@ -37,7 +37,7 @@ class OpeningCipher(Protocol):
         """Gets the keys that opening these values of `data.private` will need."""
         ...
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         """Field name to clear value, or to `Closed`."""
         ...
 
@@ -202,12 +202,12 @@ class Decoder:
     def _open(self, id: str, person: str, fields: Any) -> dict[str, Any]:
         assert self._cipher is not None
         try:
-            opened = self._cipher.open(id, {"persons": {person: fields}})
+            opened = self._cipher.decrypt(id, {"persons": {person: fields}})
         except Undecodable:
             raise
         except Exception as error:
             raise KeyStoreAway(error) from error
-        absent = [name for name, value in opened.items() if value == Closed("absent")]
+        absent = [name for name, value in opened.items() if value == Unreadable("absent")]
         if absent:
             raise KeyMissing(f"The key of {', '.join(absent)} in the event {id} is not in the key store.")
-        return {name: None if isinstance(value, Closed) else value for name, value in opened.items()}
+        return {name: None if isinstance(value, Unreadable) else value for name, value in opened.items()}

@@ -12,14 +12,14 @@ from psycopg2.extensions import cursor as Cursor
 from domain.events.envelope import parse
 from domain.kernel.errors import Undecodable
 from projections.control import parked as holding
-from projections.control.parked import Held, Waiting
+from projections.control.parked import ParkedEvent, Waiting
 from projections.runtime.decode import Category, Decoder, Received, category_of, told
 from projections.runtime.projection import (
     EventMap,
     Key,
+    KeysOf,
     Projection,
     Row,
-    Touches,
     asked_about,
     not_begun,
     nothing,
@@ -45,7 +45,7 @@ class Folded(Generic[Made]):
     """What a batch comes to: the rows to write in each table, and the events to hold."""
 
     rows: list[list[Made]]
-    held: list[Held]
+    held: list[ParkedEvent]
 
 
 class Rows:
@@ -95,9 +95,9 @@ class Folder:
         self._stores = stores
         self._folds = [store.table.fold for store in stores]
         self._widths = [len(store.table.columns) for store in stores]
-        self._onces = [store.table.once for store in stores]
+        self._onces = [store.table.write_once for store in stores]
         self._rows = [Rows() for _ in stores]
-        self._asked: dict[str, list[tuple[int, Touches]]] = {}
+        self._asked: dict[str, list[tuple[int, KeysOf]]] = {}
         self.waiting = Waiting()
 
     def forget(self, c: Cursor) -> None:
@@ -122,14 +122,14 @@ class Folder:
     def _whole(
         self, c: Cursor, received: Sequence[Received], making: Sequence[Callable[[Sequence[Row]], list[Made]]]
     ) -> Folded[Made]:
-        held: list[Held] = []
+        held: list[ParkedEvent] = []
         try:
             return self._folded(c, received, held, making)
         except BaseException:
             self.undo(held)
             raise
 
-    def undo(self, held: Sequence[Held]) -> None:
+    def undo(self, held: Sequence[ParkedEvent]) -> None:
         """What was folded last is not written, and these are not held: as if it had not been folded. Rows
         are asked for again."""
         for rows in self._rows:
@@ -140,7 +140,7 @@ class Folder:
         self,
         c: Cursor,
         received: Sequence[Received],
-        held: list[Held],
+        held: list[ParkedEvent],
         making: Sequence[Callable[[Sequence[Row]], list[Made]]],
     ) -> Folded[Made]:
         if self._projection.private:
@@ -150,18 +150,18 @@ class Folder:
         for at in range(0, len(received), CHUNK):
             versions = self._fold(c, received[at : at + CHUNK], changed, held)
             for store, made, make, rows in zip(self._stores, found, making, versions, strict=True):
-                if store.table.history or store.table.once:
+                if store.table.history or store.table.write_once:
                     made += make(rows)
         for store, made, make, newest, kept in zip(
             self._stores, found, making, changed, self._rows, strict=True
         ):
-            if not store.table.once:
+            if not store.table.write_once:
                 if not store.table.history:
                     made += make(list(newest.values()))
                 kept.update(newest)
         return Folded(found, held)
 
-    def put_aside(self, event: Received, error: Exception) -> Held:
+    def put_aside(self, event: Received, error: Exception) -> ParkedEvent:
         """The event as held for this error; what comes later of its aggregate waits from now on."""
         aggregate_id = None
         try:
@@ -173,18 +173,18 @@ class Folder:
         category = category_of(error)
         assert category is not None
         text = told(error, private=self._projection.private)
-        held = Held(event.position, aggregate_id, event.party, category, text, event.value)
+        held = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
         self.waiting.add(held)
         return held
 
-    def _queue(self, event: Received, aggregate_id: str, category: Category, first: int) -> Held:
+    def _queue(self, event: Received, aggregate_id: str, category: Category, first: int) -> ParkedEvent:
         text = f"Waits behind the held event at position {first}."
-        held = Held(event.position, aggregate_id, event.party, category, text, event.value)
+        held = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
         self.waiting.add(held)
         return held
 
     def _fold(
-        self, c: Cursor, received: Sequence[Received], changed: list[dict[Key, Row]], held: list[Held]
+        self, c: Cursor, received: Sequence[Received], changed: list[dict[Key, Row]], held: list[ParkedEvent]
     ) -> list[list[Row]]:
         """Folds some events on top of `changed`, which keeps the newest rows; answers all rows that came
         about, table by table. Events that fail are added to `held`."""
@@ -245,7 +245,7 @@ class Folder:
                 raise
             return error, []
 
-    def _asking(self, kind: str) -> list[tuple[int, Touches]]:
+    def _asking(self, kind: str) -> list[tuple[int, KeysOf]]:
         """The tables that events of this type may touch, by number."""
         return [
             (number, touches)
@@ -263,10 +263,10 @@ class Folder:
                 needed[number].add(key)
         begun: set[Key] | None = None
         for store, keys, new, kept in zip(self._stores, needed, changed, self._rows, strict=True):
-            if store.table.once:
+            if store.table.write_once:
                 continue
             missing = kept.unknown(keys.difference(new))
-            if missing and store.table.own:
+            if missing and store.table.single_aggregate:
                 if begun is None:
                     begun = {one["subject"] for one, touched in decoded if touched and _begins(one)}
                 missing -= begun  # they are nowhere yet

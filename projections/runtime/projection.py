@@ -18,7 +18,7 @@ So folds copy values and parse none, and a row loaded from the database equals t
 Key = str
 """The value of a table's key column."""
 
-Touches = Callable[[EventMap], Sequence[Key]]
+KeysOf = Callable[[EventMap], Sequence[Key]]
 """The keys of the rows that an event writes in a table."""
 
 Fold = Callable[[Row | None, EventMap], Row]
@@ -43,11 +43,11 @@ class Table:
     name: str
     columns: Mapping[str, str]
     key: str
-    touches: Touches
+    keys_of: KeysOf
     fold: Fold
     history: str | None = None
-    own: bool = False
-    once: bool = False
+    single_aggregate: bool = False
+    write_once: bool = False
     families: tuple[str, ...] = ()
 
 
@@ -104,10 +104,10 @@ def nothing(_: EventMap) -> Sequence[Key]:
     return ()
 
 
-def asked_about(table: Table, kind: str) -> Touches:
+def asked_about(table: Table, kind: str) -> KeysOf:
     """What gives the keys that an event of this type (`crm.opportunity.won`) has in the table."""
     family = kind.partition(".")[2].partition(".")[0]
-    return nothing if table.families and family not in table.families else table.touches
+    return nothing if table.families and family not in table.families else table.keys_of
 
 
 def subject(event: EventMap) -> Sequence[Key]:

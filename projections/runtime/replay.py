@@ -49,7 +49,7 @@ def fold_all(
             continue
         event = opened({**registry.upcast(envelope), "position": stored.position})
         for table in projection.tables:
-            for key in table.touches(event):
+            for key in table.keys_of(event):
                 row = table.fold(rows[table.name].get(key), event)
                 rows[table.name][key] = row
                 if table.history:

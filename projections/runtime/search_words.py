@@ -7,7 +7,7 @@ from typing import Final
 
 LONGEST: Final = 60
 """Characters of a word that are kept: PostgreSQL's search words have a limit, people's do not."""
-MOST: Final = 50
+MAX_WORDS: Final = 50
 """Words that are kept of one text."""
 
 
@@ -19,7 +19,7 @@ def words(text: str | None) -> list[str]:
         each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each)
     )
     spaced = "".join(each if each.isalnum() else " " for each in plain)
-    return list(dict.fromkeys(word[:LONGEST] for word in spaced.split()))[:MOST]
+    return list(dict.fromkeys(word[:LONGEST] for word in spaced.split()))[:MAX_WORDS]
 
 
 def beginnings(text: str) -> str | None:

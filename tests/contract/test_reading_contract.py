@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from commands.store.event_reader import Follower, NotSettled
+from commands.store.event_reader import EventReader, NotSettled
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.subscription import SettledSubscription
@@ -86,7 +86,7 @@ def settling(url: str) -> Iterator[Future[int]]:
     """A follower that finds out, on a thread, up to where the store is settled."""
 
     def settle() -> int:
-        with Follower(url) as follower:
+        with EventReader(url) as follower:
             return follower.settled(timeout=60)
 
     with ThreadPoolExecutor(1) as pool:
@@ -96,7 +96,7 @@ def settling(url: str) -> Iterator[Future[int]]:
 def lost_by_a_follower(urls: Urls) -> set[int]:
     """Positions a follower never sees when a lower one commits after a higher one: drawn in A, held; drawn in
     B, committed; the follower goes on; A commits; the follower goes on."""
-    with session(urls.app) as a, session(urls.app) as b, Follower(urls.relay) as follower:
+    with session(urls.app) as a, session(urls.app) as b, EventReader(urls.relay) as follower:
         low = run(a, stored_event())
         high = run(b, stored_event())
         b.commit()
@@ -138,7 +138,7 @@ def test_the_follower_waits_for_who_drew_positions_and_no_longer(urls: Urls) -> 
 def test_writers_that_relieve_one_another_hold_no_follower_up(urls: Urls) -> None:
     """Given writers that hold on for longer than the follower waits, each beginning before the one before
     has ended, when the follower asks again and again, then it comes past each as soon as that has ended."""
-    with session(urls.app) as a, session(urls.app) as b, Follower(urls.relay) as follower:
+    with session(urls.app) as a, session(urls.app) as b, EventReader(urls.relay) as follower:
         holding, next_one = a, b
         held = run(holding, stored_event())
         for _ in range(4):
@@ -156,7 +156,7 @@ def test_writers_that_relieve_one_another_hold_no_follower_up(urls: Urls) -> Non
 def test_a_savepoint_rolled_back_gives_no_way_past_the_lock(urls: Urls, before: bool) -> None:
     """Given an append rolled back to a savepoint and another after it, held open, when a later one commits,
     then the follower waits for the one that is held."""
-    with session(urls.app) as a, a.cursor() as cursor, Follower(urls.relay) as follower:
+    with session(urls.app) as a, a.cursor() as cursor, EventReader(urls.relay) as follower:
         kept = [run(a, stored_event())] if before else []
         cursor.execute("SAVEPOINT here")
         run(a, stored_event())
@@ -186,7 +186,7 @@ def test_long_transactions_elsewhere_hold_nobody_up(urls: Urls) -> None:
         with session(urls.app) as writer:
             position = run(writer, stored_event())
             writer.commit()
-        with Follower(urls.relay) as follower:
+        with EventReader(urls.relay) as follower:
             assert follower.settled(timeout=0) == position
 
 

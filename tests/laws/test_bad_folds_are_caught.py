@@ -39,7 +39,7 @@ def toy(
 ) -> Projection:
     """A read model of that fold."""
     columns = {"party": "uuid", "events": "int", "latest": "timestamptz"}
-    table = Table(name="party", columns=columns, key="party", touches=touches, fold=fold)
+    table = Table(name="party", columns=columns, key="party", keys_of=touches, fold=fold)
     return Projection(
         name="toy",
         version=1,

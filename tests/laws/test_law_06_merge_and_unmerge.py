@@ -9,17 +9,17 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commands.activities.interaction import RecordInteraction
-from commands.customers.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
-from commands.sales.lead import ConvertLead, CreateLead, LinkLead, MoveLead
-from commands.sales.opportunity import LinkCustomer, OpenOpportunity
 from commands.store.event_reader import StoredRow
+from domain.activities.interaction.commands import RecordInteraction
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer, UnmergeCustomer
 from domain.customers.customer.state import Customer
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import DomainError
 from domain.kernel.values import Reference
+from domain.sales.lead.commands import ConvertLead, CreateLead, LinkLead, MoveLead
+from domain.sales.opportunity.commands import LinkCustomer, OpenOpportunity
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.runtime.replay import fold_all
 from tests.support.memory import START, Desk

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from psycopg2.extensions import connection as Connection
 
 from domain.events.event import Event
-from domain.sales.opportunity import state as o
+from domain.sales.opportunity import events as o
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.release.schema import install

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.reads.as_of import row_then
+from api.reads.as_of import row_as_of
 from commands.store.application import Crm
 from commands.store.event_reader import StoredRow
 from commands.store.mapper import EventMapper
@@ -25,7 +25,7 @@ from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
 from domain.kernel.aggregate import Evolve, replay
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import NotFound
 from domain.service.case import state as case
 from projections.pipeline.v1.fold import PIPELINE_V1
@@ -77,16 +77,16 @@ def store(postgres: LocalPostgres) -> Iterator[Store]:
         pool.close()
 
 
-def cuts(events: list[Event]) -> list[Cut]:
+def cuts(events: list[Event]) -> list[AsOf]:
     """Each moment of a record as a cut, by either time and by both."""
-    found: list[Cut] = []
+    found: list[AsOf] = []
     for at in {event.time for event in events} | {event.recorded for event in events}:
         middle = events[len(events) // 2].recorded
-        found += [Cut(as_of=at), Cut(known_at=at), Cut(as_of=at, known_at=middle)]
+        found += [AsOf(as_of=at), AsOf(known_at=at), AsOf(as_of=at, known_at=middle)]
     return found
 
 
-def before(cut: Cut, event: Event) -> bool:
+def before(cut: AsOf, event: Event) -> bool:
     """What the cut is to leave."""
     return (cut.as_of or event.time) >= event.time and (cut.known_at or event.recorded) >= event.recorded
 
@@ -101,8 +101,8 @@ def test_a_record_at_a_cut_is_that_of_exactly_the_events_until_then(store: Store
             continue
         evolve = KINDS[family]
         now = store.crm.load(family, evolve, id)
-        assert store.crm.load(family, evolve, id, cut=Cut(as_of=max(now.time, now.recorded))) == now
-        assert store.crm.load(family, evolve, id, cut=Cut(known_at=now.recorded)) == now
+        assert store.crm.load(family, evolve, id, cut=AsOf(as_of=max(now.time, now.recorded))) == now
+        assert store.crm.load(family, evolve, id, cut=AsOf(known_at=now.recorded)) == now
         for cut in cuts(events):
             expected = replay(evolve, None, [event for event in events if before(cut, event)])
             if expected is None:
@@ -112,8 +112,8 @@ def test_a_record_at_a_cut_is_that_of_exactly_the_events_until_then(store: Store
                 assert store.crm.load(family, evolve, id, cut=cut) == expected
         first = events[0]
         for early in (
-            Cut(as_of=first.time - timedelta(microseconds=1)),
-            Cut(known_at=first.recorded - timedelta(microseconds=1)),
+            AsOf(as_of=first.time - timedelta(microseconds=1)),
+            AsOf(known_at=first.recorded - timedelta(microseconds=1)),
         ):
             with pytest.raises(NotFound):
                 store.crm.load(family, evolve, id, cut=early)
@@ -131,13 +131,13 @@ def test_an_opportunity_at_a_cut_is_the_read_model_s_row_of_exactly_those_events
     for id, stored in told.items():
         if not stored[0][1].type.startswith("crm.opportunity."):
             continue
-        whole = row_then(PIPELINE_V1, "opportunity", store.crm.history(id))
+        whole = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id))
         assert whole is not None
         assert {name: whole[name] for name in now[str(id)]} == now[str(id)]
         for cut in cuts([event for event, _ in stored]):
             fed = [row for event, row in stored if before(cut, event)]
             rows = fold_all(PIPELINE_V1, fed, CATALOGUE)["opportunity"]
-            then = row_then(PIPELINE_V1, "opportunity", store.crm.history(id, cut))
+            then = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id, cut))
             if str(id) not in rows:
                 assert then is None
             else:

@@ -21,9 +21,9 @@ from pydantic import BaseModel
 from api.customers.customer_shapes import CaseItem, ConsentItem, ContactItem, OpportunityItem, Profile
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.customer_360.v1.history import Past
+from projections.customer_360.v1.history import PastSections
 from projections.customer_360.v1.queries import Customers, Listed, Section
 from projections.identity.v1.fold import IDENTITY_V1
 from projections.pipeline.v1.fold import PIPELINE_V1
@@ -109,13 +109,13 @@ def told(section: str, value: Any) -> Any:
             return value
 
 
-def past(history: History, cut: Times) -> Past | None:
+def past(history: History, cut: Times) -> PastSections | None:
     """The folds over the events before the cut, for the records asked for."""
     if not cut:
         return None
     left = before(history, cut)
-    return Past(
-        Cut(**cut),
+    return PastSections(
+        AsOf(**cut),
         lambda ids: fold_all(
             CUSTOMER_360_V1, [row for row in left if row.aggregate_id in ids], CATALOGUE, opened
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker.worker import Patience, Worker
+from consumers.worker.worker import Timeouts, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.runtime.projection import Projection
 from tests.support.histories import CIPHER
@@ -16,7 +16,7 @@ from tests.support.working import Workers
 
 @contextmanager
 def at_work(
-    workers: Workers, *projections: Projection, patience: Patience | None = None
+    workers: Workers, *projections: Projection, patience: Timeouts | None = None
 ) -> Iterator[list[Worker]]:
     """A worker of each of these read models (one may be named twice), until the end of the block."""
     made = [
@@ -27,7 +27,7 @@ def at_work(
             registry=CATALOGUE,
             public_key=workers.key.public_key(),
             cipher=CIPHER if projection.private else None,
-            patience=patience or Patience(**workers.patience),
+            timeouts=patience or Timeouts(**workers.patience),
         )
         for projection in projections
     ]

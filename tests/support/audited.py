@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from commands.store.seals import Seals
 from commands.store.settings import StoreSettings, store_settings
 from consumers.kafka.address import KafkaAddress
@@ -64,7 +64,7 @@ class World:
     @cached_property
     def rows(self) -> tuple[StoredRow, ...]:
         """The store as it was filled; ask before it is damaged."""
-        with Follower(self.admin) as follower:
+        with EventReader(self.admin) as follower:
             return tuple(follower.read(0, follower.settled()))
 
     @cached_property
@@ -109,7 +109,7 @@ class World:
 
     def seal_anew(self, key: Ed25519PrivateKey) -> None:
         """Makes all seals anew from what the store holds now, signed with that key, at the same times."""
-        with Follower(self.admin) as follower:
+        with EventReader(self.admin) as follower:
             rows = follower.read(0, 100)
         last: Seal | None = None
         for old in self.seals:

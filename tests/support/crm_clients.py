@@ -16,13 +16,8 @@ from uuid import UUID
 import psycopg2
 from eventsourcing.persistence import PersistenceError
 
-from commands.activities import interaction
 from commands.bulk.recorder import BulkRecorder, History
-from commands.customers import contact, customer
-from commands.directory import principal
 from commands.dispatch.dispatcher import Commands
-from commands.sales import lead, opportunity, product
-from commands.service import case
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.idempotency import Idempotency
@@ -30,11 +25,19 @@ from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
 from commands.store.pool import Pool, PoolBusy
 from commands.store.recorder import PostgresApplicationRecorder
-from domain.activities.interaction.state import Survey
+from domain.activities.interaction import commands as interaction
+from domain.activities.interaction.events import Survey
+from domain.customers.contact import commands as contact
+from domain.customers.customer import commands as customer
+from domain.directory.principal import commands as principal
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.errors import DomainError
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.sales.lead import commands as lead
+from domain.sales.opportunity import commands as opportunity
+from domain.sales.product import commands as product
+from domain.service.case import commands as case
 from tests.support.at_once import KEY, Bus, context
 from tests.support.histories import CIPHER
 from tests.support.memory import PIPELINES

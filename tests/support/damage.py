@@ -10,12 +10,12 @@ from typing import Any
 
 import psycopg2
 
-from commands.customers.contact import AddContactPoint, RegisterContact
-from commands.customers.customer import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
 from deploy.settings import load
 from deploy.wiring import wiring
+from domain.customers.contact.commands import AddContactPoint, RegisterContact
+from domain.customers.customer.commands import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.values import Reference
 from tests.support.commanding import run, shared_passwords
 from tests.support.kafka import delete_topics

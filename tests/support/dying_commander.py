@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any
 
-from commands.sales.opportunity import OpenOpportunity
+from domain.sales.opportunity.commands import OpenOpportunity
 from tests.support.at_once import bus
 
 

@@ -21,7 +21,7 @@ from deploy.cli.main import run
 from deploy.wiring import persons
 
 if TYPE_CHECKING:
-    from commands.privacy.erasure import Erasing
+    from commands.privacy.erasure import Erasures
     from deploy.wiring.wiring import Wiring
 
 
@@ -34,9 +34,9 @@ def dying(place: str, words: Sequence[str]) -> int:
         if at == place:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def erasing(wired: Wiring) -> Erasing:
+    def erasing(wired: Wiring) -> Erasures:
         made = wired_as_ever(wired)
-        made.checkpoint = die
+        made.failpoint = die
         return made
 
     persons.erasing = erasing

@@ -18,13 +18,13 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from commands.store.event_reader import StoredRow
-from domain.customers.customer import state as customer
+from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
-from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity import events as opportunity
 from projections.runtime.decode import Decoder
 from tests.support import service_histories
 from tests.support.memory import OpenCipher

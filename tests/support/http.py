@@ -21,7 +21,7 @@ from api.services import ApiLimits, Services
 from commands.directory.api_keys import SCOPES, ApiKeys
 from commands.dispatch.dispatcher import Commands
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.erasure import Erasing
+from commands.privacy.erasure import Erasures
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.person import People
@@ -29,7 +29,7 @@ from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactIndex
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.idempotency import Idempotency
 from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
@@ -138,7 +138,7 @@ class Api:
     def _apply(self, connection: Any, name: str, upto: int | None) -> int:
         projection = next(p for p in PROJECTIONS if p.name == name)
         applier = Applier(projection, Decoder(CATALOGUE, self.cipher if projection.private else None))
-        follower = Follower(self.urls.worker)
+        follower = EventReader(self.urls.worker)
         target = follower.settled() if upto is None else upto
         with connection.cursor() as c:
             applier.prepare(c)
@@ -190,10 +190,10 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
         yield Api(at, services, address, client, cipher)
 
 
-def erasing(crm: Crm, cipher: AesGcmCipher, store: Pool, read: Pool) -> Erasing:
+def erasing(crm: Crm, cipher: AesGcmCipher, store: Pool, read: Pool) -> Erasures:
     """What erases persons; the read models are expected to be up to date when they are asked."""
     people = People(crm, links(read, wait=0))
-    return Erasing(crm, people, Tombstones(store), ContactIndex(store), cipher)
+    return Erasures(crm, people, Tombstones(store), ContactIndex(store), cipher)
 
 
 @contextmanager

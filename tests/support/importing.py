@@ -23,7 +23,7 @@ from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.store.application import Crm
 from commands.store.claims import ClaimTable
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.idempotency import Idempotency
 from commands.store.identifiers import Identifiers
 from commands.store.mapper import EventMapper
@@ -68,7 +68,7 @@ class Importing:
     commands: Commands
     claims: ClaimTable
     cipher: AesGcmCipher
-    follower: Follower
+    follower: EventReader
 
     def run(self, folder: Path, *, progress: Progress | None = None, now: datetime = NOW) -> ImportReport:
         """One run of the import, as `rapport import maven` does it."""
@@ -100,7 +100,7 @@ def importing(url: str) -> Iterator[Importing]:
     pool = Pool(url, 2)
     cipher = AesGcmCipher(PostgresKeyStore(url, FileKek(KEY)))
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, cipher))
-    follower = Follower(url)
+    follower = EventReader(url)
     try:
         commands = Commands(crm, Idempotency(pool, KEY), load_pipelines(load()), Identifiers(KEY))
         yield Importing(commands, ClaimTable(pool), cipher, follower)

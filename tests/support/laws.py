@@ -155,7 +155,7 @@ def writers(projection: Projection, rows: Sequence[StoredRow]) -> dict[tuple[str
     for row in read_by(projection, rows):
         event = opened({**CATALOGUE.upcast(parse(row.event)), "position": row.position})
         for table in projection.tables:
-            for key in table.touches(event):
+            for key in table.keys_of(event):
                 found[table.name, key].add(row.party)
                 if table.history:
                     versions[table.name, key].append((table.history, f"{key}/{int(event['sequence'])}"))

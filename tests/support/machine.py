@@ -15,13 +15,13 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from commands.customers import customer as c
-from commands.directory import principal as p
-from commands.sales import product as d
 from domain.configuration.reasons import Reasons
+from domain.customers.customer import commands as c
+from domain.directory.principal import commands as p
 from domain.kernel.errors import DomainError
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.sales.product import commands as d
 from tests.support.memory import Desk
 
 OPEN = {

@@ -10,11 +10,11 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from commands.activities import interaction as i
-from commands.service import case as s
-from domain.activities.interaction.state import Survey
+from domain.activities.interaction import commands as i
+from domain.activities.interaction.events import Survey
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.service.case import commands as s
 from tests.support.machine import CLAIMS, SOMETIMES, WHY_NO_CASE, CrmMachine
 
 WAITING = ("waiting_on_customer", "waiting_on_third_party")

@@ -10,8 +10,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from commands.customers import contact as k
-from commands.sales import lead as e
+from domain.customers.contact import commands as k
+from domain.sales.lead import commands as e
 from tests.support.machine import CLAIMS, OPEN, SOMETIMES, WHY_NO_LEAD, CrmMachine, Deal, Party
 
 OPEN_LEADS = {"new", "working", "nurturing", "qualified"}

@@ -11,9 +11,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from commands.sales import opportunity as o
 from domain.kernel.money import Money
-from domain.sales.opportunity.state import LineItem
+from domain.sales.opportunity import commands as o
+from domain.sales.opportunity.events import LineItem
 from tests.support.machine import (
     CLAIMS,
     CLOSED,

@@ -27,7 +27,7 @@ from domain.configuration.reasons import DEFAULT, Reasons
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, encode
 from domain.events.event import Actor, Event
-from domain.events.private import Closed, PrivateParts
+from domain.events.private import PrivateParts, Unreadable
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, KeyReused, NotFound, RequestInProgress
 
@@ -43,7 +43,7 @@ class OpenCipher:
     def __init__(self) -> None:
         self.destroyed: set[UUID] = set()
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
         """As the real cipher lays it out."""
         closed: dict[str, Any] = {}
         if parts.persons:
@@ -59,16 +59,16 @@ class OpenCipher:
             }
         return closed
 
-    def open(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
         """The values again, `Closed` where a person is destroyed."""
         opened: dict[str, Any] = {}
         for person, fields in private.get("persons", {}).items():
             for name, value in fields.items():
-                opened[name] = Closed("erased") if UUID(person) in self.destroyed else _show("a1.", value)
+                opened[name] = Unreadable("erased") if UUID(person) in self.destroyed else _show("a1.", value)
         text = private.get("text", {"participants": [], "fields": {}})
         erased = any(UUID(person) in self.destroyed for person in text["participants"])
         for name, value in text["fields"].items():
-            opened[name] = Closed("erased") if erased else _show("t1.", value)
+            opened[name] = Unreadable("erased") if erased else _show("t1.", value)
         return opened
 
 
@@ -88,12 +88,12 @@ class MemoryCrm:
     def require_recovered(self) -> None:
         """What is in memory is never restored."""
 
-    def load(self, what: str, evolve: Evolve[A], id: UUID, version: int | None = None) -> A:
+    def load(self, record_type: str, evolve: Evolve[A], id: UUID, version: int | None = None) -> A:
         """The aggregate, decoded and folded from its bytes."""
         self.loads += 1
         found = replay(evolve, None, [event for event in self.events(id) if _upto(event, version)])
         if found is None:
-            raise NotFound(what, id)
+            raise NotFound(record_type, id)
         return found
 
     def events(self, id: UUID | None = None) -> list[Event]:

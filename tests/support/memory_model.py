@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from consumers.kafka.topics import topic
-from consumers.worker.seals import SEAL_PLACE, Batch, Gatherer
+from consumers.worker.seals import SEAL_PLACE, Batch, SealAssembler
 from domain.events.catalogue import CATALOGUE
-from projections.control.shares import Standing
+from projections.control.shares import Checkpoint
 from projections.runtime.decode import Decoder
 from projections.runtime.projection import Projection, Row
 from projections.runtime.replay import Rows
@@ -26,15 +26,15 @@ class MemoryModel:
             self.rows[table.name] = {}
             if table.history:
                 self.rows[table.history] = {}
-        self.standings = {partition: Standing() for partition in range(partitions)}
+        self.standings = {partition: Checkpoint() for partition in range(partitions)}
         self.positions: list[int] = []
         self._decode = Decoder(CATALOGUE)
 
-    def gatherer(self, *, reread: Iterable[int] = (), seals_from_start: bool = False) -> Gatherer:
+    def gatherer(self, *, reread: Iterable[int] = (), seals_from_start: bool = False) -> SealAssembler:
         """Begins to gather at what is committed."""
         topics = [topic(family) for family in self.projection.families]
         again = {(name, partition) for name in topics for partition in reread}
-        return Gatherer(
+        return SealAssembler(
             topics,
             self.standings,
             KEY.public_key(),
@@ -56,13 +56,15 @@ class MemoryModel:
 
     def _apply(self, event: dict[str, Any], rows: Rows) -> None:
         for table in self.projection.tables:
-            for key in table.touches(event):
+            for key in table.keys_of(event):
                 row: Row = table.fold(rows[table.name].get(key), event)
                 rows[table.name][key] = row
                 if table.history:
                     rows[table.history][f"{key}/{row['version']}"] = row
 
-    def catch_up(self, topics: MemoryTopics, gatherer: Gatherer | None = None, most: int = 10_000) -> None:
+    def catch_up(
+        self, topics: MemoryTopics, gatherer: SealAssembler | None = None, most: int = 10_000
+    ) -> None:
         """Reads to the end and commits what is whole."""
         gatherer = gatherer or self.gatherer()
         for place, records in topics.read(gatherer.places()).items():

@@ -9,7 +9,7 @@ import json
 import sys
 
 from consumers.kafka.address import KafkaAddress
-from consumers.rebuild.rebuild import Places
+from consumers.rebuild.rebuild import Endpoints
 from consumers.rebuild.run import carry_on
 from domain.events.catalogue import CATALOGUE
 from tests.support.pipeline_v2 import PIPELINE_V2
@@ -19,7 +19,7 @@ from tests.support.rebuilding import cipher
 def main() -> None:
     """Carries on to the hand-over."""
     told = json.loads(sys.argv[1])
-    places = Places(
+    places = Endpoints(
         owner_url=told["owner"],
         store_url=told["store"],
         address=KafkaAddress(bootstrap=told["bootstrap"]),

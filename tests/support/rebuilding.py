@@ -17,8 +17,8 @@ from psycopg2.extras import execute_values
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.address import KafkaAddress
-from consumers.rebuild.rebuild import Places
-from consumers.worker.worker import Patience, Worker
+from consumers.rebuild.rebuild import Endpoints
+from consumers.worker.worker import Timeouts, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.release.schema import Installed, install
 from projections.runtime.projection import Projection
@@ -59,9 +59,9 @@ class Rebuilding:
     running: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
 
     @property
-    def places(self) -> Places:
+    def places(self) -> Endpoints:
         """Where a rebuild finds everything."""
-        return Places(
+        return Endpoints(
             owner_url=self.urls.owner,
             store_url=self.urls.store,
             address=KafkaAddress(bootstrap=self.bootstrap),
@@ -110,7 +110,7 @@ class Rebuilding:
             registry=CATALOGUE,
             public_key=self.relays.key.public_key(),
             cipher=CIPHER if projection.private else None,
-            patience=Patience(lease=4.0, mismatch=5.0, standstill=10.0, broker=2.0),
+            timeouts=Timeouts(lease=4.0, mismatch=5.0, standstill=10.0, broker=2.0),
         )
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(stop,), name=f"worker {projection.schema}")

@@ -87,8 +87,8 @@ def main() -> int:
         families=FAMILIES,
         name=told.get("name"),
         silence=told.get("silence", SILENCE),
-        patience=tuple(told.get("patience", (6.0, 60.0))),
-        checkpoint=traps.checkpoint,
+        timeouts=tuple(told.get("patience", (6.0, 60.0))),
+        failpoint=traps.checkpoint,
     )
     try:
         relay.run(stop)

@@ -12,17 +12,19 @@ from uuid import UUID
 import orjson
 
 from commands.audit.history import Histories, Scope
-from commands.audit.redaction import NoKeys
+from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Fact, Kind, fact_of
-from commands.customers import contact, customer
-from commands.sales import lead, opportunity
 from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
 from consumers.relay.seals import seal_range
+from domain.customers.contact import commands as contact
+from domain.customers.customer import commands as customer
 from domain.events.private import PrivateCipher
 from domain.events.seal import Seal
 from domain.kernel.errors import NotFound
 from domain.kernel.money import Money
+from domain.sales.lead import commands as lead
+from domain.sales.opportunity import commands as opportunity
 from tests.support.database import PARTITIONS
 from tests.support.memory import Desk
 from tests.support.working import KEY
@@ -72,7 +74,7 @@ class HistoriesInMemory(Histories):
 
     def fact(self, row: StoredRow) -> Fact:
         """Opened where there is a cipher."""
-        return fact_of(row.position, row.event, self._cipher or NoKeys(), opened=self.opened)
+        return fact_of(row.position, row.event, self._cipher or NoKeyCipher(), opened=self.opened)
 
     def covering(self, position: int) -> Seal | None:
         """The seal whose range the position is in."""

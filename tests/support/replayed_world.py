@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.seals import Seals
 from commands.store.settings import store_settings
 from consumers.relay.seals import seal_range
@@ -85,7 +85,7 @@ class Audited:
     def seal(self) -> None:
         """Seals what is not sealed yet, as the relay would."""
         urls = self.api.urls
-        with Follower(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
+        with EventReader(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
             last = seals.last()
             rows = follower.read(last.last if last else 0, follower.settled(), limit=10_000)
             for at in range(0, len(rows), 4):

@@ -19,19 +19,19 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg2
 
-from commands.activities.interaction import RecordInteraction
-from commands.customers.contact import AddContactPoint, RegisterContact
-from commands.customers.customer import RegisterCustomer
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Command
-from commands.sales.opportunity import ChangeAmount, OpenOpportunity
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
 from deploy.wiring import wiring
+from domain.activities.interaction.commands import RecordInteraction
+from domain.customers.contact.commands import AddContactPoint, RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from domain.events.event import SYSTEM
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import ChangeAmount, OpenOpportunity
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.kafka import delete_topics

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from commands.privacy import rotation as rotating
 from commands.privacy.kek import FileKek
-from commands.privacy.keyring import KekRing
+from commands.privacy.keyring import Keyring
 
 
 def main(url: str, old: str, new: str, batch: str, reports: str) -> None:
@@ -28,7 +28,7 @@ def main(url: str, old: str, new: str, batch: str, reports: str) -> None:
             sys.stdout.flush()
             signal.pause()
 
-    with rotating.rotating(url, KekRing.of(FileKek(bytes.fromhex(old)), target)) as rotation:
+    with rotating.rotating(url, Keyring.of(FileKek(bytes.fromhex(old)), target)) as rotation:
         rotation.begin(lambda _: target, uuid4())
         rotation.rewrap(progress)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extras import execute_values
 
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from commands.store.seals import Seals
 from consumers.relay.seals import seal_range
 from tests.support.database import PARTITIONS, Urls
@@ -23,7 +23,7 @@ def append_sealed(urls: Urls, rows: Sequence[StoredRow], *, seal: bool = True) -
     with closing(psycopg2.connect(urls.app)) as connection, connection, connection.cursor() as c:
         values = [(str(r.aggregate_id), r.version, r.type, str(r.party), r.event) for r in rows]
         execute_values(c, INSERT, values, page_size=1000)
-    with Follower(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
+    with EventReader(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
         stored = follower.read(0, follower.settled(), limit=100_000, max_bytes=1 << 28)
         last = seals.last()
         fresh = [row for row in stored if row.position > (last.last if last else 0)]

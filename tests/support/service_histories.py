@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from uuid import UUID
 
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.contact import events as contact
+from domain.customers.customer import events as customer
 from domain.kernel.money import Money
-from domain.kernel.values import Change, Reference
-from domain.sales.lead import state as lead
-from domain.service.case import state as case
+from domain.kernel.values import FieldChange, Reference
+from domain.sales.lead import events as lead
+from domain.service.case import events as case
 
 if TYPE_CHECKING:
     from tests.support.histories import History, Life
@@ -27,12 +27,12 @@ def profile(value: int) -> customer.ProfileChanged:
     """A change of everything that is open in an organisation's profile."""
     return customer.ProfileChanged(
         changes=(
-            Change(field="organisation_name", old="Firm", new=f"Firma Größe {value}"),
-            Change(field="attributes.sector", old="sales", new=None if value % 2 else "crops"),
-            Change(field="preferences.language", old="en", new=("de", "pt-BR")[value % 2]),
-            Change(field="preferences.channel", new=None if value % 3 else "phone"),
-            Change(field="tag", new=f"t{value}"),
-            Change(field="tag", old="new"),
+            FieldChange(field="organisation_name", old="Firm", new=f"Firma Größe {value}"),
+            FieldChange(field="attributes.sector", old="sales", new=None if value % 2 else "crops"),
+            FieldChange(field="preferences.language", old="en", new=("de", "pt-BR")[value % 2]),
+            FieldChange(field="preferences.channel", new=None if value % 3 else "phone"),
+            FieldChange(field="tag", new=f"t{value}"),
+            FieldChange(field="tag", old="new"),
         )
     )
 
@@ -75,7 +75,7 @@ def contact_step(history: History, number: int, what: int, value: int, spread: i
         return
     point = life.points[value % len(life.points)]
     payloads: list[Any] = [
-        contact.ProfileChanged(changes=(Change(field="role", new="chief"),), name=f"Zoé {value}"),
+        contact.ProfileChanged(changes=(FieldChange(field="role", new="chief"),), name=f"Zoé {value}"),
         contact.PointVerified(point_id=point, method="link"),
         contact.ConsentGiven(
             point_id=point, purpose=("news", "offers")[value % 2], legal_basis="consent", source="web",
@@ -172,7 +172,7 @@ def _ended_case(history: History, life: Life, stage: Any, what: int, value: int)
 def _open_case(history: History, life: Life, stage: Any, what: int, value: int, spread: int) -> None:
     state = CASE_OPEN[value % 4]
     buyer = somebody(history, value, spread) or UUID(int=800 + value)
-    details = (Change(field="product", new="P"), Change(field="kind", new="request"))
+    details = (FieldChange(field="product", new="P"), FieldChange(field="kind", new="request"))
     payloads: list[tuple[str, Any]] = [
         (stage, case.CustomerLinked(customer_id=buyer)),
         (state, case.StateChanged(from_state=stage, to_state=state)),
@@ -214,11 +214,12 @@ def interaction_step(history: History, number: int, what: int, value: int, sprea
         return
     kind = cast("interaction.InteractionKind", life.stage)
     buyer = somebody(history, value, spread) or UUID(int=800 + value)
-    score = (Change(field="score", old="1", new=str(1 + value % 5)),) if kind == "survey_answer" else ()
+    score = (FieldChange(field="score", old="1", new=str(1 + value % 5)),) if kind == "survey_answer" else ()
     payloads: list[Any] = [
         interaction.CustomerLinked(customer_id=buyer),
         interaction.Corrected(
-            kind=kind, changes=(Change(field="channel", old="web", new="phone"), *score), body="I found it",
+            kind=kind, changes=(FieldChange(field="channel", old="web", new="phone"), *score),
+            body="I found it",
             amount=usd(value) if kind in ("purchase", "return") else None,
         ),
         interaction.Linked(case_id=UUID(int=600 + value)),

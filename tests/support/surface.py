@@ -27,7 +27,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from api.app import create_app
-from api.http.request_metrics import Measuring
+from api.http.request_metrics import RequestMetrics
 from api.services import Services
 from consumers.relay.status import RelayStatus
 from consumers.worker.writer import Meter
@@ -170,7 +170,7 @@ def metrics() -> str:
     """Every metric of Rapport's own: name, type, labels, help. Those that `prometheus_client` shows of a
     process depend on the system."""
     registry = CollectorRegistry()
-    Measuring(registry).request("GET", "/", 200, 0.1)
+    RequestMetrics(registry).request("GET", "/", 200, 0.1)
     with Appends(registry).measured("single", 1):
         pass
     meter = Meter()

@@ -23,7 +23,7 @@ from uuid import UUID
 
 import psycopg2
 
-from commands.store.event_reader import Follower, NotSettled
+from commands.store.event_reader import EventReader, NotSettled
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls
@@ -166,7 +166,7 @@ class Following(Reader):
     def read(self) -> Iterator[tuple[int, UUID]]:
         """Goes on behind the last position, whatever happened to the connection."""
         after = 0
-        follower = Follower(self._url)
+        follower = EventReader(self._url)
         while not self.ended.is_set():
             try:
                 upto = follower.settled(timeout=self._chance.choice((0.02, 0.5)))
@@ -184,7 +184,7 @@ class Following(Reader):
                 continue
             if self._reconnects and self._chance.random() < 0.05:
                 follower.close()
-                follower = Follower(self._url)
+                follower = EventReader(self._url)
                 self.connections += 1
         follower.close()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.event import Event
-from domain.sales.lead import state as lead
-from domain.sales.opportunity import state as opportunity
-from domain.service.case import state as case
+from domain.sales.lead import events as lead
+from domain.sales.opportunity import events as opportunity
+from domain.service.case import events as case
 
 GIVEN = (
     opportunity.CustomerLinked,

@@ -22,7 +22,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker.worker import Patience, Worker
+from consumers.worker.worker import Timeouts, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 from projections.runtime.projection import Projection
@@ -66,8 +66,8 @@ def main() -> None:
             registry=CATALOGUE,
             public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
             cipher=CIPHER,
-            patience=Patience(**told["patience"]),
-            checkpoint=partial(checkpoint, "" if len(names) == 1 else f"{name}: "),
+            timeouts=Timeouts(**told["patience"]),
+            failpoint=partial(checkpoint, "" if len(names) == 1 else f"{name}: "),
         )
         for name in names
     ]

@@ -18,23 +18,23 @@ KnownAtOption = Annotated[str | None, typer.Option(help="As far as had been reco
 def moment_of(at: str | None, version: int | None, known_at: str | None) -> Moment:
     """The moment that the options name. Raises `typer.BadParameter`."""
     from commands.audit.replay import Moment
-    from domain.kernel.as_of import Cut
+    from domain.kernel.as_of import AsOf
 
     if version is not None and (at is not None or known_at is not None):
         raise typer.BadParameter("Name a version or times, not both.")
     return Moment(
-        version=version, cut=Cut(as_of=time_of("--at", at), known_at=time_of("--known-at", known_at))
+        version=version, cut=AsOf(as_of=time_of("--at", at), known_at=time_of("--known-at", known_at))
     )
 
 
 def point_of(option: str, text: str) -> Moment:
     """A version, or a business time. Raises `typer.BadParameter`."""
     from commands.audit.replay import Moment
-    from domain.kernel.as_of import Cut
+    from domain.kernel.as_of import AsOf
 
     if text.isdecimal():
         return Moment(version=int(text))
-    return Moment(cut=Cut(as_of=time_of(option, text)))
+    return Moment(cut=AsOf(as_of=time_of(option, text)))
 
 
 def time_of(option: str, text: str | None) -> datetime | None:

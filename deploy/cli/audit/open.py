@@ -31,7 +31,7 @@ def open_(
     as_json: JsonOption = False,
 ) -> None:
     """Checks every proof and signature of a raw export and replays it: needs no database, network or keys."""
-    from commands.audit.export_reader import MOST_LINE, read
+    from commands.audit.export_reader import MAX_LINE_BYTES, read
     from commands.audit.replay import state_at
     from commands.audit.text_format import field_lines
     from commands.audit.timeline import state_json
@@ -39,7 +39,7 @@ def open_(
     moment = moment_of(at, version, known_at)
     public = None if key is None else _public(key)
     with file.open("rb") as opened:
-        found = read(iter(lambda: opened.readline(MOST_LINE), b""), public)
+        found = read(iter(lambda: opened.readline(MAX_LINE_BYTES), b""), public)
     data: dict[str, Any] = _summary(found)
     text = [
         f"history     {found.kind} {found.id}, exported {found.exported}",

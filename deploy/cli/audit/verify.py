@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from commands.audit.kept_seal import KeptSeal
     from commands.audit.verify import Mark, Verified
 
-MOST_WORKERS: Final = 64
+MAX_WORKERS: Final = 64
 _SEAL: Final = "seal:"
 
 AgainstOption = Annotated[
@@ -45,7 +45,7 @@ def verify(
         str | None, typer.Option("--to", metavar="POSITION|seal:N", help="Where to end, as --from.")
     ] = None,
     against: AgainstOption = None,
-    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes.")] = min(
+    workers: Annotated[int, typer.Option(min=1, max=MAX_WORKERS, help="Processes.")] = min(
         os.cpu_count() or 1, 8
     ),
     topics: Annotated[

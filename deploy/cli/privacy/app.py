@@ -27,7 +27,7 @@ from deploy.cli.projection.rebuild import operator
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.privacy.erasure import Erased
+    from commands.privacy.erasure import ErasureResult
     from commands.privacy.holds import Hold
     from commands.privacy.person import Person
 
@@ -172,7 +172,7 @@ def _plan_lines(person: Person) -> list[str]:
     return lines
 
 
-def _done(done: Erased) -> dict[str, Any]:
+def _done(done: ErasureResult) -> dict[str, Any]:
     return {
         "erasure": done.id,
         "parties": done.parties,

@@ -14,7 +14,7 @@ from deploy.cli.output import JsonOption, finish
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.customers.consent_history import ConsentThen
+    from commands.customers.consent_history import ConsentHistory
     from domain.customers.contact.consent_history import Period
 
 
@@ -62,7 +62,7 @@ def consent(
     finish(as_json=as_json, data=consents.as_json(found), text=list(_lines(found, on)))
 
 
-def _lines(found: ConsentThen, on: str) -> Iterator[str]:
+def _lines(found: ConsentHistory, on: str) -> Iterator[str]:
     verdict = {"allowed": "Allowed", "partly": "Allowed for a part of the time", "refused": "Not allowed"}
     yield f"{verdict[found.verdict]}: the contact {found.contact_id}, {found.purpose}, {on}."
     if not found.points:
@@ -73,7 +73,7 @@ def _lines(found: ConsentThen, on: str) -> Iterator[str]:
             yield f"    from {period.start:%Y-%m-%d %H:%M:%S}  {_why(period, found)}"
 
 
-def _why(period: Period, found: ConsentThen) -> str:
+def _why(period: Period, found: ConsentHistory) -> str:
     words = {
         "consent": "allowed",
         "never_given": "not allowed: no consent was ever given",

@@ -19,12 +19,12 @@ from deploy.settings import Settings, SettingsProblem, load
 if TYPE_CHECKING:
     from commands.privacy.kek import KeyEncryptionKey
     from commands.privacy.retention import Due
-    from commands.privacy.rotation import Standing
+    from commands.privacy.rotation import RotationStatus
     from deploy.key_encryption_keys import KekFiles
     from domain.privacy.retention import Rules
 
 
-class Place(StrEnum):
+class KekPlace(StrEnum):
     """Where a key-encryption key is kept."""
 
     FILE = "file"
@@ -40,7 +40,7 @@ def register(noun: typer.Typer) -> None:
 
 def rotate(
     to: Annotated[
-        Place | None,
+        KekPlace | None,
         typer.Option(
             help="Where the new one is kept: a new key file, the first of RAPPORT_KEK, or the key management "
             "service of RAPPORT_VAULT_URL. Unset: where the current one is kept."
@@ -81,7 +81,7 @@ def rotate(
             if not standing.under_way:
                 rotation.begin(lambda now: _target(settings, files, now, to), uuid4())
 
-            def end(ended: Standing) -> None:
+            def end(ended: RotationStatus) -> None:
                 _record(wired, ended)
                 assert ended.current is not None, "begun"
                 try:
@@ -162,29 +162,31 @@ def retention(
     )
 
 
-def _target(settings: Settings, files: KekFiles, standing: Standing, to: Place | None) -> KeyEncryptionKey:
+def _target(
+    settings: Settings, files: KekFiles, standing: RotationStatus, to: KekPlace | None
+) -> KeyEncryptionKey:
     from deploy import key_encryption_keys as keks
 
     if to is None:
         to = _place(files, standing)
-    if to is Place.FILE:
+    if to is KekPlace.FILE:
         return files.prepared(standing.known) or files.make()[0]
-    found = keks.of_service(settings) if to is Place.SERVICE else keks.of_environment(settings)
+    found = keks.of_service(settings) if to is KekPlace.SERVICE else keks.of_environment(settings)
     if not found:
-        name = "RAPPORT_VAULT_URL" if to is Place.SERVICE else "RAPPORT_KEK"
+        name = "RAPPORT_VAULT_URL" if to is KekPlace.SERVICE else "RAPPORT_KEK"
         raise SettingsProblem(
             f"{name} is not set. Set it, for all processes, before keys are wrapped with it."
         )
     return found[0]
 
 
-def _place(files: KekFiles, standing: Standing) -> Place:
+def _place(files: KekFiles, standing: RotationStatus) -> KekPlace:
     if standing.current is None or standing.current in files.ids():
-        return Place.FILE
-    return Place.SERVICE if standing.current.startswith("vault:") else Place.ENVIRONMENT
+        return KekPlace.FILE
+    return KekPlace.SERVICE if standing.current.startswith("vault:") else KekPlace.ENVIRONMENT
 
 
-def _record(wired: Any, standing: Standing) -> None:
+def _record(wired: Any, standing: RotationStatus) -> None:
     from commands.dispatch.acts import record
     from deploy.wiring.persons import acting
     from domain.privacy import key_rotation as rotation

@@ -18,11 +18,11 @@ from deploy.health.findings import Diagnostic
 from deploy.settings import Settings, load
 
 if TYPE_CHECKING:
-    from deploy.health.projection_health import Standing
+    from deploy.health.projection_health import ProjectionHealth
     from projections.control.failures import Failure
     from projections.runtime.projection import Projection
 
-MOST: Final = 1_000
+MAX_ROWS: Final = 1_000
 """Aggregates that `failures` lists at most."""
 
 NameArgument = Annotated[str, typer.Argument(help="The read model, from `rapport projection list`.")]
@@ -96,9 +96,9 @@ HELD_TITLES: Final = ("aggregate", "category", "position", "behind it", "error")
 @projection.command()
 def status(as_json: JsonOption = False) -> None:
     """Where each read model stands, and what to do about what isn't right."""
-    from deploy.health.projection_health import look
+    from deploy.health.projection_health import projection_health
 
-    seen = look(load())
+    seen = projection_health(load())
     rows = []
     for row in seen.rows:
         name = f"{row.projection} v{row.version}" + ("" if row.active else " (not active)")
@@ -116,7 +116,7 @@ def status(as_json: JsonOption = False) -> None:
     )
 
 
-def _verdict(seen: Standing) -> list[str]:
+def _verdict(seen: ProjectionHealth) -> list[str]:
     """One line for who does not know the columns, where nothing is wrong."""
     behind = [row for row in seen.rows if row.active and row.state != "live"]
     if not seen.ok:
@@ -140,12 +140,12 @@ def list_failures(
     settings = load()
     wanted = _wanted(settings, name, version)
     with closing(connect(settings.need("read_url"))) as connection, connection.cursor() as c:
-        found = failures(c, wanted.name, wanted.version, most=MOST + 1)
-    more = len(found) > MOST
-    found = found[:MOST]
+        found = failures(c, wanted.name, wanted.version, most=MAX_ROWS + 1)
+    more = len(found) > MAX_ROWS
+    found = found[:MAX_ROWS]
     text = _lines(found) or [f"{wanted.name} version {wanted.version} holds nothing."]
     if more:
-        text.append(f"There are more than these {MOST:,}.")
+        text.append(f"There are more than these {MAX_ROWS:,}.")
     finish(as_json=as_json, data=[asdict(each) for each in found], text=text)
 
 

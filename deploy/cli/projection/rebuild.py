@@ -19,7 +19,7 @@ from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from consumers.rebuild.rebuild import Places, Progress, Tell
+    from consumers.rebuild.rebuild import Endpoints, RebuildProgress, Tell
     from deploy.wiring.wiring import Wiring
     from projections.release.swap import Plan
     from projections.runtime.projection import Projection
@@ -47,7 +47,7 @@ class Acting:
     """One act: the objects of this process, the version it is about, and who does it."""
 
     wired: Wiring
-    places: Places
+    places: Endpoints
     projection: Projection
     by: str
 
@@ -307,7 +307,7 @@ def _acting(
             _record(wired, places)
 
 
-def _record(wired: Wiring, places: Places) -> None:
+def _record(wired: Wiring, places: Endpoints) -> None:
     from commands.operations.read_models import record_operations
     from consumers.rebuild.fill import connect_owner
 
@@ -334,7 +334,7 @@ def _shown(projection: Projection) -> Iterator[Tell]:
     with ExitStack() as stack:
         now: list[Any] = [None, None]
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: RebuildProgress) -> None:
             if now[0] != progress.state:
                 stack.close()
                 now[0] = progress.state

@@ -11,12 +11,11 @@ from decimal import Decimal
 from typing import Final, TypeVar, get_args
 from uuid import UUID
 
-from domain.activities.interaction.state import (
+from domain.activities.interaction.events import (
     Attachment,
     Corrected,
     CustomerLinked,
     Direction,
-    Interaction,
     InteractionEvent,
     InteractionKind,
     Item,
@@ -25,10 +24,11 @@ from domain.activities.interaction.state import (
     Recorded,
     Survey,
 )
+from domain.activities.interaction.state import Interaction
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked, optional, plain
 from domain.kernel.text import line, note, optional_line, quoted
-from domain.kernel.values import Change, Reference, changed, references
+from domain.kernel.values import FieldChange, Reference, changed, references
 
 LIMIT: Final = 100
 """Most participants, and most attachments."""
@@ -243,7 +243,7 @@ def _in_range(question: Question, score: int) -> None:
         )
 
 
-def _score(state: Interaction, score: int | None) -> tuple[Change, ...]:
+def _score(state: Interaction, score: int | None) -> tuple[FieldChange, ...]:
     if score is None:
         return ()
     if state.survey is None:

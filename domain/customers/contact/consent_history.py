@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from domain.customers.contact.state import (
+from domain.customers.contact.events import (
     ConsentGiven,
     ConsentWithdrawn,
     Erased,
@@ -62,7 +62,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PointThen:
+class PointHistory:
     """One contact point over the time asked for; the periods follow on each other and leave nothing out."""
 
     point_id: UUID
@@ -108,17 +108,17 @@ def span(on: str) -> Span:
     raise unclear
 
 
-def verdict(points: Iterable[PointThen]) -> Verdict:
+def verdict(points: Iterable[PointHistory]) -> Verdict:
     """That of the contact: the best of its points, since one is enough to be reached at."""
     found = {point.verdict for point in points}
     return "allowed" if "allowed" in found else "partly" if "partly" in found else "refused"
 
 
-def points_then(events: Sequence[Event], purpose: str, asked: Span) -> tuple[PointThen, ...]:
+def point_histories(events: Sequence[Event], purpose: str, asked: Span) -> tuple[PointHistory, ...]:
     """Every contact point that the contact ever had by `events` (its stream, up to what was known), in the
     order in which they were added."""
     return tuple(
-        PointThen(
+        PointHistory(
             point_id=event.payload.point_id,
             kind=event.payload.kind,
             periods=tuple(_within(asked, list(_steps(event, events, purpose)))),

@@ -10,14 +10,12 @@ from datetime import datetime
 from typing import Final, get_args
 from uuid import UUID
 
-from domain.customers.contact.state import (
+from domain.customers.contact.events import (
     ConsentGiven,
     ConsentWithdrawn,
-    Contact,
     ContactEvent,
     Erased,
     LegalBasis,
-    Point,
     PointAdded,
     PointKind,
     PointRemoved,
@@ -25,6 +23,7 @@ from domain.customers.contact.state import (
     ProfileChanged,
     Registered,
 )
+from domain.customers.contact.state import Contact, Point
 from domain.kernel.errors import Invalid
 from domain.kernel.text import line, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
@@ -37,12 +36,12 @@ GIVE: Final = "be given"
 WITHDRAW: Final = "be withdrawn"
 
 POINT_LIFECYCLE: Final = Lifecycle(
-    what="contact point",
-    moves={"active": {VERIFY: "active", ALLOW: "active", REMOVE: "removed"}, "removed": {}},
+    record_type="contact point",
+    transitions={"active": {VERIFY: "active", ALLOW: "active", REMOVE: "removed"}, "removed": {}},
 )
 CONSENT_LIFECYCLE: Final = Lifecycle(
-    what="consent",
-    moves={
+    record_type="consent",
+    transitions={
         "not given": {GIVE: "given"},
         "given": {GIVE: "given", WITHDRAW: "withdrawn"},
         "withdrawn": {GIVE: "given"},

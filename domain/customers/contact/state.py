@@ -8,99 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import assert_never
 from uuid import UUID
 
+from domain.customers.contact.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    ContactEvent,
+    Erased,
+    LegalBasis,
+    PointAdded,
+    PointKind,
+    PointRemoved,
+    PointVerified,
+    ProfileChanged,
+    Registered,
+)
 from domain.events.event import Event
-from domain.events.private import Closed, personal
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
-from domain.kernel.values import Change, Reference, after
-
-PointKind = Literal["email", "phone", "postal", "social"]
-LegalBasis = Literal[
-    "consent", "contract", "legal_obligation", "legitimate_interests", "vital_interests", "public_task"
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """`crm.contact.registered`; `role` is what the person is at the customer."""
-
-    customer_id: UUID
-    name: str | Closed | None = personal()
-    role: str | None = None
-    references: tuple[Reference, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileChanged:
-    """`crm.contact.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
-
-    changes: tuple[Change, ...]
-    name: str | Closed | None = personal()
-    name_before: str | Closed | None = personal()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointAdded:
-    """`crm.contact.point_added`: an address at which the person can be reached."""
-
-    point_id: UUID
-    kind: PointKind
-    value: str | Closed | None = personal()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointVerified:
-    """`crm.contact.point_verified`: it is the person's, as `method` has shown."""
-
-    point_id: UUID
-    method: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointRemoved:
-    """`crm.contact.point_removed`: it is used no more; consents for it end."""
-
-    point_id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentGiven:
-    """`crm.contact.consent_given`: the point may be used for `purpose`, from the event's time on.
-
-    `source` is where it was given; `until` is when it ends by itself, if ever.
-    """
-
-    point_id: UUID
-    purpose: str
-    legal_basis: LegalBasis
-    source: str
-    double_opt_in: bool
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentWithdrawn:
-    """`crm.contact.consent_withdrawn`"""
-
-    point_id: UUID
-    purpose: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """`crm.contact.erased`; nothing follows it. `erasure`: by which."""
-
-    erasure: UUID
-
-
-ContactEvent = (
-    Registered | ProfileChanged | PointAdded | PointVerified | PointRemoved | ConsentGiven | ConsentWithdrawn
-    | Erased
-)  # fmt: skip
+from domain.kernel.values import Reference, after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +37,7 @@ class Point:
 
     id: UUID
     kind: PointKind
-    value: str | Closed | None = field(repr=False)
+    value: str | Unreadable | None = field(repr=False)
     verified: tuple[datetime, str] | None = None
     removed: bool = False
 
@@ -134,7 +62,7 @@ class Contact(Aggregate):
     """
 
     customer_id: UUID
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     role: str | None
     references: tuple[Reference, ...]
     points: Mapping[UUID, Point]
@@ -146,7 +74,7 @@ def evolve(state: Contact | None, event: Event) -> Contact:
     """The contact after `event`. Raises `NotFound` where the stream is not a contact's."""
     payload: ContactEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case ProfileChanged():
@@ -179,7 +107,7 @@ def evolve(state: Contact | None, event: Event) -> Contact:
             assert_never(payload)
 
 
-def _born(event: Event) -> Contact:
+def _created(event: Event) -> Contact:
     payload = event.payload
     if not isinstance(payload, Registered):
         raise NotFound("contact", event.originator_id)
@@ -199,7 +127,7 @@ def _born(event: Event) -> Contact:
 
 
 def _erased(state: Contact) -> Contact:
-    closed = Closed("erased")
+    closed = Unreadable("erased")
     points = {id: replace(point, value=closed) for id, point in state.points.items()}
     return replace(state, name=closed, points=points, erased=True)
 

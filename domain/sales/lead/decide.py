@@ -11,18 +11,17 @@ from uuid import UUID
 
 from domain.configuration.reasons import Reasons, checked
 from domain.customers.contact.decide import normalised
-from domain.customers.contact.state import PointKind
+from domain.customers.contact.events import PointKind
 from domain.kernel.errors import Invalid
 from domain.kernel.text import line, lines, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, references
-from domain.sales.lead.state import (
+from domain.sales.lead.events import (
     Converted,
     Created,
     CustomerLinked,
     Disqualified,
     Erased,
-    Lead,
     LeadEvent,
     OpenLeadState,
     OwnerAssigned,
@@ -30,6 +29,7 @@ from domain.sales.lead.state import (
     Scored,
     StatusChanged,
 )
+from domain.sales.lead.state import Lead
 
 WORK: Final = "move to working"
 NURTURE: Final = "move to nurturing"
@@ -57,8 +57,8 @@ def _open(state: str, **moves: str) -> dict[str, str]:
 
 
 LIFECYCLE: Final = Lifecycle(
-    what="lead",
-    moves={
+    record_type="lead",
+    transitions={
         "new": {WORK: "working", **_open("new")},
         "working": {NURTURE: "nurturing", QUALIFY: "qualified", **_open("working")},
         "nurturing": {WORK: "working", **_open("nurturing")},

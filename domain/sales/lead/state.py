@@ -11,100 +11,24 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text, personal
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
 from domain.kernel.values import Reference
+from domain.sales.lead.events import (
+    Converted,
+    Created,
+    CustomerLinked,
+    Disqualified,
+    Erased,
+    LeadEvent,
+    OwnerAssigned,
+    Reopened,
+    Scored,
+    StatusChanged,
+)
 
-OpenLeadState = Literal["new", "working", "nurturing", "qualified"]
 LeadState = Literal["new", "working", "nurturing", "qualified", "converted", "disqualified", "erased"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """`crm.lead.created`; `original` holds spellings as they came, by field, where normalised."""
-
-    name: str | Closed | None = personal()
-    company: str | None = None
-    email: str | Closed | None = personal()
-    phone: str | Closed | None = personal()
-    owner_id: UUID | None = None
-    campaign: str | None = None
-    references: tuple[Reference, ...] = ()
-    imported: bool
-    original: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChanged:
-    """`crm.lead.status_changed`, from one open state to another."""
-
-    from_state: OpenLeadState
-    to_state: OpenLeadState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disqualified:
-    """`crm.lead.disqualified`"""
-
-    from_state: OpenLeadState
-    reason: str
-    note: str | Closed | None = free_text("lead")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopened:
-    """`crm.lead.reopened`, out of disqualified."""
-
-    to_state: OpenLeadState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """`crm.lead.scored`: 0 to 100, by which model, for which reasons (the strongest first)."""
-
-    score: int
-    model: str
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerAssigned:
-    """`crm.lead.owner_assigned`"""
-
-    owner_id: UUID
-    previous_owner_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerLinked:
-    """`crm.lead.customer_linked`: the customer whose lead it is, known without a conversion."""
-
-    customer_id: UUID
-    previous_customer_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
-    """`crm.lead.converted`; `customer_created` says that the customer was made by it, not found."""
-
-    customer_id: UUID
-    contact_id: UUID | None = None
-    opportunity_id: UUID
-    customer_created: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """`crm.lead.erased`; nothing follows it. `erasure`: by which."""
-
-    erasure: UUID
-
-
-LeadEvent = (
-    Created | StatusChanged | Disqualified | Reopened | Scored | OwnerAssigned | CustomerLinked | Converted
-    | Erased
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +36,10 @@ class Lead(Aggregate):
     """A lead as of its last event; the last three have values once it is converted."""
 
     state: LeadState
-    name: str | Closed | None = field(repr=False)
+    name: str | Unreadable | None = field(repr=False)
     company: str | None
-    email: str | Closed | None = field(repr=False)
-    phone: str | Closed | None = field(repr=False)
+    email: str | Unreadable | None = field(repr=False)
+    phone: str | Unreadable | None = field(repr=False)
     owner_id: UUID | None
     campaign: str | None
     references: tuple[Reference, ...]
@@ -132,7 +56,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
     """The lead after `event`. Raises `NotFound` where the stream is not a lead's."""
     payload: LeadEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case StatusChanged():
@@ -156,7 +80,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
                 opportunity_id=payload.opportunity_id,
             )
         case Erased():
-            closed = Closed("erased")
+            closed = Unreadable("erased")
             return replace(state, state="erased", name=closed, email=closed, phone=closed)
         case Created():
             raise Undecodable(f"The lead {state.id} was created twice. Verify the store.")
@@ -164,7 +88,7 @@ def evolve(state: Lead | None, event: Event) -> Lead:
             assert_never(payload)
 
 
-def _born(event: Event) -> Lead:
+def _created(event: Event) -> Lead:
     payload = event.payload
     if not isinstance(payload, Created):
         raise NotFound("lead", event.originator_id)

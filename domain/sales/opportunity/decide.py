@@ -22,7 +22,7 @@ from domain.kernel.text import lines, optional_line, quoted
 from domain.kernel.text import note as checked_note
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, references
-from domain.sales.opportunity.state import (
+from domain.sales.opportunity.events import (
     AmountChanged,
     CloseDateChanged,
     CustomerLinked,
@@ -31,7 +31,6 @@ from domain.sales.opportunity.state import (
     LineItem,
     Lost,
     Opened,
-    Opportunity,
     OpportunityEvent,
     OwnerAssigned,
     ProbabilityOverridden,
@@ -41,6 +40,7 @@ from domain.sales.opportunity.state import (
     TeamChanged,
     Won,
 )
+from domain.sales.opportunity.state import Opportunity
 
 MOVE: Final = "move to another stage"
 WIN: Final = "be won"
@@ -59,8 +59,8 @@ TEAM: Final = "change its team"
 _ALWAYS: Final = (LINK, OWNER, TEAM)
 
 LIFECYCLE: Final = Lifecycle(
-    what="opportunity",
-    moves={
+    record_type="opportunity",
+    transitions={
         "open": {
             WIN: "won",
             LOSE: "lost",

@@ -16,9 +16,8 @@ from domain.kernel.errors import Invalid
 from domain.kernel.text import lines, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, changed, changed_entries, references
-from domain.service.case.state import (
+from domain.service.case.events import (
     Assigned,
-    Case,
     CaseClosed,
     CaseEvent,
     CaseKind,
@@ -35,6 +34,7 @@ from domain.service.case.state import (
     Responded,
     StateChanged,
 )
+from domain.service.case.state import Case
 
 ASSIGN: Final = "be assigned"
 RESOLVE: Final = "be resolved"
@@ -72,8 +72,8 @@ def _open(state: CaseState, *leads_to: CaseState) -> dict[str, str]:
 
 
 LIFECYCLE: Final = Lifecycle(
-    what="case",
-    moves={
+    record_type="case",
+    transitions={
         "new": _open("new", "assigned", *WAITING),
         "assigned": _open("assigned", "in_progress", *WAITING),
         "in_progress": _open("in_progress", *WAITING),
@@ -144,7 +144,7 @@ def open_case(
 
 def skipped(start: str, end: str) -> tuple[CaseState, ...]:
     """The states between two that imported history leapt over; none where the table has the move."""
-    if end in LIFECYCLE.moves[start].values():
+    if end in LIFECYCLE.transitions[start].values():
         return ()
     if start in WAITING and end in WAITING:
         return ("in_progress",)

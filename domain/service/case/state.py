@@ -10,172 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from domain.events.event import Event
-from domain.events.private import Closed, free_text
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound, Undecodable
-from domain.kernel.values import Change, Reference, after, apply_entries
-
-CaseKind = Literal["question", "complaint", "incident", "request"]
-CaseState = Literal[
-    "new", "assigned", "in_progress", "waiting_on_customer", "waiting_on_third_party", "resolved", "closed",
-    "rejected", "duplicate",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """`crm.case.opened`; `priority` is 1 (most urgent) to 4."""
-
-    kind: CaseKind
-    state: CaseState
-    priority: int
-    channel: str | None = None
-    customer_id: UUID | None = None
-    queue: str | None = None
-    owner_id: UUID | None = None
-    category: str | None = None
-    product: str | None = None
-    cause: str | None = None
-    subject: str | Closed | None = free_text("case")
-    description: str | Closed | None = free_text("case")
-    references: tuple[Reference, ...] = ()
-    imported: bool
-    skipped: tuple[CaseState, ...] = ()
-    logged_at: datetime | None = None
-    attributes: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assigned:
-    """`crm.case.assigned`: queue and owner from now on; the states stand where it moved by it."""
-
-    queue: str | None = None
-    owner_id: UUID | None = None
-    previous_queue: str | None = None
-    previous_owner_id: UUID | None = None
-    from_state: CaseState | None = None
-    to_state: CaseState | None = None
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChanged:
-    """`crm.case.state_changed`, from one open state to another."""
-
-    from_state: CaseState
-    to_state: CaseState
-    skipped: tuple[CaseState, ...] = ()
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorityChanged:
-    """`crm.case.priority_changed`"""
-
-    old: int
-    new: int
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escalated:
-    """`crm.case.escalated`: to another level, up or down; 0 is none."""
-
-    old: int
-    new: int
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsChanged:
-    """`crm.case.details_changed`: kind, channel, category, product, cause, `attributes.<name>`."""
-
-    changes: tuple[Change, ...]
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responded:
-    """`crm.case.responded`: the first response."""
-
-    interaction_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
-    """`crm.case.resolved`"""
-
-    from_state: CaseState
-    code: str | None = None
-    cause: str | None = None
-    note: str | Closed | None = free_text("case")
-    logged_at: datetime | None = None
-    skipped: tuple[CaseState, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseClosed:
-    """`crm.case.closed`; `reported_sla` is an imported log's own verdict: true is met."""
-
-    from_state: CaseState
-    code: str | None = None
-    reported_sla: bool | None = None
-    logged_at: datetime | None = None
-    skipped: tuple[CaseState, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopened:
-    """`crm.case.reopened`; earlier resolutions stay in the history."""
-
-    from_state: CaseState
-    to_state: CaseState
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """`crm.case.rejected`, version 2: it is not ours to solve; version 1 had no `note`."""
-
-    from_state: CaseState
-    reason: str | None = None
-    note: str | Closed | None = free_text("case")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duplicated:
-    """`crm.case.duplicated`: it is the same as the case `of`."""
-
-    from_state: CaseState
-    of: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerLinked:
-    """`crm.case.customer_linked`; the party stays what it was."""
-
-    customer_id: UUID
-    previous_customer_id: UUID | None = None
-
-
-CaseEvent = (
-    Opened
-    | Assigned
-    | StateChanged
-    | PriorityChanged
-    | Escalated
-    | DetailsChanged
-    | Responded
-    | Resolved
-    | CaseClosed
-    | Reopened
-    | Rejected
-    | Duplicated
-    | CustomerLinked
+from domain.kernel.values import Reference, after, apply_entries
+from domain.service.case.events import (
+    Assigned,
+    CaseClosed,
+    CaseEvent,
+    CaseKind,
+    CaseState,
+    CustomerLinked,
+    DetailsChanged,
+    Duplicated,
+    Escalated,
+    Opened,
+    PriorityChanged,
+    Rejected,
+    Reopened,
+    Resolved,
+    Responded,
+    StateChanged,
 )
 
 
@@ -187,7 +46,7 @@ class Resolution:
     from_state: CaseState
     code: str | None
     cause: str | None
-    note: str | Closed | None = field(repr=False)
+    note: str | Unreadable | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +66,8 @@ class Case(Aggregate):
     category: str | None
     product: str | None
     cause: str | None
-    subject: str | Closed | None = field(repr=False)
-    description: str | Closed | None = field(repr=False)
+    subject: str | Unreadable | None = field(repr=False)
+    description: str | Unreadable | None = field(repr=False)
     references: tuple[Reference, ...]
     imported: bool
     attributes: Mapping[str, str]
@@ -225,7 +84,7 @@ def evolve(state: Case | None, event: Event) -> Case:
     """The case after `event`. Raises `NotFound` where the stream is not a case's."""
     payload: CaseEvent = event.payload
     if state is None:
-        return _born(event)
+        return _created(event)
     state = replace(state, version=event.originator_version, time=event.time, recorded=event.recorded)
     match payload:
         case Assigned():
@@ -260,7 +119,7 @@ def evolve(state: Case | None, event: Event) -> Case:
             assert_never(payload)
 
 
-def _born(event: Event) -> Case:
+def _created(event: Event) -> Case:
     payload = event.payload
     if not isinstance(payload, Opened):
         raise NotFound("case", event.originator_id)

@@ -19,33 +19,35 @@ CUSTOMER_360_V1: Final = Projection(
     families=("customer", "contact", "lead", "opportunity", "case", "interaction"),
     tables=(
         Table(
-            name="customer", columns=CUSTOMER, key="id", touches=subject_of("customer"), fold=customer,
-            own=True, families=("customer",),
+            name="customer", columns=CUSTOMER, key="id", keys_of=subject_of("customer"), fold=customer,
+            single_aggregate=True, families=("customer",),
         ),
         Table(
-            name="person", columns=PERSON, key="id", touches=has_person, fold=person, own=True,
+            name="person", columns=PERSON, key="id", keys_of=has_person, fold=person, single_aggregate=True,
             families=("customer", "contact", "lead"),
         ),
         Table(
-            name="contact", columns=CONTACT, key="id", touches=subject_of("contact"), fold=contact,
-            own=True, families=("contact",),
+            name="contact", columns=CONTACT, key="id", keys_of=subject_of("contact"), fold=contact,
+            single_aggregate=True, families=("contact",),
         ),
         Table(
-            name="consent", columns=CONSENT, key="id", touches=of_consent, fold=consent, families=("contact",)
+            name="consent", columns=CONSENT, key="id", keys_of=of_consent, fold=consent, families=("contact",)
         ),
         Table(
-            name="opportunity", columns=OPPORTUNITY, key="id", touches=subject_of("opportunity"),
-            fold=opportunity, own=True, families=("opportunity",),
+            name="opportunity", columns=OPPORTUNITY, key="id", keys_of=subject_of("opportunity"),
+            fold=opportunity, single_aggregate=True, families=("opportunity",),
         ),
         Table(
-            name="service_case", columns=CASE, key="id", touches=subject_of("case"), fold=case, own=True,
-            families=("case",),
+            name="service_case", columns=CASE, key="id", keys_of=subject_of("case"), fold=case,
+            single_aggregate=True, families=("case",),
         ),
         Table(
-            name="interaction", columns=INTERACTION, key="id", touches=subject_of("interaction"),
-            fold=interaction, own=True, families=("interaction",),
+            name="interaction", columns=INTERACTION, key="id", keys_of=subject_of("interaction"),
+            fold=interaction, single_aggregate=True, families=("interaction",),
         ),
-        Table(name="entry", columns=ENTRY, key="position", touches=under_position, fold=entry, once=True),
+        Table(
+            name="entry", columns=ENTRY, key="position", keys_of=under_position, fold=entry, write_once=True
+        ),
     ),
     folder=Path(__file__).parent,
     views=("customer", "contact", "consent", "timeline", "customer_summary", "last_contact", "person"),

@@ -18,7 +18,7 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 
 from domain.events.envelope import instant, moment
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from projections.identity.v1.queries import Cluster
 from projections.runtime.replay import Rows
 from projections.runtime.statements import statement
@@ -32,18 +32,18 @@ NPS answers, promoters, detractors."""
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastSections:
     """Where to look back to; `rows` folds the events of records up to there, private values opened with the
     keys of now."""
 
-    cut: Cut
+    cut: AsOf
     rows: Callable[[Sequence[UUID]], Rows]
 
 
-class Then:
+class CustomerHistory:
     """The sections of one customer at a cut, whole and in their order."""
 
-    def __init__(self, connection: Connection, cluster: Cluster, past: Past) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster, past: PastSections) -> None:
         self._connection = connection
         self._cluster = cluster
         self._past = past

@@ -18,8 +18,8 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from domain.kernel.as_of import NOW, Cut
-from projections.customer_360.v1.history import Past, Then
+from domain.kernel.as_of import NOW, AsOf
+from projections.customer_360.v1.history import CustomerHistory, PastSections
 from projections.customer_360.v1.search import Found, by_reference, search
 from projections.identity.v1.queries import Cluster, Identity
 from projections.runtime.statements import statement, with_uuids
@@ -103,13 +103,13 @@ class Customers:
         sections: Sequence[Section] = SECTIONS,
         *,
         first: int = 5,
-        past: Past | None = None,
+        past: PastSections | None = None,
     ) -> Overview | None:
         """The sections asked for, each with its `first` items; None for a customer that is not known. With
         `past` as all was then, who belongs together included."""
         cut = NOW if past is None else past.cut
         cluster = self._identity.cluster(customer_id, cut)
-        then = None if past is None else Then(self._connection, cluster, past)
+        then = None if past is None else CustomerHistory(self._connection, cluster, past)
         profile = self.get(cluster.customer_id) if then is None else then.profile()
         if profile is None:
             return None
@@ -147,7 +147,7 @@ class Customers:
         was `known_at` a time (both included): then of all that was this customer at that cut. Empty for a
         party that is not known; raises `ValueError` for an `after` that is none.
         """
-        cut = Cut(as_of=as_of, known_at=known_at)
+        cut = AsOf(as_of=as_of, known_at=known_at)
         return self._timeline(
             self._identity.cluster(customer_id, cut),
             kind=kind,
@@ -182,7 +182,7 @@ class Customers:
         channel: str | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        cut: Cut = NOW,
+        cut: AsOf = NOW,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
         at, position = (None, None) if after is None else (datetime.fromisoformat(after[0]), int(after[1]))
@@ -217,7 +217,7 @@ class Customers:
         count = rows[0]["of"] if rows else 0
         return Listed([{name: value for name, value in row.items() if name != "of"} for row in rows], count)
 
-    def _totals(self, cluster: Cluster, cut: Cut, then: Then | None) -> Totals:
+    def _totals(self, cluster: Cluster, cut: AsOf, then: CustomerHistory | None) -> Totals:
         asked = {"once": then is not None, "as_of": cut.as_of, "known_at": cut.known_at}
         with self._connection.cursor() as c:
             c.execute(statement(SQL / "totals.sql"), asked | cluster.parameters())

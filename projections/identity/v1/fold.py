@@ -108,12 +108,12 @@ IDENTITY_V1: Final = Projection(
     families=("customer", "lead", "opportunity", "case", "interaction"),
     tables=(
         Table(
-            name="link", columns=LINK, key="party", touches=own_party, fold=link, history="link_version",
-            own=True,
+            name="link", columns=LINK, key="party", keys_of=own_party, fold=link, history="link_version",
+            single_aggregate=True,
         ),
         Table(
-            name="moved", columns=MOVED, key="id", touches=within_another, fold=moved,
-            history="moved_version", own=True,
+            name="moved", columns=MOVED, key="id", keys_of=within_another, fold=moved,
+            history="moved_version", single_aggregate=True,
         ),
     ),
     folder=Path(__file__).parent,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
-from domain.kernel.as_of import NOW, Cut
+from domain.kernel.as_of import NOW, AsOf
 from projections.runtime.statements import statement, with_uuids
 
 FOLDER: Final = Path(__file__).parent
@@ -40,7 +40,7 @@ class Identity:
     def __init__(self, connection: Connection) -> None:
         self._connection = with_uuids(connection)
 
-    def customer_of(self, party: UUID, cut: Cut = NOW) -> UUID | None:
+    def customer_of(self, party: UUID, cut: AsOf = NOW) -> UUID | None:
         """The surviving customer that the party belongs to; None for an unknown party or one without."""
         if not cut.whole:
             return self._customer_as_of(party, cut)
@@ -52,11 +52,11 @@ class Identity:
             c.execute(statement(FOLDER / "customers.sql"), {"parties": list(parties)})
             return dict(c.fetchall())
 
-    def members(self, customer: UUID, cut: Cut = NOW) -> list[UUID]:
+    def members(self, customer: UUID, cut: AsOf = NOW) -> list[UUID]:
         """All parties that are this customer: itself first, then those merged into it or linked to it."""
         return [row[0] for row in self._rows("members", cut, {"customer": customer})]
 
-    def cluster(self, party: UUID, cut: Cut = NOW) -> Cluster:
+    def cluster(self, party: UUID, cut: AsOf = NOW) -> Cluster:
         """The whole customer that a party belongs to; a party without a customer stands for itself.
 
         At a cut what was merged, linked or unmerged later does not count, even where it is so now.
@@ -71,7 +71,7 @@ class Identity:
             away=tuple(id for id, came in moved if not came),
         )
 
-    def _customer_as_of(self, party: UUID, cut: Cut) -> UUID | None:
+    def _customer_as_of(self, party: UUID, cut: AsOf) -> UUID | None:
         """What `customers_of` would have said at the cut: the links are followed to their end, one look-up
         for each; a customer whose links go round in a loop stands for itself."""
         kind, target = self._link_as_of(party, cut) or (None, None)
@@ -87,11 +87,11 @@ class Identity:
             target = further
         return itself
 
-    def _link_as_of(self, party: UUID, cut: Cut) -> tuple[str, UUID | None] | None:
+    def _link_as_of(self, party: UUID, cut: AsOf) -> tuple[str, UUID | None] | None:
         rows = self._rows("link", cut, {"party": party})
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def _rows(self, name: str, cut: Cut, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def _rows(self, name: str, cut: AsOf, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
         """What the statement answers; that of `<name>_as_of` for a cut."""
         file = f"{name}.sql" if cut.whole else f"{name}_as_of.sql"
         times = {"as_of": cut.as_of, "known_at": cut.known_at}

@@ -17,10 +17,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from deploy.demo import second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Number, from_views
-from deploy.health.projection_health import look
+from deploy.health.projection_health import projection_health
 from deploy.local.kafka import LocalKafka
 from deploy.settings import Settings, load
 from deploy.wiring.wiring import Wiring
@@ -224,12 +224,12 @@ def test_the_figures_are_those_of_an_undisturbed_run(
         for number, ((verb, path), victim) in enumerate(zip(parts, VICTIMS, strict=True)):
             befall(up, admin, verb, path, victim, interrupted=number % 4 == 0)
             story.say(f"{path.name} is in, and {' '.join(victim)} was killed meanwhile")
-        with closing(Follower(settings.need("store_url"))) as follower:
+        with closing(EventReader(settings.need("store_url"))) as follower:
             head = follower.settled()
         wait(
-            lambda: {row.position for row in look(settings).rows} == {head},
+            lambda: {row.position for row in projection_health(settings).rows} == {head},
             LONG,
-            lambda: f"not all stand at {head}: {look(settings).rows}",
+            lambda: f"not all stand at {head}: {projection_health(settings).rows}",
         )
         check_topics_and_rows(settings)
     with importing(migrated(fresh_database).app) as quiet:

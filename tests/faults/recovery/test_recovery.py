@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from commands.store.incarnation import RecoveryNeeded
 from commands.store.roles import role_url
 from deploy.local.kafka import LocalKafka
@@ -30,7 +30,7 @@ from tests.support.working import Workers
 
 def check(here: Installation) -> None:
     """Topics and store are the same, sealed throughout."""
-    with Follower(here.admin) as follower:
+    with EventReader(here.admin) as follower:
         stored = [(row.position, row.event) for row in follower.stream(0, follower.settled())]
     public = Secrets(here.home / "secrets").seal_public()
     assert settled(lambda: check_topics(read_committed(here.bootstrap), stored, public), 30) > 0
@@ -126,7 +126,7 @@ def test_a_store_put_back_to_an_older_copy_gets_all_it_had(
     try:
         workers.start()
         workers.until_at(here.head(), seconds=60)
-        with Follower(here.admin) as follower:
+        with EventReader(here.admin) as follower:
             workers.check(list(follower.stream(0, here.head())))
     finally:
         workers.close()

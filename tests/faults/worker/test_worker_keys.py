@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 
 from consumers.kafka.address import KafkaAddress
-from consumers.worker.worker import Patience, Worker
+from consumers.worker.worker import Timeouts, Worker
 from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 from tests.support.histories import HistoryCipher, long_history
@@ -45,7 +45,7 @@ def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_held(workers: Wo
         registry=CATALOGUE,
         public_key=KEY.public_key(),
         cipher=keys,
-        patience=Patience(**workers.patience),
+        timeouts=Timeouts(**workers.patience),
     )
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

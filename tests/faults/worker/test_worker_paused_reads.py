@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from tests.support.http import Api, problem, running
 from tests.support.relaying import until
 from tests.support.working import Publisher, Workers
@@ -30,7 +30,7 @@ class Scene:
     def write(self) -> str:
         """Opens an opportunity and publishes what was recorded; the token."""
         token: str = self.api.open()["consistency_token"]
-        with Follower(self.workers.urls.relay) as follower:
+        with EventReader(self.workers.urls.relay) as follower:
             rows = follower.read(self.published, follower.settled(), limit=1000, max_bytes=1 << 24)
         self.publisher.publish(rows)
         self.published = rows[-1].position

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from domain.activities.interaction.state import InteractionKind
+from domain.activities.interaction.events import InteractionKind
 from tests.support.http import Api, database, problem, running
 
 BATCH = "/v1/interactions:batch"

@@ -244,7 +244,7 @@ def test_before_its_birth_it_is_not_there(past: Past, what: str) -> None:
 def test_a_section_that_takes_too_much_to_look_back_is_refused(
     past: Past, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.reads.as_of.MOST_RECORDS", 1)
+    monkeypatch.setattr("api.reads.as_of.MAX_RECORDS", 1)
     path = past.every()["overview"]
     assert past.read(path, as_of=FIRST)["customer_id"] == past.customer
     refused = problem(past.get(path, as_of=SECOND), 422, "validation")

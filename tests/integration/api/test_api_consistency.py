@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 from api.reads.consistency import Visibility
-from api.reads.snapshot import reading
+from api.reads.snapshot import snapshot
 from commands.store.pool import Pool
 from deploy.local.postgres import LocalPostgres
 from projections.pipeline.v1.queries import Opportunities
@@ -161,12 +161,12 @@ def test_the_position_is_that_of_the_slowest_model_used(current: Api) -> None:
 
 def test_rows_and_position_are_of_one_moment(current: Api) -> None:
     """A worker may commit between any two statements; an answer must not mix before and after."""
-    with reading(current.services, "pipeline") as look:
+    with snapshot(current.services, "pipeline") as look:
         current.open()
         current.catch_up()
         counts = [stage.count for stage in Opportunities(look.connection).board("sales")]
         assert sum(counts) == look.position, "each event here opened one"
-    with reading(current.services, "pipeline") as later:
+    with snapshot(current.services, "pipeline") as later:
         assert later.position == look.position + 1
 
 

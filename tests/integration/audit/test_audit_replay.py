@@ -316,7 +316,7 @@ def read_events(audited: Audited) -> list[dict[str, Any]]:
 def test_a_history_too_long_for_an_answer_is_refused_with_what_to_do(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "MOST", 3)
+    monkeypatch.setattr(audit, "MAX_EVENTS", 3)
     refused = problem(audited.get(f"leads/{audited.lead}/export"), 422, "validation")
     assert "`rapport audit export`" in refused["detail"]
 

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 
 from commands.bulk.recorder import History
-from commands.customers.contact import AddContactPoint, RegisterContact
-from commands.customers.customer import RegisterCustomer
-from commands.sales.opportunity import MoveStage, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactIndex
+from domain.customers.contact.commands import AddContactPoint, RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from domain.kernel.errors import MoveRefused
 from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.commands import MoveStage, OpenOpportunity, WinOpportunity
 from tests.support.at_once import Bus, bus
 from tests.support.database import Urls, migrated
 from tests.support.store import execute

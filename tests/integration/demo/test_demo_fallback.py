@@ -11,11 +11,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from consumers.kafka.counts import count_committed
 from consumers.kafka.topics import topic
 from deploy.demo.figures import Number, from_views
-from deploy.health.projection_health import look
+from deploy.health.projection_health import projection_health
 from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.settings import Settings, load
@@ -48,7 +48,7 @@ def settings(services_folder: Path, tmp_path: Path) -> Settings:
 def seen(stack: Stack) -> tuple[dict[str, Number], dict[str, int]]:
     """The figures of the views and where each read model stands; the topics hold what the store holds."""
     url = stack.settings.need("store_url")
-    with closing(Follower(url)) as follower:
+    with closing(EventReader(url)) as follower:
         head = follower.settled()
         stack.wait_visible(head, 120)  # who read too early looks again after a minute
         events = len(follower.read(0, head, limit=100_000))
@@ -59,7 +59,7 @@ def seen(stack: Stack) -> tuple[dict[str, Number], dict[str, int]]:
 
     # The read models have what the store holds, also while a relay publishes all of it anew.
     wait(lambda: published() == events, 120, lambda: f"{published()} of {events} events in the topics")
-    rows = [row for row in look(stack.settings).rows if row.active]
+    rows = [row for row in projection_health(stack.settings).rows if row.active]
     return from_views(stack.settings.need("reader_url"), "maven"), {r.projection: r.position for r in rows}
 
 

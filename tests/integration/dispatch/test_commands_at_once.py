@@ -12,17 +12,17 @@ from uuid import UUID
 
 import pytest
 
-from commands.activities.interaction import RecordInteraction
 from commands.bulk.recorder import BulkOutcome, History
-from commands.customers.customer import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
-from commands.dispatch.decision import World
-from commands.dispatch.dispatcher import ATTEMPTS, Outcome
-from commands.sales.opportunity import AssignOwner, OpenOpportunity, WinOpportunity
+from commands.dispatch.decision import Repository
+from commands.dispatch.dispatcher import MAX_ATTEMPTS, Outcome
 from commands.store.claims import Claim
+from domain.activities.interaction.commands import RecordInteraction
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import AssignOwner, OpenOpportunity, WinOpportunity
 from tests.support.at_once import Bus, at_once, bus, done, patiently
 from tests.support.database import Urls, migrated
 from tests.support.store import execute
@@ -53,7 +53,7 @@ def test_of_sixteen_who_expect_nothing_all_are_done(shop: Bus) -> None:
     decided upon what the ones before it left."""
     id = shop.do(RegisterCustomer(kind="organisation", name="Isdom")).id
     # An attempt fails only because another client was done.
-    assert ATTEMPTS >= 16
+    assert MAX_ATTEMPTS >= 16
     found = at_once(16, lambda n: shop.do(ChangeCustomer(customer_id=id, add_tags=(f"tag {n}",))))
     assert len(done(found)) == 16, found
     assert shop.commands.crm.load("customer", customer.evolve, id).tags == {f"tag {n}" for n in range(16)}
@@ -176,7 +176,7 @@ def command(name: str, id: UUID | None = None) -> RegisterCustomer:
     return RegisterCustomer(kind="organisation", name=name, reference=reference, id=id)
 
 
-def same(name: str, _: World, id: UUID) -> ChangeCustomer:
+def same(name: str, _: Repository, id: UUID) -> ChangeCustomer:
     return ChangeCustomer(customer_id=id, name=name)
 
 

@@ -13,16 +13,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from commands.bulk.recorder import BulkRecorder, History
-from commands.customers.customer import MergeCustomers, RegisterCustomer, UnmergeCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.dispatcher import Outcome
-from commands.sales.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from commands.store.claims import Claim
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer, UnmergeCustomer
 from domain.directory.principal import state as principal
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import NotFound
 from domain.kernel.money import Money
 from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.commands import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
 from tests.support.at_once import Bus, at_once, bus, context, done
 from tests.support.database import migrated
 from tests.support.store import execute

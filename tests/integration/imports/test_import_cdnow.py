@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.event import Event
 from tests.support.database import migrated
 from tests.support.importing import NOW, Importing, importing

@@ -11,10 +11,12 @@ import pytest
 
 from deploy.demo.second_reader_incidents import expected, transitions
 from deploy.local.postgres import LocalPostgres
-from domain.customers.customer import state as customer
+from domain.customers.customer import events as customer
+from domain.directory.principal import events as principal_events
 from domain.directory.principal import state as principal
 from domain.events.event import Event
 from domain.kernel.aggregate import replay
+from domain.service.case import events as case_events
 from domain.service.case import state as case
 from tests.support.database import migrated
 from tests.support.http import database
@@ -88,21 +90,21 @@ def test_the_cases_hold_what_a_second_reader_of_the_log_counts(
         "cases": len(cases),
         "cases closed": sum(each.state == "closed" for each in cases),
         "cases reopened": sum(each.reopened > 0 for each in cases),
-        "reopenings": kinds[case.Reopened],
+        "reopenings": kinds[case_events.Reopened],
         "SLA missed by the log": sum(each.reported_sla is False for each in cases),
     } == expected(INCIDENTS)
-    assert kinds[case.CaseClosed] == 890
-    assert kinds[case.Resolved] == 890 + 11
+    assert kinds[case_events.CaseClosed] == 890
+    assert kinds[case_events.Resolved] == 890 + 11
     assert {each.customer_id for each in cases} == {stream[0].party for stream in streams.values()}
 
 
 HAPPENED = {
-    case.Assigned: "assigned",
-    case.PriorityChanged: "priority",
-    case.StateChanged: "state",
-    case.Resolved: "resolved",
-    case.Reopened: "reopened",
-    case.CaseClosed: "closed",
+    case_events.Assigned: "assigned",
+    case_events.PriorityChanged: "priority",
+    case_events.StateChanged: "state",
+    case_events.Resolved: "resolved",
+    case_events.Reopened: "reopened",
+    case_events.CaseClosed: "closed",
 }
 
 
@@ -122,7 +124,7 @@ def test_every_transition_of_every_case_is_there_at_its_time(streams: dict[str, 
 
 def happened(payload: object) -> list[str]:
     """What the second reader calls it; nothing for what it does not look at."""
-    if isinstance(payload, case.DetailsChanged):
+    if isinstance(payload, case_events.DetailsChanged):
         return ["category"] if any(change.field == "category" for change in payload.changes) else []
     return [HAPPENED[type(payload)]] if type(payload) in HAPPENED else []
 
@@ -165,7 +167,7 @@ def test_what_an_imported_log_leaps_over_is_recorded(streams: dict[str, list[Eve
         event.payload
         for stream in streams.values()
         for event in stream
-        if isinstance(event.payload, case.StateChanged)
+        if isinstance(event.payload, case_events.StateChanged)
     ]
     leaps = Counter((each.from_state, each.to_state, each.skipped) for each in moves if each.skipped)
     assert leaps["new", "in_progress", ("assigned",)] > 300
@@ -175,7 +177,7 @@ def test_time_never_goes_back_and_the_log_s_own_stamp_is_kept(streams: dict[str,
     """INC0000137: a row of 11:10, then the resolution of 11:03; it stands at 11:10, with 11:03 beside it."""
     for stream in streams.values():
         assert [event.time for event in stream] == sorted(event.time for event in stream)
-    resolved = next(e for e in streams["INC0000137"] if isinstance(e.payload, case.Resolved))
+    resolved = next(e for e in streams["INC0000137"] if isinstance(e.payload, case_events.Resolved))
     assert resolved.time == datetime(2016, 2, 29, 11, 10, tzinfo=UTC)
     assert resolved.payload.logged_at == datetime(2016, 2, 29, 11, 3, tzinfo=UTC)
 
@@ -187,7 +189,7 @@ def test_an_update_before_the_opening_happens_at_the_opening(streams: dict[str, 
     assert (first.payload.state, second.payload.to_state) == ("new", "in_progress")
     assert first.payload.logged_at == second.payload.logged_at == datetime(2016, 2, 29, 7, 14, tzinfo=UTC)
     reopened = [
-        number for number, s in streams.items() if any(isinstance(e.payload, case.Reopened) for e in s)
+        number for number, s in streams.items() if any(isinstance(e.payload, case_events.Reopened) for e in s)
     ]
     assert "INC0000135" not in reopened  # its early row's count would put it behind the resolution
     assert len(reopened) == 10
@@ -201,7 +203,7 @@ def test_cases_that_begin_as_resolved_are_opened_and_resolved(streams: dict[str,
     assert len(silent) == 29
     for number in silent:
         first, second = streams[number][:2]
-        assert (type(first.payload), type(second.payload)) == (case.Opened, case.Resolved)
+        assert (type(first.payload), type(second.payload)) == (case_events.Opened, case_events.Resolved)
         assert first.time == second.time
         assert second.payload.from_state == "new"
 
@@ -210,7 +212,7 @@ def test_a_question_mark_is_nothing_also_where_something_was(streams: dict[str, 
     """No case of `?`, no queue, owner or attribute of that name; what is taken away is an event."""
     payloads = [event.payload for stream in streams.values() for event in stream]
     assert not any("'?'" in repr(payload) for payload in payloads)
-    assigned = [payload for payload in payloads if isinstance(payload, case.Assigned)]
+    assigned = [payload for payload in payloads if isinstance(payload, case_events.Assigned)]
     assert sum(each.owner_id is None and each.previous_owner_id is not None for each in assigned) == 95
     assert sum(each.queue is None and each.previous_queue is not None for each in assigned) == 30
 
@@ -222,7 +224,7 @@ def test_no_name_of_a_resolver_or_caller_stands_in_an_event_in_clear(whole: Impo
     names = {
         event.payload.name
         for event in whole.events()
-        if isinstance(event.payload, customer.Registered | principal.Registered)
+        if isinstance(event.payload, customer.Registered | principal_events.Registered)
     }
     assert {"Resolver 198", "Caller 1262"} < names
 

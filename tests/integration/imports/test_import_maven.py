@@ -13,13 +13,15 @@ import pytest
 from commands.imports.maven import SOURCES
 from deploy.demo.second_reader import expected
 from deploy.local.postgres import LocalPostgres
+from domain.customers.customer import events as customer_events
 from domain.customers.customer import state as customer
-from domain.directory.principal import state as principal
+from domain.directory.principal import events as principal
 from domain.events.event import Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.aggregate import replay
+from domain.sales.opportunity import events as opportunity_events
 from domain.sales.opportunity import state as opportunity
-from domain.sales.product import state as product
+from domain.sales.product import events as product
 from tests.support.database import migrated
 from tests.support.http import database
 from tests.support.importing import DATA, NOW, Importing, folder_with, importing, original
@@ -47,7 +49,7 @@ def deals(events: list[Event]) -> list[opportunity.Opportunity]:
     """Every opportunity, replayed."""
     streams: dict[str, list[Event]] = {}
     for event in events:
-        if isinstance(event.payload, opportunity.OpportunityEvent):
+        if isinstance(event.payload, opportunity_events.OpportunityEvent):
             streams.setdefault(str(event.originator_id), []).append(event)
     found = [replay(opportunity.evolve, None, stream) for stream in streams.values()]
     return [each for each in found if each is not None]
@@ -66,7 +68,7 @@ def test_the_aggregates_hold_what_a_second_reader_of_the_files_counts(whole: Imp
 
     assert {
         "principals": kinds[principal.Registered],
-        "customers": kinds[customer.Registered],
+        "customers": kinds[customer_events.Registered],
         "products": kinds[product.Registered],
         "opportunities": len(replayed),
         "won": stages["won"],
@@ -159,7 +161,7 @@ def test_no_name_of_a_principal_stands_in_the_store_in_clear(whole: Importing) -
         assert name.encode() not in stored
         assert not any(name in claim for claim in claims)
     names = {e.payload.name for e in whole.events() if isinstance(e.payload, principal.Registered)}
-    assert not any(isinstance(name, Closed) for name in names)
+    assert not any(isinstance(name, Unreadable) for name in names)
     assert names == people
 
 

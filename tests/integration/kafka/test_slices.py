@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.slices import FIRST_WINDOW, Published, Stretches
+from consumers.kafka.slices import FIRST_WINDOW, Published, TopicSlices
 
 LEADS, SEALS = "crm.lead.v1", "crm.seal.v1"
 
@@ -52,7 +52,7 @@ def test_what_is_behind_a_position_is_read_and_little_else(clean_topics: str) ->
         send(producer, range(3_001, 3_003), partition=1)
         send(producer, range(9_000, 9_010), partition=2, commit=False)
     for last in (0, 2_990, 2_400, 700, 3_000):
-        with Stretches(KafkaAddress(bootstrap=clean_topics), [LEADS, "crm.none.v1"]) as topic:
+        with TopicSlices(KafkaAddress(bootstrap=clean_topics), [LEADS, "crm.none.v1"]) as topic:
             starts = topic.behind(upto(last))
             found = list(topic.read(starts))
             again = list(topic.read(starts))
@@ -67,6 +67,6 @@ def test_what_is_behind_a_position_is_read_and_little_else(clean_topics: str) ->
 
 
 def test_a_topic_without_records_has_none(clean_topics: str) -> None:
-    with Stretches(KafkaAddress(bootstrap=clean_topics), [SEALS]) as topic:
+    with TopicSlices(KafkaAddress(bootstrap=clean_topics), [SEALS]) as topic:
         assert topic.behind(upto(1)) == {}
         assert list(topic.read({})) == []

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from commands.customers.contact import RegisterContact
-from commands.customers.customer import RegisterCustomer
 from deploy.local.postgres import LocalPostgres
 from deploy.secrets import Secrets
 from deploy.settings import load
 from deploy.wiring import wiring
 from deploy.wiring.persons import acting
+from domain.customers.contact.commands import RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from projections.release.schema import install
 from tests.support.commanding import run, told
 from tests.support.database import PARTITIONS, migrated

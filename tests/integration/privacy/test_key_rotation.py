@@ -14,15 +14,15 @@ import psycopg2
 import pytest
 
 from commands.privacy.kek import FileKek, KekUnknown, KeyEncryptionKey
-from commands.privacy.keyring import KekRing
+from commands.privacy.keyring import Keyring
 from commands.privacy.keys import DESTROYED, KeyName, PostgresKeyStore, Retention
-from commands.privacy.rotation import RotationRefused, Standing, rotating
+from commands.privacy.rotation import RotationRefused, RotationStatus, rotating
 from deploy.local.postgres import LocalPostgres
 from tests.support.database import Urls, migrated, new_store
 from tests.support.store import execute, session
 
 OLD, NEW = FileKek(b"o" * 32), FileKek(b"n" * 32)
-BOTH = KekRing.of(OLD, NEW)
+BOTH = Keyring.of(OLD, NEW)
 MARCH = Retention("case", "2026-03")
 PATIENCE = 60.0
 
@@ -35,7 +35,7 @@ def urls(postgres: LocalPostgres) -> Iterator[Urls]:
 
 @contextmanager
 def keys(url: str, *keks: KeyEncryptionKey) -> Iterator[PostgresKeyStore]:
-    with closing(PostgresKeyStore(url, KekRing.of(*keks))) as store:
+    with closing(PostgresKeyStore(url, Keyring.of(*keks))) as store:
         yield store
 
 
@@ -61,13 +61,13 @@ class Others:
         self.turns = 0
 
     def read(self) -> None:
-        with closing(PostgresKeyStore(self._urls.worker, KekRing(lambda: self._folder))) as store:
+        with closing(PostgresKeyStore(self._urls.worker, Keyring(lambda: self._folder))) as store:
             while not self._stop.is_set():
                 assert store.find(list(self._known)) == self._known
                 self.turns += 1
 
     def make(self) -> None:
-        with closing(PostgresKeyStore(self._urls.app, KekRing(lambda: self._folder))) as store:
+        with closing(PostgresKeyStore(self._urls.app, Keyring(lambda: self._folder))) as store:
             while not self._stop.wait(0.01):
                 person = uuid4()
                 made = store.ensure([person])
@@ -129,7 +129,7 @@ def test_a_rotation_killed_in_the_middle_goes_on_and_nobody_notices(urls: Urls) 
         assert set(used(urls)) == {OLD.id, NEW.id}
         first.destroy(gone)
 
-        recorded: list[Standing] = []
+        recorded: list[RotationStatus] = []
         told: list[tuple[int, int]] = []
         with rotating(urls.app, BOTH) as rotation:
             before = rotation.standing()
@@ -139,7 +139,7 @@ def test_a_rotation_killed_in_the_middle_goes_on_and_nobody_notices(urls: Urls) 
             rotation.rewrap(lambda done, whole: told.append((done, whole)))
             for fails in (True, False):
 
-                def record(standing: Standing, fails: bool = fails) -> None:
+                def record(standing: RotationStatus, fails: bool = fails) -> None:
                     recorded.append(standing)
                     if fails:
                         raise OSError("the store is away")

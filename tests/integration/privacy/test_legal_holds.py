@@ -11,24 +11,24 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.activities.interaction import RecordInteraction
-from commands.customers.contact import RegisterContact
-from commands.customers.customer import RegisterCustomer
 from commands.privacy import holds, retention
 from commands.privacy.cipher import AesGcmCipher
-from commands.privacy.erasure import Erased, Erasing
+from commands.privacy.erasure import ErasureResult, Erasures
 from commands.privacy.holds import Hold, OnHold
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore, Retention
 from commands.privacy.person import Linked, People
 from commands.privacy.tombstones import Tombstones
-from commands.service.case import OpenCase
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
-from domain.activities.interaction import state as interaction
+from domain.activities.interaction import events as interaction
+from domain.activities.interaction.commands import RecordInteraction
+from domain.customers.contact.commands import RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from domain.events.event import SYSTEM, Event
 from domain.kernel import errors
 from domain.kernel.values import Reference
+from domain.service.case.commands import OpenCase
 from tests.support.at_once import Bus, at_once, bus, context
 from tests.support.database import new_store
 
@@ -44,12 +44,12 @@ class Desk:
     bus: Bus
     keys: PostgresKeyStore
 
-    def erasing(self) -> Erasing:
+    def erasing(self) -> Erasures:
         """As a process of its own has it."""
         crm = self.bus.commands.crm
         people = People(crm, lambda party, _: Linked(parties=(party,), incoming=()))
         pool = crm.pool
-        return Erasing(crm, people, Tombstones(pool), ContactIndex(pool), AesGcmCipher(self.keys))
+        return Erasures(crm, people, Tombstones(pool), ContactIndex(pool), AesGcmCipher(self.keys))
 
     def made(self, command: Any) -> UUID:
         """The record that it makes."""
@@ -87,7 +87,7 @@ class Desk:
         given = {"party": None, "kind": None, "month": None, **MATTER} | what
         return holds.place(self.bus.commands.crm, context(), **given)
 
-    def erase(self, id: UUID, erasing: Erasing | None = None) -> Erased:
+    def erase(self, id: UUID, erasing: Erasures | None = None) -> ErasureResult:
         """Erases the customer."""
         return (erasing or self.erasing()).erase(
             "customer", id, reason="objection", legal_basis="x", reference=None, context=context()
@@ -132,7 +132,7 @@ def test_of_a_hold_and_an_erasure_at_the_same_moment_one_wins_and_the_other_is_t
             assert gone == set()
         else:
             assert isinstance(placed, errors.Erased)
-            assert isinstance(erased, Erased)
+            assert isinstance(erased, ErasureResult)
             assert gone == {person}
 
 
@@ -145,7 +145,7 @@ def test_a_hold_placed_after_the_erasure_has_looked_for_one_is_seen(desk: Desk) 
         if at == "planned" and not placed:
             placed.append(desk.place(party=person))
 
-    erasing.checkpoint = meanwhile
+    erasing.failpoint = meanwhile
     with pytest.raises(OnHold) as refused:
         desk.erase(person, erasing)
     assert refused.value.hold == str(placed[0].id)

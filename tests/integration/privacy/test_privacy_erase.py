@@ -23,14 +23,14 @@ from commands.audit.chain import CopyAway
 from commands.privacy import holds
 from commands.privacy.certificate import opened as opened_file
 from commands.privacy.certificates import Certifying, NotClean, TooEarly
-from commands.privacy.erasure import Erasing
+from commands.privacy.erasure import Erasures
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from commands.privacy.person import People
 from commands.privacy.person_export import export
 from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
-from commands.store.event_reader import Follower
+from commands.store.event_reader import EventReader
 from deploy.local.postgres import LocalPostgres
 from deploy.wiring.persons import acting, read_side
 from domain.events.catalogue import CATALOGUE
@@ -82,7 +82,7 @@ def refolded(api: Api) -> Rows:
         decoder.open([event])
         return event
 
-    with closing(Follower(api.urls.worker)) as follower:
+    with closing(EventReader(api.urls.worker)) as follower:
         stored = follower.read(0, follower.settled(), limit=10_000, max_bytes=1 << 26)
         return fold_all(CUSTOMER_360_V1, stored, CATALOGUE, opened)
 
@@ -228,7 +228,7 @@ def test_a_contact_registered_by_a_command_under_way_is_erased_too(api: Api, per
             late.append(str(born))
 
     erasing_now = another(api)
-    erasing_now.checkpoint = meanwhile
+    erasing_now.failpoint = meanwhile
     found = erasing_now.erase(
         "customer", UUID(person.customer), reason="objection", legal_basis="x", reference=None,
         context=acting(None),
@@ -387,6 +387,6 @@ class Away:
         raise CopyAway("Kafka is away.")
 
 
-def another(api: Api) -> Erasing:
+def another(api: Api) -> Erasures:
     """As another process has it."""
     return erasing(api.services.crm, api.cipher, api.services.crm.pool, api.services.read_pool)

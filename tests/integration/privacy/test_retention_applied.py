@@ -22,10 +22,10 @@ from deploy.secrets import Secrets
 from deploy.settings import load
 from deploy.wiring import wiring
 from deploy.wiring.persons import acting
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.event import SYSTEM, Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import Erased
 from domain.kernel.values import Reference
 from domain.privacy import retention as closings
@@ -168,7 +168,7 @@ def test_what_a_dry_run_lists_is_closed_for_good_unless_a_hold_keeps_it(here: In
 
     done = here.months("--as-of", "2022-06-15")
     assert done == [(*each[:3], not each[4], each[4]) for each in listed]
-    closed = Closed("erased")
+    closed = Unreadable("erased")
     assert bodies(here, [*events, *kept]) == ["x"] * 4 + [closed] + ["x"] * 2
     assert here.months("--as-of", "2022-06-15") == done[:3]
     with here.wired() as wired:

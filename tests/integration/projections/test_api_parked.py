@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 
-from commands.store.event_reader import Follower, StoredRow
+from commands.store.event_reader import EventReader, StoredRow
 from deploy.local.postgres import LocalPostgres
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
@@ -47,7 +47,7 @@ class Held:
         """As `Api.catch_up` does, by a program that does not know some types."""
         projection = named(name, 1)
         applier = Applier(projection, Decoder(OLDER, self.api.cipher if projection.private else None))
-        with closing(Follower(self.api.urls.worker)) as follower:
+        with closing(EventReader(self.api.urls.worker)) as follower:
             upto = follower.settled()
             rows = follower.read(0, upto, limit=1000, max_bytes=1 << 24)
         with connection, connection.cursor() as c:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
 from projections.runtime import binary_copy as cells
-from projections.runtime.binary_copy import Cells, Unfit
+from projections.runtime.binary_copy import Cells, EncodeError
 from projections.runtime.projection import Row
 
 instants = st.datetimes().map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")
@@ -121,7 +121,7 @@ def test_remembered_values_are_forgotten_and_made_again(
     ],
 )  # fmt: skip
 def test_a_value_that_fits_no_column_is_refused_by_name_and_not_quoted(kind: str, value: Any) -> None:
-    with pytest.raises(Unfit, match=f"^The value of price is no {kind}.$"):
+    with pytest.raises(EncodeError, match=f"^The value of price is no {kind}.$"):
         Cells().rows_of({"id": "int", "price": kind})([{"id": 1, "price": value}])
 
 

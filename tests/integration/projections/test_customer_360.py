@@ -15,13 +15,13 @@ from psycopg2.extensions import connection as Connection
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
 from commands.store.event_reader import StoredRow
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.contact import events as contact
+from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
-from domain.kernel.values import Change, Reference
+from domain.kernel.values import FieldChange, Reference
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import SQL, Customers, Listed, TimelinePage
 from projections.identity.v1.fold import IDENTITY_V1
@@ -142,8 +142,8 @@ def test_preferences_stand_in_the_profile_and_last_in_the_public_view(story: Sto
         customer.Registered(kind="person", name="Cy", attributes={}, original={}, preferences=known),
     )
     changes = (
-        Change(field="preferences.language", old="de", new="en"),
-        Change(field="preferences.channel", old="phone"),
+        FieldChange(field="preferences.language", old="de", new="en"),
+        FieldChange(field="preferences.channel", old="phone"),
     )
     story.tell(id, customer.ProfileChanged(changes=changes), day=1)
     customers = story.show()
@@ -294,7 +294,10 @@ def test_the_timeline_is_cut_by_kind_channel_period_and_time(story: Story) -> No
 def test_a_correction_counts_once_in_the_totals_and_stands_in_the_timeline(story: Story) -> None:
     story.call(1, day=3, kind="purchase", amount=usd(30))
     corrected = interaction.Corrected(
-        kind="purchase", amount_before=usd(30), amount=usd(20), changes=(Change(field="channel", new="web"),)
+        kind="purchase",
+        amount_before=usd(30),
+        amount=usd(20),
+        changes=(FieldChange(field="channel", new="web"),),
     )
     story.tell(UUID(int=3001), corrected, party=ADA, day=4)
     overview = story.show().overview(ADA, ["totals", "timeline"])

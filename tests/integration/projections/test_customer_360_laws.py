@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection
 
-from domain.activities.interaction import state as interaction
-from domain.customers.customer import state as customer
+from domain.activities.interaction import events as interaction
+from domain.customers.customer import events as customer
 from domain.events.event import Event
-from domain.sales.opportunity import state as opportunity
-from domain.service.case import state as case
+from domain.sales.opportunity import events as opportunity
+from domain.service.case import events as case
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.customer_360.v1.queries import Customers, Listed, Section, TimelinePage, Totals
 from projections.identity.v1.fold import IDENTITY_V1

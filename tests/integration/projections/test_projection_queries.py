@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from api.reads.snapshot import Reading
+from api.reads.snapshot import Snapshot
 from projections import registry
 from projections.customer_360.v1.fold import CUSTOMER_360_V1
 from projections.identity.v1.queries import FOLDER as IDENTITY
@@ -312,5 +312,5 @@ def test_a_registered_read_model_is_asked_by_the_api(
     with closing(psycopg2.connect(fresh_database)) as connection:
         with connection.cursor() as c:
             c.execute("INSERT INTO toy_v1.customer (id, version, events) VALUES (%s, 3, 3)", (str(ACME),))
-        look = Reading(connection, "toy", 1, 3, 0, {"toy": 1}, {"toy": 3})
+        look = Snapshot(connection, "toy", 1, 3, 0, {"toy": 1}, {"toy": 3})
         assert look.ask("toy", Toys).events(ACME) == 3

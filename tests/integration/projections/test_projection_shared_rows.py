@@ -37,7 +37,7 @@ COUNTED = Projection(
             name="party",
             columns={"party": "uuid", "events": "int", "last": "timestamptz"},
             key="party",
-            touches=lambda event: (event["partitionkey"],),
+            keys_of=lambda event: (event["partitionkey"],),
             fold=count,
         ),
     ),

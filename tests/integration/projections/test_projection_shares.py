@@ -11,11 +11,11 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from projections.control.shares import MISMATCH, Share, Shares, SharesLost, Standing
+from projections.control.shares import MISMATCH, Checkpoint, Share, Shares, SharesLost
 from projections.pipeline.v1.fold import PIPELINE_V1
 from projections.release.schema import install
 
-NEXT = Standing(position=10, sequence=1, hash=bytes([7]) * 32, offsets={"crm.opportunity.v1": 4})
+NEXT = Checkpoint(position=10, sequence=1, hash=bytes([7]) * 32, offsets={"crm.opportunity.v1": 4})
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ def test_the_next_owner_finds_the_place_where_the_last_one_stood(reading: Connec
     with reading, reading.cursor() as c:
         first.let_go(c, epochs(mine))
     found = claim(reading, second)
-    assert (found[0].standing, found[0].state) == (NEXT, "running"), "what moved is sound again"
-    assert (found[1].standing, found[1].state) == (Standing(), MISMATCH)
+    assert (found[0].checkpoint, found[0].state) == (NEXT, "running"), "what moved is sound again"
+    assert (found[1].checkpoint, found[1].state) == (Checkpoint(), MISMATCH)
 
 
 def test_a_share_that_is_being_committed_is_passed_over_not_waited_for(

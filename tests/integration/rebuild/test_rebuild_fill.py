@@ -29,7 +29,15 @@ from consumers.rebuild import (
 from consumers.rebuild import (
     verify as rebuild_verify,
 )
-from consumers.rebuild.rebuild import Progress, RebuildRefused, RebuildStopped, abort, begin, pause, resume
+from consumers.rebuild.rebuild import (
+    RebuildProgress,
+    RebuildRefused,
+    RebuildStopped,
+    abort,
+    begin,
+    pause,
+    resume,
+)
 from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import verify
 from domain.events.catalogue import CATALOGUE
@@ -315,7 +323,7 @@ def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
     with pytest.raises(RebuildRefused, match="is there already"):
         begin(PIPELINE_V2, world.places, by="tester")
 
-    def given_up(progress: Progress) -> None:
+    def given_up(progress: RebuildProgress) -> None:
         if world.state(PIPELINE_V2) and progress.done:
             abort(PIPELINE_V2, world.places, by="tester", why="a typo in the fold")
 
@@ -338,7 +346,7 @@ def test_of_indexing_it_tells_how_many_keys_and_indexes_are_there_again(world: R
     there = "SELECT count(*) FROM pg_indexes WHERE schemaname = %s"  # a key has one, too
     whole = int(execute(world.urls.admin, there, (PIPELINE_V2.schema,))[0][0])
     begin(PIPELINE_V2, world.places, by="tester")
-    told: list[Progress] = []
+    told: list[RebuildProgress] = []
     carry_on(PIPELINE_V2, world.places, workers=2, tell=told.append)
     indexing = [progress for progress in told if progress.state == "indexing"]
     assert [(progress.done, progress.whole) for progress in indexing] == [

@@ -255,12 +255,12 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         execute(world.urls.admin, "UPDATE control.share SET position = 8000")
         monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
         monkeypatch.setattr(attempts, "PATIENCE", 0.1)
-        monkeypatch.setattr(level, "HOLD", 0.1)
+        monkeypatch.setattr(level, "HOLD_SECONDS", 0.1)
         with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
             change()
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
 
-        monkeypatch.setattr(level, "HOLD", 10.0)
+        monkeypatch.setattr(level, "HOLD_SECONDS", 10.0)
         held: list[bool] = []
 
         def its_workers(b: int = before, a: int = after, met: list[bool] = held) -> None:

@@ -11,11 +11,11 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from commands.customers.customer import AddReference, ChangeCustomer, RegisterCustomer
-from commands.sales.lead import CreateLead
 from consumers.recovery import set_aside as recovery_aside
 from consumers.recovery.derived import Deriving
+from domain.customers.customer.commands import AddReference, ChangeCustomer, RegisterCustomer
 from domain.kernel.values import Reference
+from domain.sales.lead.commands import CreateLead
 from tests.support.at_once import bus
 from tests.support.database import migrated
 

@@ -13,9 +13,9 @@ from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.settings import store_settings
 from consumers.relay.leader import Leadership
-from consumers.relay.seal_buffer import Shelf
+from consumers.relay.seal_buffer import SealBuffer
 from consumers.relay.sealer import Sealer
-from consumers.relay.seals import MOST_EVENTS
+from consumers.relay.seals import MAX_EVENTS
 from tests.support.database import migrated
 from tests.support.store import execute, run, session, stored_event
 
@@ -26,9 +26,9 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
     urls = migrated(fresh_database)
     pool = Pool(urls.app, 1)
     recorder = PostgresApplicationRecorder(pool)
-    events = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MOST_EVENTS)]
+    events = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MAX_EVENTS)]
     recorder.insert_bulk(events)
-    more = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MOST_EVENTS)]
+    more = [stored_event(type="crm.lead.created", event=b"{}") for _ in range(MAX_EVENTS)]
     highest = max(recorder.insert_bulk(more))
     found, ended = store_settings(urls.relay), threading.Event()
     ranges: list[str] = []
@@ -55,10 +55,10 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
             partitions=found.partitions,
             key=Ed25519PrivateKey.generate(),
             leadership=leadership,
-            shelf=Shelf(),
+            buffer=SealBuffer(),
             clock=lambda: datetime.now(UTC),
             poll=0.05,
-            checkpoint=checkpoint,
+            failpoint=checkpoint,
         )
         sealing = threading.Thread(target=sealer.run, args=[ended])
         sealing.start()
@@ -66,4 +66,4 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
         ended.set()
         sealing.join(60)
     sealed = execute(urls.admin, "SELECT first, last, count FROM store.seal ORDER BY sequence")
-    assert sealed == [(1, MOST_EVENTS, MOST_EVENTS), (MOST_EVENTS + 1, highest, MOST_EVENTS)]
+    assert sealed == [(1, MAX_EVENTS, MAX_EVENTS), (MAX_EVENTS + 1, highest, MAX_EVENTS)]

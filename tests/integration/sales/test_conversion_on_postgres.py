@@ -13,16 +13,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from commands.activities.interaction import CorrectInteraction, RecordInteraction
 from commands.bulk.recorder import BulkOutcome, BulkRecorder, History
-from commands.customers.contact import AddContactPoint, RegisterContact
-from commands.customers.customer import RegisterCustomer
 from commands.dispatch.context import Context
 from commands.dispatch.dispatcher import Commands, Outcome
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.keys import FileKek, PostgresKeyStore
-from commands.sales.lead import ConvertLead, CreateLead, MoveLead
-from commands.service.case import CloseCase, OpenCase, ReopenCase, ResolveCase
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactIndex
@@ -32,14 +27,19 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from domain.activities.interaction import state as interaction
+from domain.activities.interaction.commands import CorrectInteraction, RecordInteraction
 from domain.customers.contact import state as contact
+from domain.customers.contact.commands import AddContactPoint, RegisterContact
+from domain.customers.customer.commands import RegisterCustomer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM
 from domain.kernel.errors import AlreadyRecorded, DomainError
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from domain.sales.lead import state as lead
+from domain.sales.lead.commands import ConvertLead, CreateLead, MoveLead
 from domain.service.case import state as case
+from domain.service.case.commands import CloseCase, OpenCase, ReopenCase, ResolveCase
 from tests.support.database import migrated
 from tests.support.memory import PIPELINES
 from tests.support.store import execute

@@ -12,9 +12,9 @@ import pytest
 
 from api.service.cases import FIELDS
 from commands.dispatch.context import Context
-from commands.service.case import CloseCase
 from deploy.local.postgres import LocalPostgres
 from domain.events.event import SYSTEM
+from domain.service.case.commands import CloseCase
 from tests.support.http import EVERY, Api, database, problem, running
 
 COUNT = 12

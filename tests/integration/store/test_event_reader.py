@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from commands.store.event_reader import Follower, StoredRow, _RowSink
+from commands.store.event_reader import EventReader, StoredRow, _RowSink
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls, migrated
@@ -37,18 +37,18 @@ def recorder(urls: Urls) -> Iterator[PostgresApplicationRecorder]:
 
 
 @pytest.fixture
-def follower(urls: Urls) -> Iterator[Follower]:
-    with Follower(urls.relay) as follower:
+def follower(urls: Urls) -> Iterator[EventReader]:
+    with EventReader(urls.relay) as follower:
         yield follower
 
 
-def test_an_empty_store_is_settled_at_0(follower: Follower) -> None:
+def test_an_empty_store_is_settled_at_0(follower: EventReader) -> None:
     """Given no event, then head and settled position are 0, and reading gives nothing."""
     assert (follower.head(), follower.settled(), follower.read(0, 100)) == (0, 0, [])
     assert list(follower.stream(0, 100)) == []
 
 
-def test_rows_are_what_was_stored(recorder: PostgresApplicationRecorder, follower: Follower) -> None:
+def test_rows_are_what_was_stored(recorder: PostgresApplicationRecorder, follower: EventReader) -> None:
     """Given bytes that text formats stumble over, when they are read, then they are the same, with their
     columns; single appends and COPY alike."""
     events = [
@@ -64,7 +64,9 @@ def test_rows_are_what_was_stored(recorder: PostgresApplicationRecorder, followe
     assert sorted(row.position for row in rows.values()) == list(range(1, 9))
 
 
-def test_a_page_ends_at_its_rows_or_bytes(recorder: PostgresApplicationRecorder, follower: Follower) -> None:
+def test_a_page_ends_at_its_rows_or_bytes(
+    recorder: PostgresApplicationRecorder, follower: EventReader
+) -> None:
     """Given events of 100 bytes, when a page is bounded by rows, by bytes or by a position, then it is as
     long as that, never empty while there is more, and the next goes on behind it."""
     recorder.insert_events([stored_event(event=b"x" * 100) for _ in range(10)])
@@ -79,7 +81,7 @@ def test_a_page_ends_at_its_rows_or_bytes(recorder: PostgresApplicationRecorder,
 
 
 def test_a_stream_gives_all_once_over_many_pages(
-    recorder: PostgresApplicationRecorder, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    recorder: PostgresApplicationRecorder, follower: EventReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given more events than a page holds, when they are streamed, then all come once, in order."""
     recorder.insert_bulk([stored_event() for _ in range(1000)])
@@ -96,7 +98,7 @@ def test_a_stream_gives_all_once_over_many_pages(
     assert len(pages) == 5
 
 
-def test_a_page_is_read_from_the_index_alone(urls: Urls, follower: Follower) -> None:
+def test_a_page_is_read_from_the_index_alone(urls: Urls, follower: EventReader) -> None:
     """Given a store that was filled since it was last analysed, when a page is read, then PostgreSQL has
     read no more than the page: never, for each page, all the rest of the store."""
     execute(
@@ -117,7 +119,7 @@ def test_a_page_is_read_from_the_index_alone(urls: Urls, follower: Follower) -> 
 
 
 def test_a_party_has_its_events_alone_in_order(
-    recorder: PostgresApplicationRecorder, follower: Follower
+    recorder: PostgresApplicationRecorder, follower: EventReader
 ) -> None:
     """Given events of two parties, when one is read, up to a position or not, then only its own come."""
     party = uuid4()
@@ -131,7 +133,7 @@ def test_a_party_has_its_events_alone_in_order(
     assert follower.party(uuid4()) == []
 
 
-def test_burnt_positions_alone_do_not_move_the_settled_position(urls: Urls, follower: Follower) -> None:
+def test_burnt_positions_alone_do_not_move_the_settled_position(urls: Urls, follower: EventReader) -> None:
     """Given positions that only aborted transactions drew, then the store is settled at its last event: after
     a crash those positions may be drawn again, so nobody may go on behind them."""
     with session(urls.app) as writer:
@@ -143,7 +145,7 @@ def test_burnt_positions_alone_do_not_move_the_settled_position(urls: Urls, foll
     assert follower.settled() == kept
 
 
-def test_an_idle_look_is_one_query(urls: Urls, follower: Follower) -> None:
+def test_an_idle_look_is_one_query(urls: Urls, follower: EventReader) -> None:
     """Given nothing new, when the follower looks again, then it asks for the sequence's value alone; an event
     appended afterwards is seen all the same."""
     with session(urls.app, autocommit=True) as writer:
@@ -167,14 +169,14 @@ def last_query(urls: Urls) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "act",
-    [Follower.settled, Follower.head, lambda follower: follower.read(0, 2)],
+    [EventReader.settled, EventReader.head, lambda follower: follower.read(0, 2)],
     ids=["settled", "head", "read"],
 )
 def test_a_follower_heals(
     urls: Urls,
     recorder: PostgresApplicationRecorder,
-    follower: Follower,
-    act: Callable[[Follower], object],
+    follower: EventReader,
+    act: Callable[[EventReader], object],
 ) -> None:
     """Given a follower whose session is ended by the server, when it is asked, then it fails once with the
     driver's error for that, and works again afterwards."""
@@ -194,7 +196,7 @@ def test_a_follower_heals(
 def test_a_session_that_ends_within_a_page_is_the_same_error(
     urls: Urls,
     recorder: PostgresApplicationRecorder,
-    follower: Follower,
+    follower: EventReader,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given a page of many bytes, when the server ends the session while it is sent, then that is the

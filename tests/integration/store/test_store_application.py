@@ -19,7 +19,7 @@ from commands.store.mapper import EventMapper
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from domain.events.event import SYSTEM, Event
-from domain.events.private import Closed, free_text, personal
+from domain.events.private import Unreadable, free_text, personal
 from domain.events.registry import EventType, Registry
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import ConcurrentChange, EventTooLarge, NotFound, UnknownEventType
@@ -34,8 +34,8 @@ class Met:
     """A payload with a person's name, a note, and something open."""
 
     place: str
-    name: str | Closed | None = personal()
-    note: str | Closed | None = free_text("note")
+    name: str | Unreadable | None = personal()
+    note: str | Unreadable | None = free_text("note")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def test_an_erased_person_is_loaded_without_what_was_private(crm: Crm, keys: Pos
     crm.record([met(id, 1, name="Jane", note="tall")])
     keys.destroy(id)
     other = Crm(recorder=crm.construct_recorder(), mapper=EventMapper(REGISTRY, AesGcmCipher(keys)))
-    erased = Closed("erased")
+    erased = Unreadable("erased")
     assert other.load("meeting", evolve, id).seen == (Met(place="Kraków", name=erased, note=erased),)
 
 

@@ -43,10 +43,10 @@ class Noted:
 class NoCipher:
     """Never asked: nothing here is private."""
 
-    def close(self, event: Event, parts: PrivateParts) -> dict[str, object]:
+    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, object]:
         raise AssertionError("nothing here is private")
 
-    def open(self, event_id: str, private: object) -> dict[str, object]:
+    def decrypt(self, event_id: str, private: object) -> dict[str, object]:
         raise AssertionError("nothing here is private")
 
 

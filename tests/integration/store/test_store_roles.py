@@ -7,7 +7,7 @@ from contextlib import suppress
 import psycopg2
 import pytest
 
-from commands.store.event_reader import Follower, NotSettled
+from commands.store.event_reader import EventReader, NotSettled
 from tests.support.database import Urls
 from tests.support.store import execute, run, session, stored_event
 
@@ -186,7 +186,7 @@ def test_a_sessions_own_objects_and_search_path_stand_in_for_nothing(each_store:
         cursor.execute("SET search_path = pg_temp, store, pg_catalog")
         opened.autocommit = False
         position = run(opened, stored_event())
-        with Follower(each_store.relay) as follower:
+        with EventReader(each_store.relay) as follower:
             with pytest.raises(NotSettled):
                 follower.settled(timeout=0.1)
             opened.commit()
@@ -203,7 +203,7 @@ def test_a_session_cannot_let_go_of_the_lock(each_store: Urls) -> None:
             "SELECT pg_advisory_unlock_all(), pg_advisory_unlock_shared(1380012112, 1),"
             " pg_advisory_unlock(1380012112, 1)"
         )
-        with Follower(each_store.relay) as follower, pytest.raises(NotSettled):
+        with EventReader(each_store.relay) as follower, pytest.raises(NotSettled):
             follower.settled(timeout=0.1)
 
 

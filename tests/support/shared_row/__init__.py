@@ -35,7 +35,7 @@ SHARED_ROW_V1: Final = Projection(
             name="party",
             columns={"party": "uuid", "customers": "int", "deals": "int", "last": "bigint"},
             key="party",
-            touches=party,
+            keys_of=party,
             fold=fold,
         ),
     ),

@@ -11,16 +11,18 @@ import pytest
 
 from commands.activities import interaction as c
 from commands.bulk.recorder import BulkRecorder, History
-from commands.customers.contact import RegisterContact
-from commands.customers.customer import MergeCustomers, RegisterCustomer
-from commands.sales.opportunity import OpenOpportunity
-from commands.service.case import OpenCase
 from commands.store.identifiers import Identifiers
+from domain.activities.interaction import commands as c_commands
 from domain.activities.interaction import state as interaction
-from domain.activities.interaction.state import Attachment, Interaction, InteractionKind, Item, Survey
+from domain.activities.interaction.events import Attachment, InteractionKind, Item, Survey
+from domain.activities.interaction.state import Interaction
+from domain.customers.contact.commands import RegisterContact
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer
 from domain.kernel.errors import AlreadyRecorded, DomainError, Invalid, NotFound
 from domain.kernel.money import Money
-from domain.kernel.values import Change, Reference
+from domain.kernel.values import FieldChange, Reference
+from domain.sales.opportunity.commands import OpenOpportunity
+from domain.service.case.commands import OpenCase
 from tests.support.memory import START, Desk
 
 FILE = Attachment(reference="s3://files/1", sha256="0" * 64, media_type="application/pdf", size=12)
@@ -31,7 +33,7 @@ def usd(amount: str) -> Money:
     return Money(amount=Decimal(amount), currency="USD")
 
 
-def command(**more: Any) -> c.RecordInteraction:
+def command(**more: Any) -> c_commands.RecordInteraction:
     given: dict[str, Any] = {
         "kind": "purchase",
         "direction": "inbound",
@@ -41,14 +43,14 @@ def command(**more: Any) -> c.RecordInteraction:
         "items": (Item(sku="cd", quantity=Decimal(2)),),
         "at": WHEN,
     }
-    return c.RecordInteraction(**(given | more))
+    return c_commands.RecordInteraction(**(given | more))
 
 
-def email(**more: Any) -> c.RecordInteraction:
+def email(**more: Any) -> c_commands.RecordInteraction:
     return command(**({"kind": "email", "amount": None, "items": (), "body": "Dear Ada"} | more))
 
 
-def answer(question: Any, score: int) -> c.RecordInteraction:
+def answer(question: Any, score: int) -> c_commands.RecordInteraction:
     survey = Survey(question=question, score=score)
     return command(kind="survey_answer", amount=None, items=(), survey=survey)
 
@@ -66,7 +68,7 @@ def test_every_kind_is_taken_with_what_belongs_to_it_and_corrected(kind: Interac
     survey = Survey(question="nps", score=9) if kind == "survey_answer" else None
     desk = Desk()
     id = desk.do(command(kind=kind, amount=amount, items=items, survey=survey, subject="Hello")).id
-    desk.do(c.CorrectInteraction(interaction_id=id, channel="phone"))
+    desk.do(c_commands.CorrectInteraction(interaction_id=id, channel="phone"))
     found = state(desk, id)
     assert (found.kind, found.amount, found.items, found.survey) == (kind, amount, items, survey)
     assert (found.subject, found.channel, found.corrections) == ("Hello", "phone", 1)
@@ -91,7 +93,7 @@ def test_its_id_and_digest_follow_from_what_was_said_for_ever() -> None:
         command(attachments=(FILE,)),
     ],
 )
-def test_another_content_has_another_digest_and_is_refused(other: c.RecordInteraction) -> None:
+def test_another_content_has_another_digest_and_is_refused(other: c_commands.RecordInteraction) -> None:
     desk = Desk()
     id = desk.do(command()).id
     with pytest.raises(AlreadyRecorded, match=f"as {id}. Correct that one"):
@@ -110,7 +112,7 @@ def test_another_content_has_another_digest_and_is_refused(other: c.RecordIntera
         command(at=WHEN.astimezone().astimezone(UTC)),
     ],
 )
-def test_the_same_content_changes_nothing_however_it_is_written(same: c.RecordInteraction) -> None:
+def test_the_same_content_changes_nothing_however_it_is_written(same: c_commands.RecordInteraction) -> None:
     desk = Desk()
     first = desk.do(command())
     again = desk.do(same)
@@ -140,7 +142,7 @@ def test_a_correction_says_what_was_and_what_is_and_the_first_words_stay() -> No
     desk = Desk()
     id = desk.do(command(subject="Order", duration_seconds=60)).id
     desk.do(
-        c.CorrectInteraction(
+        c_commands.CorrectInteraction(
             interaction_id=id,
             amount=usd("11.77"),
             channel="web",
@@ -150,22 +152,25 @@ def test_a_correction_says_what_was_and_what_is_and_the_first_words_stay() -> No
     )
     first, corrected = (event.payload for event in desk.crm.events(id))
     assert corrected.changes == (
-        Change(field="channel", old="shop", new="web"),
-        Change(field="duration_seconds", old="60"),
+        FieldChange(field="channel", old="shop", new="web"),
+        FieldChange(field="duration_seconds", old="60"),
     )
     assert (corrected.amount_before, corrected.amount) == (usd("12.77"), usd("11.77"))
     assert (first.amount, first.channel) == (usd("12.77"), "shop")
     now = state(desk, id)
     assert (now.amount, now.channel, now.duration_seconds, now.corrections) == (usd("11.77"), "web", None, 1)
     assert (now.subject, now.items) == ("Order", (Item(sku="cd", quantity=Decimal(2)),))
-    assert desk.do(c.CorrectInteraction(interaction_id=id, channel="web", reason="Again.")).position == 0
+    assert (
+        desk.do(c_commands.CorrectInteraction(interaction_id=id, channel="web", reason="Again.")).position
+        == 0
+    )
 
 
 def test_its_texts_are_closed_for_its_participants_also_when_corrected() -> None:
     desk = Desk()
     ada = desk.do(RegisterCustomer(kind="person", name="Ada Lovelace")).id
     id = desk.do(email(participants=(ada,), attachments=(FILE,), file_names=("Ada.pdf",))).id
-    desk.do(c.CorrectInteraction(interaction_id=id, body="Dear Ada!", reason="Ada's wish"))
+    desk.do(c_commands.CorrectInteraction(interaction_id=id, body="Dear Ada!", reason="Ada's wish"))
     assert state(desk, id).file_names == "Ada.pdf"
     assert b"Ada" not in b"".join(encoded for _, _, encoded in desk.crm.stored)
     assert [b'"interaction-email/' in encoded for _, _, encoded in desk.crm.stored] == [False, True, True]
@@ -181,7 +186,9 @@ def test_it_is_linked_to_a_customer_an_opportunity_and_a_case_later() -> None:
     deal = desk.do(OpenOpportunity(pipeline="sales")).id
     ticket = desk.do(OpenCase(kind="complaint")).id
     id = desk.do(command()).id
-    link = c.LinkInteraction(interaction_id=id, customer_id=buyer, opportunity_id=deal, case_id=ticket)
+    link = c_commands.LinkInteraction(
+        interaction_id=id, customer_id=buyer, opportunity_id=deal, case_id=ticket
+    )
     desk.do(link)
     linked = state(desk, id)
     assert (linked.customer_id, linked.opportunity_id, linked.case_id) == (buyer, deal, ticket)
@@ -189,14 +196,14 @@ def test_it_is_linked_to_a_customer_an_opportunity_and_a_case_later() -> None:
     assert [type(event.payload).__name__ for event in desk.crm.events(id)[1:]] == ["CustomerLinked", "Linked"]
     assert desk.do(link).position == 0
     with pytest.raises(NotFound, match="There is no case with the id"):
-        desk.do(c.LinkInteraction(interaction_id=id, case_id=deal))
+        desk.do(c_commands.LinkInteraction(interaction_id=id, case_id=deal))
 
 
 @pytest.mark.parametrize(("question", "score"), [("csat", 1), ("csat", 5), ("nps", 0), ("nps", 10)])
 def test_an_answer_is_within_its_scale(question: Any, score: int) -> None:
     desk = Desk()
     id = desk.do(answer(question, score)).id
-    desk.do(c.CorrectInteraction(interaction_id=id, score=3))
+    desk.do(c_commands.CorrectInteraction(interaction_id=id, score=3))
     corrected = state(desk, id).survey
     assert corrected == Survey(question=question, score=3)
 

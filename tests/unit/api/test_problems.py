@@ -89,7 +89,9 @@ def test_codes_and_statuses_are_frozen() -> None:
 
 
 def test_a_domain_error_becomes_a_problem_with_its_facts_as_members() -> None:
-    refused = errors.MoveRefused(what="opportunity", state="won", move="be won", allowed=("be reopened",))
+    refused = errors.MoveRefused(
+        record_type="opportunity", state="won", move="be won", allowed=("be reopened",)
+    )
     answer = problems.domain_response(refused, "c0ffee")
     assert answer.status_code == 409
     assert answer.headers["content-type"] == "application/problem+json"

@@ -102,7 +102,7 @@ def test_a_fork_names_the_first_seal_that_has_other_events(monkeypatch: pytest.M
     found = beside_copy(copy, copy.head(), rows_of(again), PUBLIC, again[-1])
     assert [(one.kind, one.position) for one in found.findings] == [("rewritten", 1)]
     assert found.other == CHAIN[1]
-    monkeypatch.setattr(chain, "LOOK", 1)
+    monkeypatch.setattr(chain, "WINDOW_RECORDS", 1)
     assert beside_copy(copy, copy.head(), rows_of(again), PUBLIC, again[-1]).other is None
 
 

@@ -28,7 +28,7 @@ from commands.audit.timeline import (
     step_json,
 )
 from commands.store.event_reader import StoredRow
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import Invalid, NotFound
 from domain.privacy.history_export import HistoryExported
 from tests.support import frozen_histories
@@ -81,12 +81,12 @@ def test_a_state_is_the_aggregate_at_each_version(kind: Any) -> None:
 def test_a_state_at_a_time_is_that_of_the_last_event_by_then() -> None:
     facts = closed().facts("lead", sold().lead)
     for fact in facts:
-        for cut in (Cut(as_of=fact.event.time), Cut(known_at=fact.event.recorded)):
+        for cut in (AsOf(as_of=fact.event.time), AsOf(known_at=fact.event.recorded)):
             by_then = [other for other in facts if other.event.time <= fact.event.time]
             found = state_at("lead", sold().lead, facts, Moment(cut=cut))
             assert found.fact == by_then[-1]
     with pytest.raises(NotFound):
-        state_at("lead", sold().lead, facts, Moment(cut=Cut(as_of=START - timedelta(seconds=1))))
+        state_at("lead", sold().lead, facts, Moment(cut=AsOf(as_of=START - timedelta(seconds=1))))
 
 
 def test_a_record_of_another_kind_and_a_version_that_never_was_are_refused() -> None:
@@ -161,7 +161,7 @@ def test_a_difference_names_the_event_that_made_it_and_what_was_changed_back() -
 def test_a_difference_between_times_is_that_between_their_versions() -> None:
     facts = closed().facts("opportunity", sold().opportunity)
     start, end = facts[1].event.time, facts[3].event.time
-    between = diff(facts, Moment(cut=Cut(as_of=start)), Moment(cut=Cut(as_of=end)))
+    between = diff(facts, Moment(cut=AsOf(as_of=start)), Moment(cut=AsOf(as_of=end)))
     assert between == diff(facts, Moment(version=2), Moment(version=4))
 
 

@@ -11,22 +11,22 @@ from uuid import UUID
 import pytest
 
 from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History
-from commands.customers.customer import RegisterCustomer
-from commands.directory.principal import RegisterPrincipal
 from commands.dispatch.decision import Command
-from commands.sales.opportunity import (
+from commands.store.claims import Claim
+from commands.store.contact_index import ContactPoint
+from domain.customers.customer.commands import RegisterCustomer
+from domain.directory.principal.commands import RegisterPrincipal
+from domain.events.event import Event
+from domain.kernel.errors import ChangedSinceImport, EventTooLarge, MoveRefused, NotFound, TimeRefused
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.commands import (
     AssignOwner,
     LoseOpportunity,
     MoveStage,
     OpenOpportunity,
     WinOpportunity,
 )
-from commands.store.claims import Claim
-from commands.store.contact_index import ContactPoint
-from domain.events.event import Event
-from domain.kernel.errors import ChangedSinceImport, EventTooLarge, MoveRefused, NotFound, TimeRefused
-from domain.kernel.values import Reference
-from domain.sales.opportunity import state as opportunity
 from tests.support.memory import START, Desk
 
 PAST = START - timedelta(days=900)

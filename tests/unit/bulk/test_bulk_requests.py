@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from commands.activities.interaction import RecordInteraction
 from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History, HistoryFailed
-from commands.customers.customer import ChangeCustomer, RegisterCustomer
-from commands.dispatch.decision import Command, World
+from commands.dispatch.decision import Command, Repository
 from commands.store.claims import Claim
 from commands.store.incarnation import RecoveryNeeded
+from domain.activities.interaction.commands import RecordInteraction
+from domain.customers.customer.commands import ChangeCustomer, RegisterCustomer
 from domain.customers.customer.state import evolve
 from domain.kernel.errors import (
     AlreadyRecorded,
@@ -47,7 +47,7 @@ def wish(desk: Desk, name: str, *tags: str, key: str | None = None, **attributes
     id = desk.new_id()
     reference = Reference(source="test", external_id=name)
 
-    def change(world: World, id: UUID) -> Command:
+    def change(world: Repository, id: UUID) -> Command:
         world.load("customer", evolve, id)
         return ChangeCustomer(customer_id=id, add_tags=tags)
 

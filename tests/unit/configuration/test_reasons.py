@@ -9,14 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from commands.sales.lead import CreateLead, DisqualifyLead
-from commands.service.case import OpenCase, RejectCase
 from deploy.configuration.files import load_pipelines, load_reasons
 from deploy.settings import CHECKOUT, SettingsProblem, load
 from domain.configuration.reasons import DEFAULT, Reasons, parse
 from domain.kernel.errors import Invalid
 from domain.sales.lead import state as lead
+from domain.sales.lead.commands import CreateLead, DisqualifyLead
+from domain.service.case import events as case_events
 from domain.service.case import state as case
+from domain.service.case.commands import OpenCase, RejectCase
 from tests.support.memory import Desk
 
 OURS = Reasons(lead_disqualified=("too-small", "other"), case_rejected=("abuse", "other"))
@@ -126,7 +127,7 @@ def test_a_case_is_rejected_without_a_reason_or_with_a_note_alone() -> None:
     silent, noted = a_case(desk), a_case(desk)
     desk.do(RejectCase(case_id=silent))
     desk.do(RejectCase(case_id=noted, note="Ada called it off."))
-    assert desk.crm.events(silent)[-1].payload == case.Rejected(from_state="new")
+    assert desk.crm.events(silent)[-1].payload == case_events.Rejected(from_state="new")
     assert desk.crm.events(noted)[-1].payload.note == "Ada called it off."
 
 

@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.customers.consent_history import ConsentThen, as_json, consent_at
+from commands.customers.consent_history import ConsentHistory, as_json, consent_at
 from commands.store.event_reader import StoredRow
+from domain.customers.contact import events as contact_events
 from domain.customers.contact import state as contact
 from domain.customers.contact.consent_history import (
     Period,
-    PointThen,
+    PointHistory,
     Span,
     Why,
     day,
     moment,
-    points_then,
+    point_histories,
     span,
     verdict,
 )
@@ -29,7 +30,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.aggregate import replay
-from domain.kernel.as_of import Cut
+from domain.kernel.as_of import AsOf
 from domain.kernel.errors import Invalid, NotFound
 from tests.support.memory import OpenCipher
 
@@ -42,7 +43,7 @@ LATER = 1000 * HOUR
 
 def stream(*payloads: tuple[int, Any], recorded_after: timedelta = LATER) -> list[Event]:
     """A contact's events, each some hours after the start, recorded that much later."""
-    born = contact.Registered(customer_id=UUID(int=9), name="Ada")
+    born = contact_events.Registered(customer_id=UUID(int=9), name="Ada")
     return [
         Event(
             originator_id=CONTACT, originator_version=number, party=UUID(int=9), time=START + hours * HOUR,
@@ -53,23 +54,25 @@ def stream(*payloads: tuple[int, Any], recorded_after: timedelta = LATER) -> lis
     ]  # fmt: skip
 
 
-def added(point: UUID = EMAIL, kind: contact.PointKind = "email") -> contact.PointAdded:
-    return contact.PointAdded(point_id=point, kind=kind, value="ada@example.org")
+def added(point: UUID = EMAIL, kind: contact_events.PointKind = "email") -> contact_events.PointAdded:
+    return contact_events.PointAdded(point_id=point, kind=kind, value="ada@example.org")
 
 
-def allowed(until: int | None = None, purpose: str = "news", point: UUID = EMAIL) -> contact.ConsentGiven:
-    return contact.ConsentGiven(
+def allowed(
+    until: int | None = None, purpose: str = "news", point: UUID = EMAIL
+) -> contact_events.ConsentGiven:
+    return contact_events.ConsentGiven(
         point_id=point, purpose=purpose, legal_basis="consent", source="form", double_opt_in=True,
         until=None if until is None else START + until * HOUR,
     )  # fmt: skip
 
 
-def taken_back(point: UUID = EMAIL, purpose: str = "news") -> contact.ConsentWithdrawn:
-    return contact.ConsentWithdrawn(point_id=point, purpose=purpose, source="mail")
+def taken_back(point: UUID = EMAIL, purpose: str = "news") -> contact_events.ConsentWithdrawn:
+    return contact_events.ConsentWithdrawn(point_id=point, purpose=purpose, source="mail")
 
 
-def removed(point: UUID = EMAIL) -> contact.PointRemoved:
-    return contact.PointRemoved(point_id=point)
+def removed(point: UUID = EMAIL) -> contact_events.PointRemoved:
+    return contact_events.PointRemoved(point_id=point)
 
 
 class History:
@@ -78,7 +81,7 @@ class History:
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
 
-    def history(self, id: UUID, cut: Cut) -> list[StoredRow]:
+    def history(self, id: UUID, cut: AsOf) -> list[StoredRow]:
         """As `Crm.history`."""
         return [
             StoredRow(
@@ -90,7 +93,7 @@ class History:
         ]  # fmt: skip
 
 
-def asked(events: Sequence[Event], when: Span, purpose: str = "news", **more: Any) -> ConsentThen:
+def asked(events: Sequence[Event], when: Span, purpose: str = "news", **more: Any) -> ConsentHistory:
     crm: Any = History(events)
     return consent_at(crm, more.pop("contact_id", CONTACT), purpose=purpose, span=when, **more)
 
@@ -137,7 +140,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
             given_for.add((point, purpose))
             payloads.append((hour, allowed(draw(st.none() | st.just(hour + what)), purpose, point)))
     if draw(st.booleans()):
-        payloads.append((hour + draw(st.integers(0, 6)), contact.Erased(erasure=UUID(int=6))))
+        payloads.append((hour + draw(st.integers(0, 6)), contact_events.Erased(erasure=UUID(int=6))))
     return stream(*payloads)
 
 
@@ -146,7 +149,7 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
     events: list[Event], begin: int, length: int
 ) -> None:
     whole = Span(start=START + begin * HOUR, end=START + (begin + length) * HOUR)
-    for point in points_then(events, "news", whole):
+    for point in point_histories(events, "news", whole):
         at = whole.start
         for period in point.periods:
             assert period.start == at < period.end, "periods follow on each other"
@@ -156,7 +159,7 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
             now = whole.start + quarter * HOUR / 4
             (period,) = [each for each in point.periods if each.start <= now < each.end]
             assert period.why == oracle(events, point.point_id, "news", now)
-            alone = points_then(events, "news", moment(now))
+            alone = point_histories(events, "news", moment(now))
             (same,) = [each for each in alone if each.point_id == point.point_id]
             assert [(each.why, each.event) for each in same.periods] == [(period.why, period.event)]
 
@@ -164,13 +167,13 @@ def test_every_moment_is_answered_as_a_fold_up_to_it_answers(
 @given(histories(), st.integers(0, 40))
 def test_what_says_so_is_the_event_that_made_it_so(events: list[Event], hours: int) -> None:
     kinds: dict[Why, Any] = {
-        "consent": contact.ConsentGiven,
-        "expired": contact.ConsentGiven,
-        "withdrawn": contact.ConsentWithdrawn,
-        "point_removed": contact.PointRemoved,
-        "erased": contact.Erased,
+        "consent": contact_events.ConsentGiven,
+        "expired": contact_events.ConsentGiven,
+        "withdrawn": contact_events.ConsentWithdrawn,
+        "point_removed": contact_events.PointRemoved,
+        "erased": contact_events.Erased,
     }
-    for point in points_then(events, "news", moment(START + hours * HOUR)):
+    for point in point_histories(events, "news", moment(START + hours * HOUR)):
         (period,) = point.periods
         assert period.why in get_args(Why)
         if period.event is None:
@@ -268,12 +271,12 @@ def test_the_last_day_that_there_is_can_be_asked_for() -> None:
 
 
 def test_the_best_point_decides() -> None:
-    def point(*why: Why) -> PointThen:
+    def point(*why: Why) -> PointHistory:
         periods = tuple(
             Period(start=START + n * HOUR, end=START + (n + 1) * HOUR, why=each, event=None)
             for n, each in enumerate(why)
         )
-        return PointThen(point_id=EMAIL, kind="email", periods=periods)
+        return PointHistory(point_id=EMAIL, kind="email", periods=periods)
 
     assert verdict([]) == verdict([point("expired")]) == "refused"
     assert verdict([point("expired"), point("consent", "expired")]) == "partly"

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers import contact as c
-from commands.customers.customer import MergeCustomers, RegisterCustomer
 from commands.store.identifiers import Identifiers
+from domain.customers.contact import commands as c
 from domain.customers.contact import state as contact
 from domain.customers.contact.decide import normalised
 from domain.customers.contact.state import Contact
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer
 from domain.kernel.errors import DomainError, Invalid, MoveRefused
 from tests.support.memory import START, Desk
 

@@ -7,18 +7,19 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.customer import (
+from domain.customers.customer import state as customer
+from domain.customers.customer.commands import (
     AssignCustomerOwner,
     ChangeCustomer,
     MergeCustomers,
     RegisterCustomer,
     UnmergeCustomer,
 )
-from commands.directory.principal import RegisterPrincipal
-from domain.customers.customer import state as customer
-from domain.customers.customer.state import Absorbed, Customer, MergedInto, Released, Unmerged
+from domain.customers.customer.events import Absorbed, MergedInto, Released, Unmerged
+from domain.customers.customer.state import Customer
+from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
-from domain.kernel.values import Change, Reference
+from domain.kernel.values import FieldChange, Reference
 from tests.support.memory import Desk
 
 
@@ -85,12 +86,12 @@ def test_a_changed_profile_names_the_old_and_new_value_of_each_field() -> None:
         )
     )
     assert set(last(desk, isdom).changes) == {
-        Change(field="organisation_name", old="Isdom", new="Isdom AS"),
-        Change(field="parent_id", new=str(parent)),
-        Change(field="attributes.sector", old="tech", new="finance"),
-        Change(field="attributes.size", new="50"),
-        Change(field="attributes.city", old="Oslo"),
-        Change(field="tag", new="new"),
+        FieldChange(field="organisation_name", old="Isdom", new="Isdom AS"),
+        FieldChange(field="parent_id", new=str(parent)),
+        FieldChange(field="attributes.sector", old="tech", new="finance"),
+        FieldChange(field="attributes.size", new="50"),
+        FieldChange(field="attributes.city", old="Oslo"),
+        FieldChange(field="tag", new="new"),
     }
     now = state(desk, isdom)
     assert (now.name, now.parent_id) == ("Isdom AS", parent)

@@ -6,14 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.customer import AddReference, MergeCustomers, RegisterCustomer
 from commands.dispatch.decision import events_of
-from commands.dispatch.dispatcher import StoredWorld
-from commands.sales.opportunity import OpenOpportunity
+from commands.dispatch.dispatcher import StoreRepository
 from domain.customers.customer import state as customer
-from domain.customers.customer.state import REFERENCES_LIMIT, ReferenceAdded
+from domain.customers.customer.commands import AddReference, MergeCustomers, RegisterCustomer
+from domain.customers.customer.decide import REFERENCES_LIMIT
+from domain.customers.customer.events import ReferenceAdded
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, Invalid, MoveRefused, NotFound
 from domain.kernel.values import Reference
+from domain.sales.opportunity.commands import OpenOpportunity
 from tests.support.memory import Desk
 
 ERP, SHOP = Reference(source="erp", external_id="4711"), Reference(source="shop", external_id="A-1")
@@ -67,7 +68,7 @@ def test_two_that_add_the_same_to_one_customer_are_not_told_that_it_is_taken() -
     desk = Desk()
     isdom = registered(desk)
     context = desk.context()
-    world = StoredWorld(desk.commands.crm, desk.commands.pipelines, desk.commands.identifiers)
+    world = StoreRepository(desk.commands.crm, desk.commands.pipelines, desk.commands.identifiers)
     late = desk.commands.decide(AddReference(customer_id=isdom, reference=SHOP), world, context)
     desk.do(AddReference(customer_id=isdom, reference=SHOP))
     with pytest.raises(ConcurrentChange):

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from commands.audit.redaction import NoKeys
+from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Moment, diff, fact_of, state_at
 from commands.audit.timeline import state_json
-from commands.customers.customer import ChangeCustomer, RegisterCustomer
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import ChangeCustomer, RegisterCustomer
 from domain.customers.customer.preferences import PREFERENCES, preferences
 from domain.kernel.errors import Invalid
-from domain.kernel.values import Change
+from domain.kernel.values import FieldChange
 from tests.support.memory import Desk
 
 GIVEN = {
@@ -104,9 +104,9 @@ def test_a_change_names_the_old_and_new_value_of_each_and_keeps_the_others() -> 
         )
     )
     assert set(desk.crm.events(ada)[-1].payload.changes) == {
-        Change(field="preferences.language", old="de", new="en"),
-        Change(field="preferences.contact_hours", new="09:00-12:00"),
-        Change(field="preferences.channel", old="phone"),
+        FieldChange(field="preferences.language", old="de", new="en"),
+        FieldChange(field="preferences.contact_hours", new="09:00-12:00"),
+        FieldChange(field="preferences.channel", old="phone"),
     }
     assert state(desk, ada) == {"language": "en", "contact_days": "mon", "contact_hours": "09:00-12:00"}
 
@@ -115,7 +115,9 @@ def test_the_audit_has_them_in_the_state_of_each_version_and_in_the_difference()
     desk = Desk()
     ada = registered(desk, language="de", channel="phone")
     desk.do(ChangeCustomer(customer_id=ada, preferences={"language": "en"}, remove=("preferences.channel",)))
-    facts = [fact_of(at, event, NoKeys(), opened=False) for at, (*_, event) in enumerate(desk.crm.stored, 1)]
+    facts = [
+        fact_of(at, event, NoKeyCipher(), opened=False) for at, (*_, event) in enumerate(desk.crm.stored, 1)
+    ]
     for version, kept in ((1, {"language": "de", "channel": "phone"}), (2, {"language": "en"})):
         found = state_json(state_at("customer", ada, facts, Moment(version=version)))
         assert found["state"]["preferences"] == kept

@@ -8,18 +8,18 @@ from uuid import UUID
 
 import pytest
 
-from commands.directory.principal import (
+from domain.directory.principal import state as principal
+from domain.directory.principal.commands import (
     ChangePrincipal,
     DeactivatePrincipal,
     ReactivatePrincipal,
     RegisterPrincipal,
 )
-from commands.sales.product import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
-from domain.directory.principal import state as principal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused, NotFound
 from domain.kernel.money import Money
-from domain.kernel.values import Change
+from domain.kernel.values import FieldChange
 from domain.sales.product import state as product
+from domain.sales.product.commands import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
 from tests.support.memory import Desk
 
 
@@ -52,8 +52,8 @@ def test_a_principals_changes_name_old_and_new_values_the_name_apart() -> None:
     desk.do(ChangePrincipal(principal_id=ann, name="Anna", manager_id=boss, region="West"))
     changed = last(desk, ann)
     assert set(changed.changes) == {
-        Change(field="manager_id", new=str(boss)),
-        Change(field="region", old="Central", new="West"),
+        FieldChange(field="manager_id", new=str(boss)),
+        FieldChange(field="region", old="Central", new="West"),
     }
     assert (changed.name, changed.name_before) == ("Anna", "Ann")
     desk.do(ChangePrincipal(principal_id=ann, remove=("manager_id", "region")))

@@ -12,14 +12,16 @@ import pytest
 
 from commands.activities import interaction
 from commands.customers import contact, customer
-from commands.customers.customer import RegisterCustomer
 from commands.directory import principal
-from commands.dispatch.dispatcher import ATTEMPTS, HANDLERS, Outcome
+from commands.dispatch.dispatcher import HANDLERS, MAX_ATTEMPTS, Outcome
 from commands.sales import lead, product
 from commands.sales import opportunity as opportunity_commands
-from commands.sales.opportunity import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
-from commands.sales.product import RegisterProduct
 from commands.service import case
+from domain.activities.interaction import commands as interaction_commands
+from domain.customers.contact import commands as contact_commands
+from domain.customers.customer import commands as customer_commands
+from domain.customers.customer.commands import RegisterCustomer
+from domain.directory.principal import commands as principal_commands
 from domain.events.event import Event
 from domain.kernel.errors import (
     AlreadyClaimed,
@@ -33,7 +35,13 @@ from domain.kernel.errors import (
 )
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.sales.lead import commands as lead_commands
+from domain.sales.opportunity import commands as opportunity_commands
 from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.commands import ChangeAmount, MoveStage, OpenOpportunity, WinOpportunity
+from domain.sales.product import commands as product_commands
+from domain.sales.product.commands import RegisterProduct
+from domain.service.case import commands as case_commands
 from tests.support.memory import ACTOR, START, Desk
 
 OPEN = OpenOpportunity(pipeline="sales")
@@ -120,19 +128,19 @@ def test_it_gives_up_when_others_never_stop() -> None:
         desk.do(ChangeAmount(opportunity_id=id, amount=usd(next(amounts))))
 
     before_recording(desk, another, 99)
-    with pytest.raises(ChangedAgain, match=f"each of the {ATTEMPTS} times") as refusal:
+    with pytest.raises(ChangedAgain, match=f"each of the {MAX_ATTEMPTS} times") as refusal:
         desk.do(MoveStage(opportunity_id=id, stage="proposal"))
-    assert len(desk.crm.stored) == 1 + ATTEMPTS
-    assert (refusal.value.expected, refusal.value.found) == (ATTEMPTS, ATTEMPTS + 1)
-    assert f"at version {ATTEMPTS + 1}, not {ATTEMPTS}" in str(refusal.value)
+    assert len(desk.crm.stored) == 1 + MAX_ATTEMPTS
+    assert (refusal.value.expected, refusal.value.found) == (MAX_ATTEMPTS, MAX_ATTEMPTS + 1)
+    assert f"at version {MAX_ATTEMPTS + 1}, not {MAX_ATTEMPTS}" in str(refusal.value)
 
 
 def test_who_expects_a_version_of_one_record_is_not_told_of_another_ones() -> None:
     desk = Desk()
     loser, survivor = (desk.do(RegisterCustomer(kind="organisation", name=name)).id for name in "AB")
-    tagged = customer.ChangeCustomer(customer_id=survivor, add_tags=("key account",))
+    tagged = customer_commands.ChangeCustomer(customer_id=survivor, add_tags=("key account",))
     before_recording(desk, lambda: desk.do(tagged), 1)
-    merge = customer.MergeCustomers(loser_id=loser, survivor_id=survivor)
+    merge = customer_commands.MergeCustomers(loser_id=loser, survivor_id=survivor)
     assert desk.do(merge, expected_version=1).ids == (loser, survivor)
     assert [event.originator_version for event in desk.crm.events(survivor)] == [1, 2, 3]
 
@@ -287,9 +295,18 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 
 def test_every_command_is_frozen_and_has_a_handler() -> None:
-    bases: set[Any] = {opportunity_commands.OpportunityCommand, customer.CustomerCommand}
-    bases |= {principal.PrincipalCommand, product.ProductCommand, contact.ContactCommand, lead.LeadCommand}
-    bases |= {case.CaseCommand, case.HistoryCommand, interaction.InteractionCommand}
+    bases: set[Any] = {opportunity_commands.OpportunityCommand, customer_commands.CustomerCommand}
+    bases |= {
+        principal_commands.PrincipalCommand,
+        product_commands.ProductCommand,
+        contact_commands.ContactCommand,
+        lead_commands.LeadCommand,
+    }
+    bases |= {
+        case_commands.CaseCommand,
+        case_commands.HistoryCommand,
+        interaction_commands.InteractionCommand,
+    }
     made = {
         command
         for module in (opportunity_commands, customer, principal, product, contact, lead, case, interaction)

@@ -12,12 +12,12 @@ import orjson
 import pytest
 from hypothesis import given
 
-from domain.directory.principal.state import Registered
+from domain.directory.principal.events import Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import LIMIT, decode, encode, instant, moment, parse
 from domain.events.event import Event
 from domain.kernel.errors import EventTooLarge, Undecodable, UnknownEventType
-from domain.sales.opportunity.state import Lost, Reopened
+from domain.sales.opportunity.events import Lost, Reopened
 from tests.support.memory import OpenCipher
 from tests.support.payloads import MOMENTS, example, example_event
 

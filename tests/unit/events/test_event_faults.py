@@ -44,7 +44,7 @@ class Failing(HistoryCipher):
         if not self.late:
             raise self.error
 
-    def open(self, event_id: str, private: Any) -> dict[str, Any]:
+    def decrypt(self, event_id: str, private: Any) -> dict[str, Any]:
         raise self.error
 
 

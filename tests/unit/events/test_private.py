@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from domain.events.envelope import decode, encode
-from domain.events.private import Closed, PrivateParts, free_text, personal
+from domain.events.private import PrivateParts, Unreadable, free_text, personal
 from domain.events.registry import EventType, Registry
 from tests.support.memory import OpenCipher
 from tests.support.payloads import example_event
@@ -22,11 +22,11 @@ ADA, BEN, CYD = UUID(int=1), UUID(int=2), UUID(int=3)
 class Met:
     """`crm.meeting.held`, with all there is: own and others' data, texts of some and of nobody."""
 
-    subject: str | Closed | None = personal()
+    subject: str | Unreadable | None = personal()
     guest_id: UUID
-    guest: str | Closed | None = personal(of="guest_id")
+    guest: str | Unreadable | None = personal(of="guest_id")
     attendee_ids: tuple[UUID, ...]
-    minutes: str | Closed | None = free_text("meeting", participants="attendee_ids")
+    minutes: str | Unreadable | None = free_text("meeting", participants="attendee_ids")
     room: str
 
 
@@ -70,14 +70,14 @@ def test_the_private_part_has_the_shape_that_is_published() -> None:
 @pytest.mark.parametrize(
     ("destroyed", "read"),
     [
-        (BEN, {"guest": Closed("erased")}),
-        (CYD, {"minutes": Closed("erased")}),
-        (ADA, {"minutes": Closed("erased")}),
-        (EVENT.originator_id, {"subject": Closed("erased")}),
+        (BEN, {"guest": Unreadable("erased")}),
+        (CYD, {"minutes": Unreadable("erased")}),
+        (ADA, {"minutes": Unreadable("erased")}),
+        (EVENT.originator_id, {"subject": Unreadable("erased")}),
     ],
 )
 def test_after_an_erasure_only_what_was_that_persons_is_closed(
-    destroyed: UUID, read: dict[str, Closed]
+    destroyed: UUID, read: dict[str, Unreadable]
 ) -> None:
     cipher = OpenCipher()
     encoded = encode(EVENT, REGISTRY, cipher)

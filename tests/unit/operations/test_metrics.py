@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from api.http.request_metrics import Measuring
+from api.http.request_metrics import RequestMetrics
 from consumers.worker.writer import Meter
 from deploy.local.ports import free_port
 from deploy.metrics.read_models import STATES, ReadModels
@@ -90,7 +90,7 @@ def test_a_worker_shows_what_it_applied() -> None:
     ids=["a route", "no route", "a made-up method, given up"],
 )
 def test_requests_are_counted_under_bounded_labels(sent: Any, labels: Mapping[str, str]) -> None:
-    measuring = Measuring()
+    measuring = RequestMetrics()
     method, route, status = sent
     measuring.request(method, route, status, 0.2)
     assert value(measuring.registry, "rapport_api_request_seconds_count", **labels) == 1.0

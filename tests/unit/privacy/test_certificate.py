@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.privacy import certificate
-from commands.privacy.certificate import Content, NotACertificate, Place
+from commands.privacy.certificate import CheckedPlace, Content, NotACertificate
 
 FROZEN = Path(__file__).parents[1] / "frozen" / "certificate"
 NEWEST = FROZEN / "2.json"
@@ -28,7 +28,7 @@ CONTENT = Content(
     reference="DSR-118",
     parties=[PERSON],
     keys_destroyed=[{"person": PERSON, "destroyed": "2026-03-01T09:00:00Z"}],
-    places=[Place(place="keys", checked="a tombstone for every person", found="1 of 1", clean=True)],
+    places=[CheckedPlace(place="keys", checked="a tombstone for every person", found="1 of 1", clean=True)],
     closed_texts=["1b4e28ba-2fa1-11d2-883f-0016d3cca427:1"],
     texts_kept_with_others=[],
     kept={"customer": 3, "interaction": 12},

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.cipher import AesGcmCipher, KeyMissing
 from commands.privacy.kek import FileKek, KekProblem, Owned
-from commands.privacy.keyring import KekRing, Wrapped
+from commands.privacy.keyring import Keyring, Wrapped
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
 from domain.events.event import SYSTEM, Event
-from domain.events.private import Closed, PrivateParts
+from domain.events.private import PrivateParts, Unreadable
 from domain.kernel.errors import Erased, Undecodable
 
 JANE, JOHN, PARTY = (UUID(f"00000000-0000-4000-8000-00000000000{n}") for n in (1, 2, 3))
@@ -90,15 +90,15 @@ def text_parts(value: object = "met at Łódź", *participants: UUID) -> Private
 
 def test_the_frozen_values_open() -> None:
     """Given values closed once and frozen here, when they are opened, then they are the same, for ever."""
-    assert cipher().open(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
-    assert cipher().open(EVENT.id, TEXT_CLOSED) == {"note": "met at Łódź"}
+    assert cipher().decrypt(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
+    assert cipher().decrypt(EVENT.id, TEXT_CLOSED) == {"note": "met at Łódź"}
 
 
 def test_closing_gives_the_frozen_values() -> None:
     """Given the same keys and nonce, when the values are closed again, then the bytes are the frozen ones."""
-    assert cipher().close(EVENT, name_parts()) == NAME_CLOSED
-    assert cipher().close(EVENT, text_parts()) == TEXT_CLOSED
-    assert cipher().close(EVENT, text_parts("met at Łódź", JANE, JOHN, JANE)) == TEXT_CLOSED
+    assert cipher().encrypt(EVENT, name_parts()) == NAME_CLOSED
+    assert cipher().encrypt(EVENT, text_parts()) == TEXT_CLOSED
+    assert cipher().encrypt(EVENT, text_parts("met at Łódź", JANE, JOHN, JANE)) == TEXT_CLOSED
 
 
 def test_a_stranger_opens_them_by_the_description_alone() -> None:
@@ -148,7 +148,7 @@ def test_what_was_changed_or_moved_does_not_open(private: dict[str, Any], event_
     """Given a value moved to another event, person or field, or changed, when it is opened, then it is
     refused with a sentence that quotes nothing of it."""
     with pytest.raises(Undecodable) as refused:
-        cipher().open(event_id, private)
+        cipher().decrypt(event_id, private)
     assert str(refused.value) == f"The private values of the event {event_id} do not open."
     assert refused.value.__cause__ is None
 
@@ -156,12 +156,12 @@ def test_what_was_changed_or_moved_does_not_open(private: dict[str, Any], event_
 @pytest.mark.parametrize(
     ("destroyed", "gone", "name", "note"),
     [
-        ([JANE], [], Closed("erased"), Closed("erased")),
-        ([JOHN], [], "Jane Doe", Closed("erased")),
-        ([MARCH], [], "Jane Doe", Closed("erased")),
-        ([], [JANE], Closed("absent"), Closed("absent")),
-        ([], [MARCH], "Jane Doe", Closed("absent")),
-        ([JANE], [JOHN], Closed("erased"), Closed("erased")),
+        ([JANE], [], Unreadable("erased"), Unreadable("erased")),
+        ([JOHN], [], "Jane Doe", Unreadable("erased")),
+        ([MARCH], [], "Jane Doe", Unreadable("erased")),
+        ([], [JANE], Unreadable("absent"), Unreadable("absent")),
+        ([], [MARCH], "Jane Doe", Unreadable("absent")),
+        ([JANE], [JOHN], Unreadable("erased"), Unreadable("erased")),
     ],
 )
 def test_erased_and_absent(destroyed: list[KeyName], gone: list[KeyName], name: object, note: object) -> None:
@@ -173,21 +173,21 @@ def test_erased_and_absent(destroyed: list[KeyName], gone: list[KeyName], name: 
     for one in gone:
         del keys.keys[one]
     private = {**NAME_CLOSED, **TEXT_CLOSED}
-    assert cipher(keys).open(EVENT.id, private) == {"name": name, "note": note}
+    assert cipher(keys).decrypt(EVENT.id, private) == {"name": name, "note": note}
 
 
 def test_closing_makes_the_keys_of_new_persons_and_never_those_of_erased_ones() -> None:
     """Given a new person, when a value is closed, then the key is made; given an erased one, then nothing
     can be recorded and no key is made."""
     keys = MemoryKeys({})
-    cipher(keys).close(EVENT, name_parts())
-    cipher(keys).close(EVENT, text_parts("x", JOHN))
+    cipher(keys).encrypt(EVENT, name_parts())
+    cipher(keys).encrypt(EVENT, text_parts("x", JOHN))
     assert set(keys.made) == {JANE, JOHN, MARCH}
     keys.destroy(JANE)
     with pytest.raises(Erased, match="was erased for good"):
-        cipher(keys).close(EVENT, name_parts())
+        cipher(keys).encrypt(EVENT, name_parts())
     with pytest.raises(Erased):
-        cipher(keys).close(EVENT, text_parts("x", JANE, JOHN))
+        cipher(keys).encrypt(EVENT, text_parts("x", JANE, JOHN))
     assert keys.keys[JANE] is DESTROYED
 
 
@@ -196,16 +196,16 @@ def test_a_closed_value_is_never_closed_again_as_if_it_were_the_value() -> None:
     new key hides that the old one is gone."""
     keys = MemoryKeys({})
     with pytest.raises(Erased):
-        cipher(keys).close(EVENT, name_parts(Closed("erased")))
+        cipher(keys).encrypt(EVENT, name_parts(Unreadable("erased")))
     with pytest.raises(KeyMissing):
-        cipher(keys).close(EVENT, text_parts(Closed("absent")))
+        cipher(keys).encrypt(EVENT, text_parts(Unreadable("absent")))
     assert keys.made == []
 
 
 def test_nonces_are_never_the_same() -> None:
     """Given the same value, when it is closed twice, then the ciphertexts differ."""
     ours = AesGcmCipher(MemoryKeys())
-    assert ours.close(EVENT, name_parts()) != ours.close(EVENT, name_parts())
+    assert ours.encrypt(EVENT, name_parts()) != ours.encrypt(EVENT, name_parts())
 
 
 def test_keys_are_remembered_for_a_minute_at_most() -> None:
@@ -214,13 +214,13 @@ def test_keys_are_remembered_for_a_minute_at_most() -> None:
     now = [0.0]
     keys = MemoryKeys()
     ours = cipher(keys, clock=lambda: now[0])
-    assert ours.open(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
+    assert ours.decrypt(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
     keys.destroy(JANE)
     now[0] = 59.9
-    assert ours.open(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
+    assert ours.decrypt(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
     assert keys.asked == 1
     now[0] = 60.0
-    assert ours.open(EVENT.id, NAME_CLOSED) == {"name": Closed("erased")}
+    assert ours.decrypt(EVENT.id, NAME_CLOSED) == {"name": Unreadable("erased")}
     with pytest.raises(ValueError, match="60"):
         AesGcmCipher(keys, cache_seconds=61)
 
@@ -229,9 +229,9 @@ def test_an_absent_key_is_looked_for_again() -> None:
     """Given a key that was absent, when it comes back, then the next value opens at once."""
     keys = MemoryKeys({})
     ours = cipher(keys)
-    assert ours.open(EVENT.id, NAME_CLOSED) == {"name": Closed("absent")}
+    assert ours.decrypt(EVENT.id, NAME_CLOSED) == {"name": Unreadable("absent")}
     keys.keys[JANE] = key(1)
-    assert ours.open(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
+    assert ours.decrypt(EVENT.id, NAME_CLOSED) == {"name": "Jane Doe"}
 
 
 def test_many_need_one_question() -> None:
@@ -241,11 +241,11 @@ def test_many_need_one_question() -> None:
     persons = [UUID(int=n) for n in range(50)]
     parts = [PrivateParts(persons={p: {"name": "x"}}, texts={}, participants=(), kind=None) for p in persons]
     ours.prepare((EVENT, part) for part in parts)
-    privates = [ours.close(EVENT, part) for part in parts]
+    privates = [ours.encrypt(EVENT, part) for part in parts]
     assert (keys.asked, len(keys.made)) == (1, 50)
     ours.forget()
     ours.load(privates)
-    assert all(ours.open(EVENT.id, private) == {"name": "x"} for private in privates)
+    assert all(ours.decrypt(EVENT.id, private) == {"name": "x"} for private in privates)
     assert keys.asked == 2
 
 
@@ -264,7 +264,7 @@ def test_a_wrapped_key_opens_with_its_kek_and_its_owner_alone() -> None:
     assert b"\x07" * 32 not in wrapped
     assert kek.unwrap([Owned(wrapped, b"person|1")]) == [b"\x07" * 32]
     with pytest.raises(KekProblem, match="Put the key file `kek` back"):
-        KekRing.of(other).unwrap([Wrapped(kek.id, wrapped, b"person|1")])
+        Keyring.of(other).unwrap([Wrapped(kek.id, wrapped, b"person|1")])
     for changed in (Owned(wrapped, b"person|2"), Owned(b"", b"person|1"), Owned(wrapped[:-1], b"person|1")):
         with pytest.raises(KekProblem, match="changed in the database"):
             kek.unwrap([changed])

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from commands.privacy import enforcement as applied
-from commands.privacy.enforcement import EVERY, Applied
+from commands.privacy.enforcement import INTERVAL_SECONDS, Applied
 
 ADA = UUID(int=1)
 
@@ -83,7 +83,7 @@ def test_while_a_read_model_shows_an_erased_person_something_is_missing() -> Non
     assert checked.turn() == 0
     assert checked.missing()[0].startswith("Erased persons still show in customer_360 version 1.")
     world.shown = []
-    assert (checked.turn(), checked.missing()) == (EVERY, [])
+    assert (checked.turn(), checked.missing()) == (INTERVAL_SECONDS, [])
 
 
 def test_who_asks_afterwards_is_answered_without_a_look_and_each_turn_looks_again() -> None:
@@ -92,7 +92,7 @@ def test_who_asks_afterwards_is_answered_without_a_look_and_each_turn_looks_agai
     assert checked.missing() == []
     world.shown, world.back = ["customer_360 version 1"], [ADA]
     assert (checked.missing(), world.turns) == ([], 1)
-    assert (checked.turn(), world.turns, world.back) == (EVERY, 2, [])
+    assert (checked.turn(), world.turns, world.back) == (INTERVAL_SECONDS, 2, [])
 
 
 def test_where_the_store_has_to_be_recovered_all_begins_anew() -> None:
@@ -148,5 +148,5 @@ def test_who_asks_while_they_are_first_applied_waits_for_it(monkeypatch: pytest.
         with pytest.raises(TimeoutError):
             asked.result(0.2)
         world.may_go_on.set()
-        assert (turn.result(20), asked.result(20)) == (EVERY, [])
+        assert (turn.result(20), asked.result(20)) == (INTERVAL_SECONDS, [])
     assert world.turns == 1

@@ -10,14 +10,18 @@ from uuid import UUID
 import pytest
 
 from domain.customers.contact import decide as contact_moves
+from domain.customers.contact import events as contact_events
 from domain.customers.contact import state as contact
+from domain.customers.customer import decide as customer_decide
+from domain.customers.customer import events as customer_events
 from domain.customers.customer import state as customer
 from domain.events.event import SYSTEM, Event
-from domain.events.private import Closed
+from domain.events.private import Unreadable
 from domain.kernel.errors import Erased, Invalid, MoveRefused
 from domain.privacy import erasure
 from domain.privacy import legal_hold as hold
 from domain.sales.lead import decide as lead_moves
+from domain.sales.lead import events as lead_events
 from domain.sales.lead import state as lead
 
 WHEN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,47 +38,47 @@ def history(*payloads: Any) -> list[Event]:
     ]  # fmt: skip
 
 
-def born(kind: customer.CustomerKind = "person") -> customer.Customer:
-    registered = customer.Registered(kind=kind, name="Ada", attributes={}, original={})
+def born(kind: customer_events.CustomerKind = "person") -> customer.Customer:
+    registered = customer_events.Registered(kind=kind, name="Ada", attributes={}, original={})
     return customer.evolve(None, history(registered)[0])
 
 
 def test_an_erased_customer_is_nobody_and_nothing_happens_to_it() -> None:
     state = born()
-    (payload,) = customer.erase(state, erasure=BY)
+    (payload,) = customer_decide.erase(state, erasure=BY)
     erased = customer.evolve(state, history(None, payload)[1])
-    assert (erased.state, erased.name) == ("erased", Closed("erased"))
-    assert customer.erase(erased, erasure=UUID(int=10)) == ()
+    assert (erased.state, erased.name) == ("erased", Unreadable("erased"))
+    assert customer_decide.erase(erased, erasure=UUID(int=10)) == ()
     with pytest.raises(MoveRefused):
-        customer.merge(erased, replace(state, id=UUID(int=2)))
+        customer_decide.merge(erased, replace(state, id=UUID(int=2)))
     with pytest.raises(MoveRefused):
-        customer.merge(replace(state, id=UUID(int=2)), erased)
+        customer_decide.merge(replace(state, id=UUID(int=2)), erased)
     with pytest.raises(Erased, match="erased for good"):
-        customer.require_active(erased)
+        customer_decide.require_active(erased)
 
 
 def test_an_organisation_is_not_erased() -> None:
     with pytest.raises(Invalid, match="Erase its contacts one by one"):
-        customer.erase(born("organisation"), erasure=BY)
+        customer_decide.erase(born("organisation"), erasure=BY)
 
 
 def test_a_contact_and_a_lead_forget_what_they_held() -> None:
-    point = contact.PointAdded(point_id=UUID(int=5), kind="email", value="a@example.org")
+    point = contact_events.PointAdded(point_id=UUID(int=5), kind="email", value="a@example.org")
     state: contact.Contact | None = None
-    for event in history(contact.Registered(customer_id=BY, name="Ada"), point):
+    for event in history(contact_events.Registered(customer_id=BY, name="Ada"), point):
         state = contact.evolve(state, event)
     assert state is not None
     (payload,) = contact_moves.erase(state, erasure=BY)
     erased = contact.evolve(state, history(payload)[0])
     assert erased.erased
-    assert erased.points[UUID(int=5)].value == erased.name == Closed("erased")
+    assert erased.points[UUID(int=5)].value == erased.name == Unreadable("erased")
     assert contact_moves.erase(erased, erasure=BY) == ()
 
-    created = lead.Created(name="Ada", email="a@example.org", imported=False, original={})
+    created = lead_events.Created(name="Ada", email="a@example.org", imported=False, original={})
     prospect = lead.evolve(None, history(created)[0])
     (gone,) = lead_moves.erase(prospect, erasure=BY)
     prospect = lead.evolve(prospect, history(gone)[0])
-    assert (prospect.state, prospect.email) == ("erased", Closed("erased"))
+    assert (prospect.state, prospect.email) == ("erased", Unreadable("erased"))
     with pytest.raises(MoveRefused):
         lead_moves.assign_owner(prospect, owner_id=BY)
 

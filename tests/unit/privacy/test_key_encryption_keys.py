@@ -19,7 +19,7 @@ from commands.privacy.kek import (
     Owned,
     tried,
 )
-from commands.privacy.keyring import KekRing, Wrapped
+from commands.privacy.keyring import Keyring, Wrapped
 from commands.privacy.vault import BATCH, VaultKek
 from deploy import key_encryption_keys as keks
 from deploy.secrets import Secrets, SecretsProblem
@@ -57,16 +57,16 @@ def test_rows_of_two_keys_open_in_their_order_and_each_is_asked_once() -> None:
     their order, and each key-encryption key is asked once for all of its rows."""
     old, new = Counting(OLD), Counting(NEW)
     rows = [*wrapped(OLD, JANE), *wrapped(NEW, JOHN), *wrapped(OLD, JOHN)]
-    assert KekRing.of(old, new).unwrap(rows) == [JANE.key, JOHN.key, JOHN.key]
+    assert Keyring.of(old, new).unwrap(rows) == [JANE.key, JOHN.key, JOHN.key]
     assert (old.asked, new.asked) == ([2], [1])
-    assert KekRing.of(old).unwrap([]) == []
+    assert Keyring.of(old).unwrap([]) == []
 
 
 def test_one_that_was_made_meanwhile_is_found() -> None:
     """Given a ring that was loaded before a rotation, when a row names the new key, then the source is read
     again; one that nobody has is told with those that are there."""
     there: list[KeyEncryptionKey] = [OLD]
-    ring = KekRing(lambda: there)
+    ring = Keyring(lambda: there)
     there.append(NEW)
     assert ring.unwrap(wrapped(NEW, JANE)) == [JANE.key]
     there.remove(OLD)

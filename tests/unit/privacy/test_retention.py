@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.privacy.retention import KINDS
-from domain.activities.interaction import state as interaction
+from domain.activities.interaction import events as interaction
 from domain.events.event import SYSTEM, Event
 from domain.kernel.errors import Invalid, NotFound
 from domain.privacy import key_rotation as rotation
 from domain.privacy import retention
 from domain.privacy.retention import RetentionApplied, is_due, parse
-from domain.service.case import state as case
+from domain.service.case import events as case
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 

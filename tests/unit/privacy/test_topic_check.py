@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from commands.privacy.certificate import Place
+from commands.privacy.certificate import CheckedPlace
 from commands.privacy.topic_check import NotPublishedYet, Published, Record
 from domain.events.seal import Seal
 
@@ -44,7 +44,7 @@ class Kept:
 WHOLE = tuple(Record(party, position, event) for position, _, party, event in STORED)
 
 
-def compared(*records: Record, last: int = 9, meanwhile: Collection[int] = ()) -> Place:
+def compared(*records: Record, last: int = 9, meanwhile: Collection[int] = ()) -> CheckedPlace:
     """The certificate's place; `meanwhile` are positions that the store has got since it was read."""
     published = Published(own={MINE})
     for event in STORED:

@@ -89,7 +89,7 @@ def test_rows_that_begin_in_a_batch_are_not_asked_for(projection: Projection) ->
         (table.name, row[table.key])
         for table, rows in zip(projection.tables, folded.rows, strict=True)
         for row in rows
-        if table.own and table.name != "person"
+        if table.single_aggregate and table.name != "person"
     }
     assert len(begun) > 20
     assert not begun & asked

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from consumers.rebuild import spill_file as rebuild_aside
 from consumers.rebuild.fill import TOGETHER, Share
 from consumers.rebuild.source import stretches
-from consumers.rebuild.spill_file import Aside, NotAside
+from consumers.rebuild.spill_file import SpillFile, SpillUnavailable
 from projections.runtime.decode import Received
 
 Event = tuple[int, UUID, bytes]
@@ -41,14 +41,14 @@ def copied(found: Iterable[Event]) -> list[bytes]:
     return [*rows, b"\xff\xff"]
 
 
-def put(aside: Aside, found: Iterable[Event]) -> None:
+def put(aside: SpillFile, found: Iterable[Event]) -> None:
     """Puts the events aside."""
     for data in copied(found):
         aside.write(data)
     aside.end()
 
 
-def read(aside: Aside, number: int) -> list[list[Received]]:
+def read(aside: SpillFile, number: int) -> list[list[Received]]:
     """What one stretch gives, portion by portion."""
     portions: list[list[Received]] = []
 
@@ -69,7 +69,7 @@ def test_each_stretch_gives_its_events_by_party_in_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rebuild_aside, "KEPT", kept)
         begins = {number: (low, number in wanted) for number, (low, _) in enumerate(bounds)}
-        with closing(Aside(begins, None)) as aside:
+        with closing(SpillFile(begins, None)) as aside:
             put(aside, found)
             for number, (low, high) in enumerate(bounds):
                 assert aside.holds(number) is (number in wanted)
@@ -83,7 +83,7 @@ def test_each_stretch_gives_its_events_by_party_in_order(
 def test_a_stretch_of_too_many_bytes_is_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild_aside, "AT_ONCE", 100)
     (first, _), (second, _) = stretches(2)
-    with closing(Aside({0: (first, True), 1: (second, True)}, None)) as aside:
+    with closing(SpillFile({0: (first, True), 1: (second, True)}, None)) as aside:
         put(aside, [(n, first, bytes(20)) for n in range(1, 4)] + [(9, second, bytes(20))])
         assert [aside.holds(number) for number in (0, 1)] == [False, True]
 
@@ -91,7 +91,7 @@ def test_a_stretch_of_too_many_bytes_is_read_elsewhere(monkeypatch: pytest.Monke
 def test_the_file_has_no_name(tmp_path: Path) -> None:
     """So nothing is left behind by a process that is killed."""
     folder = tmp_path / "not there yet"
-    with closing(Aside({0: (UUID(int=0), True)}, folder)) as aside:
+    with closing(SpillFile({0: (UUID(int=0), True)}, folder)) as aside:
         put(aside, [(1, UUID(int=7), b"something")])
         assert list(folder.iterdir()) == []
         assert folder.stat().st_mode & 0o077 == 0
@@ -99,8 +99,10 @@ def test_the_file_has_no_name(tmp_path: Path) -> None:
 
 def test_where_no_file_can_be_made_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotAside, match=r"^No file can be made in .*file/folder \(Not a directory\)\.$"):
-        Aside({0: (UUID(int=0), True)}, tmp_path / "file" / "folder")
+    with pytest.raises(
+        SpillUnavailable, match=r"^No file can be made in .*file/folder \(Not a directory\)\.$"
+    ):
+        SpillFile({0: (UUID(int=0), True)}, tmp_path / "file" / "folder")
 
 
 def test_a_disk_is_not_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,14 +110,17 @@ def test_a_disk_is_not_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(free=(1 << 30) - 1))
     with (
-        closing(Aside({0: (UUID(int=0), True)}, tmp_path)) as aside,
-        pytest.raises(NotAside, match=r"^Less than 1 GiB are free in "),
+        closing(SpillFile({0: (UUID(int=0), True)}, tmp_path)) as aside,
+        pytest.raises(SpillUnavailable, match=r"^Less than 1 GiB are free in "),
     ):
         put(aside, [(1, UUID(int=7), b"something")])
 
 
 def test_it_stops_when_it_is_to_stop(tmp_path: Path) -> None:
-    with closing(Aside({0: (UUID(int=0), True)}, tmp_path, lambda: False)) as aside, pytest.raises(NotAside):
+    with (
+        closing(SpillFile({0: (UUID(int=0), True)}, tmp_path, lambda: False)) as aside,
+        pytest.raises(SpillUnavailable),
+    ):
         put(aside, [(1, UUID(int=7), b"something")])
 
 

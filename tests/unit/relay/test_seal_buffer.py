@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.relay.seal_buffer import STANDSTILL, Sealed, Shelf
+from consumers.relay.seal_buffer import STALL_SECONDS, SealBuffer, Sealed
 from domain.events.seal import Seal
 
 
@@ -21,9 +21,9 @@ def sealed(sequence: int) -> Sealed:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
+def shelf() -> SealBuffer:
     """Topics that end with seal 4, and all places taken by what comes next."""
-    made = Shelf(capacity=2)
+    made = SealBuffer(capacity=2)
     made.stands_at(seal(4))
     made.put(sealed(5))
     assert not made.enough()
@@ -31,7 +31,7 @@ def shelf() -> Shelf:
     return made
 
 
-def test_sealing_waits_while_what_is_there_is_being_published(shelf: Shelf) -> None:
+def test_sealing_waits_while_what_is_there_is_being_published(shelf: SealBuffer) -> None:
     """One more range would be read and checked again for publishing."""
     assert shelf.enough()
     taken = shelf.take(5)
@@ -43,16 +43,18 @@ def test_sealing_waits_while_what_is_there_is_being_published(shelf: Shelf) -> N
     assert shelf.enough()  # 6 is next
 
 
-def test_sealing_goes_on_while_nothing_is_published(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sealing_goes_on_while_nothing_is_published(
+    shelf: SealBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The broker is away: events are sealed all the same, and read again later."""
-    late = time.monotonic() + STANDSTILL + 0.1
+    late = time.monotonic() + STALL_SECONDS + 0.1
     monkeypatch.setattr(time, "monotonic", lambda: late)
     assert not shelf.enough()
 
 
 def test_sealing_goes_on_while_the_publisher_is_far_behind() -> None:
     """It publishes from the store then, and comes to what is on the shelf much later."""
-    shelf = Shelf(capacity=2)
+    shelf = SealBuffer(capacity=2)
     shelf.stands_at(seal(4))
     for sequence in (50, 51):
         shelf.put(sealed(sequence))

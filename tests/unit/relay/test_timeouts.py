@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.relay.timeouts import Patience
+from consumers.relay.timeouts import Timeouts
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_a_slow_broker_gets_more_time_and_one_outage_after_the_other_gets_none(
     ranges: str, seconds: float
 ) -> None:
     """+ is a range that got through, - one that did not."""
-    patience = Patience()
+    patience = Timeouts()
     for outcome in ranges.split():
         if outcome == "+":
             patience.acknowledged()

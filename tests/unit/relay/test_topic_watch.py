@@ -10,7 +10,7 @@ from kafka.errors import KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
 from consumers.relay.agreement import Disagreement
-from consumers.relay.seal_buffer import Shelf
+from consumers.relay.seal_buffer import SealBuffer
 from consumers.relay.topic_watch import TopicWatch
 
 LEAD, CASE = "crm.lead.v1", "crm.case.v1"
@@ -29,7 +29,7 @@ def watched(looks: Sequence[Seen]) -> None:
             raise answer
         return answer
 
-    watch = TopicWatch(KafkaAddress(bootstrap=""), ("lead", "case"), Shelf(), ask=ask)
+    watch = TopicWatch(KafkaAddress(bootstrap=""), ("lead", "case"), SealBuffer(), ask=ask)
     for _ in looks:
         watch.look()
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.contact import RegisterContact
-from commands.customers.customer import MergeCustomers, RegisterCustomer
-from commands.directory.principal import DeactivatePrincipal, RegisterPrincipal
-from commands.sales import lead as c
 from domain.customers.contact import state as contact
+from domain.customers.contact.commands import RegisterContact
 from domain.customers.customer import state as customer
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer
+from domain.directory.principal.commands import DeactivatePrincipal, RegisterPrincipal
 from domain.kernel.errors import DomainError, Invalid, MoveRefused
+from domain.sales.lead import commands as c
 from domain.sales.lead import state as lead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import state as opportunity

@@ -9,9 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from commands.customers.customer import MergeCustomers, RegisterCustomer
-from commands.directory.principal import DeactivatePrincipal, RegisterPrincipal
-from commands.sales.opportunity import (
+from domain.customers.customer.commands import MergeCustomers, RegisterCustomer
+from domain.directory.principal.commands import DeactivatePrincipal, RegisterPrincipal
+from domain.kernel.errors import Invalid, MoveRefused, NotFound, TimeRefused
+from domain.kernel.money import Money
+from domain.kernel.values import Reference
+from domain.sales.opportunity import state as opportunity
+from domain.sales.opportunity.commands import (
     AssignOwner,
     ChangeAmount,
     ChangeCloseDate,
@@ -26,12 +30,9 @@ from commands.sales.opportunity import (
     ReopenOpportunity,
     WinOpportunity,
 )
-from commands.sales.product import DiscontinueProduct, RegisterProduct
-from domain.kernel.errors import Invalid, MoveRefused, NotFound, TimeRefused
-from domain.kernel.money import Money
-from domain.kernel.values import Reference
-from domain.sales.opportunity import state as opportunity
-from domain.sales.opportunity.state import LineItem, Opportunity
+from domain.sales.opportunity.events import LineItem
+from domain.sales.opportunity.state import Opportunity
+from domain.sales.product.commands import DiscontinueProduct, RegisterProduct
 from tests.support.memory import START, Desk
 
 

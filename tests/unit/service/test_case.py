@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from commands.service import case as c
 from domain.kernel.errors import DomainError, Invalid, MoveRefused
-from domain.kernel.values import Change
+from domain.kernel.values import FieldChange
+from domain.service.case import commands as c
 from domain.service.case import state as case
 from domain.service.case.state import Case
 from tests.support.memory import START, Desk
@@ -167,9 +167,9 @@ def test_details_tell_the_old_and_the_new_value() -> None:
         )
     )
     assert last(desk, id).changes == (
-        Change(field="product", old="GTX", new="MG"),
-        Change(field="attributes.impact", old="2", new="1"),
-        Change(field="attributes.urgency", new="1"),
+        FieldChange(field="product", old="GTX", new="MG"),
+        FieldChange(field="attributes.impact", old="2", new="1"),
+        FieldChange(field="attributes.urgency", new="1"),
     )
     assert (state(desk, id).product, state(desk, id).attributes) == ("MG", {"impact": "1", "urgency": "1"})
 

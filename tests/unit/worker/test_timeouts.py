@@ -11,10 +11,10 @@ import pytest
 from consumers.kafka.address import KafkaAddress
 from consumers.worker.group import Group
 from consumers.worker.seals import SEAL_PLACE
-from consumers.worker.timeouts import Backoff, Patience
+from consumers.worker.timeouts import Backoff, Timeouts
 from consumers.worker.worker import Worker
 from domain.events.catalogue import CATALOGUE
-from projections.control.shares import KEYS, WAITING, Share, Standing
+from projections.control.shares import KEYS, WAITING, Checkpoint, Share
 from projections.registry import named
 from tests.support.topics_in_memory import KEY
 
@@ -58,7 +58,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
         public_key=KEY.public_key(),
     )
     monkeypatch.setattr(made, "_shares", Database())
-    made._groups.add(Share(0, 1, Standing()))
+    made._groups.add(Share(0, 1, Checkpoint()))
     monkeypatch.setattr(made._groups.main.telling, "_shares", Database())
     return made
 
@@ -102,7 +102,7 @@ def test_a_pause_is_short_again_only_after_what_was_waited_for_answered(worker: 
     group.reader, group._gatherer = cast(Any, Heard()), group._gathering()
     assert group.read(0.0)
     assert (waited(worker, group, WAITING), waited(worker, group, KEYS)) == (0.5, 4.0)
-    worker._groups.moved({0: Standing()})
+    worker._groups.moved({0: Checkpoint()})
     assert waited(worker, group, KEYS) == 0.5
 
 
@@ -129,6 +129,6 @@ def test_sessions_that_end_at_once_do_not_shorten_the_databases_pauses(
     monkeypatch.setattr("gc.set_threshold", lambda *_: None)
     worker.run(cast(Any, Stop()))
     assert pauses == [0.5, 1.0, 2.0, 4.0, 5.0]
-    monkeypatch.setattr(worker, "_began", time.monotonic() - Patience().lease - 1)
+    monkeypatch.setattr(worker, "_began", time.monotonic() - Timeouts().lease - 1)
     worker._tend(cast(Any, Database()))
     assert worker._backoff.pause() == 0.5, "a session that lasts is a sign of health"

@@ -11,9 +11,9 @@ import pytest
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
-from consumers.worker.seals import SEAL_PLACE, Gatherer, Place
-from consumers.worker.timeouts import Patience
-from projections.control.shares import Share, Standing
+from consumers.worker.seals import SEAL_PLACE, Place, SealAssembler
+from consumers.worker.timeouts import Timeouts
+from projections.control.shares import Checkpoint, Share
 from tests.support.histories import long_history
 from tests.support.topics_in_memory import KEY, MemoryRecord, MemoryTopics
 
@@ -53,14 +53,14 @@ def position_of(record: MemoryRecord) -> int:
     return int.from_bytes(record.headers[0][1], "big")
 
 
-def standings() -> dict[int, Standing]:
+def standings() -> dict[int, Checkpoint]:
     """Of shares that have the first events, at offsets that the topics do not reach any more."""
     topics = MemoryTopics()
     topics.publish_all(ROWS[:HAD], [20])
     seal = topics.last
     assert seal is not None
     far = dict.fromkeys((*TOPICS, SEAL_PLACE[0]), 1_000_000)
-    return dict.fromkeys(range(6), Standing(seal.last, seal.sequence, seal.hash, far))
+    return dict.fromkeys(range(6), Checkpoint(seal.last, seal.sequence, seal.hash, far))
 
 
 def group(topics: MemoryTopics, *, heals: bool) -> tuple[Group, SlowReader]:
@@ -71,7 +71,7 @@ def group(topics: MemoryTopics, *, heals: bool) -> tuple[Group, SlowReader]:
         "g",
         TOPICS,
         KEY.public_key(),
-        Patience(),
+        Timeouts(),
         cast(Any, Telling()),
         heals=heals,
     )
@@ -131,7 +131,7 @@ def test_a_single_lost_partition_is_searched_alone(topics: MemoryTopics) -> None
     """Everything else stays where it was committed: nothing of it is read, or kept, meanwhile."""
     lost = (OPPORTUNITY, 2)
     ward, reader = group(topics, heals=True)
-    gatherer = Gatherer(TOPICS, dict.fromkeys(range(6), Standing()), KEY.public_key())
+    gatherer = SealAssembler(TOPICS, dict.fromkeys(range(6), Checkpoint()), KEY.public_key())
     before = MemoryTopics()
     before.publish_all(ROWS[:HAD], [20])
     for place, records in before.read(gatherer.places()).items():

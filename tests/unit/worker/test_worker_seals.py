@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.worker.seals import HANDED_OVER, SEAL_PLACE, Gatherer, Mismatch, Place
-from consumers.worker.stall_detector import Standstill
+from consumers.worker.seals import HANDED_OVER, SEAL_PLACE, Mismatch, Place, SealAssembler
+from consumers.worker.stall_detector import StallDetector
 from domain.events.seal import parse, sign
-from projections.control.shares import Standing
+from projections.control.shares import Checkpoint
 from tests.support.histories import long_history
 from tests.support.topics_in_memory import KEY, MemoryTopics
 
@@ -21,7 +21,7 @@ OPPORTUNITY = "crm.opportunity.v1"
 TOPICS = ("crm.customer.v1", OPPORTUNITY)
 ROWS = long_history(150, spread=20).rows
 SIZE = 20
-START = {partition: Standing() for partition in range(6)}
+START = {partition: Checkpoint() for partition in range(6)}
 
 
 @pytest.fixture
@@ -32,15 +32,15 @@ def topics() -> MemoryTopics:
     return topics
 
 
-def gather(topics: MemoryTopics, shares: dict[int, Standing] = START) -> Gatherer:
+def gather(topics: MemoryTopics, shares: dict[int, Checkpoint] = START) -> SealAssembler:
     """A gatherer that has read everything."""
-    gatherer = Gatherer(TOPICS, shares, KEY.public_key())
+    gatherer = SealAssembler(TOPICS, shares, KEY.public_key())
     for place, records in topics.read(gatherer.places()).items():
         gatherer.feed(place, records)
     return gatherer
 
 
-def taken(gatherer: Gatherer, most: int = 1) -> list[int]:
+def taken(gatherer: SealAssembler, most: int = 1) -> list[int]:
     """The positions of everything that is handed out."""
     positions = []
     while (batch := gatherer.take(most)) is not None:
@@ -188,7 +188,7 @@ def test_sound_seals_before_a_bad_one_are_handed_out_first(topics: MemoryTopics)
 
 
 def test_a_seal_is_handed_out_whole_or_not_at_all(topics: MemoryTopics) -> None:
-    gatherer = Gatherer(TOPICS, START, KEY.public_key())
+    gatherer = SealAssembler(TOPICS, START, KEY.public_key())
     feeds = [
         (place, record) for place, records in topics.read(gatherer.places()).items() for record in records
     ]
@@ -217,7 +217,7 @@ def test_reading_goes_on_behind_what_was_applied(topics: MemoryTopics) -> None:
     first = gatherer.take(45)
     assert first is not None
     shares = {partition: standing for partition, (standing, _) in first.moved.items()}
-    later = Gatherer(TOPICS, shares, KEY.public_key())
+    later = SealAssembler(TOPICS, shares, KEY.public_key())
     for place, records in topics.read(later.places()).items():
         assert later.feed(place, records) == len(records)
     assert [e.position for e in first.events] + taken(later) == [row.position for row in ROWS]
@@ -245,7 +245,7 @@ def test_a_strangers_record_shows_before_the_next_seal_comes(topics: MemoryTopic
 
 
 def test_records_that_are_late_are_waited_for_by_name(topics: MemoryTopics) -> None:
-    gatherer = Gatherer(TOPICS, START, KEY.public_key())
+    gatherer = SealAssembler(TOPICS, START, KEY.public_key())
     assert gatherer.waits_for() == []
     everything = topics.read(gatherer.places())
     gatherer.feed(SEAL_PLACE, everything.pop(SEAL_PLACE))
@@ -268,7 +268,7 @@ def test_what_does_not_come_is_a_mismatch_only_when_nothing_moves() -> None:
         asked.append(places)
         return {place: end}
 
-    watch = Standstill(30.0)
+    watch = StallDetector(30.0)
     watch.watch([place], [], ends, 0.0)
     watch.watch([place], [], ends, 2.9)
     assert asked == [], "late for a moment: the broker is not asked"
@@ -283,13 +283,13 @@ def test_what_does_not_come_is_a_mismatch_only_when_nothing_moves() -> None:
         watch.watch([place], [], ends, 93.0)
 
 
-def again(topics: MemoryTopics, place: Place, *, seals: bool = True, had: int = 1000) -> Gatherer:
+def again(topics: MemoryTopics, place: Place, *, seals: bool = True, had: int = 1000) -> SealAssembler:
     """A gatherer whose shares have so many events, and that has read a place again."""
     first = gather(topics_of_all(), START)
     batch = first.take(had)
     assert batch is not None
     shares = {partition: standing for partition, (standing, _) in batch.moved.items()}
-    found = Gatherer(TOPICS, shares, KEY.public_key(), again={place, SEAL_PLACE} if seals else {place})
+    found = SealAssembler(TOPICS, shares, KEY.public_key(), again={place, SEAL_PLACE} if seals else {place})
     for at, records in topics.read(found.places()).items():
         found.feed(at, records)
     return found

@@ -13,9 +13,9 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
 from consumers.worker.group import Group
 from consumers.worker.groups import Groups
-from consumers.worker.timeouts import Patience
+from consumers.worker.timeouts import Timeouts
 from consumers.worker.worker import Worker
-from projections.control.shares import RUNNING, WAITING, Share, Standing
+from projections.control.shares import RUNNING, WAITING, Checkpoint, Share
 from tests.support.topics_in_memory import KEY
 
 OPPORTUNITY = "crm.opportunity.v1"
@@ -52,7 +52,7 @@ class Told:
 def group(told: Told, *, heals: bool) -> Group:
     """Of no shares yet."""
     address = KafkaAddress(bootstrap="")
-    return Group(address, "g", (OPPORTUNITY,), KEY.public_key(), Patience(), cast(Any, told), heals=heals)
+    return Group(address, "g", (OPPORTUNITY,), KEY.public_key(), Timeouts(), cast(Any, told), heals=heals)
 
 
 def test_records_that_are_not_there_any_more_are_read_again_not_waited_for() -> None:
@@ -72,9 +72,9 @@ def test_a_share_that_goes_to_the_ward_does_not_say_for_ever_that_the_broker_is_
     worker = Worker.__new__(Worker)
     vars(worker).update(_groups=groups, _settle=lambda: True)
     for partition in (2, 3):
-        groups.add(Share(partition, 7, Standing()))
+        groups.add(Share(partition, 7, Checkpoint()))
     groups.mismatch(cast(Any, None), groups.main, OutOfRange((OPPORTUNITY, 3), 5))
-    assert {p: share.state for p, share in groups.ward.shares.items()} == {3: WAITING}
-    worker._tell_running(cast(Any, None), groups.ward)
+    assert {p: share.state for p, share in groups.quarantine.shares.items()} == {3: WAITING}
+    worker._tell_running(cast(Any, None), groups.quarantine)
     assert told.running_again == [{3: 7}]
-    assert groups.ward.shares[3].state == RUNNING
+    assert groups.quarantine.shares[3].state == RUNNING

@@ -27,7 +27,7 @@ TOY_V1: Final = Projection(
             name="customer",
             columns={"id": "uuid", "version": "int", "events": "int"},
             key="id",
-            touches=subject,
+            keys_of=subject,
             fold=fold,
         ),
     ),

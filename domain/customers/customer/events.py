@@ -1,0 +1,99 @@
+"""What happens to a customer: payloads of its events, and their permanent names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from domain.events.private import Unreadable, personal
+from domain.kernel.values import (
+    FieldChange,
+    Reference,
+)
+
+CustomerKind = Literal["person", "organisation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """`crm.customer.registered`, version 2; version 1 had no `preferences`.
+
+    `original` holds spellings as they came, by field, where normalised."""
+
+    kind: CustomerKind
+    organisation_name: str | None = None
+    name: str | Unreadable | None = personal()
+    parent_id: UUID | None = None
+    owner_id: UUID | None = None
+    attributes: Mapping[str, str]
+    original: Mapping[str, str]
+    references: tuple[Reference, ...] = ()
+    tags: tuple[str, ...] = ()
+    preferences: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChanged:
+    """`crm.customer.profile_changed`; a person's name stands in `name`, `name_before`, not in `changes`."""
+
+    changes: tuple[FieldChange, ...]
+    name: str | Unreadable | None = personal()
+    name_before: str | Unreadable | None = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerAssigned:
+    """`crm.customer.owner_assigned`"""
+
+    owner_id: UUID
+    previous_owner_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceAdded:
+    """`crm.customer.reference_added`: another system knows it, too. Never taken back: a claim is for ever."""
+
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedInto:
+    """`crm.customer.merged_into`, on the customer that goes; `Absorbed` stands on the survivor."""
+
+    survivor_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """`crm.customer.absorbed`, on the survivor of a merge."""
+
+    merged_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmerged:
+    """`crm.customer.unmerged`, on the customer that comes back; `Released` stands on the survivor."""
+
+    survivor_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """`crm.customer.released`, on the survivor of a merge that was taken back."""
+
+    merged_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """`crm.customer.erased`, on each member of a person; nothing follows it. `erasure`: by which."""
+
+    erasure: UUID
+
+
+CustomerEvent = (
+    Registered | ProfileChanged | OwnerAssigned | ReferenceAdded | MergedInto | Absorbed | Unmerged | Released
+    | Erased
+)  # fmt: skip

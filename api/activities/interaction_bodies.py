@@ -148,7 +148,7 @@ class CorrectInteraction(ChangeBody):
 
     def command(self, id: UUID) -> commands.CorrectInteraction:
         return commands.CorrectInteraction(
-            interaction_id=id,
+            id=id,
             direction=self.direction,
             channel=self.channel,
             contact_id=self.contact_id,
@@ -175,7 +175,7 @@ class LinkInteraction(ChangeBody):
 
     def command(self, id: UUID) -> commands.LinkInteraction:
         return commands.LinkInteraction(
-            interaction_id=id,
+            id=id,
             customer_id=self.customer_id,
             opportunity_id=self.opportunity_id,
             case_id=self.case_id,

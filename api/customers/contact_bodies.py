@@ -40,9 +40,7 @@ class ChangeContact(ChangeBody):
     remove: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
 
     def command(self, id: UUID) -> commands.ChangeContact:
-        return commands.ChangeContact(
-            contact_id=id, name=self.name, role=self.role, remove=self.remove, at=self.at
-        )
+        return commands.ChangeContact(id=id, name=self.name, role=self.role, remove=self.remove, at=self.at)
 
 
 class AddContactPoint(ChangeBody):
@@ -55,7 +53,7 @@ class AddContactPoint(ChangeBody):
 
     def command(self, id: UUID) -> commands.AddContactPoint:
         return commands.AddContactPoint(
-            contact_id=id, kind=self.kind, value=self.value, point_id=self.point_id, at=self.at
+            id=id, kind=self.kind, value=self.value, point_id=self.point_id, at=self.at
         )
 
 
@@ -66,9 +64,7 @@ class VerifyContactPoint(ChangeBody):
     method: Word = Field(examples=["link in a mail"])
 
     def command(self, id: UUID) -> commands.VerifyContactPoint:
-        return commands.VerifyContactPoint(
-            contact_id=id, point_id=self.point_id, method=self.method, at=self.at
-        )
+        return commands.VerifyContactPoint(id=id, point_id=self.point_id, method=self.method, at=self.at)
 
 
 class RemoveContactPoint(ChangeBody):
@@ -77,7 +73,7 @@ class RemoveContactPoint(ChangeBody):
     point_id: UUID
 
     def command(self, id: UUID) -> commands.RemoveContactPoint:
-        return commands.RemoveContactPoint(contact_id=id, point_id=self.point_id, at=self.at)
+        return commands.RemoveContactPoint(id=id, point_id=self.point_id, at=self.at)
 
 
 class GiveConsent(ChangeBody):
@@ -92,7 +88,7 @@ class GiveConsent(ChangeBody):
 
     def command(self, id: UUID) -> commands.GiveConsent:
         return commands.GiveConsent(
-            contact_id=id,
+            id=id,
             point_id=self.point_id,
             purpose=self.purpose,
             legal_basis=self.legal_basis,
@@ -112,5 +108,5 @@ class WithdrawConsent(ChangeBody):
 
     def command(self, id: UUID) -> commands.WithdrawConsent:
         return commands.WithdrawConsent(
-            contact_id=id, point_id=self.point_id, purpose=self.purpose, source=self.source, at=self.at
+            id=id, point_id=self.point_id, purpose=self.purpose, source=self.source, at=self.at
         )

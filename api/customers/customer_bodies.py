@@ -93,7 +93,7 @@ class Upsert(Body):
         gone = [f"attributes.{name}" for name in customer.attributes if name not in named]
         gone += [f"preferences.{name}" for name in customer.preferences if name not in preferred]
         return commands.ChangeCustomer(
-            customer_id=customer.id,
+            id=customer.id,
             name=self.name,
             parent_id=self.parent_id,
             owner_id=self.owner_id,
@@ -136,7 +136,7 @@ class ChangeProfile(ChangeBody):
 
     def command(self, id: UUID) -> commands.ChangeCustomer:
         return commands.ChangeCustomer(
-            customer_id=id,
+            id=id,
             name=self.name,
             parent_id=self.parent_id,
             owner_id=self.owner_id,
@@ -155,7 +155,7 @@ class AssignOwner(ChangeBody):
     owner_id: UUID
 
     def command(self, id: UUID) -> commands.AssignCustomerOwner:
-        return commands.AssignCustomerOwner(customer_id=id, owner_id=self.owner_id, at=self.at)
+        return commands.AssignCustomerOwner(id=id, owner_id=self.owner_id, at=self.at)
 
 
 class AddReference(ChangeBody):
@@ -167,7 +167,7 @@ class AddReference(ChangeBody):
 
     def command(self, id: UUID) -> commands.AddReference:
         return commands.AddReference(
-            customer_id=id,
+            id=id,
             reference=Reference(source=self.reference.source, external_id=self.reference.external_id),
             at=self.at,
         )
@@ -179,11 +179,11 @@ class Merge(ChangeBody):
     survivor_id: UUID
 
     def command(self, id: UUID) -> commands.MergeCustomers:
-        return commands.MergeCustomers(loser_id=id, survivor_id=self.survivor_id, at=self.at)
+        return commands.MergeCustomers(id=id, survivor_id=self.survivor_id, at=self.at)
 
 
 class Unmerge(ChangeBody):
     """Takes the merge of this customer back."""
 
     def command(self, id: UUID) -> commands.UnmergeCustomer:
-        return commands.UnmergeCustomer(customer_id=id, at=self.at)
+        return commands.UnmergeCustomer(id=id, at=self.at)

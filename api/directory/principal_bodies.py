@@ -44,7 +44,7 @@ class ChangeProfile(ChangeBody):
 
     def command(self, id: UUID) -> commands.ChangePrincipal:
         return commands.ChangePrincipal(
-            principal_id=id,
+            id=id,
             name=self.name,
             manager_id=self.manager_id,
             region=self.region,
@@ -59,11 +59,11 @@ class Deactivate(ChangeBody):
     reason: Word | None = None
 
     def command(self, id: UUID) -> commands.DeactivatePrincipal:
-        return commands.DeactivatePrincipal(principal_id=id, reason=self.reason, at=self.at)
+        return commands.DeactivatePrincipal(id=id, reason=self.reason, at=self.at)
 
 
 class Reactivate(ChangeBody):
     """Takes a deactivation back."""
 
     def command(self, id: UUID) -> commands.ReactivatePrincipal:
-        return commands.ReactivatePrincipal(principal_id=id, at=self.at)
+        return commands.ReactivatePrincipal(id=id, at=self.at)

@@ -45,7 +45,7 @@ class MoveLead(ChangeBody):
     to_state: OpenLeadState = Field(examples=["working"])
 
     def command(self, id: UUID) -> commands.MoveLead:
-        return commands.MoveLead(lead_id=id, to_state=self.to_state, at=self.at)
+        return commands.MoveLead(id=id, to_state=self.to_state, at=self.at)
 
 
 class DisqualifyLead(ChangeBody):
@@ -56,14 +56,14 @@ class DisqualifyLead(ChangeBody):
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
     def command(self, id: UUID) -> commands.DisqualifyLead:
-        return commands.DisqualifyLead(lead_id=id, reason=self.reason, note=self.note, at=self.at)
+        return commands.DisqualifyLead(id=id, reason=self.reason, note=self.note, at=self.at)
 
 
 class ReopenLead(ChangeBody):
     """Takes a disqualification back."""
 
     def command(self, id: UUID) -> commands.ReopenLead:
-        return commands.ReopenLead(lead_id=id, at=self.at)
+        return commands.ReopenLead(id=id, at=self.at)
 
 
 class ScoreLead(ChangeBody):
@@ -74,9 +74,7 @@ class ScoreLead(ChangeBody):
     reasons: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
 
     def command(self, id: UUID) -> commands.ScoreLead:
-        return commands.ScoreLead(
-            lead_id=id, score=self.score, model=self.model, reasons=self.reasons, at=self.at
-        )
+        return commands.ScoreLead(id=id, score=self.score, model=self.model, reasons=self.reasons, at=self.at)
 
 
 class AssignLeadOwner(ChangeBody):
@@ -85,7 +83,7 @@ class AssignLeadOwner(ChangeBody):
     owner_id: UUID
 
     def command(self, id: UUID) -> commands.AssignLeadOwner:
-        return commands.AssignLeadOwner(lead_id=id, owner_id=self.owner_id, at=self.at)
+        return commands.AssignLeadOwner(id=id, owner_id=self.owner_id, at=self.at)
 
 
 class LinkLead(ChangeBody):
@@ -94,7 +92,7 @@ class LinkLead(ChangeBody):
     customer_id: UUID
 
     def command(self, id: UUID) -> commands.LinkLead:
-        return commands.LinkLead(lead_id=id, customer_id=self.customer_id, at=self.at)
+        return commands.LinkLead(id=id, customer_id=self.customer_id, at=self.at)
 
 
 class ConvertLead(ChangeBody):
@@ -116,7 +114,7 @@ class ConvertLead(ChangeBody):
 
     def command(self, id: UUID) -> commands.ConvertLead:
         return commands.ConvertLead(
-            lead_id=id,
+            id=id,
             pipeline=self.pipeline,
             stage=self.stage,
             customer_id=self.customer_id,

@@ -51,7 +51,7 @@ class MoveStage(ChangeBody):
     stage: Word = Field(examples=["proposal"])
 
     def command(self, id: UUID) -> commands.MoveStage:
-        return commands.MoveStage(opportunity_id=id, stage=self.stage, at=self.at)
+        return commands.MoveStage(id=id, stage=self.stage, at=self.at)
 
 
 class Win(ChangeBody):
@@ -60,7 +60,7 @@ class Win(ChangeBody):
     amount: MoneyIn | None = None
 
     def command(self, id: UUID) -> commands.WinOpportunity:
-        return commands.WinOpportunity(opportunity_id=id, amount=money(self.amount), at=self.at)
+        return commands.WinOpportunity(id=id, amount=money(self.amount), at=self.at)
 
 
 class Lose(ChangeBody):
@@ -73,7 +73,7 @@ class Lose(ChangeBody):
 
     def command(self, id: UUID) -> commands.LoseOpportunity:
         return commands.LoseOpportunity(
-            opportunity_id=id,
+            id=id,
             reason=self.reason,
             competitor=self.competitor,
             note=self.note,
@@ -86,7 +86,7 @@ class Reopen(ChangeBody):
     """Back to the last open stage; every earlier close stays in the history."""
 
     def command(self, id: UUID) -> commands.ReopenOpportunity:
-        return commands.ReopenOpportunity(opportunity_id=id, at=self.at)
+        return commands.ReopenOpportunity(id=id, at=self.at)
 
 
 class ChangeAmount(ChangeBody):
@@ -95,7 +95,7 @@ class ChangeAmount(ChangeBody):
     amount: MoneyIn
 
     def command(self, id: UUID) -> commands.ChangeAmount:
-        return commands.ChangeAmount(opportunity_id=id, amount=self.amount.money(), at=self.at)
+        return commands.ChangeAmount(id=id, amount=self.amount.money(), at=self.at)
 
 
 class LinkCustomer(ChangeBody):
@@ -104,7 +104,7 @@ class LinkCustomer(ChangeBody):
     customer_id: UUID
 
     def command(self, id: UUID) -> commands.LinkCustomer:
-        return commands.LinkCustomer(opportunity_id=id, customer_id=self.customer_id, at=self.at)
+        return commands.LinkCustomer(id=id, customer_id=self.customer_id, at=self.at)
 
 
 class AssignOwner(ChangeBody):
@@ -113,7 +113,7 @@ class AssignOwner(ChangeBody):
     owner_id: UUID
 
     def command(self, id: UUID) -> commands.AssignOwner:
-        return commands.AssignOwner(opportunity_id=id, owner_id=self.owner_id, at=self.at)
+        return commands.AssignOwner(id=id, owner_id=self.owner_id, at=self.at)
 
 
 class ChangeTeam(ChangeBody):
@@ -122,7 +122,7 @@ class ChangeTeam(ChangeBody):
     member_ids: Annotated[list[UUID], Field(max_length=500)]
 
     def command(self, id: UUID) -> commands.ChangeTeam:
-        return commands.ChangeTeam(opportunity_id=id, member_ids=tuple(self.member_ids), at=self.at)
+        return commands.ChangeTeam(id=id, member_ids=tuple(self.member_ids), at=self.at)
 
 
 class Item(Body):
@@ -149,7 +149,7 @@ class ChangeProducts(ChangeBody):
             )
             for item in self.items
         )
-        return commands.ChangeProducts(opportunity_id=id, items=items, at=self.at)
+        return commands.ChangeProducts(id=id, items=items, at=self.at)
 
 
 class ChangeCloseDate(ChangeBody):
@@ -158,7 +158,7 @@ class ChangeCloseDate(ChangeBody):
     expected_close: Day = Field(examples=["2027-03-31"])
 
     def command(self, id: UUID) -> commands.ChangeCloseDate:
-        return commands.ChangeCloseDate(opportunity_id=id, expected_close=self.expected_close, at=self.at)
+        return commands.ChangeCloseDate(id=id, expected_close=self.expected_close, at=self.at)
 
 
 class ChangeForecastCategory(ChangeBody):
@@ -167,7 +167,7 @@ class ChangeForecastCategory(ChangeBody):
     category: ForecastCategory
 
     def command(self, id: UUID) -> commands.ChangeForecastCategory:
-        return commands.ChangeForecastCategory(opportunity_id=id, category=self.category, at=self.at)
+        return commands.ChangeForecastCategory(id=id, category=self.category, at=self.at)
 
 
 class OverrideProbability(ChangeBody):
@@ -176,4 +176,4 @@ class OverrideProbability(ChangeBody):
     probability: Percent = Field(examples=[66])
 
     def command(self, id: UUID) -> commands.OverrideProbability:
-        return commands.OverrideProbability(opportunity_id=id, probability=self.probability, at=self.at)
+        return commands.OverrideProbability(id=id, probability=self.probability, at=self.at)

@@ -36,18 +36,18 @@ class ChangePrice(ChangeBody):
     price: MoneyIn
 
     def command(self, id: UUID) -> commands.ChangePrice:
-        return commands.ChangePrice(product_id=id, price=self.price.money(), at=self.at)
+        return commands.ChangePrice(id=id, price=self.price.money(), at=self.at)
 
 
 class Discontinue(ChangeBody):
     """From now on it is not sold."""
 
     def command(self, id: UUID) -> commands.DiscontinueProduct:
-        return commands.DiscontinueProduct(product_id=id, at=self.at)
+        return commands.DiscontinueProduct(id=id, at=self.at)
 
 
 class Reintroduce(ChangeBody):
     """Sells it again."""
 
     def command(self, id: UUID) -> commands.ReintroduceProduct:
-        return commands.ReintroduceProduct(product_id=id, at=self.at)
+        return commands.ReintroduceProduct(id=id, at=self.at)

@@ -63,7 +63,7 @@ class AssignCase(ChangeBody):
 
     def command(self, id: UUID) -> commands.AssignCase:
         return commands.AssignCase(
-            case_id=id, queue=self.queue, owner_id=self.owner_id, remove=self.remove, at=self.at
+            id=id, queue=self.queue, owner_id=self.owner_id, remove=self.remove, at=self.at
         )
 
 
@@ -73,7 +73,7 @@ class MoveCase(ChangeBody):
     to_state: OpenState = Field(examples=["waiting_on_customer"])
 
     def command(self, id: UUID) -> commands.MoveCase:
-        return commands.MoveCase(case_id=id, to_state=self.to_state, at=self.at)
+        return commands.MoveCase(id=id, to_state=self.to_state, at=self.at)
 
 
 class ChangeCasePriority(ChangeBody):
@@ -82,7 +82,7 @@ class ChangeCasePriority(ChangeBody):
     priority: Priority
 
     def command(self, id: UUID) -> commands.ChangeCasePriority:
-        return commands.ChangeCasePriority(case_id=id, priority=self.priority, at=self.at)
+        return commands.ChangeCasePriority(id=id, priority=self.priority, at=self.at)
 
 
 class EscalateCase(ChangeBody):
@@ -91,7 +91,7 @@ class EscalateCase(ChangeBody):
     level: int = Field(ge=0, le=9, examples=[1])
 
     def command(self, id: UUID) -> commands.EscalateCase:
-        return commands.EscalateCase(case_id=id, level=self.level, at=self.at)
+        return commands.EscalateCase(id=id, level=self.level, at=self.at)
 
 
 class ChangeCaseDetails(ChangeBody):
@@ -108,7 +108,7 @@ class ChangeCaseDetails(ChangeBody):
 
     def command(self, id: UUID) -> commands.ChangeCaseDetails:
         return commands.ChangeCaseDetails(
-            case_id=id,
+            id=id,
             kind=self.kind,
             channel=self.channel,
             category=self.category,
@@ -126,7 +126,7 @@ class RespondToCase(ChangeBody):
     interaction_id: UUID | None = None
 
     def command(self, id: UUID) -> commands.RespondToCase:
-        return commands.RespondToCase(case_id=id, interaction_id=self.interaction_id, at=self.at)
+        return commands.RespondToCase(id=id, interaction_id=self.interaction_id, at=self.at)
 
 
 class ResolveCase(ChangeBody):
@@ -137,7 +137,7 @@ class ResolveCase(ChangeBody):
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
     def command(self, id: UUID) -> commands.ResolveCase:
-        return commands.ResolveCase(case_id=id, code=self.code, cause=self.cause, note=self.note, at=self.at)
+        return commands.ResolveCase(id=id, code=self.code, cause=self.cause, note=self.note, at=self.at)
 
 
 class CloseCase(ChangeBody):
@@ -146,7 +146,7 @@ class CloseCase(ChangeBody):
     code: Word | None = None
 
     def command(self, id: UUID) -> commands.CloseCase:
-        return commands.CloseCase(case_id=id, code=self.code, at=self.at)
+        return commands.CloseCase(id=id, code=self.code, at=self.at)
 
 
 class ReopenCase(ChangeBody):
@@ -155,7 +155,7 @@ class ReopenCase(ChangeBody):
     to_state: OpenState = "in_progress"
 
     def command(self, id: UUID) -> commands.ReopenCase:
-        return commands.ReopenCase(case_id=id, to_state=self.to_state, at=self.at)
+        return commands.ReopenCase(id=id, to_state=self.to_state, at=self.at)
 
 
 class RejectCase(ChangeBody):
@@ -165,7 +165,7 @@ class RejectCase(ChangeBody):
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
     def command(self, id: UUID) -> commands.RejectCase:
-        return commands.RejectCase(case_id=id, reason=self.reason, note=self.note, at=self.at)
+        return commands.RejectCase(id=id, reason=self.reason, note=self.note, at=self.at)
 
 
 class MarkDuplicate(ChangeBody):
@@ -174,7 +174,7 @@ class MarkDuplicate(ChangeBody):
     of: UUID
 
     def command(self, id: UUID) -> commands.MarkDuplicate:
-        return commands.MarkDuplicate(case_id=id, of=self.of, at=self.at)
+        return commands.MarkDuplicate(id=id, of=self.of, at=self.at)
 
 
 class LinkCase(ChangeBody):
@@ -183,4 +183,4 @@ class LinkCase(ChangeBody):
     customer_id: UUID
 
     def command(self, id: UUID) -> commands.LinkCase:
-        return commands.LinkCase(case_id=id, customer_id=self.customer_id, at=self.at)
+        return commands.LinkCase(id=id, customer_id=self.customer_id, at=self.at)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -17,16 +18,13 @@ from api.writes.batch_outcomes import BatchOutcome, Mode, record_all
 from api.writes.batches import Sent, items
 from api.writes.execution import Recorded, answered, execute
 from commands.bulk.recorder import History
-from commands.dispatch.decision import Repository
 from commands.dispatch.dispatcher import Outcome
 from commands.store.claims import Claim
 from domain.customers.customer.commands import ChangeCustomer
-from domain.customers.customer.state import evolve
-from domain.kernel.aggregate import Aggregate, Evolve
+from domain.customers.customer.state import Customer, evolve
 from domain.kernel.errors import AlreadyClaimed, Invalid, NotFound
+from domain.kernel.repository import Repository
 from domain.kernel.values import Reference, references
-
-A = TypeVar("A", bound=Aggregate)
 
 State = Literal["created", "updated", "unchanged"]
 
@@ -66,7 +64,9 @@ def upsert_customer(
             id = found
         else:
             return Upserted.of(request, response, "created", outcome)
-    outcome = execute(request, changing(body, reference, services.crm, id), body, key=key)
+    outcome = execute(
+        request, changing(body, reference, partial(services.crm.load, "customer", evolve), id), body, key=key
+    )
     return Upserted.of(request, response, _state(outcome), outcome)
 
 
@@ -86,19 +86,13 @@ def upsert_all(request: Request, response: Response, sent: Sent, key: str | None
     return record_all(request, response, items(sent, UpsertItem), history, key, mode)
 
 
-class Loading(Protocol):
-    """What records can be loaded from."""
-
-    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
-        """The record as it is. Raises `NotFound`."""
-        ...
-
-
-def changing(body: Upsert, reference: Reference, records: Loading, id: UUID) -> ChangeCustomer:
+def changing(
+    body: Upsert, reference: Reference, load: Callable[[UUID], Customer], id: UUID
+) -> ChangeCustomer:
     """The command that makes the customer `id`, found by `reference`, so. Raises `AlreadyClaimed` where that
     is another kind of record's, and `Invalid` where a person was to become an organisation."""
     try:
-        customer = records.load("customer", evolve, id)
+        customer = load(id)
     except NotFound:
         raise AlreadyClaimed(source=reference.source, external_id=reference.external_id, id=id) from None
     if customer.kind != body.kind:
@@ -109,8 +103,8 @@ def changing(body: Upsert, reference: Reference, records: Loading, id: UUID) -> 
     return body.changing(customer)
 
 
-def _change(body: Upsert, reference: Reference, world: Repository, id: UUID) -> ChangeCustomer:
-    return changing(body, reference, world, id)
+def _change(body: Upsert, reference: Reference, repository: Repository, id: UUID) -> ChangeCustomer:
+    return changing(body, reference, partial(repository.load, "customer"), id)
 
 
 def _state(outcome: Outcome) -> State:

@@ -7,20 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, Repository, change, new_record
-from commands.dispatch.references import (
-    require_case,
-    require_contact,
-    require_customer,
-    require_opportunity,
-)
+from commands.dispatch.decide import require_references
+from commands.dispatch.decision import Decision, HandlerRepository, Handlers, change, new_record
 from commands.store.identifiers import Identifiers, moment_of
 from domain.activities.interaction import decide as moves
-from domain.activities.interaction import state as interaction
 from domain.activities.interaction.commands import (
-    CorrectInteraction,
-    InteractionCommand,
-    LinkInteraction,
     RecordInteraction,
 )
 from domain.activities.interaction.events import (
@@ -94,68 +85,20 @@ class TakeInteraction:
         return None
 
 
-def _record(command: RecordInteraction, world: Repository, context: Context) -> Decision:
-    taken = TakeInteraction(command=command, new=identified(command, world.identifiers))
-    return _take(taken, world, context)
+def _record(command: RecordInteraction, repository: HandlerRepository, context: Context) -> Decision:
+    taken = TakeInteraction(command=command, new=identified(command, repository.identifiers))
+    return _take(taken, repository, context)
 
 
-def _take(taking: TakeInteraction, world: Repository, _: Context) -> Decision:
+def _take(taking: TakeInteraction, repository: HandlerRepository, _: Context) -> Decision:
     command, new = taking.command, taking.new
-    known = world.find(interaction.evolve, new.id)
+    known: Interaction | None = repository.find("interaction", new.id)
     if known is not None:
         compared(known.source_digest, new.payload.source_digest, new.id)
         return change((known, ()), at=None)
-    imported = command.imported
-    require_customer(world, command.customer_id, imported=imported)
-    require_contact(world, command.contact_id)
-    require_opportunity(world, command.opportunity_id)
-    require_case(world, command.case_id)
-    return new_record(
-        new.id, (new.payload,), party=command.customer_id or new.id, at=command.at, reference=None
-    )
+    require_references((new.payload,), None, repository, imported=command.imported)
+    party = command.customer_id or new.id
+    return new_record(new.id, (new.payload,), party=party, at=command.at, reference=None)
 
 
-def _load(command: InteractionCommand, world: Repository) -> Interaction:
-    return world.load("interaction", interaction.evolve, command.interaction_id)
-
-
-def _correct(command: CorrectInteraction, world: Repository, _: Context) -> Decision:
-    state = _load(command, world)
-    corrected = moves.correct(
-        state,
-        direction=command.direction,
-        channel=command.channel,
-        contact_id=command.contact_id,
-        duration_seconds=command.duration_seconds,
-        score=command.score,
-        amount=command.amount,
-        items=command.items,
-        subject=command.subject,
-        body=command.body,
-        reason=command.reason,
-        remove=command.remove,
-    )
-    require_contact(world, command.contact_id)
-    return change((state, corrected), at=command.at)
-
-
-def _link(command: LinkInteraction, world: Repository, _: Context) -> Decision:
-    state = _load(command, world)
-    linked = moves.link(
-        state,
-        customer_id=command.customer_id,
-        opportunity_id=command.opportunity_id,
-        case_id=command.case_id,
-    )
-    require_customer(world, command.customer_id)
-    require_opportunity(world, command.opportunity_id)
-    require_case(world, command.case_id)
-    return change((state, linked), at=command.at)
-
-
-HANDLERS: Final[Handlers] = {
-    RecordInteraction: _record,
-    TakeInteraction: _take,
-    CorrectInteraction: _correct,
-    LinkInteraction: _link,
-}
+HANDLERS: Final[Handlers] = {RecordInteraction: _record, TakeInteraction: _take}

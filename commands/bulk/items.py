@@ -10,11 +10,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from commands.activities.interaction import TakeInteraction
-from commands.dispatch.decision import Command, Repository
+from commands.dispatch.decision import Targeted
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from domain.events.event import Event
 from domain.kernel.errors import AlreadyRecorded, ChangedSinceImport, DomainError
+from domain.kernel.repository import Repository
 
 State = Literal["created", "updated", "unchanged", "failed"]
 
@@ -29,9 +30,9 @@ class History:
     without, it is only compared. With `key`, the same `request` has the same outcome however often it comes.
     """
 
-    commands: tuple[Command, ...]
+    commands: tuple[Targeted, ...]
     claim: Claim | None = None
-    change: Callable[[Repository, UUID], Command] | None = None
+    change: Callable[[Repository, UUID], Targeted] | None = None
     key: str | None = None
     request: bytes = b""
 

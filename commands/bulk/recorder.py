@@ -27,7 +27,7 @@ from commands.bulk.items import (
 )
 from commands.bulk.repository import BulkRepository
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Command, events_of
+from commands.dispatch.decision import Targeted, events_of
 from commands.dispatch.dispatcher import CHANGED, CREATED, Commands
 from commands.store.claims import ClaimTable
 from commands.store.contact_index import ContactPoint
@@ -64,7 +64,7 @@ class BulkRecorder:
         self._commands = commands
         self._claims = claims
         self._context = context
-        self._world = BulkRepository(commands)
+        self._repository = BulkRepository(commands, context.now)
 
     def record(self, histories: Sequence[History], *, whole: bool = False) -> list[BulkOutcome]:
         """Records what is new, at most 10,000 events a transaction; the outcomes in the order of `histories`.
@@ -76,7 +76,7 @@ class BulkRecorder:
         Raises `RequestInProgress` where another request with one of the keys runs for longer than 2 s,
         `RecoveryNeeded`, and the store's errors: then what is recorded so far stays; a second run goes on.
         """
-        self._world.trim()
+        self._repository.trim()
         outcomes: dict[int, BulkOutcome] = {}
         items: list[Item] = []
         for index, history in enumerate(histories):
@@ -110,7 +110,12 @@ class BulkRecorder:
         size = 0
         for item in items:
             earlier = taken.get(item.key)
-            if not whole and earlier is not None and item.history.change and self._world.staged(earlier[0]):
+            if (
+                not whole
+                and earlier is not None
+                and item.history.change
+                and self._repository.staged(earlier[0])
+            ):
                 # It changes what one before it made: that is recorded first, so that each stands by itself.
                 self._flush(pending, outcomes, looks, whole=whole)
                 pending, size = [], 0
@@ -146,7 +151,7 @@ class BulkRecorder:
             for external_id, claim in self._claims.find(source, external_ids).items()
         }
         recorded = self._commands.crm.digests(derived) if derived else {}
-        self._world.absent(id for id in derived if id not in recorded)
+        self._repository.absent(id for id in derived if id not in recorded)
         return taken | {id: (id, digest.encode()) for id, digest in recorded.items()}
 
     def _preload(self, items: Iterable[Item], taken: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
@@ -158,7 +163,7 @@ class BulkRecorder:
                 wanted += (id for id in named(item.history) if id != item.id)
             elif item.history.change is not None:
                 wanted.append(earlier[0])
-        self._world.preload(wanted)
+        self._repository.preload(wanted)
 
     def _answers(self, items: Iterable[Item]) -> dict[str, Answer | KeyReused]:
         """What was answered before to the keys that items bring."""
@@ -174,11 +179,11 @@ class BulkRecorder:
             return self._run(item, item.id, history.commands, "created")
         id, digest = earlier
         if history.change is not None:
-            return self._run(item, id, (history.change(self._world, id),), "updated")
+            return self._run(item, id, (history.change(self._repository, id),), "updated")
         compare(item, id, digest)
         return Decided(item, BulkOutcome(state="unchanged", id=id))
 
-    def _run(self, item: Item, id: UUID, commands: Sequence[Command], state: State) -> Decided:
+    def _run(self, item: Item, id: UUID, commands: Sequence[Targeted], state: State) -> Decided:
         claim = item.history.claim if state == "created" else None
         claims = {} if claim is None else {item.key: claim}
         points: list[ContactPoint] = []
@@ -186,7 +191,7 @@ class BulkRecorder:
         version = 0
         try:
             for command in commands:
-                decision = self._commands.decide(command, self._world, self._context)
+                decision = self._commands.decide(command, self._repository, self._context)
                 made = events_of(decision, self._context)
                 if any(event.originator_id != id for event in made):
                     raise ValueError(f"a history of {id} changes another one by {type(command)}")
@@ -195,13 +200,13 @@ class BulkRecorder:
                 points += decision.contact_points
                 events += made
                 version = decision.changes[0].version
-                self._world.stage(id, made)
+                self._repository.stage(id, made)
             if len(events) > LIMIT:
                 raise Invalid(
                     f"The history has {len(events):,} events; at most {LIMIT:,} are allowed. Shorten it."
                 )
         except Exception:
-            self._world.drop(id)
+            self._repository.drop(id)
             raise
         outcome = BulkOutcome(state=state if events else "unchanged", id=id, version=version)
         return Decided(item, outcome, tuple(events), tuple(claims.values()), tuple(points))
@@ -228,7 +233,7 @@ class BulkRecorder:
             own = positions[start : start + len(decided.events)]
             start += len(own)
             if decided.outcome.id is not None:
-                self._world.keep(decided.outcome.id)
+                self._repository.keep(decided.outcome.id)
             outcomes[decided.item.index] = replace(decided.outcome, position=max(own, default=0))
 
     def _record(self, pending: Sequence[Decided]) -> list[int]:
@@ -312,7 +317,7 @@ class BulkRecorder:
         """Forgets what is decided and not recorded, and what it was decided upon: that may be stale."""
         for decided in pending:
             if decided.outcome.id is not None:
-                self._world.drop(decided.outcome.id)
+                self._repository.drop(decided.outcome.id)
 
 
 def _fail(outcomes: dict[int, BulkOutcome], index: int, error: DomainError, *, whole: bool) -> None:

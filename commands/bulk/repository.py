@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from commands.dispatch.dispatcher import Commands, StoreRepository
+from commands.dispatch.dispatcher import Commands
+from commands.dispatch.repository import StoreRepository, evolve_of, require_not_erased
 from commands.store.identifiers import Identifiers
 from domain.activities.interaction.events import Recorded
-from domain.configuration.pipelines import Pipelines
-from domain.configuration.reasons import Reasons
 from domain.events.event import Event
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.kernel.errors import NotFound
@@ -45,48 +45,46 @@ class _Life:
 class BulkRepository:
     """What handlers read in bulk. `stage` what is decided, `keep` what is recorded, `drop` what failed."""
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, now: datetime) -> None:
         self._streams = commands.crm.streams
-        self._stored = StoreRepository(
-            commands.crm, commands.pipelines, commands.identifiers, commands.reasons
-        )
+        self._stored = StoreRepository(commands.crm, commands.configuration, commands.identifiers, now)
         self._known: dict[UUID, _Life] = {}
         self._staged: dict[UUID, _Life] = {}
         self._absent: set[UUID] = set()
 
     @property
-    def pipelines(self) -> Pipelines:
-        """The configured pipelines."""
-        return self._stored.pipelines
-
-    @property
-    def reasons(self) -> Reasons:
-        """The configured reasons."""
-        return self._stored.reasons
+    def now(self) -> datetime:
+        """When the run began."""
+        return self._stored.now
 
     @property
     def identifiers(self) -> Identifiers:
         """What is derived by a key."""
         return self._stored.identifiers
 
-    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
-        """The aggregate after all that is decided. Raises `NotFound`."""
+    def configuration(self, kind: str) -> Any:
+        """The configuration of that kind."""
+        return self._stored.configuration(kind)
+
+    def load(self, record_type: str, id: UUID) -> Any:
+        """The record's state after all that is decided. Raises `NotFound`, `Erased`."""
         life = self._staged.get(id) or self._known.get(id)
         if life is None:
             life = _Life()
-            life.state = self._stored.load(record_type, evolve, id)
+            life.state = self._stored.load(record_type, id)
             self._remember(id, life)
-        found = life.fold(evolve)
+        found = life.fold(evolve_of(record_type))
         if found is None:
             raise NotFound(record_type, id)
+        require_not_erased(record_type, found)
         return found
 
-    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
-        """The aggregate after all that is decided; None where there is none."""
+    def find(self, record_type: str, id: UUID) -> Any | None:
+        """The record's state after all that is decided; None where there is none."""
         life = self._staged.get(id) or self._known.get(id)
         if life is not None:
-            return life.fold(evolve)
-        return None if id in self._absent else self._stored.find(evolve, id)
+            return life.fold(evolve_of(record_type))
+        return None if id in self._absent else self._stored.find(record_type, id)
 
     def absent(self, ids: Iterable[UUID]) -> None:
         """Says of records, looked up together, that they are not there: nobody looks each up again."""

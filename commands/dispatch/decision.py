@@ -1,59 +1,41 @@
-"""What handlers are given and what they answer: the world they read, and the decision to be recorded."""
+"""What a command leads to: changes of records, to be recorded together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import UUID
 
 from commands.dispatch.context import Context
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from commands.store.identifiers import Identifiers
-from domain.configuration.pipelines import Pipelines
-from domain.configuration.reasons import Reasons
 from domain.events.event import Event
-from domain.kernel.aggregate import Aggregate, Evolve, timestamps
+from domain.kernel.aggregate import Aggregate, timestamps
 from domain.kernel.errors import Invalid
+from domain.kernel.repository import Repository
 from domain.kernel.values import Reference
 
-A = TypeVar("A", bound=Aggregate)
 
-
-class Command(Protocol):
-    """A frozen dataclass. `target` is the record it changes, None for a command that makes one."""
+class Targeted(Protocol):
+    """A command as the dispatcher sees it. `target` is the record it changes, None where it makes one."""
 
     @property
     def target(self) -> UUID | None: ...
 
 
-class Repository(Protocol):
-    """What a handler may read: aggregates by id, the configured pipelines and reasons, and what is derived by
-    a key."""
-
-    @property
-    def pipelines(self) -> Pipelines: ...
-
-    @property
-    def reasons(self) -> Reasons: ...
+class HandlerRepository(Repository, Protocol):
+    """What a handler may read besides: what is derived by a key."""
 
     @property
     def identifiers(self) -> Identifiers: ...
 
-    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
-        """The aggregate as it is now. Raises `NotFound`; `what` is its name in sentences."""
-        ...
-
-    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
-        """The aggregate as it is now, None where it has no event."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordChange:
-    """What happens to one aggregate. `state` is None for a new one; `at` is the business time, if named."""
+    """What happens to one record. `state` is None for a new one; `at` is the business time, if named."""
 
     id: UUID
     party: UUID
@@ -63,7 +45,7 @@ class RecordChange:
 
     @property
     def version(self) -> int:
-        """The aggregate's version once this is recorded."""
+        """The record's version once this is recorded."""
         return (self.state.version if self.state else 0) + len(self.payloads)
 
 
@@ -79,7 +61,7 @@ class Decision:
     contact_points: tuple[ContactPoint, ...] = ()
 
 
-Handler = Callable[[Any, Repository, Context], Decision]
+Handler = Callable[[Any, HandlerRepository, Context], Decision]
 Handlers = Mapping[type[Any], Handler]
 
 
@@ -94,7 +76,7 @@ def new_record(
 
 
 def claim(reference: Reference, id: UUID) -> Claim:
-    """That the external id belongs to the record, spelled as its event has it."""
+    """The claim that the external id belongs to the record, spelled as its event has it."""
     return Claim(reference.source.strip(), reference.external_id.strip(), id)
 
 

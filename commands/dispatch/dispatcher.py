@@ -1,31 +1,29 @@
-"""The bus: takes a command, finds an earlier answer or decides and records, once however often it is sent."""
+"""The dispatcher: decides and records a command, or finds its earlier answer; once, however often it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, cast
 from uuid import UUID
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from commands.activities import interaction
-from commands.customers import contact, customer
-from commands.directory import principal
+from commands.customers import customer
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Command, Decision, Handlers, Repository, events_of
-from commands.sales import conversion, lead, opportunity, product
-from commands.service import case
+from commands.dispatch.decide import decide
+from commands.dispatch.decision import Decision, HandlerRepository, Handlers, Targeted, events_of
+from commands.dispatch.repository import StoreRepository
+from commands.sales import conversion
 from commands.store.application import Crm
 from commands.store.idempotency import Answer, Idempotency
 from commands.store.identifiers import Identifiers
-from domain.activities.interaction import commands as interaction_commands
+from domain.activities.interaction.commands import RecordInteraction
 from domain.configuration.pipelines import Pipelines
 from domain.configuration.reasons import DEFAULT, Reasons
-from domain.kernel.aggregate import Aggregate, Evolve
+from domain.kernel.command import Command
 from domain.kernel.errors import ChangedAgain, ConcurrentChange, DomainError, Invalid, KeyReused
-
-A = TypeVar("A", bound=Aggregate)
 
 MAX_ATTEMPTS: Final = 20
 """How often a command is decided when others keep changing the record in between. An attempt fails only
@@ -35,17 +33,8 @@ KEY_LIMIT: Final = 255
 CREATED: Final = 201
 CHANGED: Final = 200
 
-HANDLERS: Final[Handlers] = {
-    **opportunity.HANDLERS,
-    **customer.HANDLERS,
-    **principal.HANDLERS,
-    **product.HANDLERS,
-    **contact.HANDLERS,
-    **lead.HANDLERS,
-    **conversion.HANDLERS,
-    **case.HANDLERS,
-    **interaction.HANDLERS,
-}
+HANDLERS: Final[Handlers] = {**customer.HANDLERS, **conversion.HANDLERS, **interaction.HANDLERS}
+"""The commands that change several records, or make one whose id is derived. All others are decided alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,54 +51,6 @@ class Outcome:
     position: int
     ids: tuple[UUID, ...]
     replayed: bool = False
-
-
-class StoreRepository:
-    """What the store holds. `expected` is the version that the record `target` must be at."""
-
-    def __init__(
-        self,
-        crm: Crm,
-        pipelines: Pipelines,
-        identifiers: Identifiers,
-        reasons: Reasons = DEFAULT,
-        *,
-        target: UUID | None = None,
-        expected: int | None = None,
-    ) -> None:
-        self._crm = crm
-        self._pipelines = pipelines
-        self._identifiers = identifiers
-        self._reasons = reasons
-        self._target = target
-        self._expected = expected
-
-    @property
-    def pipelines(self) -> Pipelines:
-        """The configured pipelines."""
-        return self._pipelines
-
-    @property
-    def reasons(self) -> Reasons:
-        """The configured reasons."""
-        return self._reasons
-
-    @property
-    def identifiers(self) -> Identifiers:
-        """What is derived by a key."""
-        return self._identifiers
-
-    def find(self, evolve: Evolve[A], id: UUID) -> A | None:
-        """The aggregate, None where it has no event."""
-        return self._crm.find(evolve, id)
-
-    def load(self, record_type: str, evolve: Evolve[A], id: UUID) -> A:
-        """The aggregate. Raises `NotFound`, and `ConcurrentChange` for a target at another version: before
-        anything is decided, so that who read an old version hears that, and not what followed from it."""
-        found = self._crm.load(record_type, evolve, id)
-        if id == self._target and self._expected is not None and found.version != self._expected:
-            raise ConcurrentChange(id=id, expected=self._expected, found=found.version)
-        return found
 
 
 class Commands:
@@ -134,7 +75,7 @@ class Commands:
 
     def execute(
         self,
-        command: Command,
+        command: Targeted,
         context: Context,
         *,
         expected_version: int | None = None,
@@ -161,15 +102,15 @@ class Commands:
             answered = self._answered(context, key, request)
             if answered is not None:
                 return answered
-            world = StoreRepository(
+            repository = StoreRepository(
                 self.crm,
-                self.pipelines,
+                self.configuration,
                 self.identifiers,
-                self.reasons,
+                context.now,
                 target=command.target,
                 expected=expected_version,
             )
-            return self._record(self.decide(command, world, context), context, key, request)
+            return self._record(self.decide(command, repository, context), context, key, request)
 
         def stale(error: BaseException) -> bool:
             # Only a stale read is worth deciding afresh. A new record has nothing to read again, but for an
@@ -177,7 +118,7 @@ class Commands:
             if not isinstance(error, ConcurrentChange):
                 return False
             if command.target is None:
-                return type(command) is interaction_commands.RecordInteraction
+                return type(command) is RecordInteraction
             return expected_version is None or error.id != command.target
 
         try:
@@ -192,9 +133,17 @@ class Commands:
                 raise
             return answered
 
-    def decide(self, command: Command, world: Repository, context: Context) -> Decision:
-        """What the command leads to in `world`; nothing is recorded. Raises the domain's errors."""
-        return self._handlers[type(command)](command, world, context)
+    def decide(self, command: Targeted, repository: HandlerRepository, context: Context) -> Decision:
+        """What the command leads to; nothing is recorded. Raises the domain's errors."""
+        handler = self._handlers.get(type(command))
+        if handler is not None:
+            return handler(command, repository, context)
+        return decide(cast("Command", command), repository, context)
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """The configuration in force, by kind."""
+        return {"pipelines": self.pipelines, "reasons": self.reasons}
 
     def _answered(self, context: Context, key: str | None, request: bytes) -> Outcome | None:
         if key is None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.bulk.recorder import History
-from commands.dispatch.decision import Command
+from commands.dispatch.decision import Targeted
 from commands.imports.import_run import row_digest
 from commands.imports.incidents_config import IncidentsConfig
 from commands.imports.incidents_rows import Update
@@ -83,7 +83,7 @@ class Maker:
         rows: Sequence[Update],
         callers: Mapping[str, UUID],
         resolvers: Mapping[str, UUID],
-    ) -> Iterator[Command]:
+    ) -> Iterator[Targeted]:
         first, last = rows[0], rows[-1]
         yield OpenCase(
             kind=self.config.kind,

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from commands.bulk.recorder import History
-from commands.dispatch.decision import Command
+from commands.dispatch.decision import Targeted
 from commands.imports.import_run import row_digest
 from commands.imports.maven_config import MavenConfig
 from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, MavenRow, ProductRow
@@ -111,16 +111,16 @@ class Maker:
             id=claim.id,
             at=row.opened,
         )
-        commands: tuple[Command, ...] = (opening,)
+        commands: tuple[Targeted, ...] = (opening,)
         if row.closed is not None:
             commands += (self._close(claim.id, row, row.closed),)
         return History(commands=commands, claim=claim)
 
-    def _close(self, id: UUID, row: DealRow, at: datetime) -> Command:
+    def _close(self, id: UUID, row: DealRow, at: datetime) -> Targeted:
         amount = None if row.close_value is None else self._money(row.close_value)
         if row.stage == self.pipeline.won.id:
-            return WinOpportunity(opportunity_id=id, amount=amount, at=at)
-        return LoseOpportunity(opportunity_id=id, reason=self.config.lost_reason, amount=amount, at=at)
+            return WinOpportunity(id=id, amount=amount, at=at)
+        return LoseOpportunity(id=id, reason=self.config.lost_reason, amount=amount, at=at)
 
     def _claim(self, source: str, external_id: str, row: MavenRow) -> Claim:
         return Claim(source, external_id, self.new_id(), row_digest(self.key, source, row.normal))

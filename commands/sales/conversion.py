@@ -10,36 +10,29 @@ from typing import Final
 from uuid import UUID
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Decision, Handlers, RecordChange, Repository
-from commands.dispatch.references import (
-    contact_of,
-    customer_of,
-    lead_of,
-    opportunity_of,
-    require_customer,
-    require_principal,
-    require_product,
-)
+from commands.dispatch.decide import require_usable
+from commands.dispatch.decision import Decision, HandlerRepository, Handlers, RecordChange
 from commands.store.contact_index import ContactPoint
-from domain.customers.contact import decide as contact_moves
+from domain.configuration.pipelines import configured_pipelines
+from domain.customers.contact import decide as contact
 from domain.customers.contact.events import PointKind
 from domain.customers.customer import decide as customer
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid
-from domain.sales.lead import decide as lead_moves
+from domain.sales.lead import decide as lead_decide
 from domain.sales.lead.commands import ConvertLead
 from domain.sales.lead.state import Lead
 from domain.sales.opportunity import decide as opportunity
 
 
-def _convert(command: ConvertLead, world: Repository, context: Context) -> Decision:
-    lead = lead_of(world, command.lead_id)
+def _convert(command: ConvertLead, repository: HandlerRepository, context: Context) -> Decision:
+    lead = repository.load("lead", command.id)
     if lead.state == "converted":
-        return _converted_before(lead, command, world)
-    buyer, found = _customer(lead, command, world, context)
-    person, points = _contact(lead, command, world, context, buyer.id)
-    deal = _opportunity(lead, command, world, context, buyer.id)
-    ended = lead_moves.convert(
+        return _converted_before(lead, command, repository)
+    buyer, found = _customer(lead, command, repository, context)
+    person, points = _contact(lead, command, repository, context, buyer.id)
+    deal = _opportunity(lead, command, repository, context, buyer.id)
+    ended = lead_decide.convert(
         lead,
         customer_id=buyer.id,
         contact_id=person.id if person else None,
@@ -51,7 +44,7 @@ def _convert(command: ConvertLead, world: Repository, context: Context) -> Decis
     return Decision(changes=changes, contact_points=points)
 
 
-def _converted_before(lead: Lead, command: ConvertLead, world: Repository) -> Decision:
+def _converted_before(lead: Lead, command: ConvertLead, repository: HandlerRepository) -> Decision:
     """The same ids as then, in the same order."""
     if command.customer_id not in (None, lead.customer_id):
         raise Invalid(
@@ -60,11 +53,11 @@ def _converted_before(lead: Lead, command: ConvertLead, world: Repository) -> De
         )
     states: list[Aggregate] = [lead]
     if lead.customer_id is not None:
-        states.append(customer_of(world, lead.customer_id))
+        states.append(repository.load("customer", lead.customer_id))
     if lead.contact_id is not None:
-        states.append(contact_of(world, lead.contact_id))
+        states.append(repository.load("contact", lead.contact_id))
     if lead.opportunity_id is not None:
-        states.append(opportunity_of(world, lead.opportunity_id))
+        states.append(repository.load("opportunity", lead.opportunity_id))
     return Decision(changes=tuple(_unchanged(state) for state in states))
 
 
@@ -73,13 +66,13 @@ def _unchanged(state: Aggregate) -> RecordChange:
 
 
 def _customer(
-    lead: Lead, command: ConvertLead, world: Repository, context: Context
+    lead: Lead, command: ConvertLead, repository: HandlerRepository, context: Context
 ) -> tuple[RecordChange, bool]:
     """The customer's change, and whether it was there."""
     known = command.customer_id or lead.customer_id
     if known is not None:
-        require_customer(world, known)
-        return _unchanged(customer_of(world, known)), True
+        require_usable(repository, "customer", known)
+        return _unchanged(repository.load("customer", known)), True
     name = lead.company or (lead.name if isinstance(lead.name, str) else None)
     if name is None:
         raise Invalid(
@@ -90,7 +83,7 @@ def _customer(
         kind="organisation" if lead.company else "person",
         name=name,
         parent_id=None,
-        owner_id=_owner(lead, command, world),
+        owner_id=_owner(lead, command, repository),
         attributes={},
         original={},
         tags=(),
@@ -101,11 +94,11 @@ def _customer(
 
 
 def _contact(
-    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
+    lead: Lead, command: ConvertLead, repository: HandlerRepository, context: Context, customer_id: UUID
 ) -> tuple[RecordChange | None, tuple[ContactPoint, ...]]:
     """The contact's change, with the entries of its points in the index."""
     if command.contact_id is not None:
-        known = contact_of(world, command.contact_id)
+        known = repository.load("contact", command.contact_id)
         if known.customer_id != customer_id:
             raise Invalid(
                 f"The contact {known.id} is one of the customer {known.customer_id}, not of {customer_id}. "
@@ -115,25 +108,25 @@ def _contact(
     if not isinstance(lead.name, str):
         return None, ()
     id = context.new_id()
-    payloads = contact_moves.register(customer_id=customer_id, name=lead.name, role=None, reference=None)
+    payloads = contact.register(customer_id=customer_id, name=lead.name, role=None, reference=None)
     index: list[ContactPoint] = []
     reached: tuple[tuple[PointKind, object], ...] = (("email", lead.email), ("phone", lead.phone))
     for kind, value in reached:
-        if isinstance(value, str) and contact_moves.is_point(kind, value):
-            payloads += (contact_moves.first_point(point_id=context.new_id(), kind=kind, value=value),)
-            index.append(ContactPoint(world.identifiers.contact_point(kind, value), id))
+        if isinstance(value, str) and contact.is_point(kind, value):
+            payloads += (contact.first_point(point_id=context.new_id(), kind=kind, value=value),)
+            index.append(ContactPoint(repository.identifiers.contact_point(kind, value), id))
     return RecordChange(id=id, party=customer_id, state=None, payloads=payloads, at=command.at), tuple(index)
 
 
 def _opportunity(
-    lead: Lead, command: ConvertLead, world: Repository, context: Context, customer_id: UUID
+    lead: Lead, command: ConvertLead, repository: HandlerRepository, context: Context, customer_id: UUID
 ) -> RecordChange:
-    require_product(world, command.product_id)
+    require_usable(repository, "product", command.product_id)
     payloads = opportunity.open_opportunity(
-        world.pipelines.named(command.pipeline),
+        configured_pipelines(repository).named(command.pipeline),
         stage=command.stage,
         customer_id=customer_id,
-        owner_id=_owner(lead, command, world),
+        owner_id=_owner(lead, command, repository),
         product_id=command.product_id,
         amount=command.amount,
         expected_close=command.expected_close,
@@ -145,9 +138,9 @@ def _opportunity(
     return RecordChange(id=context.new_id(), party=customer_id, state=None, payloads=payloads, at=command.at)
 
 
-def _owner(lead: Lead, command: ConvertLead, world: Repository) -> UUID | None:
+def _owner(lead: Lead, command: ConvertLead, repository: HandlerRepository) -> UUID | None:
     """Named, it must be somebody active; the lead's own owner may have left since."""
-    require_principal(world, command.owner_id)
+    require_usable(repository, "principal", command.owner_id)
     return command.owner_id or lead.owner_id
 
 

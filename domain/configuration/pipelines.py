@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 from domain.kernel.errors import Invalid
 from domain.kernel.money import CURRENCIES
+from domain.kernel.repository import Repository
 from domain.kernel.text import SLUG, quoted
 
 StageKind = Literal["open", "won", "lost"]
@@ -168,3 +169,9 @@ def _list(where: str, table: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list):
         raise Invalid(f"{where} lacks {name}. Give a list.")
     return value
+
+
+def configured_pipelines(repository: Repository) -> Pipelines:
+    """The pipelines in force."""
+    found: Pipelines = repository.configuration("pipelines")
+    return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.kernel.errors import Invalid
+from domain.kernel.repository import Repository
 from domain.kernel.text import SLUG, note, quoted
 
 OTHER: Final = "other"
@@ -77,3 +78,9 @@ def _list(family: str, move: str, value: Any) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         raise Invalid(f"{where} name one twice. Give each once.")
     return tuple(value)
+
+
+def configured_reasons(repository: Repository) -> Reasons:
+    """The reasons in force."""
+    found: Reasons = repository.configuration("reasons")
+    return found

@@ -32,6 +32,13 @@ class Aggregate:
 
 
 A = TypeVar("A", bound=Aggregate)
+
+
+def is_erased(state: Aggregate) -> bool:
+    """Whether the record is of a person who was erased: its state says so, or a flag of its own."""
+    return getattr(state, "erased", False) is True or getattr(state, "state", None) == "erased"
+
+
 Evolve = Callable[[A | None, Event], A]
 
 

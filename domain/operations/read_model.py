@@ -11,8 +11,10 @@ from uuid import UUID, uuid5
 
 from domain.events.event import Event
 from domain.events.private import Unreadable, free_text
+from domain.events.registry import EventType
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound
+from domain.kernel.record_type import RecordType
 
 _NAMES: Final = UUID("6f1d7c52-2a55-4d0f-9a9e-3a1f6f0f7f61")
 
@@ -132,3 +134,26 @@ def evolve(state: ReadModel | None, event: Event) -> ReadModel:
         recorded=event.recorded,
         operations=(*state.operations, payload.operation),
     )
+
+
+EVENTS: Final = (
+    EventType("crm.readmodel.rebuild_started", RebuildStarted),
+    EventType("crm.readmodel.verified", Verified),
+    EventType("crm.readmodel.verification_failed", VerificationFailed),
+    EventType("crm.readmodel.swapped", Swapped),
+    EventType("crm.readmodel.rolled_back", RolledBack),
+    EventType("crm.readmodel.dropped", Dropped),
+    EventType("crm.readmodel.aborted", Aborted),
+    EventType("crm.readmodel.paused", Paused),
+    EventType("crm.readmodel.resumed", Resumed),
+    EventType("crm.readmodel.retried", Retried),
+)
+
+READ_MODEL: Final = RecordType(
+    name="read model",
+    plural="read_models",
+    area="operations",
+    events=EVENTS,
+    state=ReadModel,
+    evolve=evolve,
+)

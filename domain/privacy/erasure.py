@@ -11,8 +11,10 @@ from typing import Final, Literal, assert_never, get_args
 from uuid import UUID
 
 from domain.events.event import Event
+from domain.events.registry import EventType
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound, Undecodable
+from domain.kernel.record_type import RecordType
 from domain.kernel.text import quoted
 
 Reason = Literal[
@@ -146,3 +148,19 @@ def referred(text: str | None) -> str | None:
             "ever and must name nobody. Correct it."
         )
     return text
+
+
+EVENTS: Final = (
+    EventType("crm.privacy.erasure_begun", ErasureBegun),
+    EventType("crm.privacy.keys_destroyed", KeysDestroyed),
+    EventType("crm.privacy.erasure_certified", ErasureCertified),
+)
+
+ERASURE: Final = RecordType(
+    name="erasure",
+    plural="erasures",
+    area="privacy",
+    events=EVENTS,
+    state=Erasure,
+    evolve=evolve,
+)

@@ -6,8 +6,11 @@ Its party is the record's, so that it stands in the very history that was handed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
+
+from domain.events.registry import EventType
+from domain.kernel.record_type import RecordType
 
 HistoryKind = Literal["customer", "lead", "opportunity", "case"]
 HistoryForm = Literal["decoded", "readable"]
@@ -21,3 +24,13 @@ class HistoryExported:
     id: UUID
     form: HistoryForm
     opened: bool
+
+
+EVENTS: Final = (EventType("crm.privacy.history_exported", HistoryExported),)
+
+HISTORY_EXPORT: Final = RecordType(
+    name="history export",
+    plural="history_exports",
+    area="privacy",
+    events=EVENTS,
+)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from domain.events.event import Event
+from domain.events.registry import EventType
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import NotFound
+from domain.kernel.record_type import RecordType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,15 @@ def evolve(state: Rotated | None, event: Event) -> Rotated:
         recorded=event.recorded,
         to_kek=payload.to_kek,
     )
+
+
+EVENTS: Final = (EventType("crm.privacy.kek_rotated", KekRotated),)
+
+KEY_ROTATION: Final = RecordType(
+    name="key rotation",
+    plural="key_rotations",
+    area="privacy",
+    events=EVENTS,
+    state=Rotated,
+    evolve=evolve,
+)

@@ -8,8 +8,10 @@ from typing import Final, Literal, assert_never
 from uuid import UUID
 
 from domain.events.event import Event
+from domain.events.registry import EventType
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound, Undecodable
+from domain.kernel.record_type import RecordType
 from domain.privacy.erasure import basis, referred
 
 HoldState = Literal["active", "released"]
@@ -104,3 +106,18 @@ def place(
 def release(state: LegalHold) -> tuple[HoldReleased, ...]:
     """Ends it; nothing when it was released."""
     return () if state.state == "released" else (HoldReleased(),)
+
+
+EVENTS: Final = (
+    EventType("crm.privacy.hold_placed", HoldPlaced),
+    EventType("crm.privacy.hold_released", HoldReleased),
+)
+
+LEGAL_HOLD: Final = RecordType(
+    name="legal hold",
+    plural="legal_holds",
+    area="privacy",
+    events=EVENTS,
+    state=LegalHold,
+    evolve=evolve,
+)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.events.registry import EventType
+from domain.kernel.record_type import RecordType
+
 PURPOSE: Final = re.compile(r"[a-z0-9._-]{1,64}")
 """A code out of the installation's own list: words could be personal, and events hold none in clear."""
 
@@ -22,3 +25,13 @@ class PrivateRead:
     records: tuple[UUID, ...]
     purpose: str
     route: str
+
+
+EVENTS: Final = (EventType("crm.privacy.private_read", PrivateRead),)
+
+PRIVATE_READ: Final = RecordType(
+    name="private read",
+    plural="private_reads",
+    area="privacy",
+    events=EVENTS,
+)

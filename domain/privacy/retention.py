@@ -16,8 +16,10 @@ from uuid import UUID
 
 from domain.events.event import Event
 from domain.events.private import METADATA, FreeText
+from domain.events.registry import EventType
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import Invalid, NotFound
+from domain.kernel.record_type import RecordType
 from domain.kernel.text import quoted
 
 STREAM: Final = UUID("5d0c1f7e-90a5-4c35-8b2f-3b6d2f0c7a11")
@@ -124,3 +126,15 @@ def _kinds_of(payload: type[Any]) -> set[str]:
         assert get_origin(named) is Literal, f"{payload.__name__}.{mark.kind_of} names no kinds"
         found |= {f"{mark.kind}-{value}" for value in get_args(named)}
     return found
+
+
+EVENTS: Final = (EventType("crm.privacy.retention_applied", RetentionApplied),)
+
+RETENTION: Final = RecordType(
+    name="retention",
+    plural="retentions",
+    area="privacy",
+    events=EVENTS,
+    state=Closings,
+    evolve=evolve,
+)

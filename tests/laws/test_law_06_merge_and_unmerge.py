@@ -41,11 +41,11 @@ class World:
         self.deals = [self.desk.do(OpenOpportunity(pipeline="sales")).id for _ in range(MANY)]
         for number, id in enumerate(self.customers):
             lead = self.desk.do(CreateLead(company=f"Firm {number}")).id
-            self.desk.do(LinkLead(lead_id=lead, customer_id=id))
+            self.desk.do(LinkLead(id=lead, customer_id=id))
             for state in ("working", "qualified")[: number % 3]:
-                self.desk.do(MoveLead(lead_id=lead, to_state=state))
+                self.desk.do(MoveLead(id=lead, to_state=state))
             if number % 3 == 2:
-                self.desk.do(ConvertLead(lead_id=lead, pipeline="sales"))
+                self.desk.do(ConvertLead(id=lead, pipeline="sales"))
             reference = Reference(source="phone", external_id=str(number))
             self.desk.do(
                 RecordInteraction(
@@ -57,9 +57,9 @@ class World:
         """One step, where the lifecycles allow it."""
         self.desk.later()
         commands: dict[str, Any] = {
-            "merge": MergeCustomers(loser_id=self.customers[one], survivor_id=self.customers[other]),
-            "unmerge": UnmergeCustomer(customer_id=self.customers[one]),
-            "link": LinkCustomer(opportunity_id=self.deals[one], customer_id=self.customers[other]),
+            "merge": MergeCustomers(id=self.customers[one], survivor_id=self.customers[other]),
+            "unmerge": UnmergeCustomer(id=self.customers[one]),
+            "link": LinkCustomer(id=self.deals[one], customer_id=self.customers[other]),
         }
         try:
             self.desk.do(commands[what])

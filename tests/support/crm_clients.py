@@ -152,42 +152,42 @@ class Client:
         if kind == "customer":
             id, other = self._id(kind), self._id(kind)
             commands = [
-                customer.ChangeCustomer(customer_id=id, attributes={"sector": chance.choice("ab")}),
-                customer.AssignCustomerOwner(customer_id=id, owner_id=self._id("principal")),
-                customer.MergeCustomers(loser_id=id, survivor_id=other),
-                customer.UnmergeCustomer(customer_id=id),
+                customer.ChangeCustomer(id=id, attributes={"sector": chance.choice("ab")}),
+                customer.AssignCustomerOwner(id=id, owner_id=self._id("principal")),
+                customer.MergeCustomers(id=id, survivor_id=other),
+                customer.UnmergeCustomer(id=id),
             ]
         elif kind == "opportunity":
             id = self._id(kind)
             commands = [
-                opportunity.MoveStage(opportunity_id=id, stage=chance.choice(STAGES)),
-                opportunity.ChangeAmount(opportunity_id=id, amount=money),
-                opportunity.LinkCustomer(opportunity_id=id, customer_id=self._id("customer")),
-                opportunity.AssignOwner(opportunity_id=id, owner_id=self._id("principal")),
-                opportunity.WinOpportunity(opportunity_id=id, amount=money),
-                opportunity.LoseOpportunity(opportunity_id=id, reason="price", competitor="A\tB\\C\nD"),
-                opportunity.ReopenOpportunity(opportunity_id=id),
+                opportunity.MoveStage(id=id, stage=chance.choice(STAGES)),
+                opportunity.ChangeAmount(id=id, amount=money),
+                opportunity.LinkCustomer(id=id, customer_id=self._id("customer")),
+                opportunity.AssignOwner(id=id, owner_id=self._id("principal")),
+                opportunity.WinOpportunity(id=id, amount=money),
+                opportunity.LoseOpportunity(id=id, reason="price", competitor="A\tB\\C\nD"),
+                opportunity.ReopenOpportunity(id=id),
             ]
         elif kind == "lead":
             id = self._id(kind)
             commands = [
-                lead.MoveLead(lead_id=id, to_state=chance.choice(("working", "qualified"))),
-                lead.ScoreLead(lead_id=id, score=chance.randint(0, 100), model="m1"),
-                lead.DisqualifyLead(lead_id=id, reason="no-need"),
-                lead.ReopenLead(lead_id=id),
-                lead.ConvertLead(lead_id=id, pipeline="sales", customer_id=self._maybe("customer")),
+                lead.MoveLead(id=id, to_state=chance.choice(("working", "qualified"))),
+                lead.ScoreLead(id=id, score=chance.randint(0, 100), model="m1"),
+                lead.DisqualifyLead(id=id, reason="no-need"),
+                lead.ReopenLead(id=id),
+                lead.ConvertLead(id=id, pipeline="sales", customer_id=self._maybe("customer")),
             ]
         elif kind == "case":
             id = self._id(kind)
             commands = [
-                case.MoveCase(case_id=id, to_state=chance.choice(CASE_STATES)),  # type: ignore[arg-type]
-                case.AssignCase(case_id=id, queue=chance.choice("ab")),
-                case.ChangeCasePriority(case_id=id, priority=chance.randint(1, 4)),
-                case.RespondToCase(case_id=id),
-                case.ResolveCase(case_id=id, code="fixed"),
-                case.CloseCase(case_id=id),
-                case.ReopenCase(case_id=id),
-                case.LinkCase(case_id=id, customer_id=self._id("customer")),
+                case.MoveCase(id=id, to_state=chance.choice(CASE_STATES)),  # type: ignore[arg-type]
+                case.AssignCase(id=id, queue=chance.choice("ab")),
+                case.ChangeCasePriority(id=id, priority=chance.randint(1, 4)),
+                case.RespondToCase(id=id),
+                case.ResolveCase(id=id, code="fixed"),
+                case.CloseCase(id=id),
+                case.ReopenCase(id=id),
+                case.LinkCase(id=id, customer_id=self._id("customer")),
             ]
         elif kind == "contact":
             self._contact(self._id(kind))
@@ -195,23 +195,23 @@ class Client:
         else:
             id = self._id("interaction")
             commands = [
-                interaction.CorrectInteraction(interaction_id=id, amount=money, channel="web"),
-                interaction.LinkInteraction(interaction_id=id, customer_id=self._id("customer")),
-                interaction.CorrectInteraction(interaction_id=self._id("survey"), score=chance.randint(1, 5)),
-                product.ChangePrice(product_id=self._id("product"), price=money),
+                interaction.CorrectInteraction(id=id, amount=money, channel="web"),
+                interaction.LinkInteraction(id=id, customer_id=self._id("customer")),
+                interaction.CorrectInteraction(id=self._id("survey"), score=chance.randint(1, 5)),
+                product.ChangePrice(id=self._id("product"), price=money),
             ]
         self.bus.do(chance.choice(commands))
 
     def _contact(self, id: UUID) -> None:
         point = UUID(int=self.chance.getrandbits(128), version=4)
         address = f"{point.hex[:8]}@example.org"
-        self.bus.do(contact.AddContactPoint(contact_id=id, kind="email", value=address, point_id=point))
+        self.bus.do(contact.AddContactPoint(id=id, kind="email", value=address, point_id=point))
         given = contact.GiveConsent(
-            contact_id=id, point_id=point, purpose="news", legal_basis="consent", source="form"
+            id=id, point_id=point, purpose="news", legal_basis="consent", source="form"
         )
         self.bus.do(given)
         if self.chance.random() < 0.5:
-            self.bus.do(contact.WithdrawConsent(contact_id=id, point_id=point, purpose="news", source="call"))
+            self.bus.do(contact.WithdrawConsent(id=id, point_id=point, purpose="news", source="call"))
 
 
 class BulkClient(Client):
@@ -236,14 +236,14 @@ class BulkClient(Client):
         elif self.chance.random() < 0.5:
             commands = (
                 opportunity.OpenOpportunity(pipeline="sales", id=id, customer_id=buyer, imported=True),
-                opportunity.MoveStage(opportunity_id=id, stage="proposal"),
-                opportunity.WinOpportunity(opportunity_id=id, amount=self._money()),
+                opportunity.MoveStage(id=id, stage="proposal"),
+                opportunity.WinOpportunity(id=id, amount=self._money()),
             )
         else:
             commands = (
                 case.OpenCase(kind="incident", id=id, customer_id=buyer, imported=True),
-                case.AssignCase(case_id=id, queue="bulk", imported=True),
-                case.ResolveCase(case_id=id, code="fixed"),
+                case.AssignCase(id=id, queue="bulk", imported=True),
+                case.ResolveCase(id=id, code="fixed"),
             )
         return History(commands=commands, claim=claim)
 

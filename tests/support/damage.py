@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 
-from commands.dispatch.decision import Command
+from commands.dispatch.decision import Targeted
 from deploy.settings import load
 from deploy.wiring import wiring
 from domain.customers.contact.commands import AddContactPoint, RegisterContact
@@ -56,16 +56,16 @@ def _until_published(admin: str) -> None:
 def record_six(wired: wiring.Wiring, number: int) -> None:
     """An owner, a customer with three versions, and a contact with two: 6 events."""
 
-    def execute(command: Command) -> Any:
+    def execute(command: Targeted) -> Any:
         return wired.commands.execute(command, context()).id
 
     owner = execute(RegisterPrincipal(kind="agent", name=f"Owner {number}"))
     reference = Reference(source="erp", external_id=str(number))
     customer = execute(RegisterCustomer(kind="organisation", name=f"Acme {number}", reference=reference))
-    execute(AssignCustomerOwner(customer_id=customer, owner_id=owner))
-    execute(ChangeCustomer(customer_id=customer, name=f"Bolt {number}"))
+    execute(AssignCustomerOwner(id=customer, owner_id=owner))
+    execute(ChangeCustomer(id=customer, name=f"Bolt {number}"))
     contact = execute(RegisterContact(customer_id=customer, name="Somebody"))
-    execute(AddContactPoint(contact_id=contact, kind="email", value=f"{number}@example.org"))
+    execute(AddContactPoint(id=contact, kind="email", value=f"{number}@example.org"))
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class CrmMachine(RuleBasedStateMachine):
 
     @rule(id=principals, on=st.booleans())
     def switch_principal(self, id: UUID, on: bool) -> None:
-        command = p.ReactivatePrincipal(principal_id=id) if on else p.DeactivatePrincipal(principal_id=id)
+        command = p.ReactivatePrincipal(id=id) if on else p.DeactivatePrincipal(id=id)
         if self.act(command, self.active[id] != on):
             self.active[id] = on
 
@@ -148,7 +148,7 @@ class CrmMachine(RuleBasedStateMachine):
 
     @rule(id=products, on=st.booleans())
     def switch_product(self, id: UUID, on: bool) -> None:
-        command = d.ReintroduceProduct(product_id=id) if on else d.DiscontinueProduct(product_id=id)
+        command = d.ReintroduceProduct(id=id) if on else d.DiscontinueProduct(id=id)
         if self.act(command, self.offered[id] != on):
             self.offered[id] = on
 
@@ -188,7 +188,7 @@ class CrmMachine(RuleBasedStateMachine):
     def merge(self, loser: UUID, survivor: UUID) -> None:
         one, other = self.parties[loser], self.parties[survivor]
         allowed = loser != survivor and one.into is None and other.into is None and one.kind == other.kind
-        if self.act(c.MergeCustomers(loser_id=loser, survivor_id=survivor), allowed):
+        if self.act(c.MergeCustomers(id=loser, survivor_id=survivor), allowed):
             one.into = survivor
 
 
@@ -200,7 +200,7 @@ class PeopleMachine(CrmMachine):
         same = self.managers.get(id) == manager
         allowed = id != manager and id not in self._managers_above(manager)
         allowed = allowed and (same or self.active[manager])
-        if self.act(p.ChangePrincipal(principal_id=id, name=name, manager_id=manager), allowed):
+        if self.act(p.ChangePrincipal(id=id, name=name, manager_id=manager), allowed):
             self.managers[id] = manager
 
     def _managers_above(self, id: UUID) -> set[UUID]:
@@ -213,7 +213,7 @@ class PeopleMachine(CrmMachine):
 
     @rule(id=CrmMachine.products, price=MONEY)
     def change_price(self, id: UUID, price: Money) -> None:
-        self.act(d.ChangePrice(product_id=id, price=price), self.offered[id] and price.amount >= 0)
+        self.act(d.ChangePrice(id=id, price=price), self.offered[id] and price.amount >= 0)
 
     @rule(
         id=CrmMachine.customers,
@@ -248,9 +248,7 @@ class PeopleMachine(CrmMachine):
         if above is not None and above != party.parent:
             below = id == above or id in self._parents_above(above)
             allowed = allowed and party.kind == "organisation" and self.may_be_parent(above) and not below
-        command = c.ChangeCustomer(
-            customer_id=id, name=name, attributes={"sector": sector}, owner_id=owner, **changes
-        )
+        command = c.ChangeCustomer(id=id, name=name, attributes={"sector": sector}, owner_id=owner, **changes)
         if self.act(command, allowed):
             party.parent, party.owner, party.channel = above, owner or party.owner, preferred
 
@@ -266,16 +264,16 @@ class PeopleMachine(CrmMachine):
     def add_reference(self, id: UUID, external_id: str) -> None:
         reference = Reference(source="erp", external_id=external_id)
         allowed = self.parties[id].into is None and self.claimed.get(external_id, id) == id
-        if self.act(c.AddReference(customer_id=id, reference=reference), allowed):
+        if self.act(c.AddReference(id=id, reference=reference), allowed):
             self.claimed[external_id] = id
 
     @rule(id=CrmMachine.customers, owner=CrmMachine.principals)
     def assign_customer_owner(self, id: UUID, owner: UUID) -> None:
         allowed = self.parties[id].into is None and self.active[owner]
-        if self.act(c.AssignCustomerOwner(customer_id=id, owner_id=owner), allowed):
+        if self.act(c.AssignCustomerOwner(id=id, owner_id=owner), allowed):
             self.parties[id].owner = owner
 
     @rule(id=CrmMachine.customers)
     def unmerge(self, id: UUID) -> None:
-        if self.act(c.UnmergeCustomer(customer_id=id), self.parties[id].into is not None):
+        if self.act(c.UnmergeCustomer(id=id), self.parties[id].into is not None):
             self.parties[id].into = None

@@ -124,7 +124,7 @@ class CaseMachine(CrmMachine):
         held = [e.payload.owner_id for e in state if hasattr(e.payload, "owner_id")]
         allowed = ticket.open or imported
         allowed = allowed and (owner is None or imported or owner == held[-1] or self.active[owner])
-        command = s.AssignCase(case_id=id, owner_id=owner, queue="first line", imported=imported)
+        command = s.AssignCase(id=id, owner_id=owner, queue="first line", imported=imported)
         if self.act(command, allowed) and ticket.state == "new" and not imported:
             ticket.state = "assigned"
 
@@ -133,49 +133,49 @@ class CaseMachine(CrmMachine):
         ticket = self.tickets[id]
         ways = WAYS.get(ticket.state, ())
         allowed = ticket.open and (to_state == ticket.state or imported or to_state in ways)
-        if self.act(s.MoveCase(case_id=id, to_state=to_state, imported=imported), allowed):
+        if self.act(s.MoveCase(id=id, to_state=to_state, imported=imported), allowed):
             ticket.state = to_state
 
     @rule(id=cases, priority=st.integers(0, 5), level=st.sampled_from([-1, 0, 3, 9, 10]))
     def urge(self, id: UUID, priority: int, level: int) -> None:
         still = self.tickets[id].open
-        self.act(s.ChangeCasePriority(case_id=id, priority=priority), still and 1 <= priority <= 4)
-        self.act(s.EscalateCase(case_id=id, level=level), still and 0 <= level <= 9)
+        self.act(s.ChangeCasePriority(id=id, priority=priority), still and 1 <= priority <= 4)
+        self.act(s.EscalateCase(id=id, level=level), still and 0 <= level <= 9)
 
     @rule(id=cases, cause=st.sampled_from(["wear", "misuse"]), sector=st.sampled_from("ab"), leaves=SOMETIMES)
     def change_details(self, id: UUID, cause: str, sector: str, leaves: bool) -> None:
         allowed = self.tickets[id].state not in ("rejected", "duplicate")
         removed = ("category",) if leaves else ()
-        command = s.ChangeCaseDetails(case_id=id, cause=cause, attributes={"sector": sector}, remove=removed)
+        command = s.ChangeCaseDetails(id=id, cause=cause, attributes={"sector": sector}, remove=removed)
         self.act(command, allowed)
 
     @rule(id=cases, by=st.none() | interactions)
     def respond(self, id: UUID, by: UUID | None) -> None:
         ticket = self.tickets[id]
-        if self.act(s.RespondToCase(case_id=id, interaction_id=by), ticket.open or ticket.responded):
+        if self.act(s.RespondToCase(id=id, interaction_id=by), ticket.open or ticket.responded):
             ticket.responded = True
 
     @rule(id=cases, imported=st.booleans(), verdict=st.sampled_from([None, None, True]))
     def end(self, id: UUID, imported: bool, verdict: bool | None) -> None:
         """Resolves what is open, then closes it, or leaps there."""
         ticket = self.tickets[id]
-        if not imported and self.act(s.ResolveCase(case_id=id, code="c1", cause="wear"), ticket.open):
+        if not imported and self.act(s.ResolveCase(id=id, code="c1", cause="wear"), ticket.open):
             ticket.state, ticket.resolutions = "resolved", ticket.resolutions + 1
         allowed = (ticket.state == "resolved" or (imported and ticket.open)) and (imported or verdict is None)
-        if self.act(s.CloseCase(case_id=id, imported=imported, reported_sla=verdict), allowed):
+        if self.act(s.CloseCase(id=id, imported=imported, reported_sla=verdict), allowed):
             ticket.state = "closed"
 
     @rule(id=cases)
     def resolve(self, id: UUID) -> None:
         ticket = self.tickets[id]
-        if self.act(s.ResolveCase(case_id=id, note="Done."), ticket.open):
+        if self.act(s.ResolveCase(id=id, note="Done."), ticket.open):
             ticket.state, ticket.resolutions = "resolved", ticket.resolutions + 1
 
     @rule(id=cases, to_state=STATES)
     def reopen_case(self, id: UUID, to_state: Any) -> None:
         ticket = self.tickets[id]
         allowed = ticket.state in ("resolved", "closed") and to_state in WAYS
-        if self.act(s.ReopenCase(case_id=id, to_state=to_state), allowed):
+        if self.act(s.ReopenCase(id=id, to_state=to_state), allowed):
             ticket.state, ticket.reopened = to_state, ticket.reopened + 1
 
     @rule(
@@ -188,19 +188,19 @@ class CaseMachine(CrmMachine):
         ticket = self.tickets[id]
         allowed = ticket.open and reason in (None, *WHY_NO_CASE) and note != ""
         allowed = allowed and (reason != "other" or note is not None)
-        if really and self.act(s.RejectCase(case_id=id, reason=reason, note=note), allowed):
+        if really and self.act(s.RejectCase(id=id, reason=reason, note=note), allowed):
             ticket.state = "rejected"
 
     @rule(id=cases, of=cases, really=SOMETIMES)
     def duplicate(self, id: UUID, of: UUID, really: bool) -> None:
         ticket = self.tickets[id]
         allowed = ticket.open and id != of and self.tickets[of].state != "duplicate"
-        if really and self.act(s.MarkDuplicate(case_id=id, of=of), allowed):
+        if really and self.act(s.MarkDuplicate(id=id, of=of), allowed):
             ticket.state = "duplicate"
 
     @rule(id=cases, customer=CrmMachine.customers)
     def link_case(self, id: UUID, customer: UUID) -> None:
-        self.act(s.LinkCase(case_id=id, customer_id=customer), self.parties[customer].into is None)
+        self.act(s.LinkCase(id=id, customer_id=customer), self.parties[customer].into is None)
 
     @rule(
         target=interactions,
@@ -251,7 +251,7 @@ class CaseMachine(CrmMachine):
         allowed = amount is None or (said.kind in PAID and amount >= 0)
         allowed = allowed and (score is None or (said.kind == "survey_answer" and score <= 5))
         command = i.CorrectInteraction(
-            interaction_id=id,
+            id=id,
             amount=usd(amount),
             score=score,
             channel=channel,
@@ -268,7 +268,7 @@ class CaseMachine(CrmMachine):
     @rule(id=interactions, customer=st.none() | CrmMachine.customers, about=st.none() | cases)
     def link_interaction(self, id: UUID, customer: UUID | None, about: UUID | None) -> None:
         allowed = bool(customer or about) and (customer is None or self.parties[customer].into is None)
-        command = i.LinkInteraction(interaction_id=id, customer_id=customer, case_id=about)
+        command = i.LinkInteraction(id=id, customer_id=customer, case_id=about)
         if self.act(command, allowed):
             said = self.said[id]
             said.customer, said.about = customer or said.customer, about or said.about

@@ -92,7 +92,7 @@ class LeadMachine(CrmMachine):
         lead = self.prospects[id]
         known = to_state in {"working", "nurturing", "qualified"}
         allowed = known and (to_state == lead.state or (lead.state, to_state) in WAYS)
-        if self.act(e.MoveLead(lead_id=id, to_state=to_state), allowed):
+        if self.act(e.MoveLead(id=id, to_state=to_state), allowed):
             lead.state = to_state
 
     @rule(
@@ -104,31 +104,31 @@ class LeadMachine(CrmMachine):
         lead = self.prospects[id]
         allowed = lead.state in OPEN_LEADS and reason in WHY_NO_LEAD
         allowed = allowed and (reason != "other" or note is not None)
-        if self.act(e.DisqualifyLead(lead_id=id, reason=reason, note=note), allowed):
+        if self.act(e.DisqualifyLead(id=id, reason=reason, note=note), allowed):
             lead.state = "disqualified"
 
     @rule(id=leads)
     def reopen_lead(self, id: UUID) -> None:
         lead = self.prospects[id]
-        if self.act(e.ReopenLead(lead_id=id), lead.state == "disqualified"):
+        if self.act(e.ReopenLead(id=id), lead.state == "disqualified"):
             lead.state = "working"
 
     @rule(id=leads, score=st.sampled_from([-1, 0, 100, 101]))
     def score_lead(self, id: UUID, score: int) -> None:
         allowed = self.prospects[id].state in OPEN_LEADS and 0 <= score <= 100
-        self.act(e.ScoreLead(lead_id=id, score=score, model="m1", reasons=("visits",)), allowed)
+        self.act(e.ScoreLead(id=id, score=score, model="m1", reasons=("visits",)), allowed)
 
     @rule(id=leads, owner=CrmMachine.principals)
     def assign_lead(self, id: UUID, owner: UUID) -> None:
         allowed = self.prospects[id].state != "converted" and self.active[owner]
-        if self.act(e.AssignLeadOwner(lead_id=id, owner_id=owner), allowed):
+        if self.act(e.AssignLeadOwner(id=id, owner_id=owner), allowed):
             self.prospects[id].owner = owner
 
     @rule(id=leads, customer=CrmMachine.customers)
     def link_lead(self, id: UUID, customer: UUID) -> None:
         lead = self.prospects[id]
         allowed = lead.state != "converted" and self.parties[customer].into is None
-        if self.act(e.LinkLead(lead_id=id, customer_id=customer), allowed):
+        if self.act(e.LinkLead(id=id, customer_id=customer), allowed):
             lead.customer = customer
 
     @rule(
@@ -148,7 +148,7 @@ class LeadMachine(CrmMachine):
                 self.parties[buyer].into is None if buyer else bool(lead.company or lead.name)
             )
             allowed = allowed and (contact is None or self._customer_of(contact) == buyer)
-        command = e.ConvertLead(lead_id=id, pipeline=pipeline, customer_id=customer, contact_id=contact)
+        command = e.ConvertLead(id=id, pipeline=pipeline, customer_id=customer, contact_id=contact)
         before = len(self.desk.crm.stored)
         if not self.act(command, allowed):
             assert len(self.desk.crm.stored) == before
@@ -193,14 +193,14 @@ class LeadMachine(CrmMachine):
 
     @rule(id=contacts, name=st.sampled_from([None, "Ann"]), leaves=SOMETIMES)
     def change_contact(self, id: UUID, name: str | None, leaves: bool) -> None:
-        self.act(k.ChangeContact(contact_id=id, name=name, remove=("role",) if leaves else ()), True)
+        self.act(k.ChangeContact(id=id, name=name, remove=("role",) if leaves else ()), True)
 
     @rule(id=contacts, email=EMAILS)
     def add_point(self, id: UUID, email: str | None) -> None:
         address = email or "bob@example.org"
         person, point = self.people[id], self.desk.new_id()
         fresh = not person.has(address)
-        command = k.AddContactPoint(contact_id=id, kind="email", value=address, point_id=point)
+        command = k.AddContactPoint(id=id, kind="email", value=address, point_id=point)
         if self.act(command, address != "no address") and fresh:
             person.points[point] = (address.casefold(), False)
 
@@ -210,10 +210,10 @@ class LeadMachine(CrmMachine):
         point = self._point(person, which)
         allowed = point in person.points and not person.points[point][1]
         if remove:
-            if self.act(k.RemoveContactPoint(contact_id=id, point_id=point), allowed):
+            if self.act(k.RemoveContactPoint(id=id, point_id=point), allowed):
                 person.points[point] = (person.points[point][0], True)
         else:
-            self.act(k.VerifyContactPoint(contact_id=id, point_id=point, method="link"), allowed)
+            self.act(k.VerifyContactPoint(id=id, point_id=point, method="link"), allowed)
 
     @rule(
         id=contacts,
@@ -226,7 +226,7 @@ class LeadMachine(CrmMachine):
         point = self._point(person, which)
         allowed = point in person.points and not person.points[point][1] and days >= 0
         command = k.GiveConsent(
-            contact_id=id,
+            id=id,
             point_id=point,
             purpose=purpose,
             legal_basis="consent",
@@ -240,7 +240,7 @@ class LeadMachine(CrmMachine):
     def withdraw(self, id: UUID, which: int, purpose: str) -> None:
         person = self.people[id]
         point = self._point(person, which)
-        command = k.WithdrawConsent(contact_id=id, point_id=point, purpose=purpose, source="call")
+        command = k.WithdrawConsent(id=id, point_id=point, purpose=purpose, source="call")
         if self.act(command, person.consents.get((point, purpose), False)):
             person.consents[point, purpose] = False
 

@@ -90,14 +90,14 @@ class OpportunityMachine(CrmMachine):
     def move(self, id: UUID, stage: str) -> None:
         deal = self.deals[id]
         allowed = deal.outcome == "open" and stage in OPEN[deal.pipeline]
-        if self.act(o.MoveStage(opportunity_id=id, stage=stage), allowed) and stage != deal.stage:
+        if self.act(o.MoveStage(id=id, stage=stage), allowed) and stage != deal.stage:
             self._enter(deal, stage)
 
     @rule(id=opportunities, amount=st.none() | MONEY)
     def win(self, id: UUID, amount: Money | None) -> None:
         deal = self.deals[id]
         allowed = deal.outcome == "open" and summable(amount)
-        if self.act(o.WinOpportunity(opportunity_id=id, amount=amount), allowed):
+        if self.act(o.WinOpportunity(id=id, amount=amount), allowed):
             self._close(deal, "won", 100)
 
     @rule(
@@ -109,7 +109,7 @@ class OpportunityMachine(CrmMachine):
         deal = self.deals[id]
         allowed = deal.outcome == "open" and reason in REASONS[deal.pipeline]
         allowed = allowed and note != "" and (reason != "other" or note is not None)
-        if self.act(o.LoseOpportunity(opportunity_id=id, reason=reason, note=note), allowed):
+        if self.act(o.LoseOpportunity(id=id, reason=reason, note=note), allowed):
             self._close(deal, "lost", 0)
 
     def _close(self, deal: Deal, outcome: str, probability: int) -> None:
@@ -120,26 +120,26 @@ class OpportunityMachine(CrmMachine):
     @rule(id=opportunities)
     def reopen(self, id: UUID) -> None:
         deal = self.deals[id]
-        if self.act(o.ReopenOpportunity(opportunity_id=id), deal.outcome != "open"):
+        if self.act(o.ReopenOpportunity(id=id), deal.outcome != "open"):
             self._enter(deal, deal.last_open)
 
     @rule(id=opportunities, probability=st.sampled_from([-1, 0, 35, 100, 101]))
     def override(self, id: UUID, probability: int) -> None:
         deal = self.deals[id]
         allowed = deal.outcome == "open" and 0 <= probability <= 100
-        done = self.act(o.OverrideProbability(opportunity_id=id, probability=probability), allowed)
+        done = self.act(o.OverrideProbability(id=id, probability=probability), allowed)
         if done and probability != deal.probability:
             deal.probability, deal.overridden = probability, True
 
     @rule(id=opportunities, amount=MONEY)
     def change_amount(self, id: UUID, amount: Money) -> None:
         allowed = self.deals[id].outcome == "open" and summable(amount)
-        self.act(o.ChangeAmount(opportunity_id=id, amount=amount), allowed)
+        self.act(o.ChangeAmount(id=id, amount=amount), allowed)
 
     @rule(id=opportunities, day=st.dates(date(2026, 1, 1), date(2026, 1, 3)))
     def change_close_date(self, id: UUID, day: date) -> None:
         deal = self.deals[id]
-        command = o.ChangeCloseDate(opportunity_id=id, expected_close=day)
+        command = o.ChangeCloseDate(id=id, expected_close=day)
         if self.act(command, deal.outcome == "open"):
             deal.expected_close = day
 
@@ -148,13 +148,13 @@ class OpportunityMachine(CrmMachine):
         """Whoever has left stays where they were, and joins nowhere."""
         deal = self.deals[id]
         allowed = all(member in deal.team or self.active[member] for member in members)
-        if self.act(o.ChangeTeam(opportunity_id=id, member_ids=tuple(members)), allowed):
+        if self.act(o.ChangeTeam(id=id, member_ids=tuple(members)), allowed):
             deal.team = tuple(dict.fromkeys(members))
 
     @rule(id=opportunities, category=st.sampled_from(["commit", "omitted", "certain"]))
     def change_forecast(self, id: UUID, category: Any) -> None:
         allowed = self.deals[id].outcome == "open" and category != "certain"
-        self.act(o.ChangeForecastCategory(opportunity_id=id, category=category), allowed)
+        self.act(o.ChangeForecastCategory(id=id, category=category), allowed)
 
     @rule(id=opportunities, product=CrmMachine.products, quantity=st.integers(0, 2))
     def change_products(self, id: UUID, product: UUID, quantity: int) -> None:
@@ -162,7 +162,7 @@ class OpportunityMachine(CrmMachine):
         item = LineItem(product_id=product, quantity=Decimal(quantity), price=price, discount=Decimal(0))
         known = product in self._products_of(id)
         allowed = self.deals[id].outcome == "open" and quantity > 0 and (known or self.offered[product])
-        self.act(o.ChangeProducts(opportunity_id=id, items=(item,)), allowed)
+        self.act(o.ChangeProducts(id=id, items=(item,)), allowed)
 
     def _products_of(self, id: UUID) -> Sequence[UUID]:
         changes = [e.payload for e in self.desk.crm.events(id) if hasattr(e.payload, "items")]
@@ -170,8 +170,8 @@ class OpportunityMachine(CrmMachine):
 
     @rule(id=opportunities, customer=CrmMachine.customers)
     def link(self, id: UUID, customer: UUID) -> None:
-        self.act(o.LinkCustomer(opportunity_id=id, customer_id=customer), self.parties[customer].into is None)
+        self.act(o.LinkCustomer(id=id, customer_id=customer), self.parties[customer].into is None)
 
     @rule(id=opportunities, owner=CrmMachine.principals)
     def assign_owner(self, id: UUID, owner: UUID) -> None:
-        self.act(o.AssignOwner(opportunity_id=id, owner_id=owner), self.active[owner])
+        self.act(o.AssignOwner(id=id, owner_id=owner), self.active[owner])

@@ -97,25 +97,23 @@ class Sold:
         self._requests = 0
         self.lead = self.do(lead.CreateLead(name="Ada", company="ACME", email="ada@example.org")).id
         desk.later()
-        self.do(lead.MoveLead(lead_id=self.lead, to_state="working"))
-        self.do(lead.MoveLead(lead_id=self.lead, to_state="qualified"))
+        self.do(lead.MoveLead(id=self.lead, to_state="working"))
+        self.do(lead.MoveLead(id=self.lead, to_state="qualified"))
         desk.later(days=1)
         self.other = self.do(customer.RegisterCustomer(kind="organisation", name="Acme Inc")).id
         desk.later()
-        self.do(lead.ConvertLead(lead_id=self.lead, pipeline="sales"))
+        self.do(lead.ConvertLead(id=self.lead, pipeline="sales"))
         self.customer = self._newest("crm.customer.registered")
         self.opportunity = self._newest("crm.opportunity.opened")
         self.contact = self._newest("crm.contact.registered")
         for amount in (10, 20, 10):
             desk.later()
             money = Money(amount=Decimal(amount), currency="USD")
-            self.do(opportunity.ChangeAmount(opportunity_id=self.opportunity, amount=money))
-        self.do(contact.ChangeContact(contact_id=self.contact, name="Ada Lovelace"))
-        self.do(customer.MergeCustomers(loser_id=self.other, survivor_id=self.customer))
+            self.do(opportunity.ChangeAmount(id=self.opportunity, amount=money))
+        self.do(contact.ChangeContact(id=self.contact, name="Ada Lovelace"))
+        self.do(customer.MergeCustomers(id=self.other, survivor_id=self.customer))
         desk.later(days=1)
-        self.do(
-            opportunity.LoseOpportunity(opportunity_id=self.opportunity, reason="price", note="Too dear.")
-        )
+        self.do(opportunity.LoseOpportunity(id=self.opportunity, reason="price", note="Too dear."))
 
     def do(self, command: Any) -> Any:
         """One request, of a correlation of its own; its outcome."""

@@ -20,7 +20,7 @@ import httpx
 import psycopg2
 
 from commands.dispatch.context import Context
-from commands.dispatch.decision import Command
+from commands.dispatch.decision import Targeted
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
@@ -76,7 +76,7 @@ class Installation:
         """The store's highest position."""
         return self.number("coalesce(max(position), 0) FROM store.event")
 
-    def execute(self, *commands: Command) -> list[UUID]:
+    def execute(self, *commands: Targeted) -> list[UUID]:
         """Executes commands as they are wired; the ids of their records."""
         with wiring.Wiring(self.settings) as wired:
             return [wired.commands.execute(command, context()).id for command in commands]
@@ -101,8 +101,8 @@ class Installation:
             ),
         )
         self.execute(
-            AddContactPoint(contact_id=contact, kind="email", value=f"{name}@example.org"),
-            ChangeAmount(opportunity_id=opportunity, amount=usd(7)),
+            AddContactPoint(id=contact, kind="email", value=f"{name}@example.org"),
+            ChangeAmount(id=opportunity, amount=usd(7)),
         )
 
     def relay(self) -> subprocess.Popen[bytes]:

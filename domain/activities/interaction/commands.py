@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from domain.activities.interaction.events import (
@@ -13,17 +13,20 @@ from domain.activities.interaction.events import (
     Item,
     Survey,
 )
+from domain.kernel.command import NewRecord, RecordCommand
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordInteraction:
+class RecordInteraction(NewRecord):
     """Records what happened. `at` is when, now unless named; `file_names` has a name for each attachment.
 
     Its id follows from `reference`: the same interaction sent again changes nothing, another one under the
     same reference is refused with `AlreadyRecorded`.
     """
+
+    summary: ClassVar[str] = "Record an interaction"
 
     kind: InteractionKind
     direction: Direction
@@ -42,31 +45,14 @@ class RecordInteraction:
     file_names: tuple[str, ...] = field(default=(), repr=False)
     subject: str | None = field(default=None, repr=False)
     body: str | None = field(default=None, repr=False)
-    imported: bool = False
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InteractionCommand:
-    """What commands on a recorded interaction name. `at` is when it was corrected, now unless named."""
-
-    interaction_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The interaction."""
-        return self.interaction_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrectInteraction(InteractionCommand):
+class CorrectInteraction(RecordCommand):
     """Corrects what is named; `remove` names contact_id or duration_seconds."""
+
+    verb: ClassVar[str] = "correct"
+    summary: ClassVar[str] = "Correct"
 
     direction: Direction | None = None
     channel: str | None = None
@@ -82,8 +68,11 @@ class CorrectInteraction(InteractionCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkInteraction(InteractionCommand):
+class LinkInteraction(RecordCommand):
     """Links it to the customer, the opportunity, the case that it is about."""
+
+    verb: ClassVar[str] = "link"
+    summary: ClassVar[str] = "Link to a customer, an opportunity or a case"
 
     customer_id: UUID | None = None
     opportunity_id: UUID | None = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 from uuid import UUID
 
+from domain.activities.interaction.commands import CorrectInteraction, LinkInteraction
 from domain.activities.interaction.events import (
     Attachment,
     Corrected,
@@ -25,8 +26,10 @@ from domain.activities.interaction.events import (
     Survey,
 )
 from domain.activities.interaction.state import Interaction
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked, optional, plain
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, note, optional_line, quoted
 from domain.kernel.values import FieldChange, Reference, changed, references
 
@@ -275,3 +278,35 @@ def _file_names(names: tuple[str, ...], attachments: int) -> str | None:
             f"There are {len(names)} file names for {attachments} attachments. Give one for each, or none."
         )
     return "\n".join(line("file name", name) for name in names)
+
+
+def decide(command: Any, state: Any, repository: Repository) -> Events:
+    """What follows from a command on an interaction; recording one, whose id is derived, has a handler."""
+    match command:
+        case CorrectInteraction():
+            corrected = correct(
+                state,
+                direction=command.direction,
+                channel=command.channel,
+                contact_id=command.contact_id,
+                duration_seconds=command.duration_seconds,
+                score=command.score,
+                amount=command.amount,
+                items=command.items,
+                subject=command.subject,
+                body=command.body,
+                reason=command.reason,
+                remove=command.remove,
+            )
+            if command.contact_id is not None:
+                repository.load("contact", command.contact_id)
+            return corrected
+        case LinkInteraction():
+            return link(
+                state,
+                customer_id=command.customer_id,
+                opportunity_id=command.opportunity_id,
+                case_id=command.case_id,
+            )
+        case _:
+            raise undecided(command)

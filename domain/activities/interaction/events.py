@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, free_text
+from domain.events.registry import EventType
 from domain.kernel.money import Money
+from domain.kernel.references import refers_to
 from domain.kernel.values import FieldChange, Reference
 
 InteractionKind = Literal[
@@ -66,14 +68,14 @@ class Recorded:
     kind: InteractionKind
     direction: Direction
     channel: str
-    customer_id: UUID | None = None
-    contact_id: UUID | None = None
+    customer_id: UUID | None = refers_to("customer")
+    contact_id: UUID | None = refers_to("contact")
     participants: tuple[UUID, ...] = ()
     duration_seconds: int | None = None
     amount: Money | None = None
     items: tuple[Item, ...] = ()
-    opportunity_id: UUID | None = None
-    case_id: UUID | None = None
+    opportunity_id: UUID | None = refers_to("opportunity")
+    case_id: UUID | None = refers_to("case")
     survey: Survey | None = None
     attachments: tuple[Attachment, ...] = ()
     file_names: str | Unreadable | None = free_text("interaction", "participants", "kind")
@@ -108,7 +110,7 @@ class Corrected:
 class CustomerLinked:
     """`crm.interaction.customer_linked`; the party stays what it was."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
 
 
@@ -116,8 +118,16 @@ class CustomerLinked:
 class Linked:
     """`crm.interaction.linked`: to the opportunity or the case (or both) that it is about."""
 
-    opportunity_id: UUID | None = None
-    case_id: UUID | None = None
+    opportunity_id: UUID | None = refers_to("opportunity")
+    case_id: UUID | None = refers_to("case")
 
 
 InteractionEvent = Recorded | Corrected | CustomerLinked | Linked
+
+
+EVENTS: Final = (
+    EventType("crm.interaction.recorded", Recorded),
+    EventType("crm.interaction.corrected", Corrected),
+    EventType("crm.interaction.customer_linked", CustomerLinked),
+    EventType("crm.interaction.linked", Linked),
+)

@@ -4,46 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from domain.customers.contact.events import LegalBasis, PointKind
-from domain.kernel.values import Reference
+from domain.kernel.command import NewRecord, RecordCommand, new_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterContact:
+class RegisterContact(NewRecord):
     """Registers a person at a customer; `role` is what they are there. `at`: since when."""
+
+    summary: ClassVar[str] = "Register a contact"
 
     customer_id: UUID
     name: str = field(repr=False)
     role: str | None = None
-    imported: bool = False
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactCommand:
-    """What commands on an existing contact name. `at` is the business time, now unless named."""
-
-    contact_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The contact."""
-        return self.contact_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeContact(ContactCommand):
+class ChangeContact(RecordCommand):
     """Changes what is named; `remove` may name role."""
+
+    verb: ClassVar[str] = "change"
+    summary: ClassVar[str] = "Change the profile"
 
     name: str | None = field(default=None, repr=False)
     role: str | None = None
@@ -51,32 +35,44 @@ class ChangeContact(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddContactPoint(ContactCommand):
+class AddContactPoint(RecordCommand):
     """Adds an address under `point_id`, a new id unless named."""
+
+    verb: ClassVar[str] = "addPoint"
+    summary: ClassVar[str] = "Add a contact point"
 
     kind: PointKind
     value: str = field(repr=False)
-    point_id: UUID | None = None
+    point_id: UUID | None = new_id()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyContactPoint(ContactCommand):
+class VerifyContactPoint(RecordCommand):
     """Notes that a contact point is the person's, as `method` has shown."""
+
+    verb: ClassVar[str] = "verifyPoint"
+    summary: ClassVar[str] = "Verify a contact point"
 
     point_id: UUID
     method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveContactPoint(ContactCommand):
+class RemoveContactPoint(RecordCommand):
     """Takes a contact point out of use."""
+
+    verb: ClassVar[str] = "removePoint"
+    summary: ClassVar[str] = "Remove a contact point"
 
     point_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GiveConsent(ContactCommand):
+class GiveConsent(RecordCommand):
     """Allows to use a contact point for `purpose`, until a time if one is named."""
+
+    verb: ClassVar[str] = "giveConsent"
+    summary: ClassVar[str] = "Give consent"
 
     point_id: UUID
     purpose: str
@@ -87,8 +83,11 @@ class GiveConsent(ContactCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawConsent(ContactCommand):
+class WithdrawConsent(RecordCommand):
     """Takes a consent back."""
+
+    verb: ClassVar[str] = "withdrawConsent"
+    summary: ClassVar[str] = "Withdraw consent"
 
     point_id: UUID
     purpose: str

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Final, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
+from domain.customers.contact.commands import (
+    AddContactPoint,
+    ChangeContact,
+    GiveConsent,
+    RegisterContact,
+    RemoveContactPoint,
+    VerifyContactPoint,
+    WithdrawConsent,
+)
 from domain.customers.contact.events import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -24,7 +33,9 @@ from domain.customers.contact.events import (
     Registered,
 )
 from domain.customers.contact.state import Contact, Point
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, changed, references
@@ -235,3 +246,50 @@ def _point(state: Contact, point_id: UUID) -> Point:
 
 def _state(point: Point) -> str:
     return "removed" if point.removed else "active"
+
+
+def decide(command: Any, state: Any, repository: Repository) -> Events:
+    """What follows from a command on a contact."""
+    match command:
+        case RegisterContact():
+            return register(
+                customer_id=command.customer_id,
+                name=command.name,
+                role=command.role,
+                reference=command.reference,
+            )
+        case ChangeContact():
+            return change(state, name=command.name, role=command.role, remove=command.remove)
+        case AddContactPoint():
+            assert command.point_id is not None, "the dispatcher made one"
+            return add_point(state, point_id=command.point_id, kind=command.kind, value=command.value)
+        case VerifyContactPoint():
+            return verify_point(state, point_id=command.point_id, method=command.method)
+        case RemoveContactPoint():
+            return remove_point(state, point_id=command.point_id)
+        case GiveConsent():
+            return give_consent(
+                state,
+                point_id=command.point_id,
+                purpose=command.purpose,
+                legal_basis=command.legal_basis,
+                source=command.source,
+                double_opt_in=command.double_opt_in,
+                until=command.until,
+                given=command.at or repository.now,
+            )
+        case WithdrawConsent():
+            return withdraw_consent(
+                state, point_id=command.point_id, purpose=command.purpose, source=command.source
+            )
+        case _:
+            raise undecided(command)
+
+
+def contact_points(payload: Any) -> tuple[tuple[PointKind, str], ...]:
+    """The contact points that an event adds, by which the contact is found."""
+    match payload:
+        case PointAdded(kind=kind, value=str(value)):
+            return ((kind, value),)
+        case _:
+            return ()

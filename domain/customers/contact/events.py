@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, personal
+from domain.events.registry import EventType
+from domain.kernel.references import refers_to
 from domain.kernel.values import FieldChange, Reference
 
 PointKind = Literal["email", "phone", "postal", "social"]
@@ -21,7 +23,7 @@ LegalBasis = Literal[
 class Registered:
     """`crm.contact.registered`; `role` is what the person is at the customer."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     name: str | Unreadable | None = personal()
     role: str | None = None
     references: tuple[Reference, ...] = ()
@@ -95,3 +97,15 @@ ContactEvent = (
     Registered | ProfileChanged | PointAdded | PointVerified | PointRemoved | ConsentGiven | ConsentWithdrawn
     | Erased
 )  # fmt: skip
+
+
+EVENTS: Final = (
+    EventType("crm.contact.registered", Registered),
+    EventType("crm.contact.profile_changed", ProfileChanged),
+    EventType("crm.contact.point_added", PointAdded),
+    EventType("crm.contact.point_verified", PointVerified),
+    EventType("crm.contact.point_removed", PointRemoved),
+    EventType("crm.contact.consent_given", ConsentGiven),
+    EventType("crm.contact.consent_withdrawn", ConsentWithdrawn),
+    EventType("crm.contact.erased", Erased),
+)

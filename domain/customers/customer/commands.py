@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from domain.customers.customer.events import CustomerKind
+from domain.kernel.command import NewRecord, RecordCommand
 from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterCustomer:
+class RegisterCustomer(NewRecord):
     """Registers a person or an organisation. `name` becomes private where it is a person's.
 
     `at` is since when it is a customer, now unless named. `original` keeps spellings as they came, by field.
     """
+
+    summary: ClassVar[str] = "Register a customer"
 
     kind: CustomerKind
     name: str = field(repr=False)
@@ -26,33 +29,14 @@ class RegisterCustomer:
     original: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     preferences: Mapping[str, str] = field(default_factory=dict)
-    imported: bool = False
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerCommand:
-    """What commands on an existing customer name. `at` is the business time, now unless named."""
-
-    customer_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The customer."""
-        return self.customer_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCustomer(CustomerCommand):
+class ChangeCustomer(RecordCommand):
     """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
+
+    verb: ClassVar[str] = "change"
+    summary: ClassVar[str] = "Change the profile"
 
     name: str | None = field(default=None, repr=False)
     parent_id: UUID | None = None
@@ -65,33 +49,38 @@ class ChangeCustomer(CustomerCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssignCustomerOwner(CustomerCommand):
+class AssignCustomerOwner(RecordCommand):
     """Gives the customer to another owner."""
+
+    verb: ClassVar[str] = "assignOwner"
+    summary: ClassVar[str] = "Assign the owner"
 
     owner_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddReference(CustomerCommand):
+class AddReference(RecordCommand):
     """Another system knows the customer, too: by this external id it is found and changed from then on."""
+
+    verb: ClassVar[str] = "addReference"
+    summary: ClassVar[str] = "Add an external reference"
 
     reference: Reference = field(repr=False)  # may be somebody's login or address in the other system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MergeCustomers:
+class MergeCustomers(RecordCommand):
     """Merges the loser into the survivor; no record moves, and `UnmergeCustomer` takes it back."""
 
-    loser_id: UUID
-    survivor_id: UUID
-    at: datetime | None = None
+    verb: ClassVar[str] = "merge"
+    summary: ClassVar[str] = "Merge into another customer"
 
-    @property
-    def target(self) -> UUID | None:
-        """The one that goes."""
-        return self.loser_id
+    survivor_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnmergeCustomer(CustomerCommand):
+class UnmergeCustomer(RecordCommand):
     """Takes a merge back."""
+
+    verb: ClassVar[str] = "unmerge"
+    summary: ClassVar[str] = "Undo a merge"

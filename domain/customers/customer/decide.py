@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from domain.customers.customer.commands import (
+    AddReference,
+    AssignCustomerOwner,
+    ChangeCustomer,
+    RegisterCustomer,
+)
 from domain.customers.customer.events import (
     Absorbed,
     CustomerEvent,
@@ -23,8 +29,12 @@ from domain.customers.customer.preferences import known as known_preference
 from domain.customers.customer.preferences import preferences as checked_preferences
 from domain.customers.customer.state import Customer
 from domain.kernel import errors
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
+from domain.kernel.hierarchy import refuse_cycle
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, lines, optional_line, quoted
+from domain.kernel.time import require_time_zone
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import (
     Reference,
@@ -230,3 +240,61 @@ def require_organisation(state: Customer) -> None:
     """Raises `Invalid` for a person, who cannot be a parent organisation."""
     if state.kind != "organisation":
         raise Invalid(f"The customer {state.id} is a person and cannot be a parent. Name an organisation.")
+
+
+def decide(command: Any, state: Any, repository: Repository) -> tuple[CustomerEvent, ...]:
+    """What follows from a command on one customer; a merge, which changes two, has a handler."""
+    match command:
+        case RegisterCustomer():
+            _require_parent(repository, command.parent_id, of=command.id)
+            require_time_zone(command.preferences.get("time_zone"))
+            return register(
+                kind=command.kind,
+                name=command.name,
+                parent_id=command.parent_id,
+                owner_id=command.owner_id,
+                attributes=command.attributes,
+                original=command.original,
+                tags=command.tags,
+                preferences=command.preferences,
+                reference=command.reference,
+            )
+        case ChangeCustomer():
+            return _change(command, state, repository)
+        case AssignCustomerOwner():
+            return assign_owner(state, owner_id=command.owner_id)
+        case AddReference():
+            return add_reference(state, reference=command.reference)
+        case _:
+            raise undecided(command)
+
+
+def _change(command: ChangeCustomer, state: Customer, repository: Repository) -> tuple[CustomerEvent, ...]:
+    changes = change(
+        state,
+        name=command.name,
+        parent_id=command.parent_id,
+        attributes=command.attributes,
+        preferences=command.preferences,
+        add_tags=command.add_tags,
+        remove_tags=command.remove_tags,
+        remove=command.remove,
+    )
+    zone = command.preferences.get("time_zone")
+    if zone != state.preferences.get("time_zone"):
+        require_time_zone(zone)
+    if command.parent_id != state.parent_id:
+        _require_parent(repository, command.parent_id, of=state.id)
+    if command.owner_id is None or command.owner_id == state.owner_id:
+        return changes
+    return (*changes, *assign_owner(state, owner_id=command.owner_id))
+
+
+def _require_parent(repository: Repository, id: UUID | None, *, of: UUID | None) -> None:
+    """Refuses a parent organisation that is not there, is a person, was merged, or stands below `of`."""
+    if id is None:
+        return
+    parent = repository.load("customer", id)
+    require_active(parent)
+    require_organisation(parent)
+    refuse_cycle("organisation", of, id, lambda id: repository.load("customer", id).parent_id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, personal
+from domain.events.registry import EventType
+from domain.kernel.references import refers_to
 from domain.kernel.values import (
     FieldChange,
     Reference,
@@ -26,7 +28,7 @@ class Registered:
     organisation_name: str | None = None
     name: str | Unreadable | None = personal()
     parent_id: UUID | None = None
-    owner_id: UUID | None = None
+    owner_id: UUID | None = refers_to("principal")
     attributes: Mapping[str, str]
     original: Mapping[str, str]
     references: tuple[Reference, ...] = ()
@@ -47,7 +49,7 @@ class ProfileChanged:
 class OwnerAssigned:
     """`crm.customer.owner_assigned`"""
 
-    owner_id: UUID
+    owner_id: UUID = refers_to("principal", required=True)
     previous_owner_id: UUID | None = None
 
 
@@ -97,3 +99,21 @@ CustomerEvent = (
     Registered | ProfileChanged | OwnerAssigned | ReferenceAdded | MergedInto | Absorbed | Unmerged | Released
     | Erased
 )  # fmt: skip
+
+
+def customer_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Preferences did not exist: none are known."""
+    return {**data, "preferences": {}}
+
+
+EVENTS: Final = (
+    EventType("crm.customer.registered", Registered, version=2, upcasters=(customer_registered_1_to_2,)),
+    EventType("crm.customer.profile_changed", ProfileChanged),
+    EventType("crm.customer.owner_assigned", OwnerAssigned),
+    EventType("crm.customer.reference_added", ReferenceAdded),
+    EventType("crm.customer.merged_into", MergedInto),
+    EventType("crm.customer.absorbed", Absorbed),
+    EventType("crm.customer.unmerged", Unmerged),
+    EventType("crm.customer.released", Released),
+    EventType("crm.customer.erased", Erased),
+)

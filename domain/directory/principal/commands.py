@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from domain.directory.principal.events import PrincipalKind
-from domain.kernel.values import Reference
+from domain.kernel.command import NewRecord, RecordCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterPrincipal:
+class RegisterPrincipal(NewRecord):
     """Registers an agent, a team or a service account. `name` becomes private."""
+
+    summary: ClassVar[str] = "Register a principal"
 
     kind: PrincipalKind
     name: str = field(repr=False)
     manager_id: UUID | None = None
     region: str | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrincipalCommand:
-    """What commands on an existing principal name. `at` is the business time, now unless named."""
-
-    principal_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The principal."""
-        return self.principal_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePrincipal(PrincipalCommand):
+class ChangePrincipal(RecordCommand):
     """Changes what is named; `remove` names `manager_id` or `region`."""
+
+    verb: ClassVar[str] = "change"
+    summary: ClassVar[str] = "Change the profile"
 
     name: str | None = field(default=None, repr=False)
     manager_id: UUID | None = None
@@ -52,12 +36,18 @@ class ChangePrincipal(PrincipalCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeactivatePrincipal(PrincipalCommand):
+class DeactivatePrincipal(RecordCommand):
     """From now on it can be given nothing new."""
+
+    verb: ClassVar[str] = "deactivate"
+    summary: ClassVar[str] = "Deactivate"
 
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReactivatePrincipal(PrincipalCommand):
+class ReactivatePrincipal(RecordCommand):
     """Takes a deactivation back."""
+
+    verb: ClassVar[str] = "reactivate"
+    summary: ClassVar[str] = "Reactivate"

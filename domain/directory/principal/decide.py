@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from domain.directory.principal.commands import (
+    ChangePrincipal,
+    DeactivatePrincipal,
+    ReactivatePrincipal,
+    RegisterPrincipal,
+)
 from domain.directory.principal.events import (
     Deactivated,
     PrincipalEvent,
@@ -14,7 +20,10 @@ from domain.directory.principal.events import (
     Registered,
 )
 from domain.directory.principal.state import Principal
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
+from domain.kernel.hierarchy import refuse_cycle
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, changed, references
@@ -101,3 +110,42 @@ def require_active(state: Principal) -> None:
     """Raises `Invalid` for a principal that can be given nothing new."""
     if state.state != "active":
         raise Invalid(f"The principal {state.id} is deactivated. Name an active one, or reactivate it.")
+
+
+def decide(command: Any, state: Any, repository: Repository) -> tuple[PrincipalEvent, ...]:
+    """What follows from a command on a principal."""
+    match command:
+        case RegisterPrincipal():
+            _require_manager(repository, command.manager_id, of=command.id)
+            return register(
+                kind=command.kind,
+                name=command.name,
+                manager_id=command.manager_id,
+                region=command.region,
+                reference=command.reference,
+            )
+        case ChangePrincipal():
+            changed = change(
+                state,
+                name=command.name,
+                manager_id=command.manager_id,
+                region=command.region,
+                remove=command.remove,
+            )
+            if command.manager_id != state.manager_id:
+                _require_manager(repository, command.manager_id, of=state.id)
+            return changed
+        case DeactivatePrincipal():
+            return deactivate(state, reason=command.reason)
+        case ReactivatePrincipal():
+            return reactivate(state)
+        case _:
+            raise undecided(command)
+
+
+def _require_manager(repository: Repository, id: UUID | None, *, of: UUID | None) -> None:
+    """Refuses a manager who is not there, is deactivated, or stands below `of`."""
+    if id is None:
+        return
+    require_active(repository.load("principal", id))
+    refuse_cycle("principal", of, id, lambda id: repository.load("principal", id).manager_id)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, personal
+from domain.events.registry import EventType
 from domain.kernel.values import FieldChange, Reference
 
 PrincipalKind = Literal["agent", "team", "service_account"]
@@ -45,3 +46,11 @@ class Reactivated:
 
 
 PrincipalEvent = Registered | ProfileChanged | Deactivated | Reactivated
+
+
+EVENTS: Final = (
+    EventType("crm.principal.registered", Registered),
+    EventType("crm.principal.profile_changed", ProfileChanged),
+    EventType("crm.principal.deactivated", Deactivated),
+    EventType("crm.principal.reactivated", Reactivated),
+)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from typing import ClassVar
 from uuid import UUID
 
+from domain.kernel.command import NewRecord, RecordCommand
 from domain.kernel.money import Money
-from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateLead:
+class CreateLead(NewRecord):
     """Creates a lead, of whom something is known. `original` keeps spellings as they came, by field."""
+
+    summary: ClassVar[str] = "Create a lead"
 
     name: str | None = field(default=None, repr=False)
     company: str | None = None
@@ -21,54 +24,44 @@ class CreateLead:
     phone: str | None = field(default=None, repr=False)
     owner_id: UUID | None = None
     campaign: str | None = None
-    imported: bool = False
     original: Mapping[str, str] = field(default_factory=dict)
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeadCommand:
-    """What commands on an existing lead name. `at` is the business time, now unless named."""
-
-    lead_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The lead."""
-        return self.lead_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveLead(LeadCommand):
+class MoveLead(RecordCommand):
     """Moves it to working, nurturing or qualified."""
+
+    verb: ClassVar[str] = "move"
+    summary: ClassVar[str] = "Move to another open state"
 
     to_state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisqualifyLead(LeadCommand):
+class DisqualifyLead(RecordCommand):
     """Closes it without a conversion; the reason "other" needs a note."""
+
+    verb: ClassVar[str] = "disqualify"
+    summary: ClassVar[str] = "Disqualify"
 
     reason: str
     note: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenLead(LeadCommand):
+class ReopenLead(RecordCommand):
     """Takes up a disqualified one again."""
+
+    verb: ClassVar[str] = "reopen"
+    summary: ClassVar[str] = "Reopen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreLead(LeadCommand):
+class ScoreLead(RecordCommand):
     """Keeps a score of 0 to 100, by which model and for which reasons."""
+
+    verb: ClassVar[str] = "score"
+    summary: ClassVar[str] = "Score"
 
     score: int
     model: str
@@ -76,27 +69,36 @@ class ScoreLead(LeadCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssignLeadOwner(LeadCommand):
+class AssignLeadOwner(RecordCommand):
     """Gives it to another owner."""
+
+    verb: ClassVar[str] = "assignOwner"
+    summary: ClassVar[str] = "Assign the owner"
 
     owner_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkLead(LeadCommand):
+class LinkLead(RecordCommand):
     """Says whose lead it is."""
+
+    verb: ClassVar[str] = "linkCustomer"
+    summary: ClassVar[str] = "Name the customer"
 
     customer_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertLead(LeadCommand):
+class ConvertLead(RecordCommand):
     """Makes a qualified lead a customer's opportunity, in `pipeline`, all at once.
 
     The customer is `customer_id`, else the one that the lead is linked to, else one is made: an organisation
     where the lead has a company, else a person. The contact is `contact_id`, else one is made where the lead
     has a name. The owner is `owner_id`, else the lead's. Converting again changes nothing.
     """
+
+    verb: ClassVar[str] = "convert"
+    summary: ClassVar[str] = "Convert"
 
     pipeline: str
     stage: str | None = None

@@ -6,16 +6,27 @@ A decision reads the state and its arguments, and answers with events, with none
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
-from domain.configuration.reasons import Reasons, checked
+from domain.configuration.reasons import Reasons, checked, configured_reasons
 from domain.customers.contact.decide import normalised
 from domain.customers.contact.events import PointKind
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, lines, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, references
+from domain.sales.lead.commands import (
+    AssignLeadOwner,
+    CreateLead,
+    DisqualifyLead,
+    LinkLead,
+    MoveLead,
+    ReopenLead,
+    ScoreLead,
+)
 from domain.sales.lead.events import (
     Converted,
     Created,
@@ -189,3 +200,35 @@ def _point(kind: PointKind, value: str | None, *, imported: bool) -> str | None:
 
 def _as_open(state: str) -> OpenLeadState:
     return cast("OpenLeadState", state)
+
+
+def decide(command: Any, state: Any, repository: Repository) -> Events:
+    """What follows from a command on one lead; its conversion, which changes four records, has a handler."""
+    match command:
+        case CreateLead():
+            return create(
+                name=command.name,
+                company=command.company,
+                email=command.email,
+                phone=command.phone,
+                owner_id=command.owner_id,
+                campaign=command.campaign,
+                imported=command.imported,
+                original=command.original,
+                reference=command.reference,
+            )
+        case MoveLead():
+            return move(state, to_state=command.to_state)
+        case DisqualifyLead():
+            reasons = configured_reasons(repository)
+            return disqualify(state, reasons, reason=command.reason, note_text=command.note)
+        case ReopenLead():
+            return reopen(state)
+        case ScoreLead():
+            return score(state, value=command.score, model=command.model, reasons=command.reasons)
+        case AssignLeadOwner():
+            return assign_owner(state, owner_id=command.owner_id)
+        case LinkLead():
+            return link_customer(state, customer_id=command.customer_id)
+        case _:
+            raise undecided(command)

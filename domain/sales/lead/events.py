@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, free_text, personal
+from domain.events.registry import EventType
+from domain.kernel.references import refers_to
 from domain.kernel.values import Reference
 
 OpenLeadState = Literal["new", "working", "nurturing", "qualified"]
@@ -21,7 +23,7 @@ class Created:
     company: str | None = None
     email: str | Unreadable | None = personal()
     phone: str | Unreadable | None = personal()
-    owner_id: UUID | None = None
+    owner_id: UUID | None = refers_to("principal")
     campaign: str | None = None
     references: tuple[Reference, ...] = ()
     imported: bool
@@ -65,7 +67,7 @@ class Scored:
 class OwnerAssigned:
     """`crm.lead.owner_assigned`"""
 
-    owner_id: UUID
+    owner_id: UUID = refers_to("principal", required=True)
     previous_owner_id: UUID | None = None
 
 
@@ -73,7 +75,7 @@ class OwnerAssigned:
 class CustomerLinked:
     """`crm.lead.customer_linked`: the customer whose lead it is, known without a conversion."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
 
 
@@ -81,7 +83,7 @@ class CustomerLinked:
 class Converted:
     """`crm.lead.converted`; `customer_created` says that the customer was made by it, not found."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     contact_id: UUID | None = None
     opportunity_id: UUID
     customer_created: bool
@@ -98,3 +100,16 @@ LeadEvent = (
     Created | StatusChanged | Disqualified | Reopened | Scored | OwnerAssigned | CustomerLinked | Converted
     | Erased
 )  # fmt: skip
+
+
+EVENTS: Final = (
+    EventType("crm.lead.created", Created),
+    EventType("crm.lead.status_changed", StatusChanged),
+    EventType("crm.lead.disqualified", Disqualified),
+    EventType("crm.lead.reopened", Reopened),
+    EventType("crm.lead.scored", Scored),
+    EventType("crm.lead.owner_assigned", OwnerAssigned),
+    EventType("crm.lead.customer_linked", CustomerLinked),
+    EventType("crm.lead.converted", Converted),
+    EventType("crm.lead.erased", Erased),
+)

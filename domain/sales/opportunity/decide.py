@@ -11,17 +11,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Final, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
-from domain.configuration.pipelines import Pipeline
+from domain.configuration.pipelines import Pipeline, configured_pipelines
 from domain.configuration.reasons import OTHER
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked, optional, plain
+from domain.kernel.repository import Repository
 from domain.kernel.text import lines, optional_line, quoted
 from domain.kernel.text import note as checked_note
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, references
+from domain.sales.opportunity.commands import (
+    AssignOwner,
+    ChangeAmount,
+    ChangeCloseDate,
+    ChangeForecastCategory,
+    ChangeProducts,
+    ChangeTeam,
+    LinkCustomer,
+    LoseOpportunity,
+    MoveStage,
+    OpenOpportunity,
+    OverrideProbability,
+    ReopenOpportunity,
+    WinOpportunity,
+)
 from domain.sales.opportunity.events import (
     AmountChanged,
     CloseDateChanged,
@@ -304,3 +321,62 @@ def _item(item: LineItem) -> LineItem:
         price=checked("price", item.price),
         discount=discount,
     )
+
+
+def decide(command: Any, state: Any, repository: Repository) -> Events:
+    """What follows from a command on an opportunity."""
+    match command:
+        case OpenOpportunity():
+            return open_opportunity(
+                configured_pipelines(repository).named(command.pipeline),
+                stage=command.stage,
+                customer_id=command.customer_id,
+                owner_id=command.owner_id,
+                product_id=command.product_id,
+                amount=command.amount,
+                expected_close=command.expected_close,
+                forecast_category=command.forecast_category,
+                imported=command.imported,
+                original=command.original,
+                reference=command.reference,
+            )
+        case LinkCustomer():
+            return link_customer(state, customer_id=command.customer_id)
+        case AssignOwner():
+            return assign_owner(state, owner_id=command.owner_id)
+        case ChangeTeam():
+            return change_team(state, member_ids=command.member_ids)
+        case ChangeProducts():
+            return change_products(state, items=command.items)
+        case ChangeCloseDate():
+            return change_close_date(state, expected_close=command.expected_close)
+        case ChangeForecastCategory():
+            return change_forecast_category(state, category=command.category)
+        case OverrideProbability():
+            return override_probability(state, probability=command.probability)
+        case _:
+            return _decide_in(configured_pipelines(repository).named(state.pipeline), command, state)
+
+
+def _decide_in(pipeline: Pipeline, command: Any, state: Opportunity) -> Events:
+    """What follows from a command that depends on the opportunity's pipeline."""
+    match command:
+        case MoveStage():
+            return move_stage(state, pipeline, stage=command.stage)
+        case WinOpportunity():
+            return win(state, pipeline, amount=command.amount)
+        case LoseOpportunity():
+            return lose(
+                state,
+                pipeline,
+                reason=command.reason,
+                competitor=command.competitor,
+                note=command.note,
+                amount=command.amount,
+            )
+        case ReopenOpportunity():
+            return reopen(state, pipeline)
+        case ChangeAmount():
+            return change_amount(state, pipeline, amount=command.amount)
+        case _:
+            raise undecided(command)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, free_text
+from domain.events.registry import EventType
 from domain.kernel.money import Money
+from domain.kernel.references import refers_to
 from domain.kernel.values import Reference
 
 ForecastCategory = Literal["pipeline", "best_case", "commit", "omitted"]
@@ -24,7 +26,7 @@ Direction = Literal["forward", "back"]
 class LineItem:
     """A product on an opportunity: `discount` is percent of `price` times `quantity`."""
 
-    product_id: UUID
+    product_id: UUID = refers_to("product", required=True)
     quantity: Decimal
     price: Money
     discount: Decimal
@@ -37,9 +39,9 @@ class Opened:
     pipeline: str
     stage: str
     probability: int
-    customer_id: UUID | None = None
-    owner_id: UUID | None = None
-    product_id: UUID | None = None
+    customer_id: UUID | None = refers_to("customer")
+    owner_id: UUID | None = refers_to("principal")
+    product_id: UUID | None = refers_to("product")
     amount: Money | None = None
     expected_close: date | None = None
     forecast_category: ForecastCategory
@@ -72,7 +74,7 @@ class AmountChanged:
 class CustomerLinked:
     """`crm.opportunity.customer_linked`; the party stays what it was."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
 
 
@@ -80,7 +82,7 @@ class CustomerLinked:
 class OwnerAssigned:
     """`crm.opportunity.owner_assigned`"""
 
-    owner_id: UUID
+    owner_id: UUID = refers_to("principal", required=True)
     previous_owner_id: UUID | None = None
 
 
@@ -88,14 +90,14 @@ class OwnerAssigned:
 class TeamChanged:
     """`crm.opportunity.team_changed`: all members from now on."""
 
-    member_ids: tuple[UUID, ...]
+    member_ids: tuple[UUID, ...] = refers_to("principal", required=True, state="team")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductsChanged:
     """`crm.opportunity.products_changed`: all line items from now on."""
 
-    items: tuple[LineItem, ...]
+    items: tuple[LineItem, ...] = refers_to("product", required=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,4 +172,21 @@ OpportunityEvent = (
     | Won
     | Lost
     | Reopened
+)
+
+
+EVENTS: Final = (
+    EventType("crm.opportunity.opened", Opened),
+    EventType("crm.opportunity.stage_changed", StageChanged),
+    EventType("crm.opportunity.amount_changed", AmountChanged),
+    EventType("crm.opportunity.customer_linked", CustomerLinked),
+    EventType("crm.opportunity.owner_assigned", OwnerAssigned),
+    EventType("crm.opportunity.team_changed", TeamChanged),
+    EventType("crm.opportunity.products_changed", ProductsChanged),
+    EventType("crm.opportunity.close_date_changed", CloseDateChanged),
+    EventType("crm.opportunity.forecast_category_changed", ForecastCategoryChanged),
+    EventType("crm.opportunity.probability_overridden", ProbabilityOverridden),
+    EventType("crm.opportunity.won", Won),
+    EventType("crm.opportunity.lost", Lost),
+    EventType("crm.opportunity.reopened", Reopened),
 )

@@ -3,55 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from typing import ClassVar
 
+from domain.kernel.command import NewRecord, RecordCommand
 from domain.kernel.money import Money
-from domain.kernel.values import Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterProduct:
+class RegisterProduct(NewRecord):
     """Registers a product with its list price."""
+
+    summary: ClassVar[str] = "Register a product"
 
     name: str
     list_price: Money
     series: str | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductCommand:
-    """What commands on an existing product name. `at` is the business time, now unless named."""
-
-    product_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The product."""
-        return self.product_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePrice(ProductCommand):
+class ChangePrice(RecordCommand):
     """Changes the list price."""
+
+    verb: ClassVar[str] = "changePrice"
+    summary: ClassVar[str] = "Change the list price"
 
     price: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiscontinueProduct(ProductCommand):
+class DiscontinueProduct(RecordCommand):
     """From now on it is not sold."""
+
+    verb: ClassVar[str] = "discontinue"
+    summary: ClassVar[str] = "Discontinue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReintroduceProduct(ProductCommand):
+class ReintroduceProduct(RecordCommand):
     """Sells it again."""
+
+    verb: ClassVar[str] = "reintroduce"
+    summary: ClassVar[str] = "Reintroduce"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
 from domain.kernel.money import Money, checked
+from domain.kernel.repository import Repository
 from domain.kernel.text import line, optional_line
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, references
+from domain.sales.product.commands import ChangePrice, DiscontinueProduct, RegisterProduct, ReintroduceProduct
 from domain.sales.product.events import Discontinued, PriceChanged, ProductEvent, Registered, Reintroduced
 from domain.sales.product.state import Product
 
@@ -64,3 +67,23 @@ def require_offered(state: Product) -> None:
     """Raises `Invalid` for a product that is not sold any more."""
     if state.state != "offered":
         raise Invalid(f"The product {state.id} is discontinued. Name another one, or reintroduce it.")
+
+
+def decide(command: Any, state: Any, repository: Repository) -> tuple[ProductEvent, ...]:  # noqa: ARG001
+    """What follows from a command on a product."""
+    match command:
+        case RegisterProduct():
+            return register(
+                name=command.name,
+                series=command.series,
+                list_price=command.list_price,
+                reference=command.reference,
+            )
+        case ChangePrice():
+            return change_price(state, price=command.price)
+        case DiscontinueProduct():
+            return discontinue(state)
+        case ReintroduceProduct():
+            return reintroduce(state)
+        case _:
+            raise undecided(command)

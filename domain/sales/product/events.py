@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
+from domain.events.registry import EventType
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 
@@ -37,3 +39,21 @@ class Reintroduced:
 
 
 ProductEvent = Registered | PriceChanged | Discontinued | Reintroduced
+
+
+def product_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """A bare price and its currency become a list price that is money; references did not exist."""
+    kept = {name: value for name, value in data.items() if name not in ("price", "currency")}
+    return {
+        **kept,
+        "list_price": {"amount": data["price"], "currency": data["currency"]},
+        "references": [],
+    }
+
+
+EVENTS: Final = (
+    EventType("crm.product.registered", Registered, version=2, upcasters=(product_registered_1_to_2,)),
+    EventType("crm.product.price_changed", PriceChanged),
+    EventType("crm.product.discontinued", Discontinued),
+    EventType("crm.product.reintroduced", Reintroduced),
+)

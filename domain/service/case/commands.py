@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from domain.kernel.values import Reference
+from domain.kernel.command import NewRecord, RecordCommand
 from domain.service.case.events import CaseKind, CaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCase:
+class OpenCase(NewRecord):
     """Opens a case, `priority` 1 (most urgent) to 4. Imported history may begin in any `state`."""
+
+    summary: ClassVar[str] = "Open a case"
 
     kind: CaseKind
     state: CaseState = "new"
@@ -28,33 +31,11 @@ class OpenCase:
     subject: str | None = field(default=None, repr=False)
     description: str | None = field(default=None, repr=False)
     attributes: Mapping[str, str] = field(default_factory=dict)
-    imported: bool = False
     logged_at: datetime | None = None
-    reference: Reference | None = None
-    id: UUID | None = None
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """None: it makes a record."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseCommand:
-    """What commands on an existing case name. `at` is the business time, now unless named."""
-
-    case_id: UUID
-    at: datetime | None = None
-
-    @property
-    def target(self) -> UUID | None:
-        """The case."""
-        return self.case_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryCommand(CaseCommand):
+class HistoryCommand(RecordCommand):
     """A command that may be a step of imported history."""
 
     imported: bool = False
@@ -65,6 +46,9 @@ class HistoryCommand(CaseCommand):
 class AssignCase(HistoryCommand):
     """Gives it to a queue, an owner, or both; `remove` names queue or owner_id."""
 
+    verb: ClassVar[str] = "assign"
+    summary: ClassVar[str] = "Assign to a queue or an owner"
+
     queue: str | None = None
     owner_id: UUID | None = None
     remove: tuple[str, ...] = ()
@@ -74,12 +58,18 @@ class AssignCase(HistoryCommand):
 class MoveCase(HistoryCommand):
     """Moves it to another open state."""
 
+    verb: ClassVar[str] = "move"
+    summary: ClassVar[str] = "Move to another open state"
+
     to_state: CaseState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCasePriority(HistoryCommand):
     """Changes the priority, 1 to 4."""
+
+    verb: ClassVar[str] = "changePriority"
+    summary: ClassVar[str] = "Change the priority"
 
     priority: int
 
@@ -88,12 +78,18 @@ class ChangeCasePriority(HistoryCommand):
 class EscalateCase(HistoryCommand):
     """Changes the escalation level, 0 (none) to 9."""
 
+    verb: ClassVar[str] = "escalate"
+    summary: ClassVar[str] = "Change the escalation level"
+
     level: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCaseDetails(HistoryCommand):
     """Changes what is named; `remove` names channel, category, product, cause or `attributes.<name>`."""
+
+    verb: ClassVar[str] = "change"
+    summary: ClassVar[str] = "Change the details"
 
     kind: CaseKind | None = None
     channel: str | None = None
@@ -105,8 +101,11 @@ class ChangeCaseDetails(HistoryCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RespondToCase(CaseCommand):
+class RespondToCase(RecordCommand):
     """Notes the first response, and the interaction that it was."""
+
+    verb: ClassVar[str] = "respond"
+    summary: ClassVar[str] = "Note the first response"
 
     interaction_id: UUID | None = None
 
@@ -114,6 +113,9 @@ class RespondToCase(CaseCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveCase(HistoryCommand):
     """Notes that it is solved: how (`code`), what it was (`cause`)."""
+
+    verb: ClassVar[str] = "resolve"
+    summary: ClassVar[str] = "Resolve"
 
     code: str | None = None
     cause: str | None = None
@@ -124,6 +126,9 @@ class ResolveCase(HistoryCommand):
 class CloseCase(HistoryCommand):
     """Closes a resolved one. `reported_sla`: the log's own verdict, true where the SLA was met."""
 
+    verb: ClassVar[str] = "close"
+    summary: ClassVar[str] = "Close"
+
     code: str | None = None
     reported_sla: bool | None = None
 
@@ -132,26 +137,38 @@ class CloseCase(HistoryCommand):
 class ReopenCase(HistoryCommand):
     """Takes up a resolved or closed one again."""
 
+    verb: ClassVar[str] = "reopen"
+    summary: ClassVar[str] = "Reopen"
+
     to_state: CaseState = "in_progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RejectCase(CaseCommand):
+class RejectCase(RecordCommand):
     """Ends it unsolved; the reason "other" needs a note."""
+
+    verb: ClassVar[str] = "reject"
+    summary: ClassVar[str] = "Reject"
 
     reason: str | None = None
     note: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarkDuplicate(CaseCommand):
+class MarkDuplicate(RecordCommand):
     """Ends it as the same as the case `of`."""
+
+    verb: ClassVar[str] = "markDuplicate"
+    summary: ClassVar[str] = "Mark as a duplicate"
 
     of: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCase(CaseCommand):
+class LinkCase(RecordCommand):
     """Says whose case it is."""
+
+    verb: ClassVar[str] = "linkCustomer"
+    summary: ClassVar[str] = "Name the customer"
 
     customer_id: UUID

@@ -8,14 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, cast, get_args
+from typing import Any, Final, cast, get_args
 from uuid import UUID
 
-from domain.configuration.reasons import Reasons, checked
+from domain.configuration.reasons import Reasons, checked, configured_reasons
+from domain.kernel.decision import undecided
 from domain.kernel.errors import Invalid
+from domain.kernel.repository import Repository
 from domain.kernel.text import lines, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
 from domain.kernel.values import Reference, changed, changed_entries, references
+from domain.service.case.commands import (
+    AssignCase,
+    ChangeCaseDetails,
+    ChangeCasePriority,
+    CloseCase,
+    EscalateCase,
+    HistoryCommand,
+    LinkCase,
+    MarkDuplicate,
+    MoveCase,
+    OpenCase,
+    RejectCase,
+    ReopenCase,
+    ResolveCase,
+    RespondToCase,
+)
 from domain.service.case.events import (
     Assigned,
     CaseClosed,
@@ -378,3 +396,96 @@ def _logged(logged_at: datetime | None, *, imported: bool) -> datetime | None:
     if logged_at.tzinfo is None:
         raise Invalid(f"The time {logged_at.isoformat()} has no time zone. Add one, such as Z for UTC.")
     return logged_at.astimezone(UTC)
+
+
+def decide(command: Any, state: Any, repository: Repository) -> Events:
+    """What follows from a command on a case."""
+    match command:
+        case OpenCase():
+            return open_case(
+                kind=command.kind,
+                state=command.state,
+                priority=command.priority,
+                channel=command.channel,
+                customer_id=command.customer_id,
+                queue=command.queue,
+                owner_id=command.owner_id,
+                category=command.category,
+                product=command.product,
+                cause=command.cause,
+                subject=command.subject,
+                description=command.description,
+                attributes=command.attributes,
+                imported=command.imported,
+                logged_at=command.logged_at,
+                reference=command.reference,
+            )
+        case HistoryCommand():
+            return _decide_history(command, state, imported=command.imported, logged_at=command.logged_at)
+        case RespondToCase():
+            return respond(state, interaction_id=command.interaction_id)
+        case RejectCase():
+            reasons = configured_reasons(repository)
+            return reject(state, reasons, reason=command.reason, note_text=command.note)
+        case MarkDuplicate():
+            return mark_duplicate(state, repository.load("case", command.of))
+        case LinkCase():
+            return link_customer(state, customer_id=command.customer_id)
+        case _:
+            raise undecided(command)
+
+
+def _decide_history(
+    command: HistoryCommand, state: Case, *, imported: bool, logged_at: datetime | None
+) -> Events:
+    """What follows from a command that may be a step of imported history."""
+    match command:
+        case AssignCase():
+            return assign(
+                state,
+                queue=command.queue,
+                owner_id=command.owner_id,
+                remove=command.remove,
+                imported=imported,
+                logged_at=logged_at,
+            )
+        case MoveCase():
+            return move(state, to_state=command.to_state, imported=imported, logged_at=logged_at)
+        case ChangeCasePriority():
+            return change_priority(state, priority=command.priority, imported=imported, logged_at=logged_at)
+        case EscalateCase():
+            return escalate(state, level=command.level, imported=imported, logged_at=logged_at)
+        case ChangeCaseDetails():
+            return change_details(
+                state,
+                kind=command.kind,
+                channel=command.channel,
+                category=command.category,
+                product=command.product,
+                cause=command.cause,
+                attributes=command.attributes,
+                remove=command.remove,
+                imported=imported,
+                logged_at=logged_at,
+            )
+        case ResolveCase():
+            return resolve(
+                state,
+                code=command.code,
+                cause=command.cause,
+                note_text=command.note,
+                imported=imported,
+                logged_at=logged_at,
+            )
+        case CloseCase():
+            return close(
+                state,
+                code=command.code,
+                reported_sla=command.reported_sla,
+                imported=imported,
+                logged_at=logged_at,
+            )
+        case ReopenCase():
+            return reopen(state, to_state=command.to_state, imported=imported, logged_at=logged_at)
+        case _:
+            raise undecided(command)

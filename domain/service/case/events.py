@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from domain.events.private import Unreadable, free_text
+from domain.events.registry import EventType
+from domain.kernel.references import refers_to
 from domain.kernel.values import FieldChange, Reference
 
 CaseKind = Literal["question", "complaint", "incident", "request"]
@@ -27,9 +29,9 @@ class Opened:
     state: CaseState
     priority: int
     channel: str | None = None
-    customer_id: UUID | None = None
+    customer_id: UUID | None = refers_to("customer")
     queue: str | None = None
-    owner_id: UUID | None = None
+    owner_id: UUID | None = refers_to("principal")
     category: str | None = None
     product: str | None = None
     cause: str | None = None
@@ -47,7 +49,7 @@ class Assigned:
     """`crm.case.assigned`: queue and owner from now on; the states stand where it moved by it."""
 
     queue: str | None = None
-    owner_id: UUID | None = None
+    owner_id: UUID | None = refers_to("principal")
     previous_queue: str | None = None
     previous_owner_id: UUID | None = None
     from_state: CaseState | None = None
@@ -95,7 +97,7 @@ class DetailsChanged:
 class Responded:
     """`crm.case.responded`: the first response."""
 
-    interaction_id: UUID | None = None
+    interaction_id: UUID | None = refers_to("interaction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ class Duplicated:
 class CustomerLinked:
     """`crm.case.customer_linked`; the party stays what it was."""
 
-    customer_id: UUID
+    customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
 
 
@@ -169,4 +171,26 @@ CaseEvent = (
     | Rejected
     | Duplicated
     | CustomerLinked
+)
+
+
+def case_rejected_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Nothing changes: the note, which is private, did not exist."""
+    return data
+
+
+EVENTS: Final = (
+    EventType("crm.case.opened", Opened),
+    EventType("crm.case.assigned", Assigned),
+    EventType("crm.case.state_changed", StateChanged),
+    EventType("crm.case.priority_changed", PriorityChanged),
+    EventType("crm.case.escalated", Escalated),
+    EventType("crm.case.details_changed", DetailsChanged),
+    EventType("crm.case.responded", Responded),
+    EventType("crm.case.resolved", Resolved),
+    EventType("crm.case.closed", CaseClosed),
+    EventType("crm.case.reopened", Reopened),
+    EventType("crm.case.rejected", Rejected, version=2, upcasters=(case_rejected_1_to_2,)),
+    EventType("crm.case.duplicated", Duplicated),
+    EventType("crm.case.customer_linked", CustomerLinked),
 )

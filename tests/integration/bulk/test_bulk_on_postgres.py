@@ -44,9 +44,9 @@ def deal(name: str, *, wins: int) -> History:
     return History(
         commands=(
             OpenOpportunity(pipeline="sales", id=id, at=at(0), imported=True),
-            MoveStage(opportunity_id=id, stage="proposal", at=at(1)),
-            MoveStage(opportunity_id=id, stage="negotiation", at=at(2)),
-            *(WinOpportunity(opportunity_id=id, at=at(3 + n)) for n in range(wins)),
+            MoveStage(id=id, stage="proposal", at=at(1)),
+            MoveStage(id=id, stage="negotiation", at=at(2)),
+            *(WinOpportunity(id=id, at=at(3 + n)) for n in range(wins)),
         ),
         claim=Claim("test", name, id, b"digest"),
     )
@@ -91,7 +91,7 @@ def test_contact_points_go_in_with_their_histories(shop: Bus) -> None:
         return History(
             commands=(
                 RegisterContact(customer_id=buyer, name=name, id=id, at=START, imported=True),
-                AddContactPoint(contact_id=id, kind="email", value=value, at=START),
+                AddContactPoint(id=id, kind="email", value=value, at=START),
             ),
             claim=Claim("test", name, id, b"digest"),
         )

@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from commands.bulk.recorder import BulkOutcome, History
-from commands.dispatch.decision import Repository
 from commands.dispatch.dispatcher import MAX_ATTEMPTS, Outcome
 from commands.store.claims import Claim
 from domain.activities.interaction.commands import RecordInteraction
@@ -21,6 +20,7 @@ from domain.customers.customer import state as customer
 from domain.customers.customer.commands import AddReference, ChangeCustomer, MergeCustomers, RegisterCustomer
 from domain.directory.principal.commands import RegisterPrincipal
 from domain.kernel.errors import AlreadyClaimed, ConcurrentChange, DomainError, KeyReused, MoveRefused
+from domain.kernel.repository import Repository
 from domain.kernel.values import Reference
 from domain.sales.opportunity.commands import AssignOwner, OpenOpportunity, WinOpportunity
 from tests.support.at_once import Bus, at_once, bus, done, patiently
@@ -54,7 +54,7 @@ def test_of_sixteen_who_expect_nothing_all_are_done(shop: Bus) -> None:
     id = shop.do(RegisterCustomer(kind="organisation", name="Isdom")).id
     # An attempt fails only because another client was done.
     assert MAX_ATTEMPTS >= 16
-    found = at_once(16, lambda n: shop.do(ChangeCustomer(customer_id=id, add_tags=(f"tag {n}",))))
+    found = at_once(16, lambda n: shop.do(ChangeCustomer(id=id, add_tags=(f"tag {n}",))))
     assert len(done(found)) == 16, found
     assert shop.commands.crm.load("customer", customer.evolve, id).tags == {f"tag {n}" for n in range(16)}
     assert shop.versions(id) == list(range(1, 18))
@@ -66,9 +66,7 @@ def test_of_sixteen_who_expect_a_version_one_is_done_and_the_others_hear_both_ve
     done, and the others are told the version that they expected and the one there is."""
     id = shop.do(OpenOpportunity(pipeline="sales")).id
     owners = [shop.do(RegisterPrincipal(kind="agent", name=f"Agent {n}")).id for n in range(16)]
-    found = at_once(
-        16, lambda n: shop.do(AssignOwner(opportunity_id=id, owner_id=owners[n]), expected_version=1)
-    )
+    found = at_once(16, lambda n: shop.do(AssignOwner(id=id, owner_id=owners[n]), expected_version=1))
     assert len(done(found)) == 1
     refusals = [each for each in found if isinstance(each, DomainError)]
     assert {type(each) for each in refusals} == {ConcurrentChange}
@@ -80,7 +78,7 @@ def test_of_sixteen_moves_of_which_one_can_be_one_is_done(shop: Bus) -> None:
     """Given an open opportunity, when sixteen at once win it, expecting nothing, then one does, and the
     others are told that it is won: that is what they find when they look again."""
     id = shop.do(OpenOpportunity(pipeline="sales")).id
-    found = at_once(16, lambda _: shop.do(WinOpportunity(opportunity_id=id)))
+    found = at_once(16, lambda _: shop.do(WinOpportunity(id=id)))
     assert len(done(found)) == 1
     refusals = [each for each in found if isinstance(each, DomainError)]
     assert {type(each) for each in refusals} == {MoveRefused}
@@ -95,9 +93,9 @@ def test_who_merges_at_an_expected_version_hears_of_that_record_alone(shop: Bus)
 
     def act(number: int) -> Outcome:
         if number < 8:
-            merge = MergeCustomers(loser_id=losers[number], survivor_id=survivor)
+            merge = MergeCustomers(id=losers[number], survivor_id=survivor)
             return shop.do(merge, expected_version=1)
-        return shop.do(ChangeCustomer(customer_id=survivor, add_tags=(f"tag {number}",)))
+        return shop.do(ChangeCustomer(id=survivor, add_tags=(f"tag {number}",)))
 
     found = at_once(16, act)
     assert len(done(found)) == 16, found
@@ -110,7 +108,7 @@ def test_an_external_id_that_many_add_at_once_is_one_customers(shop: Bus) -> Non
     are told whose it is."""
     firms = [shop.do(RegisterCustomer(kind="organisation", name=f"Firm {n}")).id for n in range(2)]
     known = Reference(source="erp", external_id="4711")
-    found = at_once(16, lambda n: shop.do(AddReference(customer_id=firms[n % 2], reference=known)))
+    found = at_once(16, lambda n: shop.do(AddReference(id=firms[n % 2], reference=known)))
     (owner,) = {outcome.id for outcome in done(found)}
     assert len(done(found)) == 8
     assert shop.claims.find("erp", ["4711"])["4711"].id == owner
@@ -130,7 +128,7 @@ def test_thirty_two_clients_who_repeat_the_same_keys_get_the_same_answers(urls: 
     def send(number: int) -> dict[str, set[tuple[UUID, int, int]]]:
         answers: dict[str, set[tuple[UUID, int, int]]] = {}
         requests = [(f"open {n}", OpenOpportunity(pipeline="sales")) for n in range(KEYS)]
-        moves = [(f"win {n}", WinOpportunity(opportunity_id=opened[n])) for n in range(KEYS)]
+        moves = [(f"win {n}", WinOpportunity(id=opened[n])) for n in range(KEYS)]
         both = [*requests, *moves] * 2
         random.Random(number % 2).shuffle(both)  # the same one at the same time
         for key, command in both:
@@ -177,7 +175,7 @@ def command(name: str, id: UUID | None = None) -> RegisterCustomer:
 
 
 def same(name: str, _: Repository, id: UUID) -> ChangeCustomer:
-    return ChangeCustomer(customer_id=id, name=name)
+    return ChangeCustomer(id=id, name=name)
 
 
 def by_itself(shop: Bus, name: str) -> UUID:

@@ -62,7 +62,7 @@ def test_what_was_recorded_is_loaded_again(shop: Shop) -> None:
     ann = shop.do(RegisterPrincipal(kind="agent", name="Anna Snelling", region="Central")).id
     ada = shop.do(RegisterCustomer(kind="person", name="Ada Lovelace", owner_id=ann)).id
     opened = shop.do(OpenOpportunity(pipeline="sales", customer_id=ada, owner_id=ann, amount=usd(1054)))
-    won = shop.do(WinOpportunity(opportunity_id=opened.id))
+    won = shop.do(WinOpportunity(id=opened.id))
 
     crm = shop.commands.crm
     assert crm.load("principal", principal.evolve, ann).name == "Anna Snelling"
@@ -79,7 +79,7 @@ def test_what_was_recorded_is_loaded_again(shop: Shop) -> None:
 
 def test_a_repeated_change_is_answered_although_its_version_is_stale_by_then(shop: Shop) -> None:
     id = shop.do(OpenOpportunity(pipeline="sales")).id
-    win = WinOpportunity(opportunity_id=id)
+    win = WinOpportunity(id=id)
     found = at_once(AT_ONCE, lambda _: shop.do(win, expected_version=1, key="win", request=b"win"))
     winners = done(found)
     assert len(winners) == AT_ONCE, found
@@ -94,7 +94,7 @@ def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
 
     def merge(number: int) -> Outcome:
         loser, survivor = pairs[number % 2]
-        return shop.do(MergeCustomers(loser_id=loser, survivor_id=survivor))
+        return shop.do(MergeCustomers(id=loser, survivor_id=survivor))
 
     (merger,) = done(at_once(AT_ONCE, merge))
     crm = shop.commands.crm
@@ -107,15 +107,15 @@ def test_two_opposite_merges_at_once_cannot_both_be_done(shop: Shop) -> None:
         len({row[0] for row in execute(shop.url, "select xmin::text from store.event where version = 2")})
         == 1
     )
-    shop.do(UnmergeCustomer(customer_id=merger.id))
+    shop.do(UnmergeCustomer(id=merger.id))
     assert crm.load("customer", customer.evolve, merger.id).state == "active"
 
 
 def test_what_changes_nothing_keeps_its_key_and_no_event(shop: Shop) -> None:
     id = shop.do(OpenOpportunity(pipeline="sales", amount=usd(1))).id
-    same = ChangeAmount(opportunity_id=id, amount=usd(1))
+    same = ChangeAmount(id=id, amount=usd(1))
     assert shop.do(same, key="k", request=b"r").position == 0
-    shop.do(ChangeAmount(opportunity_id=id, amount=usd(2)))
+    shop.do(ChangeAmount(id=id, amount=usd(2)))
     again = shop.do(same, key="k", request=b"r")
     assert (again.replayed, again.position, again.version) == (True, 0, 1)
     assert shop.count("event") == 2
@@ -128,8 +128,8 @@ def test_a_bulk_run_that_meets_another_leaves_each_row_once(shop: Shop) -> None:
         return History(
             commands=(
                 OpenOpportunity(pipeline="sales", id=id, at=at, imported=True),
-                MoveStage(opportunity_id=id, stage="proposal", at=at + timedelta(days=1)),
-                WinOpportunity(opportunity_id=id, at=at + timedelta(days=2)),
+                MoveStage(id=id, stage="proposal", at=at + timedelta(days=1)),
+                WinOpportunity(id=id, at=at + timedelta(days=2)),
             ),
             claim=Claim("test", name, id, b"digest"),
         )

@@ -29,8 +29,8 @@ def store(fresh_database: str) -> Iterator[tuple[Connection, UUID, UUID]]:
     urls = migrated(fresh_database)
     with bus(urls.app) as desk:
         firm = desk.do(RegisterCustomer(kind="organisation", name="Isdom", reference=ERP)).id
-        desk.do(ChangeCustomer(customer_id=firm, name="Isdom AS"))
-        desk.do(AddReference(customer_id=firm, reference=SHOP))
+        desk.do(ChangeCustomer(id=firm, name="Isdom AS"))
+        desk.do(AddReference(id=firm, reference=SHOP))
         lead = desk.do(CreateLead(company="Bubba", reference=WEB)).id
     with closing(psycopg2.connect(urls.admin)) as connection:
         yield connection, firm, lead

@@ -102,7 +102,7 @@ def qualified(office: Office) -> UUID:
         CreateLead(name="Ada Lovelace", company="Engines", email="Ada@Example.org", phone="+44 20 7946 0000")
     )
     for state in ("working", "qualified"):
-        office.do(MoveLead(lead_id=made.id, to_state=state))
+        office.do(MoveLead(id=made.id, to_state=state))
     return made.id
 
 
@@ -131,8 +131,8 @@ CONVERTED: Final = {
 
 def test_a_conversion_makes_all_four_at_once_and_again_the_same(office: Office) -> None:
     lead_id = qualified(office)
-    first = office.do(ConvertLead(lead_id=lead_id, pipeline="sales"))
-    again = office.do(ConvertLead(lead_id=lead_id, pipeline="sales"))
+    first = office.do(ConvertLead(id=lead_id, pipeline="sales"))
+    again = office.do(ConvertLead(id=lead_id, pipeline="sales"))
 
     assert again.ids == first.ids
     assert len(set(first.ids)) == 4
@@ -146,14 +146,14 @@ def test_a_conversion_makes_all_four_at_once_and_again_the_same(office: Office) 
 
 def test_of_several_conversions_at_once_one_opportunity_comes_and_all_get_its_ids(office: Office) -> None:
     lead_id = qualified(office)
-    found = office.at_once(lambda: office.do(ConvertLead(lead_id=lead_id, pipeline="sales")))
+    found = office.at_once(lambda: office.do(ConvertLead(id=lead_id, pipeline="sales")))
     assert all(isinstance(each, Outcome) for each in found), found
     assert len({each.ids for each in found if isinstance(each, Outcome)}) == 1
     assert office.types() == CONVERTED
 
 
 def test_a_conversion_with_a_key_is_answered_again_with_the_same_ids(office: Office) -> None:
-    command = ConvertLead(lead_id=qualified(office), pipeline="sales")
+    command = ConvertLead(id=qualified(office), pipeline="sales")
     first = office.do(command, key="k", request=b"convert")
     again = office.do(command, key="k", request=b"convert")
     assert (again.ids, again.replayed, first.replayed) == (first.ids, True, False)
@@ -165,7 +165,7 @@ def test_an_interaction_taken_in_twice_is_one_and_another_under_its_reference_is
     first = office.do(purchase())
     again = office.do(purchase())
     assert (again.id, again.version, again.position) == (first.id, 1, 0)
-    office.do(CorrectInteraction(interaction_id=first.id, channel="web"))
+    office.do(CorrectInteraction(id=first.id, channel="web"))
     assert office.do(purchase()).version == 2
     with pytest.raises(AlreadyRecorded, match=f"recorded before, with other content, as {first.id}"):
         office.do(purchase(channel="web"))
@@ -214,7 +214,7 @@ def test_texts_of_an_interaction_are_kept_by_its_kind_under_its_participants_key
         kind="email", amount=None, subject="About the engine", body="It runs.", participants=(ada,)
     )
     id = office.do(told).id
-    office.do(CorrectInteraction(interaction_id=id, body="It ran.", reason="A slip."))
+    office.do(CorrectInteraction(id=id, body="It ran.", reason="A slip."))
     kinds = {row[0] for row in execute(office.url, "select kind from keys.retention_key")}
     assert kinds == {"interaction-email"}
     persons = {str(row[0]) for row in execute(office.url, "select person from keys.person_key")}
@@ -230,10 +230,10 @@ def test_a_contact_point_that_families_share_finds_them_all(office: Office) -> N
     home = office.do(RegisterCustomer(kind="organisation", name="Home")).id
     people = [office.do(RegisterContact(customer_id=home, name=name)).id for name in ("Ada", "Ann")]
     for person in people:
-        office.do(AddContactPoint(contact_id=person, kind="phone", value="+44 20 7946-0000"))
+        office.do(AddContactPoint(id=person, kind="phone", value="+44 20 7946-0000"))
     found = office.index.find(IDENTIFIERS.contact_point("phone", "+442079460000"))
     assert set(found) == set(people)
-    office.do(AddContactPoint(contact_id=people[0], kind="phone", value="+44 (20) 7946 0000"))
+    office.do(AddContactPoint(id=people[0], kind="phone", value="+44 (20) 7946 0000"))
     assert len(office.commands.crm.load("contact", contact.evolve, people[0]).points) == 1
 
 
@@ -242,9 +242,9 @@ def test_a_cases_history_is_taken_in_whole_with_its_times_and_leaps(office: Offi
     history = History(
         commands=(
             OpenCase(kind="incident", state="in_progress", imported=True, at=WHEN, id=id, priority=2),
-            ResolveCase(case_id=id, imported=True, at=WHEN.replace(day=6), code="code 5"),
-            ReopenCase(case_id=id, imported=True, at=WHEN.replace(day=7), logged_at=WHEN),
-            CloseCase(case_id=id, imported=True, at=WHEN.replace(day=8), reported_sla=False),
+            ResolveCase(id=id, imported=True, at=WHEN.replace(day=6), code="code 5"),
+            ReopenCase(id=id, imported=True, at=WHEN.replace(day=7), logged_at=WHEN),
+            CloseCase(id=id, imported=True, at=WHEN.replace(day=8), reported_sla=False),
         ),
         claim=Claim("incidents", "INC1", id, b"d" * 32),
     )

@@ -80,7 +80,7 @@ def filled(api: Api) -> Desk:
     post(f"cases/{ids[0]}:reopen", at="2026-01-20T00:00:00Z")
     post(f"cases/{ids[3]}:close", code="done", at="2026-01-21T00:00:00Z")
     missed = CloseCase(
-        case_id=UUID(ids[9]), imported=True, reported_sla=False, at=datetime(2026, 1, 22, tzinfo=UTC)
+        id=UUID(ids[9]), imported=True, reported_sla=False, at=datetime(2026, 1, 22, tzinfo=UTC)
     )
     api.services.commands.execute(
         missed, Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=datetime.now(UTC), new_id=uuid4)

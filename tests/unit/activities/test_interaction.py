@@ -68,7 +68,7 @@ def test_every_kind_is_taken_with_what_belongs_to_it_and_corrected(kind: Interac
     survey = Survey(question="nps", score=9) if kind == "survey_answer" else None
     desk = Desk()
     id = desk.do(command(kind=kind, amount=amount, items=items, survey=survey, subject="Hello")).id
-    desk.do(c_commands.CorrectInteraction(interaction_id=id, channel="phone"))
+    desk.do(c_commands.CorrectInteraction(id=id, channel="phone"))
     found = state(desk, id)
     assert (found.kind, found.amount, found.items, found.survey) == (kind, amount, items, survey)
     assert (found.subject, found.channel, found.corrections) == ("Hello", "phone", 1)
@@ -125,7 +125,7 @@ def test_it_is_known_again_after_its_customer_was_merged() -> None:
     gone, stays = (desk.do(RegisterCustomer(kind="organisation", name="Isdom")).id for _ in range(2))
     first = desk.do(command(customer_id=gone))
     assert desk.crm.events(first.id)[0].party == gone
-    desk.do(MergeCustomers(loser_id=gone, survivor_id=stays))
+    desk.do(MergeCustomers(id=gone, survivor_id=stays))
     assert desk.do(command(customer_id=gone)).id == first.id
     with pytest.raises(Invalid, match="was merged into"):
         desk.do(command(customer_id=gone, reference=Reference(source="shop", external_id="2")))
@@ -143,7 +143,7 @@ def test_a_correction_says_what_was_and_what_is_and_the_first_words_stay() -> No
     id = desk.do(command(subject="Order", duration_seconds=60)).id
     desk.do(
         c_commands.CorrectInteraction(
-            interaction_id=id,
+            id=id,
             amount=usd("11.77"),
             channel="web",
             remove=("duration_seconds",),
@@ -160,17 +160,14 @@ def test_a_correction_says_what_was_and_what_is_and_the_first_words_stay() -> No
     now = state(desk, id)
     assert (now.amount, now.channel, now.duration_seconds, now.corrections) == (usd("11.77"), "web", None, 1)
     assert (now.subject, now.items) == ("Order", (Item(sku="cd", quantity=Decimal(2)),))
-    assert (
-        desk.do(c_commands.CorrectInteraction(interaction_id=id, channel="web", reason="Again.")).position
-        == 0
-    )
+    assert desk.do(c_commands.CorrectInteraction(id=id, channel="web", reason="Again.")).position == 0
 
 
 def test_its_texts_are_closed_for_its_participants_also_when_corrected() -> None:
     desk = Desk()
     ada = desk.do(RegisterCustomer(kind="person", name="Ada Lovelace")).id
     id = desk.do(email(participants=(ada,), attachments=(FILE,), file_names=("Ada.pdf",))).id
-    desk.do(c_commands.CorrectInteraction(interaction_id=id, body="Dear Ada!", reason="Ada's wish"))
+    desk.do(c_commands.CorrectInteraction(id=id, body="Dear Ada!", reason="Ada's wish"))
     assert state(desk, id).file_names == "Ada.pdf"
     assert b"Ada" not in b"".join(encoded for _, _, encoded in desk.crm.stored)
     assert [b'"interaction-email/' in encoded for _, _, encoded in desk.crm.stored] == [False, True, True]
@@ -186,9 +183,7 @@ def test_it_is_linked_to_a_customer_an_opportunity_and_a_case_later() -> None:
     deal = desk.do(OpenOpportunity(pipeline="sales")).id
     ticket = desk.do(OpenCase(kind="complaint")).id
     id = desk.do(command()).id
-    link = c_commands.LinkInteraction(
-        interaction_id=id, customer_id=buyer, opportunity_id=deal, case_id=ticket
-    )
+    link = c_commands.LinkInteraction(id=id, customer_id=buyer, opportunity_id=deal, case_id=ticket)
     desk.do(link)
     linked = state(desk, id)
     assert (linked.customer_id, linked.opportunity_id, linked.case_id) == (buyer, deal, ticket)
@@ -196,14 +191,14 @@ def test_it_is_linked_to_a_customer_an_opportunity_and_a_case_later() -> None:
     assert [type(event.payload).__name__ for event in desk.crm.events(id)[1:]] == ["CustomerLinked", "Linked"]
     assert desk.do(link).position == 0
     with pytest.raises(NotFound, match="There is no case with the id"):
-        desk.do(c_commands.LinkInteraction(interaction_id=id, case_id=deal))
+        desk.do(c_commands.LinkInteraction(id=id, case_id=deal))
 
 
 @pytest.mark.parametrize(("question", "score"), [("csat", 1), ("csat", 5), ("nps", 0), ("nps", 10)])
 def test_an_answer_is_within_its_scale(question: Any, score: int) -> None:
     desk = Desk()
     id = desk.do(answer(question, score)).id
-    desk.do(c_commands.CorrectInteraction(interaction_id=id, score=3))
+    desk.do(c_commands.CorrectInteraction(id=id, score=3))
     corrected = state(desk, id).survey
     assert corrected == Survey(question=question, score=3)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History
-from commands.dispatch.decision import Command
+from commands.dispatch.decision import Targeted
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
 from domain.customers.customer.commands import RegisterCustomer
@@ -47,11 +47,11 @@ class Importing:
         recorder = BulkRecorder(self.desk.commands, self.desk.claim_table, self.desk.context())
         return recorder.record(histories)
 
-    def deal(self, name: str, *more: Command, digest: bytes = b"d", **opened: Any) -> History:
+    def deal(self, name: str, *more: Targeted, digest: bytes = b"d", **opened: Any) -> History:
         """An opportunity that opened in the past; `more` are given its id."""
         id = self.desk.new_id()
         first = OpenOpportunity(pipeline="sales", id=id, at=PAST, imported=True, **opened)
-        rest = tuple(replace(command, opportunity_id=id) for command in more)  # type: ignore[type-var]
+        rest = tuple(replace(command, id=id) for command in more)  # type: ignore[type-var]
         return History(commands=(first, *rest), claim=Claim("test", name, id, digest))
 
     def customer(self, name: str, **more: Any) -> History:
@@ -64,13 +64,13 @@ class Importing:
 
 
 SOME = UUID(int=0)
-WON = WinOpportunity(opportunity_id=SOME, at=PAST + timedelta(days=3))
+WON = WinOpportunity(id=SOME, at=PAST + timedelta(days=3))
 TWICE = (WON, WON)
 
 
 def test_a_history_is_recorded_as_its_commands_would_be_one_by_one() -> None:
     importing = Importing()
-    move = MoveStage(opportunity_id=SOME, stage="negotiation", at=PAST + timedelta(days=1))
+    move = MoveStage(id=SOME, stage="negotiation", at=PAST + timedelta(days=1))
     history = importing.deal("A", move, WON)
     assert importing.run(history) == [BulkOutcome(state="created", id=id_of(history), version=3, position=3)]
 
@@ -88,7 +88,7 @@ def test_a_second_run_changes_nothing_whatever_happened_since() -> None:
     importing = Importing()
     first = importing.deal("A")
     importing.run(first)
-    importing.desk.do(WinOpportunity(opportunity_id=id_of(first)))
+    importing.desk.do(WinOpportunity(id=id_of(first)))
     assert importing.run(importing.deal("A")) == [BulkOutcome(state="unchanged", id=id_of(first))]
     assert len(importing.desk.crm.stored) == 2
 
@@ -113,8 +113,8 @@ def test_a_record_that_was_not_imported_is_not_taken_for_a_row() -> None:
 
 def test_a_bad_history_leaves_nothing_and_holds_up_no_other() -> None:
     importing = Importing()
-    early = WinOpportunity(opportunity_id=SOME, at=PAST - timedelta(days=1))
-    rain = LoseOpportunity(opportunity_id=SOME, reason="price")
+    early = WinOpportunity(id=SOME, at=PAST - timedelta(days=1))
+    rain = LoseOpportunity(id=SOME, reason="price")
     outcomes = importing.run(
         importing.deal("good 1", WON),
         importing.deal("twice won", *TWICE),
@@ -165,7 +165,7 @@ def test_whole_histories_go_into_transactions_of_at_most_10_000_events() -> None
     importing = Importing()
     owners = [importing.desk.do(RegisterPrincipal(kind="agent", name=name)).id for name in "AB"]
     importing.desk.crm.transactions.clear()
-    swaps = [AssignOwner(opportunity_id=SOME, owner_id=owners[n % 2], at=PAST) for n in range(3)]
+    swaps = [AssignOwner(id=SOME, owner_id=owners[n % 2], at=PAST) for n in range(3)]
     histories = [importing.deal(f"{n}", *swaps) for n in range(2_503)]
     outcomes = importing.run(*histories)
     assert {outcome.state for outcome in outcomes} == {"created"}
@@ -235,7 +235,7 @@ def test_a_history_that_changes_another_record_is_a_mistake_of_the_program() -> 
     other = importing.desk.do(OpenOpportunity(pipeline="sales")).id
     id = importing.desk.new_id()
     history = History(
-        commands=(OpenOpportunity(pipeline="sales", id=id), WinOpportunity(opportunity_id=other)),
+        commands=(OpenOpportunity(pipeline="sales", id=id), WinOpportunity(id=other)),
         claim=Claim("test", "A", id, b"d"),
     )
     with pytest.raises(ValueError, match="changes another one"):

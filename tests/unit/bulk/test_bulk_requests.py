@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from commands.bulk.recorder import LIMIT, BulkOutcome, BulkRecorder, History, HistoryFailed
-from commands.dispatch.decision import Command, Repository
+from commands.dispatch.decision import Targeted
 from commands.store.claims import Claim
 from commands.store.incarnation import RecoveryNeeded
 from domain.activities.interaction.commands import RecordInteraction
@@ -24,6 +24,7 @@ from domain.kernel.errors import (
     NotFound,
     RequestInProgress,
 )
+from domain.kernel.repository import Repository
 from domain.kernel.values import Reference
 from tests.support.memory import Desk
 
@@ -47,9 +48,9 @@ def wish(desk: Desk, name: str, *tags: str, key: str | None = None, **attributes
     id = desk.new_id()
     reference = Reference(source="test", external_id=name)
 
-    def change(world: Repository, id: UUID) -> Command:
-        world.load("customer", evolve, id)
-        return ChangeCustomer(customer_id=id, add_tags=tags)
+    def change(repository: Repository, id: UUID) -> Targeted:
+        repository.load("customer", id)
+        return ChangeCustomer(id=id, add_tags=tags)
 
     first = RegisterCustomer(
         kind="organisation", name=name, id=id, tags=tags, reference=reference, attributes=attributes
@@ -277,7 +278,7 @@ def test_a_change_of_another_record_is_a_mistake_of_the_program() -> None:
     astray = History(
         commands=history.commands,
         claim=history.claim,
-        change=lambda *_: ChangeCustomer(customer_id=other, add_tags=("x",)),
+        change=lambda *_: ChangeCustomer(id=other, add_tags=("x",)),
     )
     with pytest.raises(ValueError, match="changes another one"):
         run(desk, astray)

@@ -97,11 +97,11 @@ def test_a_reason_that_is_configured_is_taken_and_one_that_no_longer_is_is_not()
     desk = Desk(reasons=OURS)
     prospect, ticket = a_lead(desk), a_case(desk)
     with pytest.raises(Invalid, match=r"no reason 'no-need'. Name one of: too-small, other\."):
-        desk.do(DisqualifyLead(lead_id=prospect, reason="no-need"))
+        desk.do(DisqualifyLead(id=prospect, reason="no-need"))
     with pytest.raises(Invalid, match=r"no reason 'spam'. Name one of: abuse, other\."):
-        desk.do(RejectCase(case_id=ticket, reason="spam"))
-    desk.do(DisqualifyLead(lead_id=prospect, reason="too-small"))
-    desk.do(RejectCase(case_id=ticket, reason="abuse"))
+        desk.do(RejectCase(id=ticket, reason="spam"))
+    desk.do(DisqualifyLead(id=prospect, reason="too-small"))
+    desk.do(RejectCase(id=ticket, reason="abuse"))
     assert desk.crm.load("lead", lead.evolve, prospect).disqualified_for == "too-small"
     assert desk.crm.load("case", case.evolve, ticket).rejected_for == "abuse"
 
@@ -110,7 +110,7 @@ def test_other_needs_a_note_which_is_private() -> None:
     desk = Desk(reasons=OURS)
     prospect, ticket = a_lead(desk), a_case(desk)
     moves: tuple[tuple[type[Any], str, UUID], ...] = (
-        (DisqualifyLead, "lead_id", prospect), (RejectCase, "case_id", ticket),
+        (DisqualifyLead, "id", prospect), (RejectCase, "id", ticket),
     )  # fmt: skip
     for move, target, id in moves:
         with pytest.raises(Invalid, match=r'The reason "other" needs a note\. Write what it was\.'):
@@ -125,8 +125,8 @@ def test_other_needs_a_note_which_is_private() -> None:
 def test_a_case_is_rejected_without_a_reason_or_with_a_note_alone() -> None:
     desk = Desk()
     silent, noted = a_case(desk), a_case(desk)
-    desk.do(RejectCase(case_id=silent))
-    desk.do(RejectCase(case_id=noted, note="Ada called it off."))
+    desk.do(RejectCase(id=silent))
+    desk.do(RejectCase(id=noted, note="Ada called it off."))
     assert desk.crm.events(silent)[-1].payload == case_events.Rejected(from_state="new")
     assert desk.crm.events(noted)[-1].payload.note == "Ada called it off."
 
@@ -134,7 +134,7 @@ def test_a_case_is_rejected_without_a_reason_or_with_a_note_alone() -> None:
 def test_a_reason_that_was_taken_off_the_list_stays_where_it_was_named() -> None:
     before = Desk()
     ticket = a_case(before)
-    before.do(RejectCase(case_id=ticket, reason="spam"))
+    before.do(RejectCase(id=ticket, reason="spam"))
     after = Desk(reasons=OURS)
     after.crm.stored = before.crm.stored
     assert after.crm.load("case", case.evolve, ticket).rejected_for == "spam"

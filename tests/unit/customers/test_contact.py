@@ -29,13 +29,13 @@ def registered(desk: Desk, **more: Any) -> UUID:
 
 def reachable(desk: Desk, value: str = "ada@example.org") -> UUID:
     id = registered(desk)
-    desk.do(c.AddContactPoint(contact_id=id, kind="email", value=value, point_id=POINT))
+    desk.do(c.AddContactPoint(id=id, kind="email", value=value, point_id=POINT))
     return id
 
 
 def given(id: UUID, **more: Any) -> c.GiveConsent:
     options: dict[str, Any] = {"purpose": "news", "legal_basis": "consent", "source": "form"}
-    return c.GiveConsent(contact_id=id, **({"point_id": POINT} | options | more))
+    return c.GiveConsent(id=id, **({"point_id": POINT} | options | more))
 
 
 def state(desk: Desk, id: UUID) -> Contact:
@@ -47,18 +47,18 @@ def test_a_contact_belongs_to_its_customer_and_its_name_is_private() -> None:
     id = registered(desk, role="buyer")
     event = desk.crm.events(id)[0]
     assert event.party == event.payload.customer_id == state(desk, id).customer_id
-    desk.do(c.ChangeContact(contact_id=id, name="Ada King", remove=("role",)))
+    desk.do(c.ChangeContact(id=id, name="Ada King", remove=("role",)))
     changed = desk.crm.events(id)[-1].payload
     assert (changed.name, changed.name_before) == ("Ada King", "Ada Lovelace")
     assert (state(desk, id).name, state(desk, id).role) == ("Ada King", None)
-    assert desk.do(c.ChangeContact(contact_id=id, name="Ada King")).position == 0
+    assert desk.do(c.ChangeContact(id=id, name="Ada King")).position == 0
     assert b"Ada" not in b"".join(encoded for _, _, encoded in desk.crm.stored)
 
 
 def test_nobody_is_registered_at_a_customer_that_was_merged() -> None:
     desk = Desk()
     gone, stays = (desk.do(RegisterCustomer(kind="organisation", name="Isdom")).id for _ in range(2))
-    desk.do(MergeCustomers(loser_id=gone, survivor_id=stays))
+    desk.do(MergeCustomers(id=gone, survivor_id=stays))
     with pytest.raises(Invalid, match="was merged into"):
         desk.do(c.RegisterContact(customer_id=gone, name="Ada"))
     desk.do(c.RegisterContact(customer_id=gone, name="Ada", imported=True))
@@ -76,8 +76,8 @@ def test_nobody_is_registered_at_a_customer_that_was_merged() -> None:
 def test_two_spellings_of_one_address_are_one(kind: Any, one: str, other: str) -> None:
     desk = Desk()
     id = registered(desk)
-    desk.do(c.AddContactPoint(contact_id=id, kind=kind, value=one))
-    assert desk.do(c.AddContactPoint(contact_id=id, kind=kind, value=other)).position == 0
+    desk.do(c.AddContactPoint(id=id, kind=kind, value=one))
+    assert desk.do(c.AddContactPoint(id=id, kind=kind, value=other)).position == 0
     assert normalised(kind, one) == normalised(kind, other)
     index = Identifiers(b"i" * 32).contact_point(kind, other)
     assert desk.crm.contact_points == {(index, id)}
@@ -96,18 +96,18 @@ def test_the_index_tells_kinds_and_keys_apart() -> None:
 def test_a_removed_point_is_used_no_more_and_can_be_added_again() -> None:
     desk = Desk()
     id = reachable(desk)
-    desk.do(c.VerifyContactPoint(contact_id=id, point_id=POINT, method="link"))
-    assert desk.do(c.VerifyContactPoint(contact_id=id, point_id=POINT, method="link")).position == 0
+    desk.do(c.VerifyContactPoint(id=id, point_id=POINT, method="link"))
+    assert desk.do(c.VerifyContactPoint(id=id, point_id=POINT, method="link")).position == 0
     assert state(desk, id).points[POINT].verified == (START, "link")
-    desk.do(c.RemoveContactPoint(contact_id=id, point_id=POINT))
+    desk.do(c.RemoveContactPoint(id=id, point_id=POINT))
     for command in (
-        c.VerifyContactPoint(contact_id=id, point_id=POINT, method="link"),
-        c.RemoveContactPoint(contact_id=id, point_id=POINT),
+        c.VerifyContactPoint(id=id, point_id=POINT, method="link"),
+        c.RemoveContactPoint(id=id, point_id=POINT),
         given(id),
     ):
         with pytest.raises(MoveRefused, match="The contact point is removed; it cannot"):
             desk.do(command)
-    desk.do(c.AddContactPoint(contact_id=id, kind="email", value="ada@example.org"))
+    desk.do(c.AddContactPoint(id=id, kind="email", value="ada@example.org"))
     assert [point.removed for point in state(desk, id).points.values()] == [True, False]
 
 
@@ -115,7 +115,7 @@ def test_a_consent_is_given_renewed_withdrawn_and_given_again() -> None:
     desk = Desk()
     id = reachable(desk)
     with pytest.raises(MoveRefused, match="The consent is not given; it cannot be withdrawn"):
-        desk.do(c.WithdrawConsent(contact_id=id, point_id=POINT, purpose="news", source="call"))
+        desk.do(c.WithdrawConsent(id=id, point_id=POINT, purpose="news", source="call"))
     desk.do(given(id))
     assert desk.do(given(id)).position == 0
     desk.later(days=1)
@@ -123,10 +123,10 @@ def test_a_consent_is_given_renewed_withdrawn_and_given_again() -> None:
     desk.do(given(id, until=until, double_opt_in=True))
     held = state(desk, id).consents[POINT, "news"]
     assert (held.given - START, held.until, held.double_opt_in) == (timedelta(days=1), until, True)
-    desk.do(c.WithdrawConsent(contact_id=id, point_id=POINT, purpose="news", source="call"))
+    desk.do(c.WithdrawConsent(id=id, point_id=POINT, purpose="news", source="call"))
     assert state(desk, id).consents[POINT, "news"].withdrawn == desk.now
     with pytest.raises(MoveRefused, match="The consent is withdrawn; it cannot be withdrawn"):
-        desk.do(c.WithdrawConsent(contact_id=id, point_id=POINT, purpose="news", source="call"))
+        desk.do(c.WithdrawConsent(id=id, point_id=POINT, purpose="news", source="call"))
     desk.do(given(id, until=until, double_opt_in=True))
     assert state(desk, id).consents[POINT, "news"].withdrawn is None
 
@@ -135,23 +135,23 @@ def test_a_consent_for_a_removed_point_can_still_be_withdrawn() -> None:
     desk = Desk()
     id = reachable(desk)
     desk.do(given(id))
-    desk.do(c.RemoveContactPoint(contact_id=id, point_id=POINT))
-    desk.do(c.WithdrawConsent(contact_id=id, point_id=POINT, purpose="news", source="call"))
+    desk.do(c.RemoveContactPoint(id=id, point_id=POINT))
+    desk.do(c.WithdrawConsent(id=id, point_id=POINT, purpose="news", source="call"))
     assert state(desk, id).consents[POINT, "news"].withdrawn == START
 
 
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (c.AddContactPoint(contact_id=SOME, kind="fax", value="1234"), "no kind of contact point 'fax'"),  # type: ignore[arg-type]
-        (c.AddContactPoint(contact_id=SOME, kind="email", value="ada"), "The email address is none"),
-        (c.AddContactPoint(contact_id=SOME, kind="phone", value="12"), "The phone number is none"),
-        (c.AddContactPoint(contact_id=SOME, kind="social", value=" "), "The contact point is empty"),
+        (c.AddContactPoint(id=SOME, kind="fax", value="1234"), "no kind of contact point 'fax'"),  # type: ignore[arg-type]
+        (c.AddContactPoint(id=SOME, kind="email", value="ada"), "The email address is none"),
+        (c.AddContactPoint(id=SOME, kind="phone", value="12"), "The phone number is none"),
+        (c.AddContactPoint(id=SOME, kind="social", value=" "), "The contact point is empty"),
         (
-            c.AddContactPoint(contact_id=SOME, kind="email", value="a@b.org", point_id=POINT),
+            c.AddContactPoint(id=SOME, kind="email", value="a@b.org", point_id=POINT),
             "another contact point with the id",
         ),
-        (c.ChangeContact(contact_id=SOME, remove=("name",)), "No field 'name' of a contact can be removed"),
+        (c.ChangeContact(id=SOME, remove=("name",)), "No field 'name' of a contact can be removed"),
         (given(SOME, point_id=SOME), "no contact point with the id"),
         (given(SOME, legal_basis="habit"), "There is no legal basis 'habit'"),
         (given(SOME, until=START), "before it begins"),

@@ -76,7 +76,7 @@ def test_a_changed_profile_names_the_old_and_new_value_of_each_field() -> None:
     isdom = organisation(desk, attributes={"sector": "tech", "city": "Oslo"}, tags=("vip",))
     desk.do(
         ChangeCustomer(
-            customer_id=isdom,
+            id=isdom,
             name="Isdom AS",
             parent_id=parent,
             attributes={"sector": "finance", "size": "50"},
@@ -97,7 +97,7 @@ def test_a_changed_profile_names_the_old_and_new_value_of_each_field() -> None:
     assert (now.name, now.parent_id) == ("Isdom AS", parent)
     assert now.attributes == {"sector": "finance", "size": "50"}
     assert now.tags == {"vip", "new"}
-    desk.do(ChangeCustomer(customer_id=isdom, remove=("parent_id",), remove_tags=("vip",)))
+    desk.do(ChangeCustomer(id=isdom, remove=("parent_id",), remove_tags=("vip",)))
     assert state(desk, isdom).parent_id is None
     assert state(desk, isdom).tags == {"new"}
 
@@ -105,7 +105,7 @@ def test_a_changed_profile_names_the_old_and_new_value_of_each_field() -> None:
 def test_a_persons_new_name_is_private_and_so_is_the_one_before() -> None:
     desk = Desk()
     ada = person(desk, "Ada Byron")
-    desk.do(ChangeCustomer(customer_id=ada, name="Ada Lovelace"))
+    desk.do(ChangeCustomer(id=ada, name="Ada Lovelace"))
     changed = last(desk, ada)
     assert (changed.changes, changed.name, changed.name_before) == ((), "Ada Lovelace", "Ada Byron")
     assert state(desk, ada).name == "Ada Lovelace"
@@ -117,7 +117,7 @@ def test_an_erased_person_can_still_be_read_and_given_to_somebody() -> None:
     ada = person(desk)
     ann = desk.do(RegisterPrincipal(kind="agent", name="Ann")).id
     desk.crm.cipher.destroyed.add(ada)
-    desk.do(AssignCustomerOwner(customer_id=ada, owner_id=ann))
+    desk.do(AssignCustomerOwner(id=ada, owner_id=ann))
     assert state(desk, ada).owner_id == ann
     assert state(desk, ada).name != "Ada Lovelace"
 
@@ -127,8 +127,8 @@ def test_what_is_so_already_is_not_recorded() -> None:
     ann = desk.do(RegisterPrincipal(kind="agent", name="Ann")).id
     isdom = organisation(desk, owner_id=ann, tags=("vip",), attributes={"sector": "tech"})
     count = len(desk.crm.stored)
-    desk.do(AssignCustomerOwner(customer_id=isdom, owner_id=ann))
-    desk.do(ChangeCustomer(customer_id=isdom, name="Isdom", attributes={"sector": "tech"}, add_tags=("vip",)))
+    desk.do(AssignCustomerOwner(id=isdom, owner_id=ann))
+    desk.do(ChangeCustomer(id=isdom, name="Isdom", attributes={"sector": "tech"}, add_tags=("vip",)))
     assert len(desk.crm.stored) == count
 
 
@@ -136,14 +136,14 @@ def test_a_merge_is_recorded_on_both_in_one_transaction_and_so_is_its_taking_bac
     desk = Desk()
     one, two = organisation(desk, "One"), organisation(desk, "Two")
     before = (state(desk, one), state(desk, two))
-    merged = desk.do(MergeCustomers(loser_id=one, survivor_id=two))
+    merged = desk.do(MergeCustomers(id=one, survivor_id=two))
     assert (merged.id, merged.ids) == (one, (one, two))
     assert desk.crm.transactions[-1] == 2
     assert (last(desk, one), last(desk, two)) == (MergedInto(survivor_id=two), Absorbed(merged_id=one))
     assert (state(desk, one).state, state(desk, one).survivor_id) == ("merged", two)
     assert state(desk, two).absorbed == {one}
 
-    desk.do(UnmergeCustomer(customer_id=one))
+    desk.do(UnmergeCustomer(id=one))
     assert desk.crm.transactions[-1] == 2
     assert (last(desk, one), last(desk, two)) == (Unmerged(survivor_id=two), Released(merged_id=one))
     for now, then in zip((state(desk, one), state(desk, two)), before, strict=True):
@@ -153,9 +153,9 @@ def test_a_merge_is_recorded_on_both_in_one_transaction_and_so_is_its_taking_bac
 def test_a_customer_comes_back_from_a_survivor_that_was_merged_on() -> None:
     desk = Desk()
     one, two, three = (organisation(desk, name) for name in ("One", "Two", "Three"))
-    desk.do(MergeCustomers(loser_id=one, survivor_id=two))
-    desk.do(MergeCustomers(loser_id=two, survivor_id=three))
-    desk.do(UnmergeCustomer(customer_id=one))
+    desk.do(MergeCustomers(id=one, survivor_id=two))
+    desk.do(MergeCustomers(id=two, survivor_id=three))
+    desk.do(UnmergeCustomer(id=one))
     assert (state(desk, one).state, state(desk, two).state) == ("active", "merged")
     assert not state(desk, two).absorbed
     assert state(desk, three).absorbed == {two}
@@ -165,27 +165,27 @@ def test_a_merged_customer_cannot_survive_another_nor_change_nor_be_merged_again
     desk = Desk()
     one, two, three = (organisation(desk, name) for name in ("One", "Two", "Three"))
     ann = desk.do(RegisterPrincipal(kind="agent", name="Ann")).id
-    desk.do(MergeCustomers(loser_id=one, survivor_id=two))
+    desk.do(MergeCustomers(id=one, survivor_id=two))
     count = len(desk.crm.stored)
     refused: list[tuple[Any, type[DomainError], str]] = [
         (
-            MergeCustomers(loser_id=three, survivor_id=one),
+            MergeCustomers(id=three, survivor_id=one),
             Invalid,
             "a merged customer cannot survive another",
         ),
-        (MergeCustomers(loser_id=two, survivor_id=one), Invalid, f"merged into {two}"),
+        (MergeCustomers(id=two, survivor_id=one), Invalid, f"merged into {two}"),
         (
-            MergeCustomers(loser_id=one, survivor_id=three),
+            MergeCustomers(id=one, survivor_id=three),
             MoveRefused,
             "The customer is merged; it cannot be m",
         ),
-        (ChangeCustomer(customer_id=one, name="X"), MoveRefused, "it cannot change its profile"),
-        (AssignCustomerOwner(customer_id=one, owner_id=ann), MoveRefused, "cannot be given to an owner"),
-        (UnmergeCustomer(customer_id=two), Invalid, "is not merged into another"),
-        (MergeCustomers(loser_id=two, survivor_id=two), Invalid, "cannot be merged into itself"),
-        (MergeCustomers(loser_id=two, survivor_id=person(desk)), Invalid, "cannot be merged into a person"),
-        (MergeCustomers(loser_id=two, survivor_id=UUID(int=9)), NotFound, "There is no customer"),
-        (MergeCustomers(loser_id=UUID(int=9), survivor_id=two), NotFound, "There is no customer"),
+        (ChangeCustomer(id=one, name="X"), MoveRefused, "it cannot change its profile"),
+        (AssignCustomerOwner(id=one, owner_id=ann), MoveRefused, "cannot be given to an owner"),
+        (UnmergeCustomer(id=two), Invalid, "is not merged into another"),
+        (MergeCustomers(id=two, survivor_id=two), Invalid, "cannot be merged into itself"),
+        (MergeCustomers(id=two, survivor_id=person(desk)), Invalid, "cannot be merged into a person"),
+        (MergeCustomers(id=two, survivor_id=UUID(int=9)), NotFound, "There is no customer"),
+        (MergeCustomers(id=UUID(int=9), survivor_id=two), NotFound, "There is no customer"),
     ]
     for command, error, sentence in refused:
         with pytest.raises(error, match=sentence):
@@ -199,15 +199,15 @@ def test_parents_are_organisations_that_are_there_and_stand_in_no_circle() -> No
     middle = organisation(desk, "Middle", parent_id=top)
     bottom = organisation(desk, "Bottom", parent_id=middle)
     for command, error, sentence in (
-        (ChangeCustomer(customer_id=top, parent_id=bottom), Invalid, "stands below"),
-        (ChangeCustomer(customer_id=top, parent_id=top), Invalid, "cannot be its own parent"),
+        (ChangeCustomer(id=top, parent_id=bottom), Invalid, "stands below"),
+        (ChangeCustomer(id=top, parent_id=top), Invalid, "cannot be its own parent"),
         (
-            ChangeCustomer(customer_id=top, parent_id=person(desk)),
+            ChangeCustomer(id=top, parent_id=person(desk)),
             Invalid,
             "is a person and cannot be a parent",
         ),
-        (ChangeCustomer(customer_id=top, parent_id=UUID(int=9)), NotFound, "There is no customer"),
-        (ChangeCustomer(customer_id=person(desk), parent_id=top), Invalid, "A person has no parent"),
+        (ChangeCustomer(id=top, parent_id=UUID(int=9)), NotFound, "There is no customer"),
+        (ChangeCustomer(id=person(desk), parent_id=top), Invalid, "A person has no parent"),
         (RegisterCustomer(kind="person", name="A", parent_id=top), Invalid, "A person has no parent"),
     ):
         with pytest.raises(error, match=sentence):
@@ -231,5 +231,5 @@ def test_arguments_are_refused_with_what_to_do(arguments: dict[str, Any], senten
     desk = Desk()
     isdom = organisation(desk)
     with pytest.raises(Invalid) as refusal:
-        desk.do(ChangeCustomer(customer_id=isdom, **arguments))
+        desk.do(ChangeCustomer(id=isdom, **arguments))
     assert sentence in str(refusal.value)

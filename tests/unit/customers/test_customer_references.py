@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from commands.dispatch.decision import events_of
-from commands.dispatch.dispatcher import StoreRepository
+from commands.dispatch.repository import StoreRepository
 from domain.customers.customer import state as customer
 from domain.customers.customer.commands import AddReference, MergeCustomers, RegisterCustomer
 from domain.customers.customer.decide import REFERENCES_LIMIT
@@ -32,7 +32,7 @@ def references(desk: Desk, id: UUID) -> tuple[Reference, ...]:
 def test_a_reference_is_added_and_claimed_in_one_transaction() -> None:
     desk = Desk()
     isdom = registered(desk)
-    added = desk.do(AddReference(customer_id=isdom, reference=SHOP))
+    added = desk.do(AddReference(id=isdom, reference=SHOP))
     assert (added.id, added.version) == (isdom, 2)
     assert desk.crm.events(isdom)[-1].payload == ReferenceAdded(reference=SHOP)
     assert references(desk, isdom) == (ERP, SHOP)
@@ -43,10 +43,10 @@ def test_a_reference_is_added_and_claimed_in_one_transaction() -> None:
 def test_one_that_it_has_is_not_recorded_again_however_it_is_spaced() -> None:
     desk = Desk()
     isdom = registered(desk)
-    desk.do(AddReference(customer_id=isdom, reference=SHOP))
+    desk.do(AddReference(id=isdom, reference=SHOP))
     count = len(desk.crm.stored)
     for known in (ERP, SHOP, Reference(source=" shop ", external_id="A-1 ")):
-        outcome = desk.do(AddReference(customer_id=isdom, reference=known))
+        outcome = desk.do(AddReference(id=isdom, reference=known))
         assert (outcome.version, outcome.position) == (2, 0)
     assert len(desk.crm.stored) == count
 
@@ -58,7 +58,7 @@ def test_one_that_another_record_has_is_refused_and_that_record_is_named() -> No
     count = len(desk.crm.stored)
     for taken, owner in ((SHOP, bubba), (Reference(source="crm", external_id="1"), deal)):
         with pytest.raises(AlreadyClaimed, match=f"is already the record {owner}"):
-            desk.do(AddReference(customer_id=isdom, reference=taken))
+            desk.do(AddReference(id=isdom, reference=taken))
     assert len(desk.crm.stored) == count
     assert references(desk, isdom) == (ERP,)
 
@@ -68,9 +68,10 @@ def test_two_that_add_the_same_to_one_customer_are_not_told_that_it_is_taken() -
     desk = Desk()
     isdom = registered(desk)
     context = desk.context()
-    world = StoreRepository(desk.commands.crm, desk.commands.pipelines, desk.commands.identifiers)
-    late = desk.commands.decide(AddReference(customer_id=isdom, reference=SHOP), world, context)
-    desk.do(AddReference(customer_id=isdom, reference=SHOP))
+    commands = desk.commands
+    repository = StoreRepository(commands.crm, commands.configuration, commands.identifiers, context.now)
+    late = commands.decide(AddReference(id=isdom, reference=SHOP), repository, context)
+    desk.do(AddReference(id=isdom, reference=SHOP))
     with pytest.raises(ConcurrentChange):
         desk.crm.record(events_of(late, context), claims=late.claims)
 
@@ -79,20 +80,20 @@ def test_a_merged_customer_gets_none_and_nobody_gets_an_unwritable_one() -> None
     desk = Desk()
     one, two = registered(desk), registered(desk, SHOP)
     with pytest.raises(Invalid, match="The external id is empty"):
-        desk.do(AddReference(customer_id=one, reference=Reference(source="erp", external_id=" ")))
+        desk.do(AddReference(id=one, reference=Reference(source="erp", external_id=" ")))
     with pytest.raises(Invalid, match="The source of the reference holds a control character"):
-        desk.do(AddReference(customer_id=one, reference=Reference(source="e\x00rp", external_id="1")))
+        desk.do(AddReference(id=one, reference=Reference(source="e\x00rp", external_id="1")))
     with pytest.raises(NotFound, match="There is no customer"):
-        desk.do(AddReference(customer_id=UUID(int=9), reference=ERP))
-    desk.do(MergeCustomers(loser_id=one, survivor_id=two))
+        desk.do(AddReference(id=UUID(int=9), reference=ERP))
+    desk.do(MergeCustomers(id=one, survivor_id=two))
     with pytest.raises(MoveRefused, match="The customer is merged; it cannot get another external reference"):
-        desk.do(AddReference(customer_id=one, reference=Reference(source="web", external_id="1")))
+        desk.do(AddReference(id=one, reference=Reference(source="web", external_id="1")))
 
 
 def test_there_is_an_end_to_how_many_it_may_have() -> None:
     desk = Desk()
     isdom = registered(desk, None)
     for number in range(REFERENCES_LIMIT):
-        desk.do(AddReference(customer_id=isdom, reference=Reference(source="erp", external_id=str(number))))
+        desk.do(AddReference(id=isdom, reference=Reference(source="erp", external_id=str(number))))
     with pytest.raises(Invalid, match="has 100 external references; at most 100 are kept"):
-        desk.do(AddReference(customer_id=isdom, reference=SHOP))
+        desk.do(AddReference(id=isdom, reference=SHOP))

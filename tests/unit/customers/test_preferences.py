@@ -98,7 +98,7 @@ def test_a_change_names_the_old_and_new_value_of_each_and_keeps_the_others() -> 
     ada = registered(desk, language="de", channel="phone", contact_days="mon")
     desk.do(
         ChangeCustomer(
-            customer_id=ada,
+            id=ada,
             preferences={"language": "EN", "contact_hours": "09:00-12:00", "contact_days": "mon"},
             remove=("preferences.channel", "preferences.time_zone"),
         )
@@ -114,7 +114,7 @@ def test_a_change_names_the_old_and_new_value_of_each_and_keeps_the_others() -> 
 def test_the_audit_has_them_in_the_state_of_each_version_and_in_the_difference() -> None:
     desk = Desk()
     ada = registered(desk, language="de", channel="phone")
-    desk.do(ChangeCustomer(customer_id=ada, preferences={"language": "en"}, remove=("preferences.channel",)))
+    desk.do(ChangeCustomer(id=ada, preferences={"language": "en"}, remove=("preferences.channel",)))
     facts = [
         fact_of(at, event, NoKeyCipher(), opened=False) for at, (*_, event) in enumerate(desk.crm.stored, 1)
     ]
@@ -132,7 +132,7 @@ def test_what_is_so_already_is_not_recorded_however_it_is_spelled() -> None:
     desk = Desk()
     ada = registered(desk, language="pt-BR")
     outcome = desk.do(
-        ChangeCustomer(customer_id=ada, preferences={"language": "PT-br"}, remove=("preferences.channel",))
+        ChangeCustomer(id=ada, preferences={"language": "PT-br"}, remove=("preferences.channel",))
     )
     assert (outcome.version, outcome.position) == (1, 0)
 
@@ -142,9 +142,9 @@ def test_a_key_that_there_is_not_can_be_neither_given_nor_removed() -> None:
     ada = registered(desk)
     for given in ({"preferences": {"colour": "red"}}, {"remove": ("preferences.colour",)}):
         with pytest.raises(Invalid, match="There is no preference 'colour'"):
-            desk.do(ChangeCustomer(customer_id=ada, **given))
+            desk.do(ChangeCustomer(id=ada, **given))
     with pytest.raises(Invalid, match=r"Name parent_id, attributes\.<name> or preferences\.<name>\."):
-        desk.do(ChangeCustomer(customer_id=ada, remove=("name",)))
+        desk.do(ChangeCustomer(id=ada, remove=("name",)))
 
 
 def test_a_time_zone_that_there_is_not_is_refused() -> None:
@@ -152,7 +152,7 @@ def test_a_time_zone_that_there_is_not_is_refused() -> None:
     ada = registered(desk)
     for command in (
         RegisterCustomer(kind="person", name="Bob", preferences={"time_zone": "Europe/Atlantis"}),
-        ChangeCustomer(customer_id=ada, preferences={"time_zone": "Europe"}),
+        ChangeCustomer(id=ada, preferences={"time_zone": "Europe"}),
     ):
         with pytest.raises(Invalid, match=r"no time zone of that name. Name one such as Europe/Berlin"):
             desk.do(command)

@@ -49,18 +49,18 @@ def test_a_principals_name_is_private_and_its_region_is_not() -> None:
 def test_a_principals_changes_name_old_and_new_values_the_name_apart() -> None:
     desk = Desk()
     boss, ann = agent(desk, "Boss"), agent(desk, "Ann", region="Central")
-    desk.do(ChangePrincipal(principal_id=ann, name="Anna", manager_id=boss, region="West"))
+    desk.do(ChangePrincipal(id=ann, name="Anna", manager_id=boss, region="West"))
     changed = last(desk, ann)
     assert set(changed.changes) == {
         FieldChange(field="manager_id", new=str(boss)),
         FieldChange(field="region", old="Central", new="West"),
     }
     assert (changed.name, changed.name_before) == ("Anna", "Ann")
-    desk.do(ChangePrincipal(principal_id=ann, remove=("manager_id", "region")))
+    desk.do(ChangePrincipal(id=ann, remove=("manager_id", "region")))
     state = desk.crm.load("principal", principal.evolve, ann)
     assert (state.name, state.manager_id, state.region) == ("Anna", None, None)
     count = len(desk.crm.stored)
-    desk.do(ChangePrincipal(principal_id=ann, name="Anna"))
+    desk.do(ChangePrincipal(id=ann, name="Anna"))
     assert len(desk.crm.stored) == count
 
 
@@ -69,13 +69,13 @@ def test_managers_are_there_active_and_stand_in_no_circle() -> None:
     boss = agent(desk, "Boss")
     ann = agent(desk, "Ann", manager_id=boss)
     gone = agent(desk, "Gone")
-    desk.do(DeactivatePrincipal(principal_id=gone, reason="left"))
+    desk.do(DeactivatePrincipal(id=gone, reason="left"))
     refused: list[tuple[Any, type[DomainError], str]] = [
-        (ChangePrincipal(principal_id=boss, manager_id=ann), Invalid, "stands below"),
-        (ChangePrincipal(principal_id=ann, manager_id=ann), Invalid, "cannot be its own manager"),
-        (ChangePrincipal(principal_id=ann, manager_id=gone), Invalid, "is deactivated"),
-        (ChangePrincipal(principal_id=ann, manager_id=UUID(int=9)), NotFound, "There is no principal"),
-        (ChangePrincipal(principal_id=ann, remove=("name",)), Invalid, "No field 'name'"),
+        (ChangePrincipal(id=boss, manager_id=ann), Invalid, "stands below"),
+        (ChangePrincipal(id=ann, manager_id=ann), Invalid, "cannot be its own manager"),
+        (ChangePrincipal(id=ann, manager_id=gone), Invalid, "is deactivated"),
+        (ChangePrincipal(id=ann, manager_id=UUID(int=9)), NotFound, "There is no principal"),
+        (ChangePrincipal(id=ann, remove=("name",)), Invalid, "No field 'name'"),
         (RegisterPrincipal(kind="agent", name=""), Invalid, "The name is empty"),
     ]
     for command, error, sentence in refused:
@@ -87,32 +87,32 @@ def test_a_principal_is_deactivated_once_and_reactivated_once() -> None:
     desk = Desk()
     ann = agent(desk)
     with pytest.raises(MoveRefused, match=r"The principal is active; it cannot be reactivated\. Allowed"):
-        desk.do(ReactivatePrincipal(principal_id=ann))
-    desk.do(DeactivatePrincipal(principal_id=ann, reason="left"))
+        desk.do(ReactivatePrincipal(id=ann))
+    desk.do(DeactivatePrincipal(id=ann, reason="left"))
     assert last(desk, ann).reason == "left"
     with pytest.raises(MoveRefused, match="it cannot be deactivated"):
-        desk.do(DeactivatePrincipal(principal_id=ann))
-    desk.do(ReactivatePrincipal(principal_id=ann))
+        desk.do(DeactivatePrincipal(id=ann))
+    desk.do(ReactivatePrincipal(id=ann))
     assert desk.crm.load("principal", principal.evolve, ann).state == "active"
 
 
 def test_a_products_price_changes_only_while_it_is_offered() -> None:
     desk = Desk()
     gtx = desk.do(RegisterProduct(name="GTX Pro", series="GTX", list_price=usd("4821"))).id
-    desk.do(ChangePrice(product_id=gtx, price=usd("4900")))
+    desk.do(ChangePrice(id=gtx, price=usd("4900")))
     assert (last(desk, gtx).old, last(desk, gtx).new) == (usd("4821"), usd("4900"))
-    desk.do(DiscontinueProduct(product_id=gtx))
+    desk.do(DiscontinueProduct(id=gtx))
     with pytest.raises(MoveRefused, match=r"it cannot change its price\. Allowed from discontinued: be rei"):
-        desk.do(ChangePrice(product_id=gtx, price=usd("1")))
+        desk.do(ChangePrice(id=gtx, price=usd("1")))
     with pytest.raises(MoveRefused, match="it cannot be discontinued"):
-        desk.do(DiscontinueProduct(product_id=gtx))
-    desk.do(ReintroduceProduct(product_id=gtx))
+        desk.do(DiscontinueProduct(id=gtx))
+    desk.do(ReintroduceProduct(id=gtx))
     with pytest.raises(MoveRefused, match="it cannot be reintroduced"):
-        desk.do(ReintroduceProduct(product_id=gtx))
+        desk.do(ReintroduceProduct(id=gtx))
     state = desk.crm.load("product", product.evolve, gtx)
     assert (state.state, state.list_price, state.series) == ("offered", usd("4900"), "GTX")
     count = len(desk.crm.stored)
-    desk.do(ChangePrice(product_id=gtx, price=usd("4900.00")))
+    desk.do(ChangePrice(id=gtx, price=usd("4900.00")))
     assert len(desk.crm.stored) == count
 
 

@@ -22,34 +22,34 @@ from tests.support.memory import Desk
 SOME = UUID(int=0)
 WAY: dict[str, tuple[Any, ...]] = {
     "new": (),
-    "working": (c.MoveLead(lead_id=SOME, to_state="working"),),
+    "working": (c.MoveLead(id=SOME, to_state="working"),),
     "nurturing": (
-        c.MoveLead(lead_id=SOME, to_state="working"),
-        c.MoveLead(lead_id=SOME, to_state="nurturing"),
+        c.MoveLead(id=SOME, to_state="working"),
+        c.MoveLead(id=SOME, to_state="nurturing"),
     ),
     "qualified": (
-        c.MoveLead(lead_id=SOME, to_state="working"),
-        c.MoveLead(lead_id=SOME, to_state="qualified"),
+        c.MoveLead(id=SOME, to_state="working"),
+        c.MoveLead(id=SOME, to_state="qualified"),
     ),
-    "disqualified": (c.DisqualifyLead(lead_id=SOME, reason="no-need"),),
+    "disqualified": (c.DisqualifyLead(id=SOME, reason="no-need"),),
 }
-WAY["converted"] = (*WAY["qualified"], c.ConvertLead(lead_id=SOME, pipeline="sales"))
+WAY["converted"] = (*WAY["qualified"], c.ConvertLead(id=SOME, pipeline="sales"))
 OPEN = {"new", "working", "nurturing", "qualified"}
 
 # What each command may be done in, written out beside the program's own table.
 MOVES: dict[str, tuple[Any, set[str]]] = {
-    "to working": (c.MoveLead(lead_id=SOME, to_state="working"), {"new", "working", "nurturing"}),
-    "to nurturing": (c.MoveLead(lead_id=SOME, to_state="nurturing"), {"working", "nurturing"}),
-    "to qualified": (c.MoveLead(lead_id=SOME, to_state="qualified"), {"working", "qualified"}),
-    "disqualify": (c.DisqualifyLead(lead_id=SOME, reason="other", note="Moved."), OPEN),
-    "reopen": (c.ReopenLead(lead_id=SOME), {"disqualified"}),
-    "score": (c.ScoreLead(lead_id=SOME, score=80, model="m1", reasons=("visits",)), OPEN),
-    "convert": (c.ConvertLead(lead_id=SOME, pipeline="sales"), {"qualified", "converted"}),
+    "to working": (c.MoveLead(id=SOME, to_state="working"), {"new", "working", "nurturing"}),
+    "to nurturing": (c.MoveLead(id=SOME, to_state="nurturing"), {"working", "nurturing"}),
+    "to qualified": (c.MoveLead(id=SOME, to_state="qualified"), {"working", "qualified"}),
+    "disqualify": (c.DisqualifyLead(id=SOME, reason="other", note="Moved."), OPEN),
+    "reopen": (c.ReopenLead(id=SOME), {"disqualified"}),
+    "score": (c.ScoreLead(id=SOME, score=80, model="m1", reasons=("visits",)), OPEN),
+    "convert": (c.ConvertLead(id=SOME, pipeline="sales"), {"qualified", "converted"}),
 }
 
 
 def at(command: Any, id: UUID) -> Any:
-    return type(command)(**{**{n: getattr(command, n) for n in command.__dataclass_fields__}, "lead_id": id})
+    return type(command)(**{**{n: getattr(command, n) for n in command.__dataclass_fields__}, "id": id})
 
 
 def created(desk: Desk, state: str = "new", **more: Any) -> UUID:
@@ -83,8 +83,8 @@ def test_a_conversion_makes_customer_contact_and_opportunity_of_what_is_known() 
     desk = Desk()
     ann = desk.do(RegisterPrincipal(kind="agent", name="Ann")).id
     id = created(desk, "qualified", email="Ada@Example.org", phone="+44 20 7946 0000", owner_id=ann)
-    desk.do(DeactivatePrincipal(principal_id=ann))
-    made = desk.do(c.ConvertLead(lead_id=id, pipeline="sales", stage="proposal"))
+    desk.do(DeactivatePrincipal(id=ann))
+    made = desk.do(c.ConvertLead(id=id, pipeline="sales", stage="proposal"))
     _, buyer, person, deal = made.ids
     firm = desk.crm.load("customer", customer.evolve, buyer)
     assert (firm.kind, firm.name, firm.owner_id) == ("organisation", "Engines", ann)
@@ -117,20 +117,20 @@ def test_a_conversion_finds_the_named_customer_then_the_linked_one() -> None:
         ({}, linked, None),
     ):
         id = created(desk)
-        desk.do(c.LinkLead(lead_id=id, customer_id=linked))
+        desk.do(c.LinkLead(id=id, customer_id=linked))
         for command in WAY["qualified"]:
             desk.do(at(command, id))
-        made = desk.do(c.ConvertLead(lead_id=id, pipeline="sales", **more))
+        made = desk.do(c.ConvertLead(id=id, pipeline="sales", **more))
         assert made.ids[1] == buyer
         assert contacts in (None, made.ids[2])
         assert not desk.crm.events(id)[-1].payload.customer_created
-        assert desk.do(c.ConvertLead(lead_id=id, pipeline="sales", **more)).ids == made.ids
+        assert desk.do(c.ConvertLead(id=id, pipeline="sales", **more)).ids == made.ids
 
 
 def test_a_person_without_a_company_becomes_a_person() -> None:
     desk = Desk()
     id = created(desk, "qualified", company=None)
-    buyer = desk.do(c.ConvertLead(lead_id=id, pipeline="sales")).ids[1]
+    buyer = desk.do(c.ConvertLead(id=id, pipeline="sales")).ids[1]
     assert desk.crm.load("customer", customer.evolve, buyer).kind == "person"
     assert b"Ada" not in b"".join(encoded for _, _, encoded in desk.crm.stored)
 
@@ -138,7 +138,7 @@ def test_a_person_without_a_company_becomes_a_person() -> None:
 def test_a_company_without_a_name_gets_no_contact() -> None:
     desk = Desk()
     id = created(desk, "qualified", name=None)
-    assert len(desk.do(c.ConvertLead(lead_id=id, pipeline="sales")).ids) == 3
+    assert len(desk.do(c.ConvertLead(id=id, pipeline="sales")).ids) == 3
     assert state(desk, id).contact_id is None
 
 
@@ -148,15 +148,15 @@ def test_a_refused_conversion_leaves_nothing() -> None:
     other = desk.do(RegisterCustomer(kind="organisation", name="Bubba")).id
     ada = desk.do(RegisterContact(customer_id=other, name="Ada")).id
     gone = desk.do(RegisterCustomer(kind="organisation", name="Gone")).id
-    desk.do(MergeCustomers(loser_id=gone, survivor_id=other))
+    desk.do(MergeCustomers(id=gone, survivor_id=other))
     unknown = created(desk, "qualified", name=None, company=None, phone="112")
     id = created(desk, "qualified")
     events = len(desk.crm.stored)
     for command, told in (
-        (c.ConvertLead(lead_id=id, pipeline="sales", customer_id=one, contact_id=ada), "Name one of that"),
-        (c.ConvertLead(lead_id=id, pipeline="sales", customer_id=gone), "was merged into"),
-        (c.ConvertLead(lead_id=id, pipeline="none"), "no pipeline"),
-        (c.ConvertLead(lead_id=unknown, pipeline="sales"), "Neither a company nor a name is known"),
+        (c.ConvertLead(id=id, pipeline="sales", customer_id=one, contact_id=ada), "Name one of that"),
+        (c.ConvertLead(id=id, pipeline="sales", customer_id=gone), "was merged into"),
+        (c.ConvertLead(id=id, pipeline="none"), "no pipeline"),
+        (c.ConvertLead(id=unknown, pipeline="sales"), "Neither a company nor a name is known"),
     ):
         with pytest.raises(DomainError) as refusal:
             desk.do(command)
@@ -169,7 +169,7 @@ def test_a_converted_lead_is_not_converted_to_another_customer() -> None:
     id = created(desk, "converted")
     other = desk.do(RegisterCustomer(kind="organisation", name="Bubba")).id
     with pytest.raises(Invalid, match="was converted to the customer"):
-        desk.do(c.ConvertLead(lead_id=id, pipeline="sales", customer_id=other))
+        desk.do(c.ConvertLead(id=id, pipeline="sales", customer_id=other))
 
 
 @pytest.mark.parametrize(
@@ -179,25 +179,25 @@ def test_a_converted_lead_is_not_converted_to_another_customer() -> None:
         (c.CreateLead(email="no address"), "The email address is none"),
         (c.CreateLead(phone="call me"), "The phone number is none"),
         (
-            c.DisqualifyLead(lead_id=SOME, reason="rain"),
+            c.DisqualifyLead(id=SOME, reason="rain"),
             "There is no reason 'rain'. Name one of: no-need,",
         ),
-        (c.DisqualifyLead(lead_id=SOME, reason="other"), 'The reason "other" needs a note'),
-        (c.ScoreLead(lead_id=SOME, score=101, model="m"), "The score 101 is not between 0 and 100"),
-        (c.MoveLead(lead_id=SOME, to_state="converted"), "cannot be moved to a state 'converted'"),
+        (c.DisqualifyLead(id=SOME, reason="other"), 'The reason "other" needs a note'),
+        (c.ScoreLead(id=SOME, score=101, model="m"), "The score 101 is not between 0 and 100"),
+        (c.MoveLead(id=SOME, to_state="converted"), "cannot be moved to a state 'converted'"),
     ],
 )
 def test_what_a_lead_cannot_be_is_told_in_a_sentence(command: Any, told: str) -> None:
     desk = Desk()
     id = created(desk)
     with pytest.raises(DomainError) as refusal:
-        desk.do(at(command, id) if hasattr(command, "lead_id") else command)
+        desk.do(at(command, id) if hasattr(command, "id") else command)
     assert told in str(refusal.value)
 
 
 def test_an_imported_lead_keeps_an_address_that_is_none_and_converts_without_it() -> None:
     desk = Desk()
     id = created(desk, "qualified", email="ask reception", imported=True)
-    person = desk.do(c.ConvertLead(lead_id=id, pipeline="sales")).ids[2]
+    person = desk.do(c.ConvertLead(id=id, pipeline="sales")).ids[2]
     assert state(desk, id).email == "ask reception"
     assert desk.crm.load("contact", contact.evolve, person).points == {}

@@ -78,7 +78,7 @@ def test_its_party_is_its_customer_only_when_named_at_the_opening() -> None:
     customer = desk.do(RegisterCustomer(kind="organisation", name="Isdom")).id
     with_customer = desk.do(OpenOpportunity(pipeline="sales", customer_id=customer)).id
     without = desk.do(OpenOpportunity(pipeline="sales")).id
-    desk.do(LinkCustomer(opportunity_id=without, customer_id=customer))
+    desk.do(LinkCustomer(id=without, customer_id=customer))
     assert {event.party for event in desk.crm.events(with_customer)} == {customer}
     assert {event.party for event in desk.crm.events(without)} == {without}
     linked = desk.crm.load("opportunity", opportunity.evolve, without)
@@ -316,7 +316,7 @@ def test_whom_and_what_it_names_must_be_there_and_of_that_kind() -> None:
         with pytest.raises(NotFound, match=f"There is no {what} with the id"):
             story.do(command, **arguments)
     with pytest.raises(NotFound, match="There is no opportunity with the id"):
-        story.desk.do(WinOpportunity(opportunity_id=UUID(int=9)))
+        story.desk.do(WinOpportunity(id=UUID(int=9)))
 
 
 def test_who_left_and_what_was_given_up_is_refused_but_for_imported_history() -> None:
@@ -325,9 +325,9 @@ def test_who_left_and_what_was_given_up_is_refused_but_for_imported_history() ->
     gtx = desk.do(RegisterProduct(name="GTX", list_price=usd("550"))).id
     one = desk.do(RegisterCustomer(kind="organisation", name="One")).id
     two = desk.do(RegisterCustomer(kind="organisation", name="Two")).id
-    desk.do(DeactivatePrincipal(principal_id=ann))
-    desk.do(DiscontinueProduct(product_id=gtx))
-    desk.do(MergeCustomers(loser_id=one, survivor_id=two))
+    desk.do(DeactivatePrincipal(id=ann))
+    desk.do(DiscontinueProduct(id=gtx))
+    desk.do(MergeCustomers(id=one, survivor_id=two))
     for arguments, sentence in (
         ({"owner_id": ann}, "is deactivated. Name an active one"),
         ({"product_id": gtx}, "is discontinued. Name another one"),

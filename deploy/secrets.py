@@ -21,12 +21,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 KEK: Final = "kek"
 RANDOM: Final = (KEK, "seal-key", "id-key", "token-key", "idempotency-key")
 PUBLIC: Final = "seal-public"
 
 
-class SecretsProblem(Exception):
+class SecretsProblem(EnvironmentProblem):
     """A key file is missing, unreadable or malformed. The text says which, and what to do."""
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from deploy.local.ports import holder
+from domain.kernel.user_errors import EnvironmentProblem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-class PortProblem(Exception):
+class PortProblem(EnvironmentProblem):
     """The API's address can't be listened on. The text names address, cause and setting."""
 
 

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 PREFIX: Final = "RAPPORT_"
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 ENV_FILE: Final = "rapport.env"
 
 
-class SettingsProblem(Exception):
+class SettingsProblem(EnvironmentProblem):
     """A setting is missing or wrong. The text says which one, why, and what to do."""
 
 

@@ -37,6 +37,7 @@ from deploy.serve import listen
 from deploy.settings import PREFIX, Settings, write_env_file
 from deploy.wiring import wiring
 from deploy.wiring.wiring import kafka_address
+from domain.kernel.user_errors import FailureFound
 from projections.registry import PROJECTIONS, named
 
 READY_SECONDS: Final = 90.0
@@ -51,7 +52,7 @@ Progress = Callable[[int, int], None]
 """Called with what is done and the whole."""
 
 
-class NotVisible(Exception):
+class NotVisible(FailureFound):
     """The read models did not reach a position in time. The text says which one stands where."""
 
 

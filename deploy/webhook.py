@@ -7,10 +7,12 @@ from typing import Final
 
 import httpx
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 TIMEOUT_SECONDS: Final = 15.0
 
 
-class WebhookProblem(Exception):
+class WebhookProblem(EnvironmentProblem):
     """What was to be sent was not taken. Its text is a sentence."""
 
 

@@ -15,7 +15,9 @@ from domain.customers.contact import CONTACT
 from domain.customers.customer import CUSTOMER
 from domain.directory.principal import PRINCIPAL
 from domain.kernel.command import Command
+from domain.kernel.errors import Invalid
 from domain.kernel.record_type import RecordType
+from domain.kernel.text import quoted
 from domain.operations.read_model import READ_MODEL
 from domain.privacy.erasure import ERASURE
 from domain.privacy.history_export import HISTORY_EXPORT
@@ -49,10 +51,32 @@ RECORD_TYPES: Final[tuple[RecordType, ...]] = (
 )
 
 BY_NAME: Final[Mapping[str, RecordType]] = {each.name: each for each in RECORD_TYPES}
-BUSINESS: Final = tuple(each for each in RECORD_TYPES if each.commands)
-"""The records of the business: those that public commands make and change."""
-PERSONS: Final = tuple(each for each in RECORD_TYPES if each.erase is not None)
-"""The records that are a person by themselves."""
+BY_FAMILY: Final[Mapping[str, RecordType]] = {each.family: each for each in RECORD_TYPES if each.commands}
 BY_COMMAND: Final[Mapping[type[Command], RecordType]] = {
     command: each for each in RECORD_TYPES for command in each.commands
 }
+
+BUSINESS: Final = tuple(each for each in RECORD_TYPES if each.commands)
+"""The records of the business: those that public commands make and change."""
+AUDITED: Final = tuple(each for each in BUSINESS if each.audited)
+"""Those whose history is replayed for auditors."""
+PERSONS: Final = tuple(each for each in BUSINESS if each.erase is not None)
+"""Those that are a person by themselves."""
+
+
+def audited(name: str) -> RecordType:
+    """The record type of that name, for an audit. Raises `Invalid` with the names that there are."""
+    return _one_of(AUDITED, name)
+
+
+def person(name: str) -> RecordType:
+    """The record type of that name, which is a person. Raises `Invalid` with the names that there are."""
+    return _one_of(PERSONS, name)
+
+
+def _one_of(these: tuple[RecordType, ...], name: str) -> RecordType:
+    found = BY_NAME.get(name)
+    if found is None or found not in these:
+        names = ", ".join(each.name for each in these)
+        raise Invalid(f"There is no record type {quoted(name)} here. Name one of: {names}.")
+    return found

@@ -1,11 +1,14 @@
 """The read side: read models as folds over events, and what controls them.
 
-`projection.py` says what a read model is, `registry.py` lists them all, `<name>/v<n>/` holds one version of
-one model: its tables (`schema.sql`), its public views (`views.sql`), its fold (`fold.py`, pure) and its
-queries (`queries.py`). `decode.py`, `folding.py`, `apply.py` and `tables.py` are the runtime around a fold,
-`replay.py` the fold alone, in memory. `filling.py` and `bare.py` fill a version's tables from nothing,
-`views.py` and `swapping.py` say which version is public. `control/` has the shares, held events, versions,
-rebuilds and the status. Nothing here speaks to Kafka: that is `consumers/`.
+- `<name>/v<n>/`: one version of a read model. `schema.sql` has its tables, `views.sql` its public views,
+  `fold.py` (or `fold/`) its pure fold, `queries.py` its queries; `projection.py` puts them together.
+- `registry.py`: every version that has a folder.
+- `runtime/`: what a read model is (`projection.py`), and what runs a fold: decoding, folding, writing, bulk
+  load. `runtime/replay.py` is the fold alone, in memory.
+- `release/`: schemas, public views, and the swap of the active version.
+- `control/`: shares, parked events, versions, rebuilds and the status.
+
+Nothing here speaks to Kafka: that is `consumers/`. Folds import neither queries nor a database driver.
 
 To add a read model: add its folder and one line in `registry.py`. To change one: add the folder of the next
 version and its line, run `rapport migrate`, then `rapport projection rebuild`, `verify` and `swap`.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.identity.v1.fold import IDENTITY_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.identity.v1.projection import IDENTITY_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.projection import Projection
-from projections.service_history.v1.fold import SERVICE_HISTORY_V1
+from projections.service_history.v1.projection import SERVICE_HISTORY_V1
 
 PROJECTIONS: Final[tuple[Projection, ...]] = (PIPELINE_V1, IDENTITY_V1, CUSTOMER_360_V1, SERVICE_HISTORY_V1)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AfterValidator, WithJsonSchema
 
 from api.audit.history_shapes import HistoryDiff, HistoryState, HistorySteps, HistoryTimeline
 from api.http.auth import requires
@@ -41,7 +42,8 @@ from commands.audit.timeline import (
 from commands.directory.api_keys import ApiKey
 from commands.store.recorder import PostgresApplicationRecorder
 from domain.kernel.as_of import AsOf
-from projections.identity.v1.queries import Identity
+from domain.record_types import AUDITED
+from projections.identity.questions import Identity
 
 router = APIRouter(
     prefix="/v1/audit",
@@ -52,13 +54,18 @@ router = APIRouter(
 MAX_EVENTS: Final = 5_000
 """Events that an export by HTTP holds at most; the command line has no limit."""
 
-Records = Literal["customers", "leads", "opportunities", "cases"]
-_KINDS: Final[Mapping[Records, Kind]] = {
-    "customers": "customer",
-    "leads": "lead",
-    "opportunities": "opportunity",
-    "cases": "case",
-}
+_KINDS: Final[Mapping[str, Kind]] = {each.plural: each.name for each in AUDITED}
+
+
+def _known(records: str) -> str:
+    if records not in _KINDS:
+        raise ValueError(f"must be one of {', '.join(_KINDS)}")
+    return records
+
+
+Records = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(_KINDS)})]
+"""The plural of a record type whose history is replayed."""
+
 _PERIOD: Final = {
     "from": declared.moment("What happened at this business time or later."),
     "to": declared.moment("What happened before this business time."),

@@ -21,7 +21,7 @@ from api.reads.private import GivesPrivate, shows
 from api.reads.snapshot import Snapshot, snapshot
 from api.services import Services
 from domain.kernel.as_of import AsOf
-from projections.customer_360.v1.queries import (
+from projections.customer_360.questions import (
     SECTIONS,
     Customers,
     Listed,
@@ -30,7 +30,7 @@ from projections.customer_360.v1.queries import (
     TimelinePage,
     Totals,
 )
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 
 router = APIRouter(
     prefix="/v1",

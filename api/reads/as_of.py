@@ -16,7 +16,7 @@ from api.services import Services
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import AsOf
-from projections.customer_360.v1.history import PastSections
+from projections.customer_360.questions import PastSections
 from projections.runtime.projection import Projection
 from projections.runtime.replay import Rows, fold_all
 

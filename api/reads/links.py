@@ -10,7 +10,7 @@ from api.reads.snapshot import positions
 from commands.privacy.person import IdentityBehind, Linked, Links
 from commands.store.pool import Pool
 from projections import registry
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 
 WAIT_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.05
@@ -32,8 +32,10 @@ def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
             with connection.cursor() as at:
                 at.execute(_ACTIVE)
                 row = at.fetchone()
-            questions = registry.named("identity", row[0] if row else 1).queries or Identity
-            cluster = questions(connection).cluster(party)
+            questions = registry.named("identity", row[0] if row else 1).queries
+            assert questions is not None
+            identity: Identity = questions(connection)
+            cluster = identity.cluster(party)
         return Linked(parties=cluster.parties, incoming=cluster.incoming, away=cluster.away)
 
     return asked

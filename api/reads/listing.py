@@ -9,7 +9,7 @@ from fastapi import Query, Request
 
 from api.http.page_tokens import Page, PageTokens
 from api.reads.snapshot import Snapshot
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 from projections.runtime.listing import Filter
 
 _NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})

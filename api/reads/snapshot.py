@@ -16,7 +16,7 @@ from commands.store.pool import Pool
 from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import NotFound
 from projections import registry
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 from projections.runtime.projection import Projection
 
 Q = TypeVar("Q")

@@ -20,7 +20,7 @@ from api.reads.listing import NEXT, PageSize, PageToken, Paging, following_merge
 from api.reads.meta import Meta, meta_of
 from api.reads.snapshot import snapshot
 from api.services import Services
-from projections.pipeline.v1.queries import Opportunities
+from projections.pipeline.questions import Opportunities
 from projections.runtime.listing import Order
 
 router = APIRouter(

@@ -30,7 +30,7 @@ from api.sales.pipeline_shapes import (
 from api.service.reports import Span, period
 from api.services import Services
 from domain.kernel.errors import NotFound
-from projections.pipeline.v1.queries import Opportunities
+from projections.pipeline.questions import Opportunities
 
 router = APIRouter(
     prefix="/v1", tags=["pipelines"], dependencies=[requires("crm:read"), Depends(declared_only)]

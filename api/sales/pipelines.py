@@ -19,7 +19,7 @@ from api.reads.snapshot import snapshot
 from api.services import Services
 from domain.configuration.pipelines import Pipeline
 from domain.kernel.errors import NotFound
-from projections.pipeline.v1.queries import BoardFilter, BoardStage, Opportunities
+from projections.pipeline.questions import BoardFilter, BoardStage, Opportunities
 
 router = APIRouter(
     prefix="/v1",

@@ -17,9 +17,9 @@ from api.reads.meta import meta_of
 from api.reads.snapshot import Snapshot, snapshot
 from api.service.shapes import CasePage, CaseRow
 from api.services import Services
-from projections.identity.v1.queries import Identity
+from projections.identity.questions import Identity
 from projections.runtime.listing import Filter, Order
-from projections.service_history.v1.queries import Cases
+from projections.service_history.questions import Cases
 
 router = APIRouter(prefix="/v1", tags=["cases"], dependencies=[requires("crm:read"), Depends(declared_only)])
 

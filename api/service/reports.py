@@ -27,7 +27,7 @@ from api.service.shapes import (
     TimesRow,
 )
 from api.services import Services
-from projections.service_history.v1.queries import Cases
+from projections.service_history.questions import Cases
 
 router = APIRouter(
     prefix="/v1/service", tags=["service"], dependencies=[requires("crm:read"), Depends(declared_only)]

@@ -38,12 +38,14 @@ from domain.events.event import Actor, Event
 from domain.events.merkle import Tree
 from domain.events.seal import Seal, leaf_hash
 from domain.kernel.aggregate import timestamps
+from domain.kernel.user_errors import FailureFound
+from domain.kernel.values import RecordTypeName
 from domain.privacy.history_export import HistoryExported, HistoryForm
 
 Form = Literal["raw", "decoded", "readable"]
 
 
-class SealDiffers(Exception):
+class SealDiffers(FailureFound):
     """The store's events are not those that were sealed. The text is a sentence."""
 
     def __init__(self, seal: Seal) -> None:
@@ -158,7 +160,7 @@ def record_export(
         correlation=correlation or uuid4(),
         cause=None,
         actor=actor,
-        payload=HistoryExported(kind=scope.kind, id=scope.id, form=form, opened=opened),
+        payload=HistoryExported(kind=RecordTypeName(scope.kind), id=scope.id, form=form, opened=opened),
     )
     return crm.record([event])[0]
 

@@ -19,11 +19,13 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from commands.audit.redaction import NoKeyCipher
-from commands.audit.replay import KINDS, Fact, Kind, fact_of
+from commands.audit.replay import Fact, Kind, fact_of
 from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
 from domain.events.seal import Seal, key_id, leaf_hash, parse, signed_by
 from domain.kernel.errors import DomainError, UnknownEventType
+from domain.kernel.user_errors import EnvironmentProblem
+from domain.record_types import AUDITED
 
 FORMAT: Final = "rapport.history.v1"
 
@@ -33,7 +35,7 @@ MAX_LINE_BYTES: Final = 2 * LIMIT
 _MALFORMED: Final = (orjson.JSONDecodeError, NotBase64, KeyError, ValueError, TypeError, AttributeError)
 
 
-class NoExport(Exception):
+class NoExport(EnvironmentProblem):
     """The file is no raw export at all. The text is a sentence."""
 
 
@@ -205,7 +207,7 @@ def _begun(line: bytes, key: Ed25519PublicKey | None) -> _Reader:
     try:
         header = orjson.loads(line)
         told, form, kind = header["format"], header["form"], header["kind"]
-        if told != FORMAT or kind not in KINDS:
+        if told != FORMAT or kind not in {each.name for each in AUDITED}:
             _refuse("its first line names another format")
         if form != "raw":
             _refuse("it is a decoded export, which holds no proofs")

@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from domain.events.seal import Seal, key_id, parse, signed_by
 from domain.kernel.errors import Undecodable
+from domain.kernel.user_errors import EnvironmentProblem
 
 FORMAT: Final = "rapport.kept-seal.v1"
 
 
-class KeptSealProblem(Exception):
+class KeptSealProblem(EnvironmentProblem):
     """A kept seal can't be read, or not be written there. Its text is a sentence."""
 
 

@@ -31,6 +31,7 @@ from commands.store.seals import Seals
 from domain.events.ids import event_id, parts_of
 from domain.events.merkle import proof, root
 from domain.events.seal import Seal, leaf_hash, signed_by
+from domain.kernel.user_errors import FailureFound
 
 FORMAT: Final = "rapport.proof.v1"
 MAX_CHAIN_SEALS: Final = 200_000
@@ -38,7 +39,7 @@ MAX_CHAIN_SEALS: Final = 200_000
 _POSITION: Final = "SELECT position FROM store.event WHERE aggregate_id = %s AND version = %s"
 
 
-class NotProvable(Exception):
+class NotProvable(FailureFound):
     """There is no proof of that event. Its text is a sentence."""
 
 

@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 from uuid import UUID
 
 from commands.audit.redaction import Withheld, withholding
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
-from domain.directory.principal import state as principal
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode, instant
 from domain.events.event import Event
@@ -27,25 +23,13 @@ from domain.events.private import PrivateCipher, Unreadable
 from domain.kernel.aggregate import Evolve
 from domain.kernel.as_of import NOW, AsOf
 from domain.kernel.errors import Invalid, NotFound
-from domain.sales.lead import state as lead
-from domain.sales.opportunity import state as opportunity
-from domain.sales.product import state as product
-from domain.service.case import state as case
+from domain.record_types import BUSINESS
 
-Kind = Literal["customer", "lead", "opportunity", "case"]
-"""The records whose history is replayed."""
-
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+Kind = str
+"""The name of a record type whose history is replayed."""
 
 EVOLVE: Final[Mapping[str, Evolve[Any]]] = {
-    "customer": customer.evolve,
-    "contact": contact.evolve,
-    "lead": lead.evolve,
-    "opportunity": opportunity.evolve,
-    "case": case.evolve,
-    "interaction": interaction.evolve,
-    "principal": principal.evolve,
-    "product": product.evolve,
+    each.family: each.evolve for each in BUSINESS if each.evolve is not None
 }
 """By family: how a record's events make it what it is. What else stands in a history changes no record."""
 

@@ -1,4 +1,4 @@
-"""The dispatcher: decides and records a command, or finds its earlier answer; once, however often it comes."""
+"""The dispatcher: decides and records a command, or finds its earlier answer; once, however often sent."""
 
 from __future__ import annotations
 

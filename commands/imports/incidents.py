@@ -1,84 +1,54 @@
-"""Takes the audit log of a service desk into the store: callers as customers, resolvers as principals, cases.
+"""Imports the audit log of a service desk: callers as customers, resolvers as principals, and cases.
 
-A case is taken with all its rows or not at all: without one of them its history would be another. What is
+A case is recorded with all its rows or not at all: without one of them its history would be another. What is
 there already is found by its claim, so a run that was killed is simply run again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
-from commands.bulk.recorder import BulkRecorder
-from commands.imports import incidents_rows as rows
-from commands.imports.fields import RowRefused
-from commands.imports.import_run import ImportRun, NamedHistory
-from commands.imports.incidents_config import IncidentsConfig
-from commands.imports.incidents_histories import SOURCES, Maker
-from commands.imports.incidents_rows import Update
-from commands.imports.report import ImportReport, Progress
-from commands.imports.table import Table, read_table_file
+from commands.imports.kit.declaration import Import
+from commands.imports.kit.fields import RowRefused
 
-__all__ = ["SOURCES", "import_incidents"]
+if TYPE_CHECKING:
+    from commands.imports.incidents_log.config import IncidentsConfig
+    from commands.imports.incidents_log.rows import CaseLog, Update
+    from commands.imports.kit.run import ImportRun, ImportStep
+    from commands.imports.kit.table import Table
+
+BATCH_CASES: Final = 100
+"""Cases that are recorded together."""
 
 
-def import_incidents(
-    path: Path,
-    *,
-    recorder: BulkRecorder,
-    config: IncidentsConfig,
-    digest_key: bytes,
-    new_id: Callable[[], UUID],
-    progress: Progress = lambda *_: None,
-) -> ImportReport:
-    """Imports the log at `path`, plain or gzip; good cases are taken, bad rows and their cases reported.
+def import_incidents(run: ImportRun, path: Path) -> None:
+    """Imports the log at `path`, plain or gzip; reports bad rows and their cases."""
+    # Not loaded before a log is imported: the command line lists this import without the store's libraries.
+    from commands.imports.incidents_log import config, rows
+    from commands.imports.incidents_log.histories import HistoryFactory
+    from commands.imports.kit.table import read_table_file
 
-    `digest_key` (at least 32 bytes, never rotated) makes the digests by which a second run knows a case
-    again. Raises `ImportRefused` before anything is taken, and the store's errors: then what was taken stays,
-    and the same call goes on.
-    """
+    configured = config.load(run.config_file or config.DEFAULT)
     table = read_table_file(path, rows.COLUMNS)
-    taking = ImportRun(recorder, path.name, progress)
-    for kind in ("customers", "principals", "cases"):
-        taking.report.tally(kind)
-    cases = _cases(taking, table, config)
-    callers = _since(cases, lambda row: row.caller)
-    resolvers = _since(cases, lambda row: row.owner)
-    failed = len(taking.report.failed)
-    taking.begin(failed + len(callers) + len(resolvers) + len(cases))
-    taking.advance(failed)
-
-    maker = Maker(config=config, key=digest_key, new_id=new_id)
-    people = taking.record(
-        "customers", [NamedHistory(name=n, line=line, history=maker.caller(n, t)) for n, t, line in callers]
+    customers, principals, cases = (
+        run.step(kind, path.name) for kind in ("customers", "principals", "cases")
     )
-    agents = taking.record(
-        "principals",
-        [NamedHistory(name=n, line=line, history=maker.resolver(n, t)) for n, t, line in resolvers],
-    )
-    made = []
-    for case in cases:
-        try:
-            history = maker.case(case, people, agents)
-        except KeyError:
-            taking.fail(
-                "cases",
-                case[0].line.number,
-                f"The case {case[0].number} names a caller or a resolver who was not taken. Correct what is "
-                "said of that one, then import again.",
-            )
-            taking.advance(1)
-            continue
-        made.append(NamedHistory(name=case[0].number, line=case[0].line.number, history=history))
-    taking.record("cases", made, batch=100)
-    taking.report.failed.sort()
-    return taking.report
+    logs = _logs(cases, table, configured)
+    callers = rows.people(logs, lambda row: row.caller)
+    resolvers = rows.people(logs, lambda row: row.owner)
+    run.begin(len(callers) + len(resolvers) + len(logs))
+
+    factory = HistoryFactory(config=configured, claims=run.claims)
+    caller_ids = customers.record(callers, factory.caller)
+    resolver_ids = principals.record(resolvers, factory.resolver)
+    cases.record(logs, lambda log: factory.case(log, caller_ids, resolver_ids), batch_rows=BATCH_CASES)
 
 
-def _cases(taking: ImportRun, table: Table, config: IncidentsConfig) -> list[tuple[Update, ...]]:
-    """The cases all of whose rows are good, in the order of their first rows; the others are reported."""
+def _logs(cases: ImportStep, table: Table, config: IncidentsConfig) -> list[CaseLog]:
+    """The cases all of whose rows are good, in the order of their first rows; reports the others."""
+    from commands.imports.incidents_log import rows
+
     found: dict[str, list[Update]] = {}
     broken: set[str] = set()
     for line in table.lines:
@@ -86,8 +56,7 @@ def _cases(taking: ImportRun, table: Table, config: IncidentsConfig) -> list[tup
             row = rows.update(line, config)
         except RowRefused as refused:
             broken.add(line.fields["number"])
-            taking.fail(
-                "cases",
+            cases.fail(
                 line.number,
                 f"{refused} Until then its case is left out as a whole: its history would have a hole.",
             )
@@ -95,17 +64,18 @@ def _cases(taking: ImportRun, table: Table, config: IncidentsConfig) -> list[tup
         found.setdefault(row.number, []).append(row)
     beside = _beside(table)
     for problem in table.problems:
-        taking.report.fail("cases", problem)
+        cases.fail(problem.line, problem.sentence)
     for number, line_number in beside.items():
         if number not in broken:
-            taking.fail(
-                "cases",
+            cases.fail(
                 line_number,
                 f"The case {number} is left out as a whole: a line beside this one cannot be read and may be "
                 "of this case. Correct that line, then import again.",
             )
     return [
-        rows.in_order(case) for number, case in found.items() if number not in broken and number not in beside
+        rows.case_log(updates)
+        for number, updates in found.items()
+        if number not in broken and number not in beside
     ]
 
 
@@ -129,15 +99,10 @@ def _beside(table: Table) -> dict[str, int]:
     return found
 
 
-def _since(
-    cases: Sequence[Sequence[Update]], name_of: Callable[[Update], str | None]
-) -> list[tuple[str, datetime, int]]:
-    """Each name with the earliest opening of its cases and the line that names it first, in that order."""
-    found: dict[str, tuple[datetime, int]] = {}
-    for case in cases:
-        for row in case:
-            name = name_of(row)
-            if name is not None:
-                since, line = found.get(name, (row.opened, row.line.number))
-                found[name] = (min(since, row.opened), line)
-    return [(name, since, line) for name, (since, line) in found.items()]
+IMPORT: Final = Import(
+    help="Imports an incident log. Bad rows are reported by line; a case is taken whole or not at all.",
+    reads="file",
+    path_help="The audit log of incidents (.csv or .csv.gz).",
+    config_help="TOML file of time zone and states. Unset: commands/imports/incidents.toml.",
+    run=import_incidents,
+)

@@ -1,4 +1,4 @@
-"""Takes the Maven files into the store: rows into histories, histories through the command handlers.
+"""Imports the Maven CRM files: rows into histories, histories through the command handlers.
 
 Principals come first, then products and customers (parents before their subsidiaries), then opportunities,
 which name them. What is there already is found by its claim, so a run that was killed is simply run again.
@@ -7,180 +7,117 @@ which name them. What is there already is found by its claim, so a run that was 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
-from commands.bulk.recorder import BulkRecorder, History
-from commands.imports import maven_rows as rows
-from commands.imports.fields import RowRefused, shown
-from commands.imports.maven_config import MavenConfig
-from commands.imports.maven_histories import SOURCES, Maker
-from commands.imports.maven_rows import AccountRow, AgentRow, DealRow, MavenRow, ProductRow
-from commands.imports.report import ImportRefused, ImportReport, Progress, RowProblem
-from commands.imports.table import Line, Table, read_table
-from domain.configuration.pipelines import Pipeline, Pipelines
+from commands.imports.kit.declaration import Import
+from commands.imports.kit.fields import RowRefused, shown
+from commands.imports.kit.report import ImportRefused
+from commands.imports.kit.table import read_table
 
-__all__ = ["SOURCES", "import_maven"]
+if TYPE_CHECKING:
+    from commands.bulk.items import History
+    from commands.imports.kit.run import ImportRun, ImportStep
+    from commands.imports.maven_files.config import MavenConfig
+    from commands.imports.maven_files.rows import AccountRow, AgentRow, DealRow, MavenRow
+    from domain.configuration.pipelines import Pipeline, Pipelines
 
-BATCH: Final = 250
-"""Rows that are recorded together: little is lost when the run is killed, and the bar moves."""
+BATCH_ROWS: Final = 250
+"""Rows that are recorded together."""
 
-R = TypeVar("R", bound=MavenRow)
+Row = TypeVar("Row", bound="MavenRow")
 
 
-def import_maven(
-    folder: Path,
-    *,
-    recorder: BulkRecorder,
-    pipelines: Pipelines,
-    config: MavenConfig,
-    digest_key: bytes,
-    new_id: Callable[[], UUID],
-    progress: Progress = lambda *_: None,
-) -> ImportReport:
+def import_maven(run: ImportRun, folder: Path) -> None:
     """Imports `accounts`, `products`, `sales_teams` and `sales_pipeline` (`.csv` or `.csv.gz`) from `folder`.
 
-    Good rows are taken, bad ones reported. `digest_key` (at least 32 bytes, never rotated) makes the digests
-    by which a second run knows a row again. Raises `ImportRefused` before anything is taken, and the store's
-    errors: then what was taken stays, and the same call goes on.
+    Good rows are recorded, bad ones reported.
     """
-    pipeline = _pipeline(pipelines, config)
+    # Not loaded before files are imported: the command line lists this import without the store's libraries.
+    from commands.imports.maven_files import config, rows
+    from commands.imports.maven_files.histories import HistoryFactory
+
+    configured = config.load(run.config_file or config.DEFAULT)
+    pipeline = _pipeline(run.pipelines, configured)
     stages = {stage.name: (stage.id, stage.kind) for stage in pipeline.stages}
-    teams = read_table(folder, "sales_teams.csv", rows.TEAMS)
-    goods = read_table(folder, "products.csv", rows.PRODUCTS)
-    firms = read_table(folder, "accounts.csv", rows.ACCOUNTS)
-    sales = read_table(folder, "sales_pipeline.csv", rows.DEALS)
+    team_table = read_table(folder, "sales_teams.csv", rows.TEAMS)
+    product_table = read_table(folder, "products.csv", rows.PRODUCTS)
+    account_table = read_table(folder, "accounts.csv", rows.ACCOUNTS)
+    deal_table = read_table(folder, "sales_pipeline.csv", rows.DEALS)
 
-    run = _Run(recorder, Maker(config=config, pipeline=pipeline, key=digest_key, new_id=new_id), progress)
-    agents = run.parse("principals", teams, lambda line: rows.agent(line, config))
-    products = run.parse("products", goods, lambda line: rows.product(line, config))
-    accounts = run.parse("customers", firms, lambda line: rows.account(line, config))
-    deals = run.parse("opportunities", sales, lambda line: rows.deal(line, config, stages))
-    run.take_all([*rows.managers(agents), *agents], products, accounts, deals)
-    return run.report
+    principals = run.step("principals", "sales_teams.csv")
+    products = run.step("products", "products.csv")
+    customers = run.step("customers", "accounts.csv")
+    opportunities = run.step("opportunities", "sales_pipeline.csv")
+    agent_rows = principals.parse(team_table, lambda line: rows.agent(line, configured))
+    product_rows = products.parse(product_table, lambda line: rows.product(line, configured))
+    account_rows = customers.parse(account_table, lambda line: rows.account(line, configured))
+    deal_rows = opportunities.parse(deal_table, lambda line: rows.deal(line, configured, stages))
+    people = [*rows.managers(agent_rows), *agent_rows]
+    run.begin(len(people) + len(product_rows) + len(account_rows) + len(deal_rows))
 
-
-class _Run:
-    """One run: the ids by name of what it has taken, for those that refer to it, and its report."""
-
-    def __init__(self, recorder: BulkRecorder, maker: Maker, progress: Progress) -> None:
-        self._recorder, self._maker, self._progress = recorder, maker, progress
-        self.report = ImportReport()
-        self._done = 0
-        self._total = 0
-
-    def parse(self, kind: str, table: Table, parse: Callable[[Line], R]) -> list[R]:
-        """The good rows of a table; the bad ones go into the report."""
-        self.report.tally(kind)
-        for problem in table.problems:
-            self.report.fail(kind, problem)
-        good = []
-        for line in table.lines:
-            try:
-                good.append(parse(line))
-            except RowRefused as refused:
-                self.report.fail(kind, RowProblem(line.file, line.number, str(refused)))
-        self._done = len(self.report.failed)
-        return good
-
-    def take_all(
-        self,
-        people: Sequence[AgentRow],
-        products: Sequence[ProductRow],
-        accounts: Sequence[AccountRow],
-        deals: Sequence[DealRow],
-    ) -> None:
-        """Takes the rows, those first that others name."""
-        self._total = self._done + len(people) + len(products) + len(accounts) + len(deals)
-        self._advance(0)
-        principals = self._take_levels(
-            "principals",
-            people,
-            above=lambda row: row.manager,
-            make=lambda ids, row: self._maker.principal(row, _manager(row, ids)),
-        )
-        goods = self._take("products", products, self._maker.product)
-        customers = self._take_levels(
-            "customers",
-            accounts,
-            above=lambda row: row.parent,
-            make=lambda ids, row: self._maker.customer(row, _parent(row, ids)),
-        )
-        # Of two rows for one product the first is taken.
-        prices = {row.name: row.price for row in reversed(products)}
-        self._take(
-            "opportunities",
-            deals,
-            lambda row: self._maker.opportunity(
-                row,
-                owner_id=_owner(row, principals),
-                product_id=_named("product", row.product, "products.csv", goods),
-                customer_id=(
-                    None if row.account is None else _named("account", row.account, "accounts.csv", customers)
-                ),
-                list_price=prices[row.product],
+    factory = HistoryFactory(config=configured, pipeline=pipeline, claims=run.claims)
+    principal_ids = _record_levels(
+        run,
+        principals,
+        people,
+        above=lambda row: row.manager,
+        history=lambda row, ids: factory.principal(row, _manager(row, ids)),
+    )
+    product_ids = products.record(product_rows, factory.product, batch_rows=BATCH_ROWS)
+    customer_ids = _record_levels(
+        run,
+        customers,
+        account_rows,
+        above=lambda row: row.parent,
+        history=lambda row, ids: factory.customer(row, _parent(row, ids)),
+    )
+    # Of two rows for one product the first is recorded.
+    prices = {row.name: row.price for row in reversed(product_rows)}
+    opportunities.record(
+        deal_rows,
+        lambda row: factory.opportunity(
+            row,
+            owner_id=_owner(row, principal_ids),
+            product_id=_named("product", row.product, "products.csv", product_ids),
+            customer_id=(
+                None if row.account is None else _named("account", row.account, "accounts.csv", customer_ids)
             ),
-        )
-        self.report.failed.sort()
+            list_price=prices[row.product],
+        ),
+        batch_rows=BATCH_ROWS,
+    )
 
-    def _take_levels(
-        self,
-        kind: str,
-        todo: Sequence[R],
-        *,
-        above: Callable[[R], str | None],
-        make: Callable[[Mapping[str, UUID], R], History],
-    ) -> dict[str, UUID]:
-        """Takes rows that name rows of their own kind, those at the top first; the ids by name."""
-        ids: dict[str, UUID] = {}
-        while todo:
-            waiting = {row.name for row in todo}
-            ready = [row for row in todo if above(row) not in waiting]
-            todo = [row for row in todo if above(row) in waiting]
-            if not ready:
-                circle = (
-                    "The row belongs to a circle: one of those above it stands below it too. Correct one."
+
+def _record_levels(
+    run: ImportRun,
+    step: ImportStep,
+    rows: Sequence[Row],
+    *,
+    above: Callable[[Row], str | None],
+    history: Callable[[Row, Mapping[str, UUID]], History],
+) -> dict[str, UUID]:
+    """Records rows that name rows of their own kind, those at the top first; the ids by name."""
+    ids: dict[str, UUID] = {}
+
+    def with_ids(row: Row) -> History:
+        return history(row, ids)
+
+    while rows:
+        waiting = {row.name for row in rows}
+        ready = [row for row in rows if above(row) not in waiting]
+        rows = [row for row in rows if above(row) in waiting]
+        if not ready:
+            for row in rows:
+                step.fail(
+                    row.line,
+                    "The row belongs to a circle: one of those above it stands below it too. Correct one.",
                 )
-                for row in todo:
-                    self._fail(kind, row, circle)
-                self._advance(len(todo))
-                return ids
-            ids |= self._take(kind, ready, partial(make, ids))
-        return ids
-
-    def _take(self, kind: str, todo: Sequence[R], make: Callable[[R], History]) -> dict[str, UUID]:
-        """Records the rows in batches; the ids by name of those that are in the store now."""
-        ids: dict[str, UUID] = {}
-        tally = self.report.tally(kind)
-        for start in range(0, len(todo), BATCH):
-            batch = todo[start : start + BATCH]
-            made: list[tuple[R, History]] = []
-            for row in batch:
-                try:
-                    made.append((row, make(row)))
-                except RowRefused as refused:
-                    self._fail(kind, row, str(refused))
-            outcomes = self._recorder.record([history for _, history in made])
-            for (row, _), outcome in zip(made, outcomes, strict=True):
-                if outcome.id is not None:
-                    ids[row.name] = outcome.id
-                if outcome.state == "failed":
-                    self._fail(kind, row, str(outcome.error))
-                elif outcome.state == "created":
-                    tally.created += 1
-                else:
-                    tally.unchanged += 1
-            self._advance(len(batch))
-        return ids
-
-    def _fail(self, kind: str, row: MavenRow, sentence: str) -> None:
-        self.report.fail(kind, RowProblem(row.line.file, row.line.number, sentence))
-
-    def _advance(self, count: int) -> None:
-        self._done += count
-        self._progress(self._done, self._total)
+            run.advance(len(rows))
+            return ids
+        ids |= step.record(ready, with_ids, batch_rows=BATCH_ROWS)
+    return ids
 
 
 def _pipeline(pipelines: Pipelines, config: MavenConfig) -> Pipeline:
@@ -230,3 +167,12 @@ def _owner(row: DealRow, ids: Mapping[str, UUID]) -> UUID:
             "Correct the name here or the row there, then import again."
         )
     return ids[row.agent]
+
+
+IMPORT: Final = Import(
+    help="Imports the Maven CRM files. Bad rows are reported by line, the good ones are taken.",
+    reads="folder",
+    path_help="Folder of accounts, products, sales_teams and sales_pipeline (.csv or .csv.gz).",
+    config_help="TOML file of dates and aliases. Unset: commands/imports/maven.toml.",
+    run=import_maven,
+)

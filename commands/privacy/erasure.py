@@ -17,25 +17,18 @@ from commands.dispatch.context import Context
 from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.holds import HoldPlacedMeanwhile, OnHold, active, newest, unless_placed
-from commands.privacy.person import People, Person, PersonKind
+from commands.privacy.person import People, Person
 from commands.privacy.retention import types_of
 from commands.privacy.tombstones import Tombstones
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
-from domain.customers.contact import decide as contact_moves
-from domain.customers.contact import events as contact
-from domain.customers.contact.state import Contact
-from domain.customers.customer import decide as customer
-from domain.customers.customer import events as customer_events
-from domain.customers.customer.state import Customer
+from domain.events.catalogue import CATALOGUE
 from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import ConcurrentChange, NotFound
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
-from domain.sales.lead import decide as lead_moves
-from domain.sales.lead import events as lead
-from domain.sales.lead.state import Lead
+from domain.record_types import PERSONS, person
 
 MAX_ATTEMPTS: Final = 20
 
@@ -73,7 +66,7 @@ class Erasures:
         self._index, self._cipher, self.failpoint = index, cipher, failpoint
         self._events = PrivacyEvents(crm.pool)
 
-    def plan(self, kind: PersonKind, id: UUID) -> Person:
+    def plan(self, kind: str, id: UUID) -> Person:
         """Who would be erased. Raises `NotFound`, `Invalid`, `OnHold`."""
         person = self.people.find(kind, id)
         self._refuse_held(person)
@@ -81,7 +74,7 @@ class Erasures:
 
     def erase(
         self,
-        kind: PersonKind,
+        kind: str,
         id: UUID,
         *,
         reason: str,
@@ -126,18 +119,14 @@ class Erasures:
             self.failpoint("recorded")
             return self.finish(new, told)
 
-    def erasure_of(self, kind: PersonKind, id: UUID) -> UUID | None:
+    def erasure_of(self, kind: str, id: UUID) -> UUID | None:
         """The erasure that this record names, None while it was not erased. Raises `NotFound`."""
         events = self._crm.streams([id]).get(id, [])
-        first = {"customer": customer_events.Registered, "contact": contact.Registered, "lead": lead.Created}[
-            kind
-        ]
-        if not events or not isinstance(events[0].payload, first):
+        record_type = person(kind)
+        if not events or CATALOGUE.of(events[0].payload).family != record_type.family:
             raise NotFound(kind, id)
         last = events[-1].payload
-        return (
-            last.erasure if isinstance(last, customer_events.Erased | contact.Erased | lead.Erased) else None
-        )
+        return last.erasure if CATALOGUE.of(last) == record_type.erased_event else None
 
     def finish(self, id: UUID, context: Context) -> ErasureResult:
         """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""
@@ -220,15 +209,9 @@ def _erased(records: Sequence[Aggregate], by: UUID) -> Decision:
 
 
 def _payloads(state: Aggregate, by: UUID) -> Iterable[Any]:
-    match state:
-        case Customer():
-            return customer.erase(state, erasure=by)
-        case Contact():
-            return contact_moves.erase(state, erasure=by)
-        case Lead():
-            return lead_moves.erase(state, erasure=by)
-        case _:
-            raise AssertionError(f"a {type(state).__name__} is nobody")
+    record_type = next(each for each in PERSONS if each.state is type(state))
+    assert record_type.erase is not None, "it is a person"
+    return record_type.erase(state, by)
 
 
 def _change(state: Aggregate, payloads: Iterable[Any]) -> RecordChange:

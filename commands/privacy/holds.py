@@ -23,6 +23,7 @@ from domain.kernel.errors import DomainError, Erased, NotFound
 from domain.privacy import legal_hold as hold
 from domain.privacy.legal_hold import LegalHold
 from domain.privacy.retention import STREAM
+from domain.record_types import BUSINESS, PERSONS
 
 LOCK: Final = (1380012112, 6)
 """The two numbers of the advisory lock by which placing a hold and destroying shut each other out."""
@@ -34,8 +35,9 @@ _NEWEST: Final = """
 """
 _ERASED: Final = """
     SELECT split_part(type, '.', 2) FROM store.event
-     WHERE aggregate_id = %s AND type IN ('crm.customer.erased', 'crm.contact.erased', 'crm.lead.erased')
+     WHERE aggregate_id = %s AND type = ANY (%s)
 """
+_ERASED_TYPES: Final = [each.erased_event.name for each in PERSONS if each.erased_event is not None]
 _CLOSED: Final = """
     SELECT FROM store.event
      WHERE aggregate_id = %s
@@ -134,7 +136,7 @@ def place(
 
 def _refuse_gone(c: Cursor, party: UUID | None, kind: str | None, month: str | None) -> None:
     if party is not None:
-        c.execute(_ERASED, (party,))
+        c.execute(_ERASED, (party, _ERASED_TYPES))
         for (family,) in c.fetchall():
             raise Erased.record(family, party)
     if month is not None:
@@ -162,8 +164,8 @@ def _told(state: LegalHold) -> Hold:
     )
 
 
-_PERSONAL = frozenset({"customer", "contact", "lead", "opportunity", "case", "interaction"})
+_HELD: Final = frozenset(each.family for each in BUSINESS if each.can_be_held)
 
 
 def _is_record(crm: Crm, id: UUID) -> bool:
-    return PrivacyEvents(crm.pool).families([id]).get(id, "") in _PERSONAL
+    return PrivacyEvents(crm.pool).families([id]).get(id, "") in _HELD

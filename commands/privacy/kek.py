@@ -11,11 +11,13 @@ from typing import Final, NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 
 
-class KekProblem(Exception):
+class KekProblem(EnvironmentProblem):
     """A key does not wrap or unwrap. The text says what to do."""
 
 

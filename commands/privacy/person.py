@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
 from domain.customers.contact import state as contact
 from domain.customers.contact.state import Contact
+from domain.customers.customer import CUSTOMER
 from domain.customers.customer import state as customer
 from domain.customers.customer.state import Customer
 from domain.kernel.errors import DomainError, Invalid
+from domain.record_types import person
 from domain.sales.lead import state as lead
 from domain.sales.lead.state import Lead
-
-PersonKind = Literal["customer", "contact", "lead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +79,20 @@ class People:
         self._crm, self._links = crm, links
         self._events = PrivacyEvents(crm.pool)
 
-    def find(self, kind: PersonKind, id: UUID) -> Person:
+    def find(self, kind: str, id: UUID) -> Person:
         """The whole person. Raises `NotFound`, and `Invalid` for an organisation.
 
         A contact, or a converted lead, of an organisation is a person by itself; of a customer that is a
-        person it is that one.
+        person it is that one. `kind` is the name of a record type that is a person; `Invalid` for another.
         """
-        if kind == "customer":
+        if person(kind) is CUSTOMER:
             found = self._crm.load("customer", customer.evolve, id)
             if found.kind == "organisation":
                 raise _organisation(id)
             return self._customer(found)
         if kind == "contact":
-            person = self._crm.load("contact", contact.evolve, id)
-            return self._of(person.customer_id) or self._people((), [person], ())
+            found_contact = self._crm.load("contact", contact.evolve, id)
+            return self._of(found_contact.customer_id) or self._people((), [found_contact], ())
         lead_found = self._crm.load("lead", lead.evolve, id)
         theirs = lead_found.customer_id
         if theirs is not None and (whole := self._of(theirs)) is not None:

@@ -16,35 +16,28 @@ import orjson
 
 from commands.dispatch.context import Context
 from commands.dispatch.decision import Decision, RecordChange, events_of
-from commands.privacy.person import People, Person, PersonKind
+from commands.privacy.person import People, Person
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
 from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.privacy.person_export import PersonExported
-from domain.sales.lead import state as lead
-from domain.sales.opportunity import state as opportunity
-from domain.service.case import state as case
+from domain.record_types import BUSINESS
 
 VERSION: Final = 1
+_ORDER: Final = ("profile", "leads", "contacts", "interactions")
+"""The sections that come first; those of other record types follow in their order."""
+_EXPORTED: Final = sorted(
+    (each for each in BUSINESS if each.exported_as is not None),
+    key=lambda each: _ORDER.index(each.exported_as) if each.exported_as in _ORDER else len(_ORDER),
+)
 SECTIONS: Final[Mapping[str, Evolve[Any]]] = {
-    "profile": customer.evolve,
-    "leads": lead.evolve,
-    "contacts": contact.evolve,
-    "interactions": interaction.evolve,
-    "opportunities": opportunity.evolve,
-    "cases": case.evolve,
+    str(each.exported_as): each.evolve for each in _EXPORTED if each.evolve is not None
 }
 """Sections, in their order, with how their records are read."""
-_SECTION_OF: Final = {
-    "customer": "profile", "lead": "leads", "contact": "contacts", "interaction": "interactions",
-    "opportunity": "opportunities", "case": "cases",
-}  # fmt: skip
+_SECTION_OF: Final = {each.family: str(each.exported_as) for each in _EXPORTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +76,7 @@ class Export:
         return written.getvalue()
 
 
-def export(crm: Crm, people: People, kind: PersonKind, id: UUID, context: Context) -> Export:
+def export(crm: Crm, people: People, kind: str, id: UUID, context: Context) -> Export:
     """Gathers it, and records that it is handed out. Raises `NotFound`, `Invalid`, and what `links` raise."""
     person = people.find(kind, id)
     sections: dict[str, list[dict[str, Any]]] = {name: [] for name in SECTIONS}

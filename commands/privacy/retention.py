@@ -6,7 +6,7 @@ restore that brought the key back (`reapply`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol
@@ -15,7 +15,7 @@ from uuid import UUID
 from commands.dispatch.acts import record
 from commands.privacy.holds import HoldPlacedMeanwhile, active, newest, unless_placed
 from commands.privacy.keys import PostgresKeyStore, Retention
-from commands.privacy.person import People, PersonKind
+from commands.privacy.person import People
 from commands.store.application import Crm
 from commands.store.pool import Pool
 from commands.store.privacy_events import PrivacyEvents
@@ -24,6 +24,7 @@ from domain.events.event import Actor
 from domain.kernel.errors import Invalid
 from domain.privacy import retention
 from domain.privacy.retention import STREAM, Closings, RetentionApplied, Rules
+from domain.record_types import BY_FAMILY, PERSONS
 
 # Read through, by types, since no index knows of texts. No value looks like the mark: its quotes are escaped.
 # Where an event has no text, what is cut out instead is no kind and month.
@@ -41,7 +42,6 @@ _HELD: Final = """
       FROM store.event, unnest(%s::uuid[]) AS held
      WHERE type = ANY (%s) AND position(held::text::bytea IN event) > 0
 """
-_PERSONS: Final[Mapping[str, PersonKind]] = {"customer": "customer", "contact": "contact", "lead": "lead"}
 
 
 class Hold(Protocol):
@@ -124,10 +124,10 @@ def concerned(crm: Crm, people: Callable[[], People], id: UUID) -> frozenset[UUI
     record itself. Raises what `People.find` raises."""
     events = PrivacyEvents(crm.pool)
     family = events.families([id]).get(id, "")
-    if family not in _PERSONS:
+    if family not in {each.family for each in PERSONS}:
         return frozenset({id})
     try:
-        person = people().find(_PERSONS[family], id)
+        person = people().find(BY_FAMILY[family].name, id)
     except Invalid:  # an organisation
         return frozenset({id, *events.contacts_of([id])})
     return frozenset({id, *person.keys, *person.incoming})

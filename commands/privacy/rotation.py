@@ -22,6 +22,7 @@ from commands.privacy.kek import KeyEncryptionKey, Owned, tried
 from commands.privacy.keyring import Keyring, Wrapped
 from commands.privacy.keys import KeyName, Retention, owner
 from commands.store.pool import connect
+from domain.kernel.user_errors import FailureFound
 
 BATCH: Final = 500
 
@@ -73,7 +74,7 @@ Progress = Callable[[int, int], None]
 """Called with the keys wrapped anew and the whole."""
 
 
-class RotationRefused(Exception):
+class RotationRefused(FailureFound):
     """Nothing was changed. The text says what to do."""
 
 

@@ -14,11 +14,13 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import register_uuid
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 WAIT_SECONDS: Final = 10.0
 """How long `Pool.connection` waits for a connection that others hold."""
 
 
-class PoolBusy(TimeoutError):
+class PoolBusy(EnvironmentProblem, TimeoutError):
     """All connections stayed in use."""
 
     def __init__(self, size: int, seconds: float) -> None:

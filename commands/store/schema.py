@@ -11,6 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection
 
 from commands.store.pool import connect
+from domain.kernel.user_errors import EnvironmentProblem
 
 _HERE: Final = Path(__file__).parent
 
@@ -32,7 +33,7 @@ STORE: Final = Component("store", _HERE / "migrations")
 KEYS: Final = Component("keys", _HERE.parent / "privacy" / "migrations")
 
 
-class SchemaProblem(Exception):
+class SchemaProblem(EnvironmentProblem):
     """The database's schema is not this program's. The text says what to do."""
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import kafka.errors as errors
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 
 class Verdict(StrEnum):
     """What an error asks for."""
@@ -41,7 +43,7 @@ FENCED: Final = (errors.ProducerFencedError, errors.InvalidProducerEpochError)
 NAME: Final = re.compile(r"\b[A-Z]\w+")
 
 
-class BrokerFailure(Exception):
+class BrokerFailure(EnvironmentProblem):
     """Kafka did not do what it was asked. Its text is for an operator.
 
     `verdict` tells what to do; `position` is that of the event it is about, where it is about one.

@@ -9,11 +9,12 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 
 from consumers.kafka.address import KafkaAddress
+from domain.kernel.user_errors import FailureFound
 
 STALL_SECONDS: Final = 30.0
 
 
-class TopicsUnread(Exception):
+class TopicsUnread(FailureFound):
     """The topics could not be read to their end. Its text is a sentence for an operator."""
 
 

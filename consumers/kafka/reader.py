@@ -15,6 +15,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from consumers.kafka.address import KafkaAddress
+from domain.kernel.user_errors import EnvironmentProblem
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ FETCH: Final = 256 * 1024
 larger ones partitions run far ahead of each other, and all that has to be kept until its seal is whole."""
 
 
-class BrokerAway(Exception):
+class BrokerAway(EnvironmentProblem):
     """The broker does not answer, or not with what is needed. Its text is a sentence for an operator."""
 
 

@@ -14,6 +14,7 @@ from kafka.partitioner.default import murmur2
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from domain.events.seal import TOPIC as SEALS
+from domain.kernel.user_errors import EnvironmentProblem
 
 MESSAGE_LIMIT: Final = 1024 * 1024
 """Most bytes of a batch that a topic takes; an event is at most half of it."""
@@ -39,7 +40,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-class WrongTopics(Exception):
+class WrongTopics(EnvironmentProblem):
     """Topics on the broker are not what they must be. Its text is a sentence for an operator."""
 
 

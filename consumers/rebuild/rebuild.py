@@ -30,6 +30,7 @@ from consumers.rebuild.source import stretches
 from consumers.rebuild.source_offsets import newest_seal, topic_ends
 from domain.events.registry import Registry
 from domain.events.seal import Seal
+from domain.kernel.user_errors import FailureFound
 from projections.control import operating, operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
 from projections.control.shares import RUNNING, partition_count
@@ -45,11 +46,11 @@ POLL_SECONDS: Final = 0.2
 """Seconds between two looks at how far it is."""
 
 
-class RebuildRefused(Exception):
+class RebuildRefused(FailureFound):
     """What was asked for can't be done now. The text says why, and what to do."""
 
 
-class RebuildStopped(Exception):
+class RebuildStopped(FailureFound):
     """It stopped before its end; what is done is kept. The text says how to go on."""
 
 

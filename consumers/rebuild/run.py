@@ -19,6 +19,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from consumers.kafka.topics import topic
 from consumers.rebuild.fill import Share, connect_owner, fill, fill_alone, left
 from consumers.rebuild.index import index
 from consumers.rebuild.rebuild import (
@@ -64,6 +65,7 @@ def carry_on(
                     f"{projection.name} --version {projection.version}`."
                 )
             if rebuild.state == FILLING:
+                _refuse_joined(rebuild, projection)
                 _fill(c, rebuild, projection, places, workers, tell)
                 index(places.owner_url, rebuild.ddl, workers, tell)
                 _hand_over(owner, rebuild, projection)
@@ -77,6 +79,18 @@ def _alone(c: Cursor, projection: Projection) -> None:
     if not taken(c, projection.schema):
         raise RebuildRefused(
             f"Another process is filling {projection.title}. Watch it with `rapport projection status`."
+        )
+
+
+def _refuse_joined(rebuild: Rebuild, projection: Projection) -> None:
+    """Raises `RebuildRefused` where topics joined the version since the rebuild began: what is filled lacks
+    their events, what is still to be filled has them, and the workers would bring all of them."""
+    joined = sorted({topic(family) for family in projection.families} - rebuild.offsets.keys())
+    if rebuild.offsets and joined:
+        raise RebuildRefused(
+            f"The rebuild of {projection.title} began without the topics {', '.join(joined)}, which this "
+            "program reads, so it can't go on. Abort it and begin anew: `rapport projection abort "
+            f"{projection.name} --version {projection.version}`."
         )
 
 

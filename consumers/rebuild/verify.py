@@ -24,6 +24,7 @@ from psycopg2.extras import Json
 from commands.processes import possible_workers
 from commands.store.event_reader import EventReader
 from commands.store.pool import connect
+from consumers.kafka.topics import topic
 from consumers.rebuild.compare import Compared, Difference, Ground, compare, expected_rows
 from consumers.rebuild.fill import connect_owner
 from consumers.rebuild.rebuild import (
@@ -38,6 +39,7 @@ from consumers.rebuild.rebuild import (
 )
 from consumers.rebuild.source import stretches
 from consumers.rebuild.source_offsets import newest_seal
+from consumers.worker.seals import APPLIED_TO
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
 from projections.control.shares import RUNNING, WORKED_ON
@@ -52,6 +54,11 @@ WITHOUT_WORKERS: Final = 10.0
 PATIENCE: Final = 120.0
 """Seconds for which relay and workers are waited for."""
 SETTLE_SECONDS: Final = 60.0
+_THERE: Final = """
+    (position >= %(settled)s
+     AND (position = 0 OR offsets ?& %(topics)s::text[] AND NOT offsets ?| %(marks)s::text[]))
+"""
+# A topic that joined the version may not be applied yet up to where its share stands.
 _MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
 
 
@@ -185,20 +192,25 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
 
 
 def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float, tell: Tell) -> None:
-    """Takes each share as soon as it stands at or behind the position; it then is always a seal's end."""
+    """Takes each share as soon as it stands at or behind the position, with all topics of the
+    version; it then is always a seal's end."""
     begun = time.monotonic()
     deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS)
-    whose = {"projection": projection.name, "version": projection.version, "settled": settled}
+    topics = [topic(family) for family in projection.families]
+    whose = {
+        "projection": projection.name, "version": projection.version, "settled": settled, "topics": topics,
+        "marks": [APPLIED_TO + name for name in topics],
+    }  # fmt: skip
     while True:
         c.execute(
-            "UPDATE control.share SET state = 'verifying', reason = 'It is being verified.', "
+            "UPDATE control.share SET state = 'verifying', reason = 'It is being verified.', "  # noqa: S608
             "epoch = epoch + 1, worker = NULL, lease_until = '-infinity' "
-            "WHERE projection = %(projection)s AND version = %(version)s AND position >= %(settled)s "
+            f"WHERE projection = %(projection)s AND version = %(version)s AND {_THERE} "
             "AND state = ANY (%(states)s)",
             whose | {"states": list(WORKED_ON)},
         )
         c.execute(
-            "SELECT count(*) FILTER (WHERE state <> 'verifying' OR position < %(settled)s), "
+            f"SELECT count(*) FILTER (WHERE state <> 'verifying' OR NOT {_THERE}), "  # noqa: S608
             "min(state) FILTER (WHERE state <> 'verifying') FROM control.share "
             "WHERE projection = %(projection)s AND version = %(version)s",
             whose,
@@ -214,14 +226,16 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
         moment = time.monotonic()
         if moment > deadline or (moment > alone and not _worked_on(c, projection)):
             raise RebuildStopped(
-                f"{missing} shares of {projection.title} ({state}) did not come to position {settled:,} in "
-                f"{moment - begun:.0f} seconds. Its workers bring them: `rapport projection run "
-                f"{projection.name} --version {projection.version}`; see `rapport projection status`."
+                f"{missing} shares of {projection.title} ({state}) did not come, with all topics, to "
+                f"position {settled:,} in {moment - begun:.0f} seconds. Its workers bring them: `rapport "
+                f"projection run {projection.name} --version {projection.version}`; see `rapport projection "
+                "status`."
             )
         # A share that a verification before has left standing too early goes on first.
         c.execute(
-            "UPDATE control.share SET state = 'running', reason = NULL WHERE projection = %(projection)s "
-            "AND version = %(version)s AND state = 'verifying' AND position < %(settled)s",
+            "UPDATE control.share SET state = 'running', reason = NULL "  # noqa: S608 - our own condition
+            "WHERE projection = %(projection)s AND version = %(version)s AND state = 'verifying' "
+            f"AND NOT {_THERE}",
             whose,
         )
         time.sleep(POLL_SECONDS)

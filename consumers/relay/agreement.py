@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consumers.kafka.tail import Tail
 from domain.events.seal import Seal, key_id, signed_by
+from domain.kernel.user_errors import FailureFound
 
 RESTORE: Final = (
     "Run `rapport relay republish`: it restores lost topics from the store. Or use the broker that has them."
 )
 
 
-class Disagreement(Exception):
+class Disagreement(FailureFound):
     """Topics and store contradict each other. Its text says which side is behind and what to do."""
 
 

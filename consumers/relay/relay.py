@@ -35,6 +35,7 @@ from consumers.relay.publisher import Publisher
 from consumers.relay.seal_buffer import SealBuffer
 from consumers.relay.sealer import Sealer
 from consumers.relay.topic_watch import TopicWatch
+from domain.kernel.user_errors import FailureFound
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ AGREEMENT_SECONDS: Final = 5.0
 STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
-class RelayStopped(Exception):
+class RelayStopped(FailureFound):
     """The relay met what does not pass by itself. Its text says where it stands, why, and what to do."""
 
 

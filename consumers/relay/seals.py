@@ -16,6 +16,7 @@ from consumers.kafka.topics import partition_of, topic_of
 from domain.events.envelope import instant
 from domain.events.merkle import root
 from domain.events.seal import GENESIS, Seal, digests, key_id, leaf_hash, sign
+from domain.kernel.user_errors import FailureFound
 
 MAX_EVENTS: Final = 2_500
 """Of one seal: what one transaction publishes well."""
@@ -23,7 +24,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """Of one seal's events together."""
 
 
-class ChangedAfterSealing(Exception):
+class ChangedAfterSealing(FailureFound):
     """The store no longer holds what a seal says. Its text is for an operator."""
 
     def __init__(self, seal: Seal, found: str) -> None:

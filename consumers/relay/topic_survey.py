@@ -21,6 +21,7 @@ from consumers.relay.agreement import StoreBehind, StoreSide, same_history
 from consumers.relay.leader import StoreFacts
 from domain.events.seal import GENESIS, TOPIC, Digest, Seal, parse, signed_by
 from domain.kernel.errors import Undecodable
+from domain.kernel.user_errors import EnvironmentProblem
 
 State = Literal["whole", "missing", "empty", "behind", "foreign"]
 
@@ -28,7 +29,7 @@ PAGE: Final = 500
 """Seals read at a time."""
 
 
-class RepublishRefused(Exception):
+class RepublishRefused(EnvironmentProblem):
     """Nothing is published, or nothing more. Its text says why, and what to do."""
 
 

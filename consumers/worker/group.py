@@ -112,7 +112,7 @@ class Group:
         if beyond:
             self.again |= beyond
             gatherer = self._gathering()
-        self._searched = {place: ends[place] for place in self.again}
+        self._searched = {place: ends[place] for place in gatherer.anew}
         if self._searched:
             self.reader.seat(dict.fromkeys(self._searched, 0))
         self._standstill.clear()

@@ -18,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from consumers.kafka.topics import partition_of
 from consumers.worker.writer import connect
 from domain.events.registry import Registry
+from domain.kernel.user_errors import FailureFound
 from projections.control import operations
 from projections.control.failures import Failure, failures
 from projections.control.operating import Taken
@@ -31,7 +32,7 @@ LEASE: Final = 60.0
 AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
-class RetryFailed(Exception):
+class RetryFailed(FailureFound):
     """The retry could not be done, or not to its end. Its text says how far it came and what to do."""
 
 

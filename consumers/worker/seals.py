@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +28,18 @@ SEAL_PLACE: Final[Place] = (SEALS, 0)
 HANDED_OVER: Final = "handed_over"
 """Among a share's offsets: a rebuild noted them before its fill, so records up to the share's position may
 still follow there. They are dropped; later on such a record is a stranger's."""
+APPLIED_TO: Final = "applied_to:"
+"""Among a share's offsets, before the name of a topic: the position up to which that topic is applied. It is
+there where a program that does not know the topic has taken the share further."""
 _MODULUS: Final = 1 << 256
+
+
+def applied_to(standing: Checkpoint, topic: str) -> int:
+    """The position up to which the events of a topic are applied. It is the share's own, but for a topic that
+    has joined the version since: nothing of that one is applied."""
+    if topic not in standing.offsets:
+        return 0
+    return standing.offsets.get(APPLIED_TO + topic, standing.position)
 
 
 class Mismatch(Exception):
@@ -69,9 +80,9 @@ class Sum:
 class PartitionBuffer:
     """The records of one topic and partition, in order, from `start` on not handed out yet."""
 
-    __slots__ = ("had", "kept", "latest", "offset", "read", "sealed", "start")
+    __slots__ = ("applied_to", "had", "kept", "late", "latest", "offset", "read", "sealed", "start")
 
-    def __init__(self, offset: int, position: int = 0, *, anew: bool = False) -> None:
+    def __init__(self, offset: int, position: int = 0, *, applied_to: int, anew: bool = False) -> None:
         self.kept: list[Kept] = []
         self.start = 0
         self.offset = offset
@@ -80,6 +91,10 @@ class PartitionBuffer:
         """The next record to read."""
         self.latest = position
         """The highest position before the next record: of the last one read, or of what is applied."""
+        self.applied_to = applied_to
+        """Up to this position the topic's events are applied; behind the share's for one that joins."""
+        self.late: list[Kept] = []
+        """Records of a topic that joins, between that position and the share's."""
         self.had = Sum() if anew else None
         """What is dropped where the topic is read from its first record again."""
         self.sealed = Sum()
@@ -92,10 +107,16 @@ class Entry:
 
     standing: Checkpoint
     lanes: dict[str, PartitionBuffer]
+    joining: tuple[str, ...]
+    """Topics that are applied less far than the share: they joined the version after it had come there."""
 
 
 class SealAssembler:
     """Gathers for some shares of one projection.
+
+    A topic that joins a version is read from its first record, and the seals too: they prove that all of its
+    events up to where the share stands are there. Then these are handed out, in one batch, and the share
+    stands where it stood, the topic among its offsets. No seal is applied to any share before that.
 
     Args:
         topics: the topics whose partitions the shares stand for.
@@ -112,16 +133,22 @@ class SealAssembler:
         *,
         again: Iterable[Place] = (),
     ) -> None:
-        anew = frozenset(again)
+        joining = {
+            partition: tuple(t for t in topics if applied_to(standing, t) < standing.position)
+            for partition, standing in shares.items()
+        }
+        anew = {*again, *((topic, partition) for partition, found in joining.items() for topic in found)}
+        if any(joining.values()):
+            anew.add(SEAL_PLACE)
+        self.anew: frozenset[Place] = frozenset(anew)
+        """The topics and partitions that are read from their first record."""
         self._key = key
         self._key_id = key_id(key)
         self._entries = {
             partition: Entry(
                 standing,
-                {
-                    t: PartitionBuffer(0, anew=True) if (t, partition) in anew else _lane(standing, t)
-                    for t in topics
-                },
+                {t: _lane(standing, t, anew=(t, partition) in anew) for t in topics},
+                joining[partition],
             )
             for partition, standing in sorted(shares.items())
         }
@@ -187,6 +214,8 @@ class SealAssembler:
             if position > had:
                 kept.append((position, record.offset, stamp, record.key, record.value or b""))
             else:
+                if position > lane.applied_to:
+                    lane.late.append((position, record.offset, stamp, record.key, record.value or b""))
                 lane.offset = record.offset + 1
                 if lane.had is not None:
                     lane.had.add(1, _hashed(stamp, record.value or b""))
@@ -259,7 +288,12 @@ class SealAssembler:
             )
 
     def waits_for(self) -> list[Place]:
-        """The topics and partitions that the next seal still misses records of; none without a next seal."""
+        """The topics and partitions that the next seal still misses records of; none without a next seal.
+
+        While topics join: those that miss records of the seals up to where their share stands.
+        """
+        if any(entry.joining for entry in self._entries.values()):
+            return [place for place, lane, upto in self._joining() if self._lacks(place, lane, upto)]
         if not self._seals:
             return []
         seal = self._seals[0][0]
@@ -269,11 +303,19 @@ class SealAssembler:
         """The events of the next whole seals, some `most` of them (a seal is never divided).
 
         None where no seal is whole yet. Raises `Mismatch` where the very next seal does not fit; one further
-        on waits for the next call, so that what is sound before it is not lost with it.
+        on waits for the next call, so that what is sound before it is not lost with it. Topics that join are
+        handed out first.
         """
         events: list[Received] = []
         counts = dict.fromkeys(self._entries, 0)
         moved: dict[int, Checkpoint] = {}
+        if any(entry.joining for entry in self._entries.values()):
+            if not all(self._complete(place, lane, upto) for place, lane, upto in self._joining()):
+                return None
+            for partition, entry in self._entries.items():
+                if entry.joining:
+                    counts[partition] += _join(entry, events)
+                    moved[partition] = entry.standing
         while self._seals and len(events) < most:
             seal, next_offset, hashed = self._seals[0]
             try:
@@ -290,7 +332,8 @@ class SealAssembler:
                     counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, lane, events)
                     if lane.latest < seal.last:
                         lane.latest = seal.last  # what still comes up to there is in no seal
-                offsets = {topic: lane.offset for topic, lane in entry.lanes.items()}
+                offsets = _unknown_here(entry)
+                offsets |= {topic: lane.offset for topic, lane in entry.lanes.items()}
                 offsets[SEALS] = next_offset
                 entry.standing = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
             self._seals.popleft()
@@ -298,6 +341,28 @@ class SealAssembler:
             return None
         events.sort()
         return Batch(events, {p: (standing, counts[p]) for p, standing in moved.items()})
+
+    def _joining(self) -> list[tuple[Place, PartitionBuffer, int]]:
+        """Of the topics that join: the place, and the position up to which its events are wanted."""
+        return [
+            ((topic, partition), entry.lanes[topic], entry.standing.position)
+            for partition, entry in self._entries.items()
+            for topic in entry.joining
+        ]
+
+    def _lacks(self, place: Place, lane: PartitionBuffer, upto: int) -> bool:
+        """Whether records of the seals read again are still to come. Raises `Mismatch` where they cannot."""
+        if lane.had is None or self._chain[2] < upto or lane.had.count >= lane.sealed.count:
+            return False
+        if lane.latest > upto:
+            have, sealed = lane.had.count, lane.sealed.count
+            raise Mismatch(place, f"up to position {upto}, {have} events are there and {sealed} were sealed")
+        return True
+
+    def _complete(self, place: Place, lane: PartitionBuffer, upto: int) -> bool:
+        """Whether a topic that joins is proven complete up to there. Raises `Mismatch`."""
+        self._judge(place, lane, upto)
+        return self._chain[2] >= upto and not self._lacks(place, lane, upto)
 
     def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
         """The places whose shares have not come to the seal yet."""
@@ -345,11 +410,44 @@ class SealAssembler:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
 
 
-def _lane(standing: Checkpoint, topic: str) -> PartitionBuffer:
-    """Where reading goes on."""
+def _lane(standing: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
+    """Where reading goes on, or begins `anew`."""
+    reached = applied_to(standing, topic)
+    if anew:
+        return PartitionBuffer(0, applied_to=reached, anew=True)
     return PartitionBuffer(
-        standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position
+        standing.offsets.get(topic, 0),
+        0 if HANDED_OVER in standing.offsets else standing.position,
+        applied_to=reached,
     )
+
+
+def _join(entry: Entry, events: list[Received]) -> int:
+    """Moves the late records of the topics that join into `events`, and notes the topics as applied."""
+    standing, number = entry.standing, len(events)
+    offsets = dict(standing.offsets)
+    for topic in entry.joining:
+        lane = entry.lanes[topic]
+        events += map(_received, lane.late)
+        lane.late, lane.applied_to = [], standing.position
+        lane.latest = max(lane.latest, standing.position)  # what still comes up to there is in no seal
+        offsets[topic] = lane.offset
+        offsets.pop(APPLIED_TO + topic, None)
+    entry.standing, entry.joining = replace(standing, offsets=offsets), ()
+    return len(events) - number
+
+
+def _unknown_here(entry: Entry) -> dict[str, int]:
+    """Of the topics that only another program knows: their offsets, and up to where they are applied. Without
+    that a program that knows them would apply them twice, or pass over what came meanwhile."""
+    standing = entry.standing
+    found = {}
+    for name in standing.offsets:
+        topic = name.removeprefix(APPLIED_TO)
+        if topic not in entry.lanes and topic not in (SEALS, HANDED_OVER):
+            found[topic] = standing.offsets[topic]
+            found[APPLIED_TO + topic] = applied_to(standing, topic)
+    return found
 
 
 def _hashed(stamp: bytes, value: bytes) -> int:
@@ -357,14 +455,16 @@ def _hashed(stamp: bytes, value: bytes) -> int:
     return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
 
 
+def _received(kept: Kept) -> Received:
+    position, _, _, key, value = kept
+    return Received(position, (key or b"").decode("ascii", "replace"), value)
+
+
 def _hand_out(count: int, lane: PartitionBuffer, events: list[Received]) -> int:
     """Moves the lane's next records into `events`."""
     if count:
         end = lane.start + count
-        events += [
-            Received(position, (key or b"").decode("ascii", "replace"), value)
-            for position, _, _, key, value in lane.kept[lane.start : end]
-        ]
+        events += map(_received, lane.kept[lane.start : end])
         lane.offset = lane.kept[end - 1][1] + 1
         lane.start = end
         if end > 4096:

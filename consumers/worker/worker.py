@@ -38,6 +38,7 @@ from consumers.worker.timeouts import Backoff, Timeouts
 from consumers.worker.upgrade import Upgrade
 from consumers.worker.writer import Meter, Writer, connect
 from domain.events.registry import Registry
+from domain.kernel.user_errors import EnvironmentProblem
 from projections.control.shares import (
     KEYS,
     MISMATCH,
@@ -69,7 +70,7 @@ BATCH: Final = 10_000
 """Events after which no further seal joins a transaction."""
 
 
-class WorkerStopped(Exception):
+class WorkerStopped(EnvironmentProblem):
     """The worker met what does not pass by itself. Its text says what to do."""
 
 
@@ -179,7 +180,7 @@ class Worker:
         self._began = time.monotonic()
         self._groups.clear()
         self._tended = -1e9
-        self._careful_until = 0
+        self._careful_until = -1
 
     def _turn(self, connection: Connection, stop: Flag) -> None:
         """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
@@ -211,7 +212,8 @@ class Worker:
                 self._prepare(connection)
                 group.seat()
             # What is looked through for a refused value is committed seal by seal.
-            careful = any(s.checkpoint.position < self._careful_until for s in group.shares.values())
+            # At that position too: what a topic that joins brings leaves its share where it stands.
+            careful = any(s.checkpoint.position <= self._careful_until for s in group.shares.values())
             batch = group.take(1 if careful else BATCH)
             if batch is not None:
                 self._commit(batch, careful=careful)

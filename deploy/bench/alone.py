@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final, Self, TypeVar, cast
 
 from deploy.bench.benchmarks import BENCHMARKS
+from domain.kernel.user_errors import FailureFound
 
 TIMEOUT_SECONDS: Final = 600.0
 T = TypeVar("T")
@@ -18,7 +19,7 @@ CONTEXT: Final = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["__main__", *BENCHMARKS.values()])
 
 
-class BenchFailed(Exception):
+class BenchFailed(FailureFound):
     """A measurement could not be taken. Its text says why."""
 
 

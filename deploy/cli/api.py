@@ -25,7 +25,7 @@ def api(
     from commands.operations.read_models import recording
     from commands.store.purge import purging
     from deploy.serve import listen, serve
-    from deploy.wiring import wiring
+    from deploy.wiring import http_api, wiring
 
     settings = load() if port is None else load(api_port=port)
     logs.configure(settings.log_level)
@@ -35,7 +35,7 @@ def api(
         signal.signal(number, lambda *_: None)
     draining = threading.Event()
     with wiring.Wiring(settings) as wired:
-        app = wired.api(draining)
+        app = http_api.app(wired, draining)
         say(f"HTTP API on http://{settings.api_host}:{settings.api_port}/docs")
         with (
             purging(wired.commands.idempotency.purge),

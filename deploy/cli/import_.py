@@ -1,82 +1,57 @@
-"""`rapport import maven DIR`, `cdnow FILE`, `incidents FILE`: files into the store, through the handlers."""
+"""`rapport import NAME PATH`: files into the store, through the handlers. A verb for each declared import."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
+from collections.abc import Callable
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from commands.imports.kit.declaration import Import, imports
 from deploy.cli.output import Exit, JsonOption, columns, envelope, finish, say
 from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from commands.imports.report import ImportReport
-    from deploy.wiring.imports import Take
+    from commands.imports.kit.report import ImportReport
 
-SHOWN: Final = 50
-"""Rows not taken that are shown to people; `--json` lists them all."""
-
-import_ = typer.Typer(no_args_is_help=True, help="Imports: files into the store; run again, nothing changes.")
+MAX_SHOWN_ROWS: Final = 50
+"""Refused rows that people are shown; `--json` lists them all."""
 
 
 def register(app: typer.Typer) -> None:
     """Adds the noun to the root."""
-    app.add_typer(import_, name="import")
+    noun = typer.Typer(
+        no_args_is_help=True, help="Imports: files into the store; run again, nothing changes."
+    )
+    for name, declared in imports().items():
+        noun.command(name, help=declared.help)(_verb(declared))
+    app.add_typer(noun, name="import")
 
 
-@import_.command()
-def maven(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of accounts, products, sales_teams and sales_pipeline (.csv or .csv.gz)."
-        ),
-    ],
-    config: Annotated[
-        Path | None,
-        typer.Option(help="TOML file of dates and aliases. Unset: commands/imports/maven.toml."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Imports the Maven CRM files. Bad rows are reported by line, the good ones are taken."""
-    from deploy.wiring.imports import take_maven
+def _verb(declared: Import) -> Callable[..., None]:
+    """The command of one import, with the argument and the options that typer shows."""
 
-    _run(partial(take_maven, config=config), folder, as_json=as_json)
+    def verb(as_json: bool, config: Path | None = None, **paths: Path) -> None:
+        _run(declared, paths[declared.reads], config, as_json=as_json)
+
+    path = Annotated[Path, typer.Argument(help=declared.path_help)]
+    config = Annotated[Path | None, typer.Option(help=declared.config_help)]
+    parameters = [Parameter(declared.reads, Parameter.POSITIONAL_OR_KEYWORD, annotation=path)]
+    if declared.config_help is not None:
+        parameters.append(Parameter("config", Parameter.KEYWORD_ONLY, default=None, annotation=config))
+    parameters.append(Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption))
+    verb.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return verb
 
 
-@import_.command()
-def cdnow(
-    file: Annotated[Path, typer.Argument(help="The file of purchases (CDNOW_master.txt, or .txt.gz).")],
-    as_json: JsonOption = False,
-) -> None:
-    """Imports the CDNOW purchases. Bad lines are reported, the good ones are taken."""
-    from deploy.wiring.imports import take_cdnow
-
-    _run(take_cdnow, file, as_json=as_json)
-
-
-@import_.command()
-def incidents(
-    file: Annotated[Path, typer.Argument(help="The audit log of incidents (.csv or .csv.gz).")],
-    config: Annotated[
-        Path | None,
-        typer.Option(help="TOML file of time zone and states. Unset: commands/imports/incidents.toml."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Imports an incident log. Bad rows are reported by line; a case is taken whole or not at all."""
-    from deploy.wiring.imports import take_incidents
-
-    _run(partial(take_incidents, config=config), file, as_json=as_json)
-
-
-def _run(take: Take, path: Path, *, as_json: bool) -> None:
+def _run(declared: Import, path: Path, config_file: Path | None, *, as_json: bool) -> None:
     """One import, with its progress, its report and its exit code."""
     from deploy.cli.progress import showing
+    from deploy.wiring.imports import run_import
     from deploy.wiring.wiring import Wiring
 
     at = (0, 0)
@@ -88,7 +63,7 @@ def _run(take: Take, path: Path, *, as_json: bool) -> None:
             report(done, total)
 
         try:
-            result = take(wired, path, progress)
+            result = run_import(wired, declared, path, progress=progress, config_file=config_file)
         except KeyboardInterrupt:
             _tell(interrupted(*at), as_json)
             raise typer.Exit(Exit.INTERRUPTED) from None
@@ -125,10 +100,10 @@ def counts(report: ImportReport) -> list[str]:
 
 
 def shown_problems(report: ImportReport) -> list[str]:
-    """The rows that were not taken, the first of them if they are many."""
-    lines = [str(problem) for problem in report.failed[:SHOWN]]
-    if len(report.failed) > SHOWN:
-        lines.append(f"... and {len(report.failed) - SHOWN:,} more; --json lists them all.")
+    """The rows that became no record, the first of them if they are many."""
+    lines = [str(problem) for problem in report.failed[:MAX_SHOWN_ROWS]]
+    if len(report.failed) > MAX_SHOWN_ROWS:
+        lines.append(f"... and {len(report.failed) - MAX_SHOWN_ROWS:,} more; --json lists them all.")
     return lines
 
 

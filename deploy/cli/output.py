@@ -22,7 +22,8 @@ import typer
 
 from deploy.health.findings import Diagnostic
 
-VERSION: Final = 1
+ENVELOPE_VERSION: Final = 1
+"""The version of the format; it grows when a program that reads it would have to change."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON envelope on standard output, logs on standard error.")
@@ -44,7 +45,7 @@ def envelope(
 ) -> bytes:
     """The one JSON object that a command with `--json` writes; ends with a newline."""
     content: Mapping[str, Any] = {
-        "version": VERSION,
+        "version": ENVELOPE_VERSION,
         "status": status,
         "data": data,
         "diagnostics": [asdict(one) for one in diagnostics],

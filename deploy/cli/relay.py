@@ -28,14 +28,14 @@ def register(app: typer.Typer) -> None:
 @relay.command()
 def run(metrics_port: MetricsPortOption = None) -> None:
     """Runs a relay until Ctrl-C or SIGTERM; while another leads it stands by."""
-    from deploy.wiring import wiring
+    from deploy.wiring import measures, processes, wiring
 
     settings = load()
     logs.configure(settings.log_level)
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
-        relaying = wired.relay()
-        with wired.metrics(metrics_port, wired.relay_figures()):
+        relaying = processes.relay(wired)
+        with measures.metrics(wired, metrics_port, measures.relay_figures(wired)):
             relaying.run(stop)
 
 
@@ -96,6 +96,7 @@ def republish(
     No relay may lead meanwhile. Killed, it goes on behind the last range when it is run again.
     """
     from deploy.cli.progress import showing
+    from deploy.wiring import processes
     from deploy.wiring.wiring import Wiring
 
     if topic and every:
@@ -104,7 +105,7 @@ def republish(
     logs.configure(settings.log_level)
     at = (0, 0)
     with Wiring(settings) as wired:
-        republisher = wired.republisher()
+        republisher = processes.republisher(wired)
         names = republisher.all_topics if every else tuple(topic or ())
         if dry_run:
             _tell(republisher.plan(names), dry_run=True, as_json=as_json)

@@ -86,11 +86,11 @@ def recover(
     """After a restore, a move or a failover: puts back what only the topics have, then lets work go on."""
     from commands.privacy.retention import reapply
     from consumers.recovery.stage import RecoveryRefused
-    from deploy.wiring import wiring
+    from deploy.wiring import processes, wiring
 
     try:
         with wiring.Wiring(load()) as wired, showing("read", "records") as progress:
-            done = wired.recovering(progress).run(set_aside=set_aside, dry_run=dry_run)
+            done = processes.recovering(wired, progress).run(set_aside=set_aside, dry_run=dry_run)
             if not dry_run:
                 reapply(wired.crm, wired.keys)
     except RecoveryRefused as refused:

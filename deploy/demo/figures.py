@@ -12,7 +12,7 @@ import httpx
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
-from commands.imports.maven import SOURCES
+from commands.imports.maven_files.histories import SOURCES
 from commands.store.seals import Seals
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.counts import count_committed

@@ -61,13 +61,13 @@ def _happened(rows: list[dict[str, str]]) -> Iterator[tuple[datetime, str]]:
     now = _time(rows[0], "opened_at")
     for row in rows:
         now = max(now, _time(row, "opened_at"), _time(row, "sys_updated_at"))
-        for what, names in (
+        for change, columns in (
             ("assigned", ("assignment_group", "assigned_to")),
             ("priority", ("priority",)),
             ("category", ("category",)),
         ):
-            if any(row[name] != before[name] for name in names):
-                yield now, what
+            if any(row[name] != before[name] for name in columns):
+                yield now, change
         old, new = (WAITING.get(each["incident_state"], each["incident_state"]) for each in (before, row))
         if old != new:
             if new in ("Resolved", "Closed"):

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from commands.imports import maven_config
-from commands.imports.report import ImportReport
+from commands.imports import cdnow, incidents, maven
+from commands.imports.kit.declaration import Import
+from commands.imports.kit.report import ImportReport
+from commands.imports.maven_files import config
 from deploy.demo import figures, second_reader, second_reader_cdnow, second_reader_incidents
 from deploy.demo.figures import Figure, Number
 from deploy.health.projection_health import projection_health
 from deploy.up import Stack
-from deploy.wiring.imports import Take, take_cdnow, take_incidents, take_maven
+from deploy.wiring.imports import run_import
 from deploy.wiring.wiring import Wiring
 from domain.events.catalogue import CATALOGUE
 
 DATA: Final = Path(__file__).parent / "data"
-VISIBLE_SECONDS: Final = 300.0
+VISIBLE_TIMEOUT_SECONDS: Final = 300.0
 
 Showing = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows the progress of a named work in a unit."""
@@ -28,17 +30,17 @@ Showing = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """A real data set: its name, where it lies under `data/`, and what takes it in."""
+    """A real data set: its name, where it lies under `data/`, and its import."""
 
     name: str
     path: Path
-    take: Take
+    declared: Import
 
 
 DATA_SETS: Final = (
-    DataSet("maven-crm", DATA / "maven-crm", take_maven),
-    DataSet("cdnow", DATA / "cdnow" / "CDNOW_master.txt.gz", take_cdnow),
-    DataSet("incidents", DATA / "incidents" / "incident_event_log.csv.gz", take_incidents),
+    DataSet("maven-crm", DATA / "maven-crm", maven.IMPORT),
+    DataSet("cdnow", DATA / "cdnow" / "CDNOW_master.txt.gz", cdnow.IMPORT),
+    DataSet("incidents", DATA / "incidents" / "incident_event_log.csv.gz", incidents.IMPORT),
 )
 
 
@@ -66,11 +68,12 @@ def imported(stack: Stack, showing: Showing) -> Imported:
     with Wiring(stack.settings) as wired:
         for data in DATA_SETS:
             with showing(f"Import of {data.name}", "records") as progress:
-                reports.append((data.name, data.take(wired, data.path, progress)))
+                report = run_import(wired, data.declared, data.path, progress=progress)
+                reports.append((data.name, report))
         head = wired.follower().settled()
     import_seconds = time.monotonic() - began
     with showing("Read models", "positions") as progress:
-        stack.wait_visible(head, VISIBLE_SECONDS, progress)
+        stack.wait_visible(head, VISIBLE_TIMEOUT_SECONDS, progress)
     return Imported(reports, import_seconds, time.monotonic() - began)
 
 
@@ -86,7 +89,7 @@ def expected() -> dict[str, Number]:
 def compared(stack: Stack) -> list[Figure]:
     """Every figure of the second reader, and that store, topics, seals and read models agree."""
     settings = stack.settings
-    pipeline = maven_config.load().pipeline
+    pipeline = config.load().pipeline
     with Wiring(settings) as wired:
         store = figures.from_store(settings.need("store_url"))
         found = {

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, start_http_server
 
 from deploy.local.ports import holder
+from domain.kernel.user_errors import EnvironmentProblem
 
 
-class MetricsPortProblem(Exception):
+class MetricsPortProblem(EnvironmentProblem):
     """The port for metrics can't be listened on. The text names address, cause and setting."""
 
 

@@ -17,6 +17,7 @@ from commands.privacy.cipher import CACHE_SECONDS
 from commands.privacy.erasure import Erasures
 from commands.privacy.person import People
 from commands.store.contact_index import ContactIndex
+from deploy.wiring import processes
 from domain.events.event import SYSTEM, Actor
 from projections.control import forgotten
 
@@ -49,7 +50,7 @@ def certifying(wired: Wiring, *, topics: bool = True, cache_seconds: float = CAC
         ContactIndex(wired.store_pool),
         read_side(wired.read_pool),
         wired.secrets.seal_key(),
-        topics=wired.topics_copy() if topics and wired.settings.kafka_bootstrap else None,
+        topics=processes.topics_copy(wired) if topics and wired.settings.kafka_bootstrap else None,
         cache_seconds=cache_seconds,
     )
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
-from functools import cached_property, partial
+from contextlib import ExitStack, suppress
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import psycopg2
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 
 from commands.directory.api_keys import ApiKeys
 from commands.privacy.cipher import AesGcmCipher
@@ -22,7 +20,6 @@ from commands.store.idempotency import Idempotency
 from commands.store.identifiers import Identifiers
 from commands.store.incarnation import Incarnation
 from commands.store.pool import Pool
-from commands.store.roles import OWNER, role_url
 from commands.store.schema import (
     KEYS,
     STORE,
@@ -41,25 +38,13 @@ from domain.events.catalogue import CATALOGUE
 from projections.release.schema import check_step
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-    from prometheus_client.registry import Collector
-
     from api.http.request_metrics import RequestMetrics
-    from api.services import Services
     from commands.bulk.recorder import BulkRecorder
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
     from commands.privacy.enforcement import Applied
     from commands.privacy.erasure import Erasures
     from commands.store.application import Crm
-    from consumers.kafka.topic_archive import TopicsCopy
-    from consumers.rebuild.rebuild import Endpoints
-    from consumers.recovery.recovery import Recovering
-    from consumers.relay.relay import Relay
-    from consumers.relay.republish import Republisher
-    from consumers.worker.worker import Worker
-    from projections.control.status import Status
-    from projections.runtime.projection import Projection
 
 
 class Wiring:
@@ -70,7 +55,7 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._closing = ExitStack()
+        self.exit_stack = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +63,11 @@ class Wiring:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing.close()
+        self.exit_stack.close()
 
     def _pool(self, url: str) -> Pool:
         pool = Pool(url, self.settings.pool_size)
-        self._closing.callback(pool.close)
+        self.exit_stack.callback(pool.close)
         return pool
 
     def refuse_other_schema(self, url_setting: str, component: Component = STORE) -> None:
@@ -128,7 +113,7 @@ class Wiring:
         """The keys of persons and of free texts. Raises `SchemaProblem` for keys of another version."""
         self.refuse_other_schema("keys_url", KEYS)
         keys = PostgresKeyStore(self.settings.need("keys_url"), keks.ring(self.settings, self.secrets))
-        self._closing.callback(keys.close)
+        self.exit_stack.callback(keys.close)
         return keys
 
     @cached_property
@@ -208,51 +193,16 @@ class Wiring:
     def follower(self, url_setting: str = "store_url") -> EventReader:
         """A reader of the store in order, as the role of that setting."""
         follower = EventReader(self.settings.need(url_setting))
-        self._closing.callback(follower.close)
+        self.exit_stack.callback(follower.close)
         return follower
-
-    def topics_copy(self) -> TopicsCopy:
-        """The topics as an audit's copy of the store's history."""
-        from consumers.kafka.topic_archive import TopicsCopy
-
-        return TopicsCopy(self.kafka)
 
     def seals(self, url_setting: str = "relay_url") -> Seals:
         """The seal rows, as the role of that setting."""
         seals = Seals(self.settings.need(url_setting))
-        self._closing.callback(seals.close)
+        self.exit_stack.callback(seals.close)
         return seals
 
-    def worker(self, projection: Projection) -> Worker:
-        """A worker of that read model; it needs the seals' public key, and the persons' keys where it shows
-        clear private values."""
-        from consumers.worker.worker import Worker
-
-        self.refuse_other_read_side("worker_url")
-        return Worker(
-            projection,
-            read_url=self.settings.need("worker_url"),
-            address=self.kafka,
-            registry=CATALOGUE,
-            public_key=self.secrets.seal_public(),
-            cipher=self.cipher if projection.private else None,
-        )
-
-    def rebuild_places(self) -> Endpoints:
-        """What rebuilding needs: the read side as its owner, the store, the topics."""
-        from consumers.rebuild.rebuild import Endpoints
-
-        admin = self.settings.read_admin_url or self.settings.need("admin_url")
-        return Endpoints(
-            owner_url=role_url(admin, OWNER, self.secrets.text(f"password-{OWNER}")),
-            store_url=self.settings.need("store_url"),
-            address=self.kafka,
-            registry=CATALOGUE,
-            cipher=partial(opening_cipher, self.settings),
-            folder=self.settings.home,
-        )
-
-    # HTTP
+    # The read side
 
     @cached_property
     def read_pool(self) -> Pool:
@@ -260,57 +210,12 @@ class Wiring:
         self.refuse_other_read_side("read_url")
         return self._pool(self.settings.need("read_url"))
 
-    # Processes
+    # Kafka
 
     @cached_property
     def kafka(self) -> KafkaAddress:
         """Kafka's address and how to speak to it."""
         return kafka_address(self.settings)
-
-    def relay(self) -> Relay:
-        """The relay; only this process needs the key that signs."""
-        from consumers.relay.relay import Relay
-
-        self.refuse_other_schema("relay_url")
-        return Relay(
-            store_url=self.settings.need("relay_url"),
-            address=self.kafka,
-            signing_key=self.secrets.seal_key(),
-            families=CATALOGUE.families,
-        )
-
-    def republisher(self) -> Republisher:
-        """What restores lost topics; closed with the rest."""
-        from consumers.relay.republish import Republisher
-
-        self.refuse_other_schema("relay_url")
-        return self._closing.enter_context(
-            Republisher(
-                store_url=self.settings.need("relay_url"),
-                address=self.kafka,
-                key=self.secrets.seal_public(),
-                families=CATALOGUE.families,
-            )
-        )
-
-    def recovering(self, progress: Callable[[int, int], None]) -> Recovering:
-        """What brings a restored store together with its topics, as the administrator."""
-        from consumers.recovery.recovery import Recovering
-
-        admin = self.settings.need("admin_url")
-        check_version(admin)
-        return Recovering(
-            admin_url=admin,
-            read_url=self.settings.read_admin_url or admin,
-            address=self.kafka,
-            families=CATALOGUE.families,
-            key=self.secrets.seal_public(),
-            keys=self.keys,
-            tombstones=self.tombstones,
-            cipher=self.cipher,
-            identifiers=self.identifiers,
-            progress=progress,
-        )
 
     # Metrics
 
@@ -322,80 +227,9 @@ class Wiring:
     @cached_property
     def measuring(self) -> RequestMetrics:
         """What the API shows at `/metrics`: itself, the read models and the relay."""
-        from api.http.request_metrics import RequestMetrics
-        from deploy.health.projection_health import projection_health
-        from deploy.metrics.read_models import ReadModels
-        from deploy.metrics.relay import RelayFigures
+        from deploy.wiring.measures import request_metrics
 
-        self.registry.register(ReadModels(lambda: projection_health(self.settings).rows))
-        self.registry.register(RelayFigures(lambda: self.settings.need("store_url")))
-        return RequestMetrics(self.registry)
-
-    def metrics(self, port: int | None, *figures: Collector) -> AbstractContextManager[None]:
-        """Inside it this process's `figures` are served on that port, or the one of the settings; without
-        either nothing is."""
-        from deploy.metrics.serving import serving
-
-        registry = CollectorRegistry()
-        for collector in (*figures, ProcessCollector(registry=None)):
-            registry.register(collector)
-        return serving(self.settings.metrics_host, port or self.settings.metrics_port, registry)
-
-    def relay_figures(self) -> Collector:
-        """How the relay stands, as metrics."""
-        from deploy.metrics.relay import RelayFigures
-
-        return RelayFigures(lambda: self.settings.need("relay_url"))
-
-    def worker_figures(self, projection: Projection, worker: Worker) -> Sequence[Collector]:
-        """How that worker does, and its read model, as metrics."""
-        from deploy.health.projection_health import projection_health
-        from deploy.metrics.read_models import ReadModels
-        from deploy.metrics.worker import WorkerFigures
-
-        def own() -> Sequence[Status]:
-            mine = (projection.name, projection.version)
-            return [
-                row for row in projection_health(self.settings).rows if (row.projection, row.version) == mine
-            ]
-
-        return WorkerFigures(projection, worker.meter), ReadModels(own)
-
-    def services(self, draining: threading.Event) -> Services:
-        """What the API works with; `draining` is set when the process is about to stop."""
-        from api.services import Services
-        from deploy.health.readiness import lacking, not_ready, withheld
-
-        return Services(
-            commands=self.commands,
-            crm=self.crm,
-            claims=self.claims,
-            read_pool=self.read_pool,
-            erasing=self.erasing,
-            api_keys=self.api_keys,
-            pipelines=self.pipelines,
-            token_key=self.secrets.read("token-key"),
-            head=lambda: self.crm.recorder.max_notification_id() or 0,
-            ready=lambda: not_ready(self),
-            lacking=lambda: lacking(self),
-            withheld=lambda: withheld(self),
-            settled=lambda: self.applied.settled,
-            draining=draining,
-            measuring=self.measuring,
-            seal_public=self.secrets.seal_public,
-            audit_reads=self.settings.audit_reads == "private",
-        )
-
-    def api(self, draining: threading.Event) -> FastAPI:
-        """The HTTP API."""
-        from api.app import create_app  # the web framework is loaded by the one process that needs it
-
-        return create_app(self.services(draining))
-
-
-def opening_cipher(settings: Settings) -> AesGcmCipher:
-    """What opens private fields, in a process of its own that ends with it."""
-    return Wiring(settings).cipher
+        return request_metrics(self)
 
 
 def kafka_address(settings: Settings) -> KafkaAddress:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from domain.kernel.user_errors import FailureFound
 
-class DomainError(Exception):
+
+class DomainError(FailureFound):
     """A refusal. `str(error)` is fact, cause and next act; `code` is permanent and part of the API."""
 
     code: ClassVar[str] = "refused"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -33,8 +33,11 @@ class RecordType:
 
     `customer` names the member, of payloads and state, that says whose record it is: such a record stands in
     its customer's timeline and identity, and in its customer's party where it began with one, unless it keeps
-    its `own_party`. `usable` raises for a state that new records may not refer to any more; imported history
-    may.
+    its `own_party`. One that cannot be without a customer is `always_in_customers_party`. `party_links` are
+    the events besides `customer_linked` that move a party to another one: by event, the member that names
+    that one, None where the party stands alone from then on.
+
+    `usable` raises for a state that new records may not refer to any more; imported history may.
 
     A record that is a person by itself has `erase`: the payloads that forget it. `contact_points` gives the
     addresses by which it is found. `exported_as` is its section in what a person gets of their own data.
@@ -53,6 +56,8 @@ class RecordType:
     scope: str = "crm:write"
     customer: str | None = None
     own_party: bool = False
+    always_in_customers_party: bool = False
+    party_links: Mapping[str, str | None] = field(default_factory=dict)
     usable: Callable[[Any], None] | None = None
     erase: Callable[[Any, UUID], tuple[Any, ...]] | None = None
     contact_points: ContactPoints | None = None
@@ -67,9 +72,20 @@ class RecordType:
         return self.events[0].family
 
     @property
+    def links(self) -> Mapping[str, str | None]:
+        """By event type, the member that names the party to which the record's party belongs from then on."""
+        linked = next((each.name for each in self.events if each.name.endswith(".customer_linked")), None)
+        return {**({} if linked is None else {linked: self.customer}), **self.party_links}
+
+    @property
     def first_event(self) -> EventType:
         """The event that begins a record."""
         return self.events[0]
+
+    @property
+    def erased_event(self) -> EventType | None:
+        """The event after which nothing is known of the person any more; None for what is no person."""
+        return next((each for each in self.events if each.name.endswith(".erased")), None)
 
 
 def commands_in(module: ModuleType) -> tuple[type[Command], ...]:

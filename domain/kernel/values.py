@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NewType
 
 from domain.kernel.errors import Invalid
 from domain.kernel.text import line, quoted
+
+RecordTypeName = NewType("RecordTypeName", str)
+"""The name of a record type, in an event that speaks of records of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

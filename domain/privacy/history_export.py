@@ -11,8 +11,8 @@ from uuid import UUID
 
 from domain.events.registry import EventType
 from domain.kernel.record_type import RecordType
+from domain.kernel.values import RecordTypeName
 
-HistoryKind = Literal["customer", "lead", "opportunity", "case"]
 HistoryForm = Literal["decoded", "readable"]
 
 
@@ -20,7 +20,7 @@ HistoryForm = Literal["decoded", "readable"]
 class HistoryExported:
     """`crm.privacy.history_exported`: of which record, in which form; `opened`: private values in clear."""
 
-    kind: HistoryKind
+    kind: RecordTypeName
     id: UUID
     form: HistoryForm
     opened: bool

@@ -11,6 +11,8 @@ from typing import Final
 
 from psycopg2.extensions import cursor as Cursor
 
+from domain.kernel.user_errors import EnvironmentProblem
+
 FOLDER: Final = Path(__file__).parent / "migrations"
 
 _MADE: Final = """
@@ -28,7 +30,7 @@ _IS_MADE: Final = """
 """
 
 
-class ReadSideProblem(Exception):
+class ReadSideProblem(EnvironmentProblem):
     """The read side is not this program's. The text says what to do."""
 
 

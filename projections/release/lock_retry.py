@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
+from domain.kernel.user_errors import FailureFound
 from projections.release import views
 from projections.release.schema import LOCK
 
@@ -41,7 +42,7 @@ _HOLDERS: Final = """
 Result = TypeVar("Result")
 
 
-class SwapRefused(Exception):
+class SwapRefused(FailureFound):
     """The change can't be made now. The text says why, and what to do."""
 
 

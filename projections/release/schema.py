@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from domain.kernel.user_errors import EnvironmentProblem
 from projections.control import versions
 from projections.control.migrating import check, migrate
 from projections.control.shares import RUNNING
@@ -23,7 +24,7 @@ OPERATORS = "control.active, control.migration, control.rebuild, control.slice, 
 WORKER, READER, APP = "rapport_worker", "rapport_reader", "rapport_app"
 
 
-class WrongShares(Exception):
+class WrongShares(EnvironmentProblem):
     """The read side was made for another number of partitions."""
 
 

@@ -17,6 +17,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from domain.kernel.user_errors import FailureFound
 from projections.runtime.projection import Projection
 
 _VIEW: Final = re.compile(
@@ -30,7 +31,7 @@ _COLUMNS: Final = """
 """
 
 
-class ViewsDiffer(Exception):
+class ViewsDiffer(FailureFound):
     """A version's views break the public contract. The text names the view and column."""
 
 

@@ -16,6 +16,7 @@ from domain.events.envelope import parse
 from domain.events.private import Unreadable
 from domain.events.registry import Registry
 from domain.kernel.errors import Undecodable, UnknownEventType
+from domain.kernel.user_errors import EnvironmentProblem
 from projections.runtime.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
@@ -46,7 +47,7 @@ class KeyMissing(Exception):
     """A private value whose key is not to be had, though it was never destroyed."""
 
 
-class KeyStoreAway(Exception):
+class KeyStoreAway(EnvironmentProblem):
     """The key store does not answer, or its keys do not unwrap: no event's fault, it is waited out. Its text
     is a sentence for an operator."""
 

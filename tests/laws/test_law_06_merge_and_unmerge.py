@@ -20,7 +20,7 @@ from domain.kernel.errors import DomainError
 from domain.kernel.values import Reference
 from domain.sales.lead.commands import ConvertLead, CreateLead, LinkLead, MoveLead
 from domain.sales.opportunity.commands import LinkCustomer, OpenOpportunity
-from projections.identity.v1.fold import IDENTITY_V1
+from projections.identity.v1.projection import IDENTITY_V1
 from projections.runtime.replay import fold_all
 from tests.support.memory import START, Desk
 

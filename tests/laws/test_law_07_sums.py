@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 
 from domain.events.event import Event
 from domain.sales.opportunity import events as o
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.release.schema import install
 from tests.support.histories import SALES_STEPS, START, Step, history_of

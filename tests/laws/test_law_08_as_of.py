@@ -28,7 +28,7 @@ from domain.kernel.aggregate import Evolve, replay
 from domain.kernel.as_of import AsOf
 from domain.kernel.errors import NotFound
 from domain.service.case import state as case
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.replay import fold_all
 from tests.support.database import Urls, new_store
 from tests.support.histories import CIPHER, SEEDS, Step, dense_steps, history_of

@@ -22,11 +22,12 @@ from api.customers.customer_shapes import CaseItem, ConsentItem, ContactItem, Op
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.as_of import AsOf
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.customer_360.v1.history import PastSections
-from projections.customer_360.v1.queries import Customers, Listed, Section
-from projections.identity.v1.fold import IDENTITY_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.customer_360.questions import Listed, PastSections, Section
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.customer_360.v1.queries import Customers
+from projections.identity.v1.projection import IDENTITY_V1
+from projections.identity.v1.queries import Identity
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.pipeline.v1.queries import Opportunities
 from projections.release.schema import install
 from projections.runtime.projection import Projection
@@ -124,7 +125,7 @@ def past(history: History, cut: Times) -> PastSections | None:
 
 def overviews(connection: Connection, history: History, cut: Times) -> dict[UUID, Any]:
     """Every customer's overview and whole timeline; of leads too, which may have become a customer."""
-    customers = Customers(connection)
+    customers = Customers(connection, Identity(connection))
     found: dict[UUID, Any] = {}
     for id in {row.aggregate_id for row in history.rows if row.type.split(".")[1] in ("customer", "lead")}:
         overview = customers.overview(id, SECTIONS, first=500, past=past(history, cut))

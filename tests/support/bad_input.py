@@ -16,7 +16,7 @@ from commands.directory.api_keys import SCOPES
 from deploy import setup
 from deploy.first_key import service_account
 from deploy.settings import load, write_env_file
-from deploy.wiring import wiring
+from deploy.wiring import http_api, wiring
 from tests.support.commanding import run, shared_passwords
 from tests.support.http import served
 from tests.support.importing import folder_with, original
@@ -107,7 +107,7 @@ def world(home: Path, files: Path, admin_url: str, bootstrap: str) -> Iterator[W
     with wiring.Wiring(settings) as wired:
         _, key = wired.api_keys.create(service_account(wired.commands, "bad input"), "bad input", SCOPES)
         with (
-            served(wired.services(threading.Event())) as address,
+            served(http_api.services(wired, threading.Event())) as address,
             httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=20) as client,
         ):
             opened = client.post("/v1/opportunities", json={"pipeline": "sales"})

@@ -9,12 +9,15 @@ import json
 import os
 import sys
 
+import commands.imports.cdnow_file.histories
+import commands.imports.incidents_log.histories
+import commands.imports.maven_files.histories
 import deploy.metrics.store
 import deploy.wiring.imports
 from deploy.cli import import_, progress
 from deploy.cli.main import main as rapport
 
-__all__ = ["deploy", "import_", "main", "progress"]
+__all__ = ["commands", "deploy", "import_", "main", "progress"]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import psycopg2
 
 from commands.dispatch.decision import Targeted
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import processes, wiring
 from domain.customers.contact.commands import AddContactPoint, RegisterContact
 from domain.customers.customer.commands import AssignCustomerOwner, ChangeCustomer, RegisterCustomer
 from domain.directory.principal.commands import RegisterPrincipal
@@ -36,7 +36,7 @@ def published(home: Path, admin: str, bootstrap: str) -> Path:
     assert code == 0, said
     with wiring.Wiring(load(home=home)) as wired:
         stop = threading.Event()
-        relaying = threading.Thread(target=wired.relay().run, args=(stop,))
+        relaying = threading.Thread(target=processes.relay(wired).run, args=(stop,))
         relaying.start()
         try:
             for number in range(3):

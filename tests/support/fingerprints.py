@@ -3,8 +3,12 @@
 It stands in the version's folder as `fingerprint.json`. Where it no longer fits, rows written before and
 after the change would stand side by side in one table, so the change belongs into a new version.
 
-    python -m tests.support.fingerprints add NAME VERSION     what is missing: a new model, a new history
+    python -m tests.support.fingerprints add                  what any version lacks: a model, a history
+    python -m tests.support.fingerprints add NAME VERSION     the same of one version
     python -m tests.support.fingerprints anew NAME VERSION    all of it, for a version never released
+
+`make freeze` runs the first. A new record type adds its histories to what is there; of the others every row
+must stay equal.
 """
 
 from __future__ import annotations
@@ -13,19 +17,20 @@ import hashlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from domain.events.catalogue import CATALOGUE
-from projections.registry import named
+from projections.registry import PROJECTIONS, named
 from projections.runtime.projection import Projection
 from projections.runtime.replay import Rows, fold_all
 from tests.support import frozen_histories
 from tests.support.histories import opened
 
 FILE: Final = "fingerprint.json"
+FREEZE: Final = "make freeze"
+"""The command that adds what a fingerprint lacks."""
 
 
 def fingerprint(projection: Projection) -> dict[str, Any]:
@@ -44,33 +49,56 @@ def kept(projection: Projection) -> dict[str, Any] | None:
 
 def faults(projection: Projection) -> list[str]:
     """What of the version is not as its fingerprint has it, each with what to do; none: all is well."""
-    whose = f"projections/{projection.name}/v{projection.version}"
-    command = "python -m tests.support.fingerprints"
-    which = f"{projection.name} {projection.version}"
     was = kept(projection)
     if was is None:
-        return [f"{whose} has no {FILE}. Write it: `{command} add {which}`."]
+        return [f"{_whose(projection)} has no {FILE}. Write it: `{FREEZE}`."]
+    now = fingerprint(projection)
+    uncovered = [name for name in now["rows"] if name not in was["rows"]]
+    return _changed(projection, was, now) + [
+        f"The {FILE} of {_whose(projection)} does not cover the frozen history {name}. Add it: `{FREEZE}`."
+        for name in uncovered
+    ]
+
+
+def add(projection: Projection) -> None:
+    """Writes what the fingerprint lacks: histories that are new, tables and families of new record types.
+
+    Raises `ValueError` where what it has does not fit any more: the rows of a history that was there before
+    must stay equal, and a table that is new has none of it.
+    """
+    was = kept(projection)
+    if was is not None and (found := _changed(projection, was, fingerprint(projection))):
+        raise ValueError(" ".join(found))
+    anew(projection)
+
+
+def _whose(projection: Projection) -> str:
+    return f"projections/{projection.name}/v{projection.version}"
+
+
+def _changed(projection: Projection, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What the version yielded before and yields no more, each with what to do."""
+    whose = _whose(projection)
     act = (
         f"Rows that version {projection.version} has written already are not rewritten by that: leave "
         f"{whose} as it was, and make the change in a new version, a copy of the folder as "
         f"v{projection.version + 1} with a line in projections/registry.py. Only where this version was "
-        f"never released, write its fingerprint anew: `{command} anew {which}`."
+        "never released, write its fingerprint anew: `python -m tests.support.fingerprints anew "
+        f"{projection.name} {projection.version}`."
     )
-    now = fingerprint(projection)
     found = []
     if was["schema"] != now["schema"]:
         found.append(f"The tables in {whose}/schema.sql were changed, and the version was not. {act}")
-    for history, tables in now["rows"].items():
-        if history not in was["rows"]:
+    for history, before in was["rows"].items():
+        tables = now["rows"].get(history)
+        if tables is None:
             found.append(
-                f"The {FILE} of {whose} does not cover the frozen history {history}. "
-                f"Add it: `{command} add {which}`."
+                f"{whose} reads no event of the frozen history {history} any more, and the version was not "
+                f"changed. {act}"
             )
             continue
         differing = sorted(
-            name
-            for name in {*tables, *was["rows"][history]}
-            if tables.get(name) != was["rows"][history].get(name)
+            name for name in {*tables, *before} if tables.get(name) != before.get(name, NO_ROWS)
         )
         if differing:
             found.append(
@@ -78,16 +106,6 @@ def faults(projection: Projection) -> list[str]:
                 f"fixed (tables {', '.join(differing)}), and the version was not changed. {act}"
             )
     return found
-
-
-def add(projection: Projection) -> None:
-    """Writes what the fingerprint lacks. Raises `ValueError` where what it has does not fit any more."""
-    was, now = kept(projection) or {"rows": {}}, fingerprint(projection)
-    for name, value in (("schema", now["schema"]), *now["rows"].items()):
-        before = was.get("schema") if name == "schema" else was["rows"].get(name)
-        if before is not None and before != value:
-            raise ValueError(f"It has changed ({name}): {' '.join(faults(projection))}")
-    anew(projection)
 
 
 def anew(projection: Projection) -> None:
@@ -119,14 +137,36 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+NO_ROWS: Final = _digest(orjson.dumps({}))
+"""What a history makes of a table that none of its events writes."""
+
+
+def add_all() -> list[str]:
+    """Adds to every registered version what its fingerprint lacks; what was refused, and why."""
+    refused = []
+    for projection in PROJECTIONS:
+        try:
+            add(projection)
+        except ValueError as error:
+            refused.append(str(error))
+        else:
+            sys.stdout.write(f"Wrote {_whose(projection)}/{FILE}.\n")
+    return refused
+
+
 def main(words: Sequence[str]) -> None:
     """The command line."""
     acts = {"add": add, "anew": anew}
+    if list(words) == ["add"]:
+        sys.exit("\n".join(add_all()) or None)
     if len(words) != 3 or words[0] not in acts:
         sys.exit((__doc__ or "").strip())
     projection = named(words[1], int(words[2]))
-    acts[words[0]](projection)
-    sys.stdout.write(f"Wrote {Path(*projection.folder.parts[-3:]) / FILE}.\n")
+    try:
+        acts[words[0]](projection)
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"Wrote {_whose(projection)}/{FILE}.\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.imports.maven import SOURCES
+from commands.imports.maven_files.histories import SOURCES
 from deploy.secrets import Secrets
 from tests.support.command_line import CommandLine
 from tests.support.database import Urls

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 from commands.bulk.recorder import BulkRecorder
 from commands.dispatch.context import Context
 from commands.dispatch.dispatcher import Commands
-from commands.imports import maven_config
-from commands.imports.maven import import_maven
-from commands.imports.report import ImportReport, Progress
+from commands.imports import maven
+from commands.imports.kit.claims import ClaimFactory
+from commands.imports.kit.declaration import Import
+from commands.imports.kit.report import ImportReport, Progress
+from commands.imports.kit.run import ImportRun
 from commands.privacy.cipher import AesGcmCipher
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
@@ -70,19 +71,24 @@ class Importing:
     cipher: AesGcmCipher
     follower: EventReader
 
-    def run(self, folder: Path, *, progress: Progress | None = None, now: datetime = NOW) -> ImportReport:
-        """One run of the import, as `rapport import maven` does it."""
+    def run(
+        self,
+        path: Path,
+        *,
+        declared: Import = maven.IMPORT,
+        progress: Progress = lambda *_: None,
+        now: datetime = NOW,
+    ) -> ImportReport:
+        """One run of an import, as `rapport import` does it."""
         context = Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=now, new_id=uuid4)
-        given: dict[str, Any] = {} if progress is None else {"progress": progress}
-        return import_maven(
-            folder,
-            recorder=BulkRecorder(self.commands, self.claims, context),
+        run = ImportRun(
+            BulkRecorder(self.commands, self.claims, context),
+            claims=ClaimFactory(KEY, uuid4),
             pipelines=self.commands.pipelines,
-            config=maven_config.load(),
-            digest_key=KEY,
-            new_id=uuid4,
-            **given,
+            progress=progress,
         )
+        declared.run(run, path)
+        return run.finish()
 
     def events(self) -> list[Event]:
         """All events of the store, opened, in order."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from domain.events.event import Actor, Event
 from domain.events.private import METADATA
+from domain.kernel.values import RecordTypeName
 
 TEXTS = st.text(max_size=20)
 MOMENTS = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
@@ -92,6 +93,7 @@ def _any(annotation: Any) -> st.SearchStrategy[Any]:
     simple: dict[Any, st.SearchStrategy[Any]] = {
         type(None): st.none(),
         str: TEXTS,
+        RecordTypeName: TEXTS,
         int: st.integers(0, 100),
         bool: st.booleans(),
         UUID: st.uuids(),
@@ -115,6 +117,7 @@ def _fixed(annotation: Any, name: str) -> Any:
     if dataclasses.is_dataclass(annotation):
         return example(typing.cast("type[Any]", annotation))
     simple: dict[Any, Any] = {
+        RecordTypeName: "customer",
         str: {"currency": "USD", "source": "maven"}.get(name, name.replace("_", "-")),
         int: 50,
         bool: True,

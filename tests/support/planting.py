@@ -30,7 +30,7 @@ from deploy import setup
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import Settings, load, write_env_file
-from deploy.wiring import wiring
+from deploy.wiring import http_api, measures, processes, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
 from domain.events.private import METADATA
@@ -120,9 +120,9 @@ class Planted:
 
     def start(self) -> list[Worker]:
         """Starts relay and workers."""
-        workers = [self.wired.worker(projection) for projection in PROJECTIONS]
+        workers = [processes.worker(self.wired, projection) for projection in PROJECTIONS]
         self.ending = threading.Event()
-        for run in (self.wired.relay().run, *(worker.run for worker in workers)):
+        for run in (processes.relay(self.wired).run, *(worker.run for worker in workers)):
             self.running.append(threading.Thread(target=run, args=(self.ending,)))
             self.running[-1].start()
         return workers
@@ -157,13 +157,13 @@ def planted(home: Path, store: str, read: LocalPostgres, bootstrap: str, **more:
         log = stack.enter_context(logged())
         wired = stack.enter_context(wiring.Wiring(settings))
         _, key = wired.api_keys.create(service_account(wired.commands, "planted"), "planted", SCOPES)
-        address = stack.enter_context(served(wired.services(threading.Event())))
+        address = stack.enter_context(served(http_api.services(wired, threading.Event())))
         headers = {"Authorization": f"Bearer {key}"}
         client = stack.enter_context(httpx.Client(base_url=address, headers=headers, timeout=30))
         here = Planted(home, settings, wired, client, log)
         stack.callback(here.stop)
         for projection, worker in zip(PROJECTIONS, here.start(), strict=True):
-            for figures in wired.worker_figures(projection, worker)[:1]:
+            for figures in measures.worker_figures(wired, projection, worker)[:1]:
                 stack.callback(here.figures.unregister, figures)
                 here.figures.register(figures)
         yield here

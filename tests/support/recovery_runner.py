@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import processes, wiring
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with wiring.Wiring(load(home=Path(sys.argv[1]))) as wired:
-        recovering = wired.recovering(lambda _done, _total: None)
+        recovering = processes.recovering(wired, lambda _done, _total: None)
         recovering.checkpoint = die
         recovering.run()
 

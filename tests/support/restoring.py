@@ -24,7 +24,7 @@ from commands.dispatch.decision import Targeted
 from deploy.first_key import service_account
 from deploy.local.postgres import LocalPostgres, programs
 from deploy.settings import Settings, load
-from deploy.wiring import wiring
+from deploy.wiring import http_api, wiring
 from domain.activities.interaction.commands import RecordInteraction
 from domain.customers.contact.commands import AddContactPoint, RegisterContact
 from domain.customers.customer.commands import RegisterCustomer
@@ -146,7 +146,7 @@ class Installation:
         """The API as it is wired; a client with a key for everything."""
         with (
             wiring.Wiring(self.settings) as wired,
-            served(wired.services(threading.Event())) as address,
+            served(http_api.services(wired, threading.Event())) as address,
         ):
             principal = service_account(wired.commands, f"tester {uuid4()}")
             _, key = wired.api_keys.create(principal, "test", ("crm:read", "crm:write"))

@@ -2,7 +2,8 @@
 
     python -m tests.support.surface
 
-writes the files into `tests/unit/frozen/surface/`, where tests compare them; `make freeze` runs it.
+writes the files into `tests/unit/frozen/surface/`, where tests compare them, and adds to the read models'
+fingerprints what they lack; `make freeze` runs it.
 `surface_schema.py` makes the files in `schema/` and needs PostgreSQL; the others need no service.
 `tests.txt` lists the tests of one commit, and nothing writes it again.
 """
@@ -39,7 +40,7 @@ from deploy.metrics.worker import WorkerFigures
 from deploy.settings import CHECKOUT, PREFIX, Settings
 from projections.control.status import Status
 from projections.registry import PROJECTIONS
-from tests.support import surface_schema
+from tests.support import fingerprints, surface_schema
 from tests.support.surface_types import annotation, events
 
 FOLDER: Final = Path(__file__).parents[1] / "unit" / "frozen" / "surface"
@@ -223,5 +224,12 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings.txt": settings,
 }
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """The command line: all that is generated. Exits with 1 and the reasons where a fingerprint refused."""
     write(surface() | surface_schema.started())
+    sys.exit("\n".join(fingerprints.add_all()) or None)
+
+
+if __name__ == "__main__":
+    main()

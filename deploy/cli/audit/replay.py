@@ -32,7 +32,6 @@ from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.audit.history import Histories, Scope
-    from commands.audit.replay import Kind
     from commands.audit.timeline import Names
     from commands.store.application import Crm
     from deploy.wiring.wiring import Wiring
@@ -42,13 +41,15 @@ PURPOSE: Final = "audit.cli"
 """What private values are opened for here, where reads of them are recorded."""
 
 
-class Record(StrEnum):
-    """The records whose history is replayed."""
+def record_type(name: str) -> str:
+    """The name of a record type whose history is replayed."""
+    from domain.kernel.errors import Invalid
+    from domain.record_types import audited
 
-    CUSTOMER = "customer"
-    LEAD = "lead"
-    OPPORTUNITY = "opportunity"
-    CASE = "case"
+    try:
+        return audited(name).name
+    except Invalid as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 class Form(StrEnum):
@@ -59,7 +60,12 @@ class Form(StrEnum):
     READABLE = "readable"
 
 
-KindArgument = Annotated[Record, typer.Argument(help="What it is.", metavar="KIND")]
+KindArgument = Annotated[
+    str,
+    typer.Argument(
+        help="What it is: a record type, such as customer, lead or case.", metavar="KIND", parser=record_type
+    ),
+]
 IdArgument = Annotated[UUID, typer.Argument(help="Its id.")]
 OpenOption = Annotated[bool, typer.Option("--open", help="Shows private values too; needs the keys.")]
 
@@ -100,7 +106,7 @@ def timeline(
         page = page_of(at.histories, at.scope, after=after, limit=limit, period=period, full=full)
         groups = grouped(page.steps)
         data = {
-            "kind": kind.value,
+            "kind": kind,
             "id": str(id),
             "parties": [str(party) for party in at.scope.parties],
             "groups": [group_json(group, at.names, full=full) for group in groups],
@@ -158,7 +164,7 @@ def diff(
         found = differences(at.histories.facts(at.scope.kind, id), first, last)
         names = at.names
         data = {
-            "kind": kind.value,
+            "kind": kind,
             "id": str(id),
             "fields": [difference_json(each, names) for each in found],
         }
@@ -182,7 +188,7 @@ def step(
         until = Moment(version=version).of(facts)
         found = list(steps(until))[0 if version is None else version - 1 :]
         data = {
-            "kind": kind.value,
+            "kind": kind,
             "id": str(id),
             "steps": [step_json(each, at.names) for each in found],
         }
@@ -237,7 +243,7 @@ class _Auditing:
 
 
 @contextmanager
-def _auditing(kind: Record, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
+def _auditing(kind: str, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
     from commands.audit.history import Histories
     from commands.audit.principal_names import names_from
     from deploy.wiring import wiring
@@ -270,14 +276,14 @@ def _operator() -> Actor:
     return Actor(id=principal_id(operator()), kind="user")
 
 
-def _scope(wired: Wiring, kind: Record, id: UUID) -> Scope:
+def _scope(wired: Wiring, kind: str, id: UUID) -> Scope:
     """Of a customer all that is this customer now, as the active version of `identity` has it."""
     from commands.audit.history import Scope
     from projections.control.versions import active, of
     from projections.registry import PROJECTIONS, named
 
-    if kind is not Record.CUSTOMER:
-        return Scope.of_record(_kind(kind), id)
+    if kind != "customer":
+        return Scope.of_record(kind, id)
     with wired.read_pool.connection() as connection:
         with connection.cursor() as cursor:
             version = of(active(cursor), "identity", PROJECTIONS)
@@ -287,12 +293,6 @@ def _scope(wired: Wiring, kind: Record, id: UUID) -> Scope:
     return Scope(
         kind="customer", id=id, parties=cluster.parties, records=cluster.incoming, without=cluster.away
     )
-
-
-def _kind(kind: Record) -> Kind:
-    from commands.audit.replay import KINDS
-
-    return next(known for known in KINDS if known == kind.value)
 
 
 def _lines(at: _Auditing, form: Form) -> Iterator[bytes]:

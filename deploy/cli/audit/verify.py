@@ -62,6 +62,7 @@ def verify(
     from commands.audit.verify import verify as verified
     from commands.store.settings import store_settings
     from consumers.kafka.topics import partition_of
+    from deploy.wiring import processes
     from deploy.wiring.wiring import Wiring
 
     begin, end = _mark("--from", first), _mark("--to", last)
@@ -78,7 +79,7 @@ def verify(
             first=begin,
             last=end,
             kept=kept,
-            copy=wired.topics_copy() if topics and settings.kafka_bootstrap else None,
+            copy=processes.topics_copy(wired) if topics and settings.kafka_bootstrap else None,
             workers=workers,
             progress=progress,
         )

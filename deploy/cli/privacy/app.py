@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from commands.privacy.holds import Hold
     from commands.privacy.person import Person
 
-KINDS = ("customer", "contact", "lead")
 
 privacy = typer.Typer(no_args_is_help=True, help="The rights of the persons whose data is kept.")
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what must be kept for now.")
@@ -77,12 +76,12 @@ def erase(
     if resume:
         _resume(kind, as_json=as_json)
         return
-    if kind not in KINDS or id is None:
-        raise typer.BadParameter(f"Name a kind ({', '.join(KINDS)}) and the record's id.")
+    if kind not in _kinds() or id is None:
+        raise typer.BadParameter(f"Name a kind ({', '.join(_kinds())}) and the record's id.")
     with wiring.Wiring(load()) as wired:
         erasing = wired.erasing
-        if erasing.erasure_of(kind, id) is None:  # type: ignore[arg-type]
-            person = erasing.plan(kind, id)  # type: ignore[arg-type]
+        if erasing.erasure_of(kind, id) is None:
+            person = erasing.plan(kind, id)
             if dry_run:
                 finish(as_json=as_json, data=_planned(person), text=_plan_lines(person))
                 return
@@ -93,7 +92,7 @@ def erase(
             finish(as_json=as_json, data={"erased": True}, text=["Erased already: nothing would be done."])
             return
         done = erasing.erase(
-            kind,  # type: ignore[arg-type]
+            kind,
             id,
             reason=reason or "",
             legal_basis=legal_basis or "",
@@ -194,12 +193,12 @@ def export(
     from deploy.wiring import wiring
     from deploy.wiring.persons import acting
 
-    if kind not in KINDS:
-        raise typer.BadParameter(f"Name a kind ({', '.join(KINDS)}) and the record's id.")
+    if kind not in _kinds():
+        raise typer.BadParameter(f"Name a kind ({', '.join(_kinds())}) and the record's id.")
     if file.exists():
         raise typer.BadParameter(f"The file {file} is there already. Name another.")
     with wiring.Wiring(load()) as wired:
-        found = gather(wired.crm, wired.erasing.people, kind, id, acting(operator()))  # type: ignore[arg-type]
+        found = gather(wired.crm, wired.erasing.people, kind, id, acting(operator()))
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as written:
         written.write(found.as_zip())
@@ -269,3 +268,10 @@ def _told(held: Hold) -> dict[str, Any]:
 def _line(held: Hold) -> str:
     what = f"record {held.party}" if held.party else f"texts {held.kind}, {held.month or 'of every month'}"
     return f"{held.id}  {what}  {held.reference}  {held.legal_basis}"
+
+
+def _kinds() -> tuple[str, ...]:
+    """The record types that are a person by themselves."""
+    from domain.record_types import PERSONS
+
+    return tuple(each.name for each in PERSONS)

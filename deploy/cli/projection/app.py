@@ -68,7 +68,7 @@ def run(
     metrics_port: MetricsPortOption = None,
 ) -> None:
     """Runs one worker of a read model until Ctrl-C or SIGTERM; as many as wanted share the work."""
-    from deploy.wiring import wiring
+    from deploy.wiring import measures, processes, wiring
     from projections.registry import named
 
     try:
@@ -79,8 +79,8 @@ def run(
     logs.configure(settings.log_level)
     stop = stop_event()
     with wiring.Wiring(settings) as wired:
-        worker = wired.worker(wanted)
-        with wired.metrics(metrics_port, *wired.worker_figures(wanted, worker)):
+        worker = processes.worker(wired, wanted)
+        with measures.metrics(wired, metrics_port, *measures.worker_figures(wired, wanted, worker)):
             worker.run(stop)
 
 
@@ -165,7 +165,7 @@ def retry_held(
     from commands.store.pool import connect
     from consumers.worker.retry import retry
     from deploy.cli.projection.rebuild import operator
-    from deploy.wiring import wiring
+    from deploy.wiring import processes, wiring
     from domain.events.catalogue import CATALOGUE
 
     if everything == (aggregate is not None):
@@ -176,14 +176,14 @@ def retry_held(
     with wiring.Wiring(settings) as wired:
         done = retry(
             wanted,
-            owner_url=wired.rebuild_places().owner_url,
+            owner_url=processes.rebuild_endpoints(wired).owner_url,
             registry=CATALOGUE,
             cipher=wired.cipher if wanted.private else None,
             aggregate=aggregate,
             by=operator(),
             why=why,
         )
-        with closing(connect(wired.rebuild_places().owner_url, autocommit=False)) as connection:
+        with closing(connect(processes.rebuild_endpoints(wired).owner_url, autocommit=False)) as connection:
             record_operations(connection, lambda: wired.crm)
     if done.applied or done.failures:
         freed = counted(done.freed, "aggregate waits", "aggregates wait")

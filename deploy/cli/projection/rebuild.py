@@ -284,13 +284,13 @@ def _acting(
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
     from consumers.rebuild.rebuild import standing_of
-    from deploy.wiring import wiring
+    from deploy.wiring import processes, wiring
     from projections.registry import candidate_of, named
 
     settings = load()
     logs.configure("WARNING")
     with wiring.Wiring(settings) as wired:
-        places = wired.rebuild_places()
+        places = processes.rebuild_endpoints(wired)
         active, under_way = standing_of(places, name)
         try:
             if active_one:

@@ -17,6 +17,7 @@ CONTACT: Final = RecordType(
     commands=commands_in(commands),
     decide=decide.decide,
     customer="customer_id",
+    always_in_customers_party=True,
     erase=lambda state, erasure: decide.erase(state, erasure=erasure),
     contact_points=decide.contact_points,
     exported_as="contacts",

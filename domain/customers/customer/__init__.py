@@ -16,6 +16,7 @@ CUSTOMER: Final = RecordType(
     evolve=state.evolve,
     commands=commands_in(commands),
     decide=decide.decide,
+    party_links={"crm.customer.merged_into": "survivor_id", "crm.customer.unmerged": None},
     usable=decide.require_active,
     erase=lambda state, erasure: decide.erase(state, erasure=erasure),
     exported_as="profile",

@@ -18,6 +18,7 @@ LEAD: Final = RecordType(
     decide=decide.decide,
     customer="customer_id",
     own_party=True,
+    party_links={"crm.lead.converted": "customer_id"},
     erase=lambda state, erasure: decide.erase(state, erasure=erasure),
     exported_as="leads",
     can_be_held=True,

@@ -7,37 +7,25 @@ of the interactions, of those alone that were corrected or linked since they wer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 
 from domain.events.envelope import instant, moment
-from domain.kernel.as_of import AsOf
-from projections.identity.v1.queries import Cluster
+from projections.customer_360.questions import PastSections, Row
+from projections.identity.questions import Cluster
 from projections.runtime.replay import Rows
 from projections.runtime.statements import statement
 
 RECORDS: Final = Path(__file__).parent / "sql" / "records_as_of.sql"
 
-Row = dict[str, Any]
 Group = tuple[Any, ...]
 """As `totals.sql` gives it: kind, channel, count, value, oldest, newest, then CSAT answers, those of 4 and 5,
 NPS answers, promoters, detractors."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastSections:
-    """Where to look back to; `rows` folds the events of records up to there, private values opened with the
-    keys of now."""
-
-    cut: AsOf
-    rows: Callable[[Sequence[UUID]], Rows]
 
 
 class CustomerHistory:

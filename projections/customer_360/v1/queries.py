@@ -1,99 +1,53 @@
-"""Questions to `customer_360` about one customer: overview, timeline. Finding customers: `finding.py`.
+"""The queries of `customer_360` version 1; `../questions.py` says what each of them answers.
 
-Rows are dictionaries: ids are `UUID`, amounts `Decimal`, times UTC-aware datetimes. A customer that was
-merged, and a lead that was converted, are answered for by the customer they belong to now. At a cut they are
-answered for by the one they belonged to then, and values are spelled as in events where `then.py` gives them.
+At a cut `history.py` answers for records, `search.py` finds customers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from domain.kernel.as_of import NOW, AsOf
-from projections.customer_360.v1.history import CustomerHistory, PastSections
-from projections.customer_360.v1.search import Found, by_reference, search
-from projections.identity.v1.queries import Cluster, Identity
+from projections.customer_360 import questions
+from projections.customer_360.questions import (
+    SECTIONS,
+    Found,
+    Listed,
+    Overview,
+    PastSections,
+    Row,
+    Section,
+    TimelinePage,
+    Totals,
+)
+from projections.customer_360.v1.history import CustomerHistory
+from projections.customer_360.v1.search import by_reference, search
+from projections.identity.questions import Cluster, Identity
 from projections.runtime.statements import statement, with_uuids
 
 SQL: Final = Path(__file__).parent / "sql"
 
-Section = Literal["profile", "contacts", "consents", "opportunities", "cases", "totals", "timeline"]
-SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class TimelinePage:
-    """Entries, newest first; `after` is what the next call takes (None at the end): the last entry's
-    `occurred` (RFC 3339) and position."""
-
-    rows: list[Row]
-    after: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The first rows of a section and how many there are."""
-
-    items: list[Row]
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What a customer's interactions come to. Values are in the reporting currency.
-
-    `last_contact` gives the newest time per channel. `csat` is the share of answers 4 and 5 in percent, `nps`
-    the share of 9 and 10 less that of 0 to 6; None without answers (`csat_answers`, `nps_answers`).
-    """
-
-    interactions: int
-    purchases: int
-    purchase_value: Decimal
-    first_purchase_at: datetime | None
-    last_purchase_at: datetime | None
-    returns: int
-    return_value: Decimal
-    last_contact_at: datetime | None
-    last_contact: Mapping[str, datetime]
-    csat_answers: int
-    csat: float | None
-    nps_answers: int
-    nps: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """One customer. `customer_id` is the one that stands for all of `parties`, now or at the cut; `sections`
-    holds what was asked for: profile a row, totals `Totals`, timeline a `TimelinePage`, all else `Listed`."""
-
-    customer_id: UUID
-    parties: tuple[UUID, ...]
-    sections: Mapping[Section, Row | Listed | Totals | TimelinePage]
-
-
-class Customers:
-    """The queries of `customer_360` version 1 over a connection that may read its schema and identity's.
+class Customers(questions.Customers):
+    """The queries of `customer_360` version 1 over a connection that may read its schema; `identity` says
+    which parties are one customer.
 
     They start a transaction where none runs; who lends the connection ends it.
     """
 
-    def __init__(self, connection: Connection, identity: Identity | None = None) -> None:
+    def __init__(self, connection: Connection, identity: Identity) -> None:
         self._connection = with_uuids(connection)
-        self._identity = identity or Identity(connection)
+        self._identity = identity
 
     def get(self, customer_id: UUID) -> Row | None:
-        """The row of exactly this customer, merged or not; None where it is not known."""
         rows = self._rows("profile", {"ids": [customer_id], "first": customer_id})
         return rows[0] if rows else None
 
@@ -105,8 +59,6 @@ class Customers:
         first: int = 5,
         past: PastSections | None = None,
     ) -> Overview | None:
-        """The sections asked for, each with its `first` items; None for a customer that is not known. With
-        `past` as all was then, who belongs together included."""
         cut = NOW if past is None else past.cut
         cluster = self._identity.cluster(customer_id, cut)
         then = None if past is None else CustomerHistory(self._connection, cluster, past)
@@ -141,12 +93,6 @@ class Customers:
         limit: int = 50,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
-        """One page of everything that happened with the customer, newest first.
-
-        Cut by business time to `from_` (included) and `to` (not), and to what had happened `as_of` a time and
-        was `known_at` a time (both included): then of all that was this customer at that cut. Empty for a
-        party that is not known; raises `ValueError` for an `after` that is none.
-        """
         cut = AsOf(as_of=as_of, known_at=known_at)
         return self._timeline(
             self._identity.cluster(customer_id, cut),
@@ -160,13 +106,10 @@ class Customers:
         )
 
     def by_reference(self, source: str, external_id: str) -> Row | None:
-        """The customer that `source` knows as `external_id`: its own row, merged or not."""
         found = by_reference(self._connection, source, external_id)
         return None if found is None else self.get(found)
 
     def search(self, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None) -> Found:
-        """Customers, contacts and leads by the beginnings of the words of their names, customers also by an
-        external id that is exactly `text`: those first, then by name."""
         found = search(self._connection, text, limit=limit, after=after)
         customers = self._identity.customers_of([row["party"] for row in found.rows])
         for row in found.rows:

@@ -38,7 +38,7 @@ CREATE TABLE customer_360_v1.person (
     version  int         NOT NULL,
     position bigint      NOT NULL,
     party    uuid        NOT NULL,
-    kind     text        NOT NULL CHECK (kind IN ('customer', 'contact', 'lead')),
+    kind     text        NOT NULL,
     name     text,
     email    text,
     phone    text,

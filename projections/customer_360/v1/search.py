@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from projections.customer_360.questions import Found
 from projections.runtime.search_words import beginnings
 from projections.runtime.statements import statement
 
 SQL: Final = Path(__file__).parent / "sql"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Hits: `id`, `kind` (customer, contact, lead), `name`, `personal` (it is a person's), `by_reference`,
-    `party`; `Customers.search` adds `customer_id` (whose it is now, None for a lead that is nobody's).
-    `after` is what the next call takes, None at the end."""
-
-    rows: list[dict[str, Any]]
-    after: tuple[str, str, str] | None
 
 
 def by_reference(connection: Connection, source: str, external_id: str) -> UUID | None:
@@ -37,7 +27,7 @@ def by_reference(connection: Connection, source: str, external_id: str) -> UUID 
 def search(
     connection: Connection, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None
 ) -> Found:
-    """One page of hits for `text`, in the order of `Customers.search`."""
+    """One page of hits for `text`, in the order of `Customers.search`, without `customer_id`."""
     rank, place, id = after or (None, None, None)
     with connection.cursor(cursor_factory=RealDictCursor) as c:
         c.execute(

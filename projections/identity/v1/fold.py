@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from projections.identity.v1.queries import Identity
-from projections.runtime.projection import EventMap, Key, OutOfOrder, Projection, Row, Table
+from projections.record_families import given_events, link_members
+from projections.runtime.projection import EventMap, Key, OutOfOrder, Row
 
 LINK: Final = {
     "party": "uuid",
@@ -30,23 +29,10 @@ MOVED: Final = {
     "recorded": "timestamptz",
 }
 
-TARGETS: Final = {
-    "crm.customer.registered": None,
-    "crm.customer.merged_into": "survivor_id",
-    "crm.customer.unmerged": None,
-    "crm.lead.created": None,
-    "crm.lead.customer_linked": "customer_id",
-    "crm.lead.converted": "customer_id",
-    "crm.opportunity.opened": "customer_id",
-    "crm.opportunity.customer_linked": "customer_id",
-    "crm.case.opened": "customer_id",
-    "crm.case.customer_linked": "customer_id",
-    "crm.interaction.recorded": "customer_id",
-    "crm.interaction.customer_linked": "customer_id",
-}
+TARGETS: Final = link_members()
 """Event type to the member of its data that names the party it belongs to from then on, if any."""
 
-LINKED: Final = frozenset(name for name in TARGETS if name.endswith(".customer_linked"))
+GIVEN: Final = given_events()
 
 
 def own_party(event: EventMap) -> Sequence[Key]:
@@ -61,7 +47,7 @@ def own_party(event: EventMap) -> Sequence[Key]:
 
 def within_another(event: EventMap) -> Sequence[Key]:
     """The row of a record in a customer's party that is given to another customer: it moves alone."""
-    if event["type"] in LINKED and event["subject"] != event["partitionkey"]:
+    if event["type"] in GIVEN and event["subject"] != event["partitionkey"]:
         return (event["subject"],)
     return ()
 
@@ -100,23 +86,3 @@ def moved(row: Row | None, event: EventMap) -> Row:
         "position": event["position"],
         "recorded": event["recordedtime"],
     }
-
-
-IDENTITY_V1: Final = Projection(
-    name="identity",
-    version=1,
-    families=("customer", "lead", "opportunity", "case", "interaction"),
-    tables=(
-        Table(
-            name="link", columns=LINK, key="party", keys_of=own_party, fold=link, history="link_version",
-            single_aggregate=True,
-        ),
-        Table(
-            name="moved", columns=MOVED, key="id", keys_of=within_another, fold=moved,
-            history="moved_version", single_aggregate=True,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("identity", "identity_moved"),
-    queries=Identity,
-)  # fmt: skip

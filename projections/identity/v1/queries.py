@@ -1,9 +1,8 @@
-"""Questions to `identity`: whose a party is, and which parties are one customer, now or at a cut."""
+"""The queries of `identity` version 1; `../questions.py` says what each of them answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -11,56 +10,33 @@ from uuid import UUID
 from psycopg2.extensions import connection as Connection
 
 from domain.kernel.as_of import NOW, AsOf
+from projections.identity import questions
+from projections.identity.questions import Cluster
 from projections.runtime.statements import statement, with_uuids
 
 FOLDER: Final = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """All that is one customer, now or at a cut.
-
-    `parties` are its members, itself first; `incoming` are records of other parties that were given to it,
-    `away` records of its parties that were given to others.
-    """
-
-    customer_id: UUID
-    parties: tuple[UUID, ...]
-    incoming: tuple[UUID, ...]
-    away: tuple[UUID, ...]
-
-    def parameters(self) -> dict[str, Any]:
-        """The same for a statement: `members`, `incoming`, `away`."""
-        return {"members": list(self.parties), "incoming": list(self.incoming), "away": list(self.away)}
-
-
-class Identity:
+class Identity(questions.Identity):
     """The queries of `identity` version 1 over a connection that may read its schema."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = with_uuids(connection)
 
     def customer_of(self, party: UUID, cut: AsOf = NOW) -> UUID | None:
-        """The surviving customer that the party belongs to; None for an unknown party or one without."""
         if not cut.whole:
             return self._customer_as_of(party, cut)
         return self.customers_of([party]).get(party)
 
     def customers_of(self, parties: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
-        """The same of many parties, now; unknown ones are left out."""
         with self._connection.cursor() as c:
             c.execute(statement(FOLDER / "customers.sql"), {"parties": list(parties)})
             return dict(c.fetchall())
 
     def members(self, customer: UUID, cut: AsOf = NOW) -> list[UUID]:
-        """All parties that are this customer: itself first, then those merged into it or linked to it."""
         return [row[0] for row in self._rows("members", cut, {"customer": customer})]
 
     def cluster(self, party: UUID, cut: AsOf = NOW) -> Cluster:
-        """The whole customer that a party belongs to; a party without a customer stands for itself.
-
-        At a cut what was merged, linked or unmerged later does not count, even where it is so now.
-        """
         customer = self.customer_of(party, cut) or party
         members = self.members(customer, cut)
         moved = self._rows("moved", cut, {"members": members})

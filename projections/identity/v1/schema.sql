@@ -6,8 +6,7 @@ CREATE SCHEMA identity_v1;
 
 CREATE TABLE identity_v1.link (
     party    uuid        NOT NULL,
-    kind     text        NOT NULL
-             CHECK (kind IN ('customer', 'lead', 'opportunity', 'case', 'interaction')),
+    kind     text        NOT NULL,
     target   uuid,
     since    timestamptz NOT NULL,
     version  int         NOT NULL,
@@ -29,7 +28,7 @@ CREATE INDEX link_version_target ON identity_v1.link_version (target) WHERE targ
 -- the party stays where it is. A row whose customer is its party again has come back.
 CREATE TABLE identity_v1.moved (
     id          uuid        NOT NULL,
-    kind        text        NOT NULL CHECK (kind IN ('opportunity', 'case', 'interaction')),
+    kind        text        NOT NULL,
     party       uuid        NOT NULL,
     customer_id uuid        NOT NULL,
     since       timestamptz NOT NULL,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from projections.pipeline.v1.queries import Opportunities
-from projections.runtime.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.projection import EventMap, Row
 from projections.runtime.versioned import Change, Data, next_version
 
 COLUMNS: Final = {
@@ -155,24 +153,3 @@ CHANGES: Final[dict[str, Change]] = {
 def fold(row: Row | None, event: EventMap) -> Row:
     """The opportunity's row after the event. Raises `OutOfOrder`, or `KeyError` for what it does not know."""
     return next_version(row, event, CHANGES)
-
-
-PIPELINE_V1: Final = Projection(
-    name="pipeline",
-    version=1,
-    families=("opportunity",),
-    tables=(
-        Table(
-            name="opportunity",
-            columns=COLUMNS,
-            key="id",
-            keys_of=subject,
-            fold=fold,
-            history="opportunity_version",
-            single_aggregate=True,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("opportunity", "opportunity_version", "board", "outcome", "forecast", "opportunity_change"),
-    queries=Opportunities,
-)

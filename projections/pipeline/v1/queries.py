@@ -1,15 +1,10 @@
-"""Questions to `pipeline`: one opportunity, the list (keyset), the board. One statement each.
-
-Rows are dictionaries with the columns of `read.opportunity`: ids are `UUID`, amounts `Decimal`, times
-UTC-aware datetimes, `expected_close` a date.
-"""
+"""The queries of `pipeline` version 1; `../questions.py` says what each of them answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,10 +13,10 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from projections.pipeline import questions
+from projections.pipeline.questions import EVERYTHING, Board, BoardFilter, BoardStage, Forecast, Outcome
 from projections.runtime.listing import Filter, Listing, Order, Page
 from projections.runtime.statements import statement, with_uuids
-
-__all__ = ["FILTERS", "ORDERS", "Board", "BoardStage", "Filter", "Opportunities", "Order", "Page"]
 
 FOLDER: Final = Path(__file__).parent
 
@@ -72,61 +67,7 @@ LISTING: Final = Listing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BoardStage:
-    """One stage of a board. `amount` and `weighted` are in the reporting currency, opportunities without an
-    amount count as 0; `mean_age_seconds` is the time since they entered the stage, None for closed stages."""
-
-    stage: str
-    outcome: str
-    count: int
-    amount: Decimal
-    weighted: Decimal
-    mean_age_seconds: float | None
-    stale: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardFilter:
-    """Whose opportunities a board is about, and of which days: those on which they closed, else are expected
-    to (`closing_since` included, `closing_until` not)."""
-
-    owner_id: UUID | None = None
-    team_member_id: UUID | None = None
-    closing_since: date | None = None
-    closing_until: date | None = None
-
-
-EVERYTHING: Final = BoardFilter()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Closed opportunities of one outcome, reason and competitor; `amount` in the reporting currency."""
-
-    outcome: str
-    lost_reason: str | None
-    competitor: str | None
-    count: int
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """Open opportunities expected to close in a month (its first day; None: no day is named), of one
-    category. Amounts in the reporting currency."""
-
-    month: date | None
-    forecast_category: str
-    count: int
-    amount: Decimal
-    weighted: Decimal
-
-
-Board = list[BoardStage]
-
-
-class Opportunities:
+class Opportunities(questions.Opportunities):
     """The queries of `pipeline` version 1 over a connection that may read its schema.
 
     They start a transaction where none runs; who lends the connection ends it.
@@ -136,7 +77,6 @@ class Opportunities:
         self._connection = with_uuids(connection)
 
     def get(self, id: UUID) -> dict[str, Any] | None:
-        """The opportunity as it is now."""
         return LISTING.get(self._connection, id)
 
     def list(
@@ -146,7 +86,6 @@ class Opportunities:
         page_size: int = 50,
         after: tuple[str, ...] | None = None,
     ) -> Page:
-        """One page of opportunities (see `Listing.page`)."""
         return LISTING.page(self._connection, filters, order, page_size, after)
 
     def board(
@@ -158,11 +97,6 @@ class Opportunities:
         only: BoardFilter = EVERYTHING,
         stale_days: int | None = None,
     ) -> Board:
-        """Each stage that holds an opportunity: now, or as of a business time, or as known at a time.
-
-        With `as_of` the ages are those of that time. `stale` counts open ones that have been in their stage
-        for more than `stale_days`. Stages without any are not listed: which stages exist is configuration.
-        """
         then = as_of is not None or known_at is not None
         rows = self._rows(
             "board_as_of" if then else "board_now",
@@ -179,25 +113,20 @@ class Opportunities:
         until: datetime | None = None,
         owner_id: UUID | None = None,
     ) -> Sequence[Outcome]:
-        """Won and lost by reason, of those closed from `since` (included) to `until` (not)."""
         asked = {"pipeline": pipeline, "since": since, "until": until, "owner_id": owner_id}
         return [Outcome(*row) for row in self._rows("outcomes", asked)]
 
     def forecast(self, pipeline: str, owner_id: UUID | None = None) -> Sequence[Forecast]:
-        """Open opportunities by month and category, earliest first."""
         return [
             Forecast(*row) for row in self._rows("forecast", {"pipeline": pipeline, "owner_id": owner_id})
         ]
 
     def history(self, id: UUID, *, limit: int = 50, after: int = 0) -> Sequence[dict[str, Any]]:
-        """The opportunity's versions behind `after`, oldest first."""
         return self._mappings("history", {"id": id, "limit": limit, "after": after})
 
     def changes(
         self, pipeline: str, since: datetime, *, limit: int = 50, after: tuple[datetime, UUID] | None = None
     ) -> Sequence[dict[str, Any]]:
-        """What was recorded later than `since`: each opportunity as it was known then and as it is, in order
-        of the last change; `after` is the last one's `recorded` and id of the page before."""
         at, id = after or (None, None)
         return self._mappings(
             "changes",

@@ -9,12 +9,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
-from projections.runtime.projection import EventMap, Projection, Row, Table, subject
+from projections.runtime.projection import EventMap, Row
 from projections.runtime.versioned import Change, Data, next_version
-from projections.service_history.v1.queries import Cases
 
 COLUMNS: Final = {
     "id": "uuid",
@@ -178,24 +176,3 @@ CHANGES: Final[dict[str, Change]] = {
 def fold(row: Row | None, event: EventMap) -> Row:
     """The case's row after the event. Raises `OutOfOrder`, or `KeyError` for what it does not know."""
     return next_version(row, event, CHANGES)
-
-
-SERVICE_HISTORY_V1: Final = Projection(
-    name="service_history",
-    version=1,
-    families=("case",),
-    tables=(
-        Table(
-            name="case",
-            columns=COLUMNS,
-            key="id",
-            keys_of=subject,
-            fold=fold,
-            history="case_version",
-            single_aggregate=True,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("case", "case_version", "backlog", "case_times", "reopening", "complaint", "reported_sla"),
-    queries=Cases,
-)

@@ -14,7 +14,7 @@ import pytest
 from consumers.rebuild.rebuild import begin, wait_ready
 from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import verify
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release import swap as swapping
 from tests.support.database import migrated
 from tests.support.histories import long_history

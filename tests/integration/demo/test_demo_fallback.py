@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from commands.imports import maven
 from commands.store.event_reader import EventReader
 from consumers.kafka.counts import count_committed
 from consumers.kafka.topics import topic
@@ -20,7 +21,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.settings import Settings, load
 from deploy.up import Stack
-from deploy.wiring.imports import take_maven
+from deploy.wiring.imports import run_import
 from deploy.wiring.wiring import Wiring, kafka_address
 from domain.events.catalogue import CATALOGUE
 from tests.support.importing import folder_with, original
@@ -83,7 +84,7 @@ def test_the_demo_goes_on_without_kafka_and_later_with_it(
         assert line.startswith("Apache Kafka could not be fetched (")
         assert "its transactions do not hold" in line
         with Wiring(stack.settings) as wired:
-            report = take_maven(wired, files, lambda *_: None)
+            report = run_import(wired, maven.IMPORT, files, progress=lambda *_: None)
         assert report.created == DEALS + OTHERS
         figures, positions = seen(stack)
         assert figures["opportunities"] == DEALS

@@ -13,8 +13,8 @@ from domain.activities.interaction import events as interaction
 from domain.customers.customer import events as customer
 from domain.events.event import Event
 from tests.support.database import migrated
+from tests.support.import_runs import cdnow, cdnow_lines, file_of
 from tests.support.importing import NOW, Importing, importing
-from tests.support.taking import cdnow, cdnow_lines, file_of
 
 HEADER, *LINES = cdnow_lines()
 SLICE = LINES[:1000]

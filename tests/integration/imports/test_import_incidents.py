@@ -20,8 +20,8 @@ from domain.service.case import events as case_events
 from domain.service.case import state as case
 from tests.support.database import migrated
 from tests.support.http import database
+from tests.support.import_runs import INCIDENTS, file_of, incident_lines, incidents
 from tests.support.importing import NOW, Importing, importing
-from tests.support.taking import INCIDENTS, file_of, incident_lines, incidents
 
 LOG = INCIDENTS / "incident_event_log.csv.gz"
 HEADER, *LINES = incident_lines()

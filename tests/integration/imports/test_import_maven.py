@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.imports.maven import SOURCES
+from commands.imports.maven_files.histories import SOURCES
 from deploy.demo.second_reader import expected
 from deploy.local.postgres import LocalPostgres
 from domain.customers.customer import events as customer_events

@@ -23,7 +23,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import DATABASE, LocalPostgres
 from deploy.secrets import RANDOM
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import http_api, processes, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.private import METADATA
 from projections.registry import PROJECTIONS
@@ -264,7 +264,7 @@ def test_a_full_rebuild_after_an_erasure_brings_nothing_back(
 ) -> None:
     """Given next versions of every read model, filled from the store as it is now, then they hold the rows
     that were folded as things happened, and no file of theirs holds what was erased."""
-    admin, places = str(here.settings.read_admin_url), here.wired.rebuild_places()
+    admin, places = str(here.settings.read_admin_url), processes.rebuild_endpoints(here.wired)
     following = [next_of(projection, tmp_path) for projection in PROJECTIONS]
     install(places.owner_url, [*PROJECTIONS, *following], partitions=here.settings.partitions)
     for projection in following:
@@ -285,7 +285,7 @@ def another_api(here: Planted) -> Iterator[tuple[wiring.Wiring, httpx.Client]]:
     """As a process has it that starts now."""
     with (
         wiring.Wiring(load(home=here.home)) as wired,
-        served(wired.services(threading.Event())) as address,
+        served(http_api.services(wired, threading.Event())) as address,
         httpx.Client(base_url=address, headers=here.client.headers, timeout=30) as client,
     ):
         yield wired, client

@@ -35,7 +35,7 @@ from deploy.local.postgres import LocalPostgres
 from deploy.wiring.persons import acting, read_side
 from domain.events.catalogue import CATALOGUE
 from domain.privacy.erasure import evolve
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.runtime.decode import Decoder
 from projections.runtime.replay import Rows, fold_all
 from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running, served

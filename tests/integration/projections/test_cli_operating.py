@@ -15,10 +15,10 @@ from deploy import setup
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import measures, processes, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder
 from tests.support.commanding import run, shared_passwords, told
@@ -111,9 +111,9 @@ def test_a_retry_says_which_and_a_read_model_that_is_not_there_is_told(home: Pat
 def test_a_relay_and_a_worker_show_their_metrics_on_their_port(home: Path) -> None:
     port = free_port()
     with wiring.Wiring(load(home=home, metrics_port=port)) as wired:
-        worker = wired.worker(PIPELINE_V1)
-        figures = wired.worker_figures(PIPELINE_V1, worker)
-        with wired.metrics(None, wired.relay_figures(), *figures):
+        worker = processes.worker(wired, PIPELINE_V1)
+        figures = measures.worker_figures(wired, PIPELINE_V1, worker)
+        with measures.metrics(wired, None, measures.relay_figures(wired), *figures):
             text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
     for line in (
         "rapport_store_up 1.0",

@@ -16,7 +16,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import processes, wiring
 from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.http import database
@@ -209,7 +209,7 @@ def test_seals_that_contradict_each_other_are_found(home: Path, admin: str) -> N
 def publish_one(wired: wiring.Wiring) -> None:
     """Runs the relay until it has published the one event."""
     stop = threading.Event()
-    relaying = threading.Thread(target=wired.relay().run, args=(stop,))
+    relaying = threading.Thread(target=processes.relay(wired).run, args=(stop,))
     relaying.start()
     try:
         for _ in range(200):

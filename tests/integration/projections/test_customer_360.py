@@ -22,9 +22,10 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
 from domain.kernel.values import FieldChange, Reference
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.customer_360.v1.queries import SQL, Customers, Listed, TimelinePage
-from projections.identity.v1.fold import IDENTITY_V1
+from projections.customer_360.questions import Listed, TimelinePage
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.customer_360.v1.queries import SQL, Customers
+from projections.identity.v1.projection import IDENTITY_V1
 from projections.identity.v1.queries import Identity
 from projections.release.schema import install
 from projections.runtime.apply import Applier
@@ -67,7 +68,7 @@ class Story:
             clear(self.connection, projection)
             applier = Applier(projection, Decoder(CATALOGUE, self.cipher))
             apply_rows(self.connection, projection, self.rows, applier=applier)
-        return Customers(self.connection)
+        return Customers(self.connection, Identity(self.connection))
 
     def call(self, number: int, *, day: int, party: UUID = ADA, **given: Any) -> None:
         """An interaction of that party."""
@@ -333,7 +334,7 @@ def test_a_page_of_100_000_entries_is_read_by_index(story: Story) -> None:
     with story.connection.cursor() as c:
         c.execute(FILL)
     story.connection.commit()
-    customers = Customers(story.connection)
+    customers = Customers(story.connection, Identity(story.connection))
     member = UUID("00000000-0000-0000-0000-000000000010")
     middle = (START + timedelta(minutes=50_000)).isoformat(), "1050000"
     cuts: list[dict[str, Any]] = [

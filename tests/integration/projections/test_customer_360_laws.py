@@ -21,9 +21,11 @@ from domain.customers.customer import events as customer
 from domain.events.event import Event
 from domain.sales.opportunity import events as opportunity
 from domain.service.case import events as case
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.customer_360.v1.queries import Customers, Listed, Section, TimelinePage, Totals
-from projections.identity.v1.fold import IDENTITY_V1
+from projections.customer_360.questions import Listed, Section, TimelinePage, Totals
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.customer_360.v1.queries import Customers
+from projections.identity.v1.projection import IDENTITY_V1
+from projections.identity.v1.queries import Identity
 from projections.release.schema import install
 from tests.support.histories import History, long_history
 from tests.support.read_side import apply_rows, clear
@@ -47,7 +49,7 @@ def show(connection: Connection, history: History) -> Customers:
     for projection in (CUSTOMER_360_V1, IDENTITY_V1):
         clear(connection, projection)
         apply_rows(connection, projection, history.rows)
-    return Customers(connection)
+    return Customers(connection, Identity(connection))
 
 
 @dataclass

@@ -19,7 +19,7 @@ from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
 from projections.control.parked import EVENTS, heads
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder, Received

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import named
 from projections.release.schema import install
 from projections.runtime.apply import Applier

@@ -17,12 +17,13 @@ from psycopg2.extensions import connection as Connection
 
 from api.reads.snapshot import Snapshot
 from projections import registry
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.identity.v1.queries import FOLDER as IDENTITY
 from projections.identity.v1.queries import Identity
-from projections.pipeline.v1.queries import Filter, Opportunities, Order
+from projections.pipeline.v1.queries import Opportunities
 from projections.registry import PROJECTIONS
 from projections.release.schema import WrongShares, install
+from projections.runtime.listing import Filter, Order
 from projections.runtime.projection import Projection
 from projections.runtime.statements import statement
 from tests.support.toy.v1 import TOY_V1, Toys

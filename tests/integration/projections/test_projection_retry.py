@@ -20,7 +20,7 @@ from domain.events.registry import Registry
 from projections.control import operating
 from projections.control.failures import ACTS, failures
 from projections.control.shares import Shares
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Category, Decoder

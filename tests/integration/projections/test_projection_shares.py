@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from projections.control.shares import MISMATCH, Checkpoint, Share, Shares, SharesLost
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
 
 NEXT = Checkpoint(position=10, sequence=1, hash=bytes([7]) * 32, offsets={"crm.opportunity.v1": 4})

@@ -16,7 +16,7 @@ from deploy.health.projection_health import judged
 from deploy.metrics import read_models
 from projections.control.shares import Shares
 from projections.control.status import Status, positions, projection_status
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.release.schema import install
 

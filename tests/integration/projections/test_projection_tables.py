@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.release.schema import install
 from projections.runtime.binary_copy import Cells

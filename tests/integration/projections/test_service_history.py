@@ -14,8 +14,10 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from projections.release.schema import install
-from projections.service_history.v1.fold import COLUMNS, SERVICE_HISTORY_V1
-from projections.service_history.v1.queries import Cases, Filter, Order
+from projections.runtime.listing import Filter, Order
+from projections.service_history.v1.fold import COLUMNS
+from projections.service_history.v1.projection import SERVICE_HISTORY_V1
+from projections.service_history.v1.queries import Cases
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ACME, BOLT = UUID(int=1), UUID(int=2)

@@ -11,11 +11,11 @@ import pytest
 
 from commands.operations import read_models as recording
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import http_api, wiring
 from domain.events.catalogue import CATALOGUE
 from domain.operations import read_model as readmodel
 from projections import registry
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from tests.support.commanding import run, shared_passwords, told
 from tests.support.database import urls
@@ -182,7 +182,10 @@ def test_a_version_whose_folder_is_gone_is_named_and_can_be_dropped(
 def test_who_serves_an_older_release_than_the_one_that_is_read_is_found(home: Path) -> None:
     """Given an API that was started before the release with version 2, when that is swapped to, then it is
     ready for all else, and says which version it lacks; and so does `doctor`."""
-    with wiring.Wiring(load(home=home)) as wired, served(wired.services(threading.Event())) as address:
+    with (
+        wiring.Wiring(load(home=home)) as wired,
+        served(http_api.services(wired, threading.Event())) as address,
+    ):
         port = address.rpartition(":")[2]
         assert httpx.get(f"{address}/readyz").json() == {"status": "ready", "lacking": []}
         for table in ("active", "share"):

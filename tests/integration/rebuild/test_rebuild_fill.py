@@ -42,8 +42,8 @@ from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import verify
 from domain.events.catalogue import CATALOGUE
 from projections.control import operations, rebuilds, versions
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.release.schema import install
 from projections.runtime import bulk_load as filling

@@ -16,8 +16,8 @@ from consumers.rebuild.rebuild import begin, wait_ready
 from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import verify
 from projections import registry
-from projections.identity.v1.fold import IDENTITY_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.identity.v1.projection import IDENTITY_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.release import swap as swapping
 from tests.support.histories import long_history

@@ -19,8 +19,8 @@ from consumers.rebuild.rebuild import RebuildRefused, RebuildStopped, begin, wai
 from consumers.rebuild.run import carry_on
 from consumers.rebuild.verify import Verification, verify
 from projections.control import versions
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import PROJECTIONS
 from projections.release import catch_up as level
 from projections.release import lock_retry as attempts

@@ -18,7 +18,7 @@ from deploy.first_key import service_account
 from deploy.local.kafka import LocalKafka
 from deploy.local.postgres import LocalPostgres
 from deploy.settings import load
-from deploy.wiring import wiring
+from deploy.wiring import http_api, wiring
 from tests.support.commanding import run, shared_passwords
 from tests.support.database import Urls, migrated
 from tests.support.http import database, served
@@ -96,7 +96,7 @@ def home(
 def api(home: Path) -> Iterator[tuple[httpx.Client, str]]:
     """The API as it is wired, with a key for everything; and the superuser's URL."""
     settings = load(home=home)
-    with wiring.Wiring(settings) as wired, served(wired.services(threading.Event())) as address:
+    with wiring.Wiring(settings) as wired, served(http_api.services(wired, threading.Event())) as address:
         principal = service_account(wired.commands, f"tester {uuid4()}")
         _, key = wired.api_keys.create(principal, "test", ("crm:read", "crm:write"))
         headers = {"Authorization": f"Bearer {key}"}

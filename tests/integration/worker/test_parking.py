@@ -13,7 +13,7 @@ import pytest
 
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.registry import named
 from projections.runtime.projection import EventMap, Projection, Row
 from projections.runtime.replay import fold_all

@@ -8,8 +8,10 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from psycopg2.extras import execute_values
+from psycopg2.extras import Json, execute_values
 
+from consumers.kafka.topics import topic
+from consumers.worker.seals import HANDED_OVER
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.registry import named
@@ -129,9 +131,14 @@ def test_a_newer_program_applies_what_an_older_one_held(workers: Workers, publis
     assert publisher.last is not None
     execute(
         workers.urls.admin,
-        "UPDATE control.share SET position = %s, seal_sequence = %s, seal_hash = %s, received = 25 "
-        "WHERE projection = 'pipeline'",
-        (publisher.last.last, publisher.last.sequence, publisher.last.hash),
+        "UPDATE control.share SET position = %s, seal_sequence = %s, seal_hash = %s, received = 25, "
+        "offsets = %s WHERE projection = 'pipeline'",
+        (
+            publisher.last.last,
+            publisher.last.sequence,
+            publisher.last.hash,
+            Json({topic("opportunity"): 0, HANDED_OVER: 1}),
+        ),
     )
     workers.start()
     until(lambda: execute(workers.urls.admin, "SELECT count(*) FROM control.held") == [(0,)], "nothing held")

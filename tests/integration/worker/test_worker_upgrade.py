@@ -16,7 +16,7 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.control import parked as holding
 from projections.control.shares import Shares, SharesLost
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from deploy.cli import main, settings
-from deploy.cli.errors import SENTENCES, explain, loaded
+from deploy.cli.errors import explain
 from deploy.cli.output import Exit, columns, number
 from deploy.settings import PREFIX, Settings
 from domain.kernel.errors import NotFound
@@ -18,19 +18,6 @@ from domain.kernel.errors import NotFound
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAPPORT_HOME", str(tmp_path))
-
-
-@pytest.mark.parametrize("name", sorted(SENTENCES))
-def test_every_error_of_the_table_exists_and_is_told_as_it_stands(name: str) -> None:
-    kind = loaded(name)
-    error = kind.__new__(kind)
-    error.args = ("The sentence.",)
-
-    found = explain(error)
-
-    assert found is not None
-    assert found[0].fact == "The sentence."
-    assert found[1] == SENTENCES[name]
 
 
 def test_a_refusal_of_the_domain_is_a_failure_that_was_found() -> None:

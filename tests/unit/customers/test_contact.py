@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -162,10 +163,9 @@ def test_a_consent_for_a_removed_point_can_still_be_withdrawn() -> None:
 def test_what_a_contact_cannot_be_is_told_in_a_sentence(command: Any, told: str) -> None:
     desk = Desk()
     id = reachable(desk)
-    fields = {name: getattr(command, name) for name in command.__dataclass_fields__}
     events = len(desk.crm.stored)
     with pytest.raises(DomainError) as refusal:
-        desk.do(type(command)(**(fields | {"contact_id": id})))
+        desk.do(replace(command, id=id))
     assert told in str(refusal.value)
     assert "ada" not in str(refusal.value)
     assert len(desk.crm.stored) == events

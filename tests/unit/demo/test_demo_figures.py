@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer import Exit
 
-from commands.imports.report import ImportReport, RowProblem
+from commands.imports.kit.report import ImportReport, RowProblem
 from deploy.cli import demo
 from deploy.demo import show
 from deploy.demo.figures import Figure, compare

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.imports.cdnow_rows import HEADER, Purchases, parsed, read_purchases
-from commands.imports.report import ImportRefused
+from commands.imports.cdnow_file.rows import HEADER, Purchases, parsed, read_purchases
+from commands.imports.kit.report import ImportRefused
 
 DATA = Path("deploy/demo/data/cdnow/CDNOW_master.txt.gz")
 FIRST = (" " + " ".join(HEADER)).encode()

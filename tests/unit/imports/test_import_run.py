@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.imports.import_run import row_digest
+from commands.imports.kit.claims import row_digest
 
 KEY = bytes(range(32))
 

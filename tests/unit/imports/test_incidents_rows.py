@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from commands.imports import incidents_config
-from commands.imports.fields import RowRefused
-from commands.imports.incidents_rows import COLUMNS, Update, in_order, update
-from commands.imports.report import ImportRefused
-from commands.imports.table import Line, read_table_file
+from commands.imports.incidents_log import config as incidents_config
+from commands.imports.incidents_log.rows import COLUMNS, Update, in_order, update
+from commands.imports.kit.fields import RowRefused
+from commands.imports.kit.report import ImportRefused
+from commands.imports.kit.table import Line, read_table_file
 
 CONFIG = incidents_config.load()
 DATA = Path("deploy/demo/data/incidents/incident_event_log.csv.gz")

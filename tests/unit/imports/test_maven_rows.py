@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from commands.imports import maven_config, maven_rows
-from commands.imports.fields import RowRefused
-from commands.imports.report import ImportRefused
-from commands.imports.table import Line, read_table
+from commands.imports.kit.fields import RowRefused
+from commands.imports.kit.report import ImportRefused
+from commands.imports.kit.table import Line, read_table
+from commands.imports.maven_files import config as maven_config
+from commands.imports.maven_files import rows as maven_rows
 
 CONFIG = maven_config.load()
 STAGES = {
@@ -159,7 +160,7 @@ def test_managers_stand_beside_their_agents_and_have_their_region_where_it_is_on
     rows = [agent(2, "A", "M", "East"), agent(3, "B", "M", "East"), agent(4, "C", "N", "East")]
     rows += [agent(5, "D", "N", "West"), agent(6, "E", "A", "West")]
     found = maven_rows.managers(rows)
-    assert [(row.name, row.region, row.line.number) for row in found] == [("M", "East", 2), ("N", None, 4)]
+    assert [(row.name, row.region, row.line) for row in found] == [("M", "East", 2), ("N", None, 4)]
 
 
 def test_the_real_files_hold_no_row_that_is_refused() -> None:

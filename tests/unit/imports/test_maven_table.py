@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.imports.report import ImportRefused
-from commands.imports.table import read_table
+from commands.imports.kit.report import ImportRefused
+from commands.imports.kit.table import read_table
 
 COLUMNS = ("product", "series", "sales_price")
 HEADER = b"product,series,sales_price\n"

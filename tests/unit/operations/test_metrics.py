@@ -19,7 +19,7 @@ from deploy.metrics.read_models import STATES, ReadModels
 from deploy.metrics.serving import MetricsPortProblem, serving
 from deploy.metrics.store import Appends
 from deploy.metrics.worker import WorkerFigures
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from tests.unit.operations.test_findings import LIVE
 
 PIPELINE = {"projection": "pipeline", "version": "1"}

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from domain.events.catalogue import CATALOGUE
-from projections.customer_360.v1.fold import CUSTOMER_360_V1
-from projections.pipeline.v1.fold import PIPELINE_V1
+from projections.customer_360.v1.projection import CUSTOMER_360_V1
+from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.binary_copy import Cells
 from projections.runtime.bulk_load import Filler, Filling
 from projections.runtime.decode import Decoder, Received

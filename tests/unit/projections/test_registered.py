@@ -71,8 +71,7 @@ def test_a_new_read_model_is_fixed_by_a_fingerprint(tmp_path: Path, monkeypatch:
     toy = replace(TOY_V1, folder=folder)
     monkeypatch.setattr(registry, "PROJECTIONS", (*registry.PROJECTIONS, toy))
     assert fingerprints.faults(toy) == [
-        "projections/toy/v1 has no fingerprint.json. "
-        "Write it: `python -m tests.support.fingerprints add toy 1`."
+        "projections/toy/v1 has no fingerprint.json. Write it: `make freeze`."
     ]
     fingerprints.main(["add", "toy", "1"])
     assert fingerprints.faults(toy) == []

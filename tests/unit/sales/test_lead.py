@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +50,7 @@ MOVES: dict[str, tuple[Any, set[str]]] = {
 
 
 def at(command: Any, id: UUID) -> Any:
-    return type(command)(**{**{n: getattr(command, n) for n in command.__dataclass_fields__}, "id": id})
+    return replace(command, id=id)
 
 
 def created(desk: Desk, state: str = "new", **more: Any) -> UUID:

@@ -49,7 +49,7 @@ class Story:
 
     def do(self, command: type[Any], **arguments: Any) -> Any:
         self.desk.later()
-        return self.desk.do(command(opportunity_id=self.id, **arguments))
+        return self.desk.do(command(id=self.id, **arguments))
 
     @property
     def state(self) -> Opportunity:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
-
-from projections.runtime.projection import EventMap, Projection, Row, Table, subject
-from tests.support.toy.v1.queries import Toys
+from projections.runtime.projection import EventMap, Row
 
 
 def fold(row: Row | None, event: EventMap) -> Row:
@@ -16,22 +12,3 @@ def fold(row: Row | None, event: EventMap) -> Row:
         "version": int(event["sequence"]),
         "events": 1 + (row["events"] if row else 0),
     }
-
-
-TOY_V1: Final = Projection(
-    name="toy",
-    version=1,
-    families=("customer",),
-    tables=(
-        Table(
-            name="customer",
-            columns={"id": "uuid", "version": "int", "events": "int"},
-            key="id",
-            keys_of=subject,
-            fold=fold,
-        ),
-    ),
-    folder=Path(__file__).parent,
-    views=("toy",),
-    queries=Toys,
-)

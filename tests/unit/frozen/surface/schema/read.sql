@@ -302,8 +302,7 @@ CREATE TABLE customer_360_v1.person (
     phone text,
     points jsonb NOT NULL,
     search text NOT NULL,
-    erased boolean NOT NULL,
-    CONSTRAINT person_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'contact'::text, 'lead'::text])))
+    erased boolean NOT NULL
 )
 WITH (fillfactor='90');
 
@@ -337,8 +336,7 @@ CREATE TABLE identity_v1.link (
     since timestamp with time zone NOT NULL,
     version integer NOT NULL,
     "position" bigint NOT NULL,
-    recorded timestamp with time zone NOT NULL,
-    CONSTRAINT link_kind_check CHECK ((kind = ANY (ARRAY['customer'::text, 'lead'::text, 'opportunity'::text, 'case'::text, 'interaction'::text])))
+    recorded timestamp with time zone NOT NULL
 );
 
 ALTER TABLE identity_v1.link OWNER TO rapport_owner;
@@ -363,8 +361,7 @@ CREATE TABLE identity_v1.moved (
     since timestamp with time zone NOT NULL,
     version integer NOT NULL,
     "position" bigint NOT NULL,
-    recorded timestamp with time zone NOT NULL,
-    CONSTRAINT moved_kind_check CHECK ((kind = ANY (ARRAY['opportunity'::text, 'case'::text, 'interaction'::text])))
+    recorded timestamp with time zone NOT NULL
 );
 
 ALTER TABLE identity_v1.moved OWNER TO rapport_owner;

@@ -1,0 +1,1 @@
+"""The file of CDNOW: `rows` turns lines into purchases, `histories` purchases into commands."""

@@ -1,0 +1,1 @@
+"""The example in the guide of `commands/imports/__init__.py`, as a module that tests run."""

@@ -141,8 +141,8 @@ def unflushed_folder(services_folder: Path) -> Iterator[Path]:
 
 
 def roomy(memory: Path) -> bool:
-    """Whether a session's data fits into this folder, programs that Java unpacks included."""
-    if not memory.is_dir() or psutil.virtual_memory().available < ROOM:
+    """Whether a session's data may be put into this folder, and fits, programs that Java unpacks included."""
+    if not os.access(memory, os.W_OK | os.X_OK) or psutil.virtual_memory().available < ROOM:
         return False
     found = os.statvfs(memory)
     return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC

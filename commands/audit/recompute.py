@@ -21,6 +21,7 @@ from typing import Any, Final
 import psycopg2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from commands.processes import possible_workers
 from commands.store.event_reader import BY_INDEX
 from commands.store.pool import connect
 from commands.store.verify_event import RESTORE, Finding
@@ -95,6 +96,7 @@ class Recomputed:
 
 def recomputed(jobs: Sequence[Job], workers: int) -> Iterator[Recomputed]:
     """What comes of the jobs, in their order, by so many processes; one is this one."""
+    workers = possible_workers(workers)
     if workers == 1 or len(jobs) < 2:
         yield from map(recompute, jobs)
         return

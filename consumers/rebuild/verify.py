@@ -21,6 +21,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from commands.processes import possible_workers
 from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from consumers.kafka.topics import topic
@@ -253,6 +254,7 @@ def _worked_on(c: Cursor, projection: Projection) -> bool:
 def _compare(
     c: Cursor, projection: Projection, places: Endpoints, sample: int | None, workers: int, tell: Tell
 ) -> tuple[Compared, dict[int, int], int]:
+    workers = possible_workers(workers)
     ground = _ground(c, projection, places)
     parts = stretches(64) if sample is None else _drawn(places, projection, sample)
     seen = Compared()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import queue
 import signal
+import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any, Final, Self, TypeVar, cast
 
 from deploy.bench.benchmarks import BENCHMARKS
@@ -29,14 +30,13 @@ def alone(function: Callable[..., float], *arguments: Any) -> float:
 
 def answered(function: Callable[..., T], *arguments: Any) -> T:
     """What `function`, one of a module, answers in a fresh process. Raises `BenchFailed`."""
-    answers = CONTEXT.Queue()
-    process = CONTEXT.Process(target=_answer, args=(function, arguments, answers), daemon=True)
+    # Pipes, not queues and events: these need semaphores, which a machine without /dev/shm does not have.
+    answers, to_answer = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_answer, args=(function, arguments, to_answer), daemon=True)
     process.start()
+    to_answer.close()
     try:
-        failed, answer = answers.get(timeout=TIMEOUT_SECONDS)
-    except queue.Empty:
-        process.kill()
-        raise BenchFailed(f"{function.__name__} gave no answer in {TIMEOUT_SECONDS:.0f} seconds.") from None
+        failed, answer = received(answers, TIMEOUT_SECONDS, function.__name__)
     except BaseException:  # Ctrl-C: nobody waits for what is not wanted any more
         process.kill()
         raise
@@ -49,24 +49,35 @@ def answered(function: Callable[..., T], *arguments: Any) -> T:
     return cast(T, answer)
 
 
+def received(answers: Connection, seconds: float, who: str) -> Any:
+    """What `who` sends within so many seconds. Raises `BenchFailed`."""
+    if not answers.poll(seconds):
+        raise BenchFailed(f"{who} gave no answer in {seconds:.0f} seconds.")
+    try:
+        return answers.recv()
+    except EOFError:
+        raise BenchFailed(f"{who} ended without an answer.") from None
+
+
 class Companion:
     """A process that runs `function(stop, *arguments)` while something else is measured.
 
-    `function` is one of a module and works until `stop`, an event shared with its process, is set.
+    `function` is one of a module and works until `stop`, an event of its process, is set.
     """
 
     def __init__(self, function: Callable[..., object], *arguments: Any) -> None:
-        self._stop = CONTEXT.Event()
+        self._told, self._lifeline = CONTEXT.Pipe(duplex=False)
         self._process = CONTEXT.Process(
-            target=_accompany, args=(function, self._stop, arguments), daemon=True
+            target=_accompany, args=(function, self._told, arguments), daemon=True
         )
 
     def __enter__(self) -> Self:
         self._process.start()
+        self._told.close()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self._lifeline.close()
         self._process.join(timeout=20)
         if self._process.is_alive():
             self._process.kill()
@@ -89,14 +100,21 @@ def leave_ctrl_c_to_the_starter() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], answers: Any) -> None:
+def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], answers: Connection) -> None:
     leave_ctrl_c_to_the_starter()
     try:
-        answers.put((False, function(*arguments)))
+        answers.send((False, function(*arguments)))
     except Exception as error:
-        answers.put((True, f"{type(error).__name__}: {error}"))
+        answers.send((True, f"{type(error).__name__}: {error}"))
 
 
-def _accompany(function: Callable[..., object], stop: Any, arguments: tuple[Any, ...]) -> None:
+def _accompany(function: Callable[..., object], told: Connection, arguments: tuple[Any, ...]) -> None:
     leave_ctrl_c_to_the_starter()
+    stop = threading.Event()
+
+    def listen() -> None:
+        told.poll(None)  # the starter closes its end, or is gone
+        stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     function(stop, *arguments)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from commands.store.mapper import StoredCrmEvent
-from deploy.bench.alone import CONTEXT, BenchFailed, leave_ctrl_c_to_the_starter
+from deploy.bench.alone import CONTEXT, BenchFailed, leave_ctrl_c_to_the_starter, received
 from deploy.bench.samples import stored_events
 
 WRITERS: Final = 8
@@ -28,17 +28,22 @@ def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
     Counted from when the first one begins until the last one is done; making the events, starting and
     connecting come before.
     """
-    ready = CONTEXT.Barrier(WRITERS)
-    answers = CONTEXT.Queue()
+    pipes = [CONTEXT.Pipe() for _ in range(WRITERS)]
     each = max(1, events // WRITERS)
     processes = [
-        CONTEXT.Process(target=_write, args=(make, url, each, seed + number, ready, answers), daemon=True)
-        for number in range(WRITERS)
+        CONTEXT.Process(target=_write, args=(make, url, each, seed + number, theirs), daemon=True)
+        for number, (_, theirs) in enumerate(pipes)
     ]
     for process in processes:
         process.start()
+    for _, theirs in pipes:
+        theirs.close()
     try:
-        times = [_answer(answers) for _ in processes]
+        for ours, _ in pipes:
+            _answer(ours)  # it is ready
+        for ours, _ in pipes:
+            ours.send("begin")
+        times = [_answer(ours) for ours, _ in pipes]
     except BaseException:  # Ctrl-C as well: nobody waits for what is not wanted any more
         for process in processes:
             process.kill()
@@ -52,29 +57,26 @@ def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
     return each * WRITERS / (done - begun)
 
 
-def _write(make: MakeAppend, url: str, count: int, seed: int, ready: Any, answers: Any) -> None:
+def _write(make: MakeAppend, url: str, count: int, seed: int, starter: Connection) -> None:
     leave_ctrl_c_to_the_starter()
     try:
         events = stored_events(count + 1, seed)
         append, close = make(url)
         append(events[0])  # connects
-        ready.wait(READY_SECONDS)
+        starter.send((0.0, 0.0))
+        starter.recv()
         # The monotonic clock counts from the machine's start: it is the same in all processes.
         begun = time.monotonic()
         for event in events[1:]:
             append(event)
-        answers.put((begun, time.monotonic()))
+        starter.send((begun, time.monotonic()))
         close()
     except Exception as error:
-        ready.abort()
-        answers.put(f"{type(error).__name__}: {error}")
+        starter.send(f"{type(error).__name__}: {error}")
 
 
-def _answer(answers: Any) -> tuple[float, float]:
-    try:
-        answer = answers.get(timeout=READY_SECONDS * 2)
-    except queue.Empty:
-        raise BenchFailed("A writer gave no answer. See whether the machine has memory left.") from None
+def _answer(writer: Connection) -> tuple[float, float]:
+    answer: Any = received(writer, READY_SECONDS * 2, "A writer")
     if isinstance(answer, str):
         raise BenchFailed(f"A writer failed: {answer}")
     begun, done = answer

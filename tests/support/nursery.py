@@ -162,6 +162,8 @@ def _become(runner: str, told: str, streams: list[int], others: list[int]) -> No
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # A shell has its background jobs ignore SIGINT, and whoever they start inherits that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for here, there in enumerate(streams):
             os.dup2(there, here)
         for other in (*streams, *others):

@@ -30,7 +30,8 @@ def urls(fresh_database: str) -> Urls:
 
 @contextmanager
 def api(home: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The process and its address, as soon as it listens."""
+    """The process and its address, as soon as it answers: it listens first, so that who starts everything at
+    once is not refused, and on a busy machine it is a while before it has been set up."""
     Secrets(home / "secrets").ensure()
     port = free_port()
     process = subprocess.Popen(
@@ -46,8 +47,10 @@ def api(home: Path, **more: str) -> Iterator[tuple[subprocess.Popen[bytes], str]
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        wait(listens, 30, lambda: "it does not listen")
-        yield process, f"http://127.0.0.1:{port}"
+        wait(listens, 60, lambda: "it does not listen")
+        address = f"http://127.0.0.1:{port}"
+        httpx.get(f"{address}/livez", timeout=60)
+        yield process, address
     finally:
         process.kill()
         process.wait()
@@ -62,15 +65,15 @@ def both(url: str) -> dict[str, str]:
 def test_it_says_that_it_drains_and_still_answers_then_ends_with_0(
     urls: Urls, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with api(tmp_path, RAPPORT_DRAIN_SECONDS="2", **both(urls.app)) as (process, address):
+    with api(tmp_path, RAPPORT_DRAIN_SECONDS="5", **both(urls.app)) as (process, address):
         assert httpx.get(f"{address}/readyz", timeout=10).status_code == 200
 
         process.send_signal(number)
 
-        wait(lambda: httpx.get(f"{address}/readyz").status_code == 503, 2, lambda: "it does not drain")
+        wait(lambda: httpx.get(f"{address}/readyz").status_code == 503, 5, lambda: "it does not drain")
         assert "about to stop" in httpx.get(f"{address}/readyz").text
         assert httpx.get(f"{address}/livez").status_code == 200
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
 
 
 def test_a_second_signal_ends_the_draining(urls: Urls, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from deploy.demo.show import expected
 from deploy.local.ports import free_port
 from projections.registry import PROJECTIONS
-from tests.support import java
+from tests.support import curl, java
 from tests.support.commanding import told
 from tests.support.tour import fits, steps
 
@@ -114,16 +114,18 @@ def test_the_demo_ran_on_apache_kafka(demo: Demo) -> None:
     assert "Kafka version: 4" in (demo.home / "kafka" / "kafka.log").read_text()
 
 
-def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Demo) -> None:
+def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Demo, tmp_path: Path) -> None:
     """In one shell, as a reader would: variables of one step are used in later ones."""
     tour = steps(CHECKOUT / "README.md")
     assert len(tour) >= 12
     script = "exec 2>&1\n" + "".join(f"{step.command}\necho; echo '{MARK}'\n" for step in tour)
     # The demo of this test has its own home and port; all else is as the README has it.
     script = script.replace(".rapport/", f"{demo.home}/").replace(":8700", f":{demo.port}")
+    path = [folder for folder in (curl.on_path(tmp_path), demo.environment["PATH"]) if folder]
     done = subprocess.run(
         ["bash"], input=script, capture_output=True, text=True, cwd=CHECKOUT,
-        env={**demo.environment, "LC_ALL": "C.UTF-8"}, timeout=PATIENCE, check=False,
+        env={**demo.environment, "LC_ALL": "C.UTF-8", "PATH": os.pathsep.join(path)},
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
     printed = done.stdout.split(MARK)
     assert len(printed) == len(tour) + 1, done.stdout

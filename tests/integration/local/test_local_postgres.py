@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 import pytest
 
-from deploy.local import unprivileged
+from deploy.local import postgres, unprivileged
 from deploy.local.errors import LocalServiceError
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
@@ -64,6 +64,23 @@ def test_stopped_and_started_again_it_has_its_port_and_its_data(server: LocalPos
     again.start()
     assert query(again.admin_url, "select answer from kept") == [(42,)]
     again.stop()
+
+
+def test_where_the_system_has_no_shared_memory_files_of_the_server_take_its_place(
+    server: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given data that was made where /dev/shm is writable, when the server is started where it isn't, as in
+    some containers, then it runs, and sessions that work on one query together share memory in files."""
+    server.stop()
+    with (server.data / "postgresql.conf").open("a") as configuration:
+        configuration.write("dynamic_shared_memory_type = posix\n")
+    monkeypatch.setattr(postgres, "SHARED_MEMORY", tmp_path / "nowhere")
+    again = LocalPostgres(server.folder, durable=False)
+    again.start()
+    try:
+        assert query(again.admin_url, "show dynamic_shared_memory_type") == [("mmap",)]
+    finally:
+        again.stop()
 
 
 def test_killed_and_started_again_it_has_what_was_committed(server: LocalPostgres) -> None:

@@ -169,12 +169,12 @@ class _Reader:
 
     def _end(self, number: int, end: Mapping[str, Any]) -> None:
         self._ended = True
-        held = {"events": self.found.events, "seals": self._seals, "unsealed": self.found.unsealed}
-        if end != held | {"sha256": self._digest.hexdigest()}:
+        counts = {"events": self.found.events, "seals": self._seals, "unsealed": self.found.unsealed}
+        if end != counts | {"sha256": self._digest.hexdigest()}:
             self.fault(
                 number,
                 f"It held {end['events']} events and {end['seals']} seals when it was written, and holds "
-                f"{held['events']} and {held['seals']}, or a line was changed.",
+                f"{counts['events']} and {counts['seals']}, or a line was changed.",
             )
 
     def finish(self, number: int) -> Opened:

@@ -60,15 +60,15 @@ class Close:
     def look(self, damaged: Sequence[Damaged], other: Seal | None) -> list[Finding]:
         """What is wrong under these seals, in order, and under `other`, the topics' own where it differs."""
         seals = [parse(one.record) for one in damaged]
-        held = [seal for seal in seals if seal.last <= self._stored]
-        found = [self._difference(seal) for seal in held[:MAX_SEALS]]
+        within_store = [seal for seal in seals if seal.last <= self._stored]
+        found = [self._difference(seal) for seal in within_store[:MAX_SEALS]]
         if other is not None and (beside := self._under_other(other)) is not None:
             found.append(beside)
         whole = [self._elsewhere(one) for one in joined([difference for difference, _, _ in found])]
         said = [told(one, seal, why) for one, (_, seal, why) in zip(whole, found, strict=True)]
-        said += [_only_range(seal) for seal in held[MAX_SEALS:]]
-        if len(held) < len(seals):
-            said += self._cut(seals[len(held)], max(seal.last for seal in seals))
+        said += [_only_range(seal) for seal in within_store[MAX_SEALS:]]
+        if len(within_store) < len(seals):
+            said += self._cut(seals[len(within_store)], max(seal.last for seal in seals))
         return said
 
     def _difference(self, seal: Seal) -> tuple[Difference, Seal, str]:

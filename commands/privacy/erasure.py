@@ -97,7 +97,7 @@ class Erasures:
             return replace(self.finish(before, context), repeated=True)
         left = MAX_ATTEMPTS
         while True:
-            held = newest(self._crm)
+            newest_hold = newest(self._crm)
             person = self.plan(kind, id)
             self.failpoint("planned")
             begun = erasure.begin(
@@ -114,7 +114,7 @@ class Erasures:
             records = [*person.customers, *person.contacts, *person.leads]
             events += events_of(_erased(records, new), told)
             try:
-                self._crm.record(events, guard=unless_placed(held))
+                self._crm.record(events, guard=unless_placed(newest_hold))
             except HoldPlacedMeanwhile:
                 continue
             except ConcurrentChange:

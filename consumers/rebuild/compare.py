@@ -80,14 +80,14 @@ class Compared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What a comparison needs; it travels to other processes. `positions`: by partition, where the share
-    stands; `held`: positions of events that the candidate holds and has not applied."""
+    stands; `parked`: positions of events that the candidate holds and has not applied."""
 
     projection: Projection
     registry: Registry
     owner_url: str
     store_url: str
     positions: Mapping[int, int]
-    held: frozenset[int]
+    parked: frozenset[int]
     cipher: MakeCipher | None
 
 
@@ -121,7 +121,7 @@ def expected_rows(
         taken = [
             Stored(e.position, e.value)
             for e in events
-            if e.position <= upto and e.position not in ground.held
+            if e.position <= upto and e.position not in ground.parked
         ]
         seen.events += len(taken)
         seen.parties += 1

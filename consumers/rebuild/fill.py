@@ -216,18 +216,20 @@ class _Filler:
                 return False
             stretch = _stretch(row)
             parties = Counter[str]()
-            held = self._fill(c, stretch, parties)
+            parked = self._fill(c, stretch, parties)
             received: dict[int, int] = {}
             for party, events in parties.items():
                 partition = partition_of(party, self._partitions)
                 received[partition] = received.get(partition, 0) + events
             c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, stretch.number))
-        if held:
-            log.warning("%d events of stretch %d could not be applied and are held.", held, stretch.number)
+        if parked:
+            log.warning(
+                "%d events of stretch %d could not be applied and are parked.", parked, stretch.number
+            )
         return True
 
     def _fill(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
-        """Fills it; counts the events of each party. Answers how many are held."""
+        """Fills it; counts the events of each party. Answers how many are parked."""
         c.execute("SAVEPOINT stretch")
         filling = Filling(self._projection, self._decoder, c)
 
@@ -246,21 +248,21 @@ class _Filler:
             c.execute("ROLLBACK TO SAVEPOINT stretch")
             parties.clear()
             return self._one_by_one(c, stretch, parties)
-        return filling.held
+        return filling.parked
 
     def _one_by_one(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
-        held, pending = 0, list[Received]()
+        parked, pending = 0, list[Received]()
 
         def take(events: Sequence[Received], ended: bool) -> None:
-            nonlocal held
+            nonlocal parked
             parties.update(map(_PARTY, events))
             pending.extend(events)
             if ended:
-                held += refused_one_by_one(self._projection, self._decoder, c, _by_party(pending))
+                parked += refused_one_by_one(self._projection, self._decoder, c, _by_party(pending))
                 pending.clear()
 
         self._reading.read(stretch, take)
-        return held
+        return parked
 
 
 def _stretch(row: tuple[int, str, str | None, int, bool]) -> Slice:

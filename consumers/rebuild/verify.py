@@ -65,7 +65,7 @@ class Verification:
     events: int
     parties: int
     rows: int
-    held: int
+    parked: int
     sample: int | None
     differences: tuple[Difference, ...]
     at: datetime | None = None
@@ -74,7 +74,7 @@ class Verification:
         """For machines, and for the rebuild's row."""
         return {
             "passed": self.passed, "settled": self.settled, "position": self.position, "events": self.events,
-            "parties": self.parties, "rows": self.rows, "held": self.held, "sample": self.sample,
+            "parties": self.parties, "rows": self.rows, "held": self.parked, "sample": self.sample,
             "differences": [str(each) for each in self.differences],
         }  # fmt: skip
 
@@ -103,10 +103,10 @@ def verify(
             rebuild = _begin(c, projection)
             try:
                 _take_shares(c, projection, settled, seconds, tell)
-                seen, positions, held = _compare(c, projection, places, sample, workers, tell)
+                seen, positions, parked = _compare(c, projection, places, sample, workers, tell)
                 if sample is None and not seen.differences:
                     seen.differences += _extra(c, projection, places, seen)
-                seen.differences += _held_here_alone(c, projection)
+                seen.differences += _parked_here_alone(c, projection)
                 found = Verification(
                     passed=not seen.differences,
                     settled=settled,
@@ -114,7 +114,7 @@ def verify(
                     events=seen.events,
                     parties=seen.parties,
                     rows=sum(seen.rows.values()),
-                    held=held,
+                    parked=parked,
                     sample=sample,
                     differences=tuple(seen.differences),
                 )
@@ -253,7 +253,7 @@ def _compare(
         for number, one in enumerate(found, start=1):
             seen.add(one)
             tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
-    return seen, dict(ground.positions), len(ground.held)
+    return seen, dict(ground.positions), len(ground.parked)
 
 
 def _ground(c: Cursor, projection: Projection, places: Endpoints) -> Ground:
@@ -267,7 +267,7 @@ def _ground(c: Cursor, projection: Projection, places: Endpoints) -> Ground:
         owner_url=places.owner_url,
         store_url=places.store_url,
         positions=positions,
-        held=frozenset(row[0] for row in c.fetchall()),
+        parked=frozenset(row[0] for row in c.fetchall()),
         cipher=places.cipher,
     )
 
@@ -347,7 +347,7 @@ def _named(c: Cursor, projection: Projection, places: Endpoints, name: str) -> l
         c.execute("DROP TABLE expected")
 
 
-def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
+def _parked_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
     """Events that the candidate holds, and the active version has applied."""
     return [
         Difference(

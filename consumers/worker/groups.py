@@ -1,4 +1,4 @@
-"""In which group each share of a worker is: read with the others, in the ward, or parked for a while."""
+"""In which group each share of a worker is: read with the others, in the ward, or resting for a while."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class Groups:
     """The shares that a worker holds.
 
     `main` are most, `ward` those whose topics do not fit their seals; `retry_seconds` is how long one that
-    does not heal there is parked.
+    does not heal there rests.
     """
 
     def __init__(self, main: Group, quarantine: Group, shares: Shares, retry_seconds: float) -> None:
         self.main, self.quarantine = main, quarantine
         self._shares, self._retry_seconds = shares, retry_seconds
-        self._parked: dict[int, Resting] = {}
+        self._resting: dict[int, Resting] = {}
 
     def clear(self) -> None:
         """Holds nothing any more."""
         self.main.clear()
         self.quarantine.clear()
-        self._parked = {}
+        self._resting = {}
 
     def unseat(self) -> None:
         """What was gathered is dropped; reading begins again at what is committed."""
@@ -58,9 +58,9 @@ class Groups:
         self.quarantine.close()
 
     def owned(self) -> dict[int, int]:
-        """Partition to epoch of all shares held, parked ones too."""
+        """Partition to epoch of all owned shares, resting ones too."""
         shares = [*self.main.shares.values(), *self.quarantine.shares.values()]
-        shares += [parked.share for parked in self._parked.values()]
+        shares += [resting.share for resting in self._resting.values()]
         return {share.partition: share.epoch for share in shares}
 
     def add(self, share: Share) -> None:
@@ -69,7 +69,7 @@ class Groups:
 
     def drop(self, partition: int) -> None:
         """A share that was lost, or let go."""
-        if self._parked.pop(partition, None) is None:
+        if self._resting.pop(partition, None) is None:
             self._group_of(partition).take_out(partition)
 
     def moved(self, standings: Mapping[int, Checkpoint]) -> None:
@@ -88,8 +88,8 @@ class Groups:
                 self.main.add(self.quarantine.take_out(partition))
 
     def mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
-        """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
-        parked."""
+        """Reads the topic concerned once more from its first record, in the ward; a share that
+        this does not heal rests."""
         place = error.place
         log.warning("What was read is not what was sealed: %s.", error)
         concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
@@ -117,16 +117,16 @@ class Groups:
         for partition in concerned:
             again = {one for one in group.again if one[1] == partition} | {place}
             share = replace(group.take_out(partition), state=MISMATCH)
-            self._parked[partition] = Resting(share, until, again)
+            self._resting[partition] = Resting(share, until, again)
         group.again.discard(place)
         group.unseat()
 
-    def unpark(self, now: float) -> None:
-        """Tries parked shares again whose time has come."""
-        for partition, parked in list(self._parked.items()):
-            if now >= parked.until:
-                del self._parked[partition]
-                self.quarantine.add(parked.share, {*parked.again, SEAL_PLACE})
+    def wake(self, now: float) -> None:
+        """Tries resting shares again whose time has come."""
+        for partition, resting in list(self._resting.items()):
+            if now >= resting.until:
+                del self._resting[partition]
+                self.quarantine.add(resting.share, {*resting.again, SEAL_PLACE})
 
     def _group_of(self, partition: int) -> Group:
         return self.quarantine if partition in self.quarantine.shares else self.main

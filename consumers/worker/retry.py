@@ -1,4 +1,4 @@
-"""Applies held events again, after what held them was healed: an operator's act, beside the workers.
+"""Applies parked events again, after their cause was healed: an operator's act, beside the workers.
 
 It takes the shares of the parties concerned from their workers, drains each aggregate in order in a
 transaction of its own, which also takes it off the list, and gives the shares back.
@@ -55,12 +55,13 @@ def retry(
     why: str | None = None,
     lease: float = LEASE,
 ) -> Retried:
-    """Applies what is held again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
+    """Applies what is parked again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
 
     `owner_url` is the read side as its owner: workers may not note what operators do. `cipher` opens private
-    values where the read model needs them. What fails again stays held, with its error of now. A worker goes
-    on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry has
-    the shares meanwhile, and what database and key store raise; each aggregate drained until then stays so.
+    values where the read model needs them. What fails again stays parked, with its error of now. A worker
+    goes on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry
+    has the shares meanwhile, and what database and key store raise; each aggregate drained until then stays
+    so.
     """
     applier = Applier(projection, Decoder(registry, cipher))
     with closing(connect(owner_url, f"rapport retry {projection.name}", lease)) as connection:

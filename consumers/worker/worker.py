@@ -80,7 +80,7 @@ class Worker:
         projection: the read model.
         read_url: the read side's database, as a role that may write it.
         address: the Kafka cluster.
-        registry: the event types; those of a newer program are held until an upgrade.
+        registry: the event types; those of a newer program are parked until an upgrade.
         public_key: what seals are signed with.
         cipher: opens private values, for a read model that needs them.
         checkpoint: is told "batch gathered", then in the transaction "rows written" and "before the commit".
@@ -191,7 +191,7 @@ class Worker:
             if due > lease / 2 or (due > lease / 4 and self._writer.wait(0)):
                 self._settle()
                 self._tend(connection)
-            self._groups.unpark(now)
+            self._groups.wake(now)
             waiting = POLL
             for group in (self._groups.main, self._groups.quarantine):
                 if group.shares and group.rests_until <= now:
@@ -250,8 +250,8 @@ class Worker:
                     self._be_careful(batch, error)
                 return
         if self._settle():
-            held = self._groups.owned()
-            epochs = {partition: held[partition] for partition in batch.moved}
+            owned = self._groups.owned()
+            epochs = {partition: owned[partition] for partition in batch.moved}
             self._writer.start(batch, partial(self._write, batch, epochs, folded))
         if careful:
             self._settle()  # the thread folds too: the next batch has to wait
@@ -261,7 +261,7 @@ class Worker:
     ) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
 
-        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is held.
+        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is parked.
         """
         if folded is None:
             self._applier.apply_carefully(c, batch.events)
@@ -307,14 +307,14 @@ class Worker:
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
         self._tended = time.monotonic()
-        held = self._groups.owned()
+        owned = self._groups.owned()
         with connection, connection.cursor() as c:
-            kept, fair = self._shares.tend(c, held, self.meter.rate())
-            lost = held.keys() - kept
+            kept, fair = self._shares.tend(c, owned, self.meter.rate())
+            lost = owned.keys() - kept
             surplus = sorted(kept)[fair:]
-            self._shares.let_go(c, {p: held[p] for p in surplus})
+            self._shares.let_go(c, {p: owned[p] for p in surplus})
             claimed = (
-                self._shares.claim(c, {p: held[p] for p in kept}, fair - len(kept))
+                self._shares.claim(c, {p: owned[p] for p in kept}, fair - len(kept))
                 if fair > len(kept)
                 else []
             )

@@ -110,7 +110,7 @@ def worker_seconds(
                 raise BenchFailed(f"The worker did not reach {head} in {TIMEOUT_SECONDS:.0f} seconds.")
             time.sleep(0.02)
         took = time.monotonic() - begun
-        _none_held(watching, name)
+        _none_parked(watching, name)
         return took
     finally:
         stop.set()
@@ -171,10 +171,10 @@ def _position(connection: Any, name: str) -> int:
         return int(cursor.fetchall()[0][0] or 0)
 
 
-def _none_held(connection: Any, name: str) -> None:
-    """Events that are held cost nothing, so a rate over them would say nothing."""
+def _none_parked(connection: Any, name: str) -> None:
+    """Events that are parked cost nothing, so a rate over them would say nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), min(error) FROM control.held WHERE projection = %s", (name,))
-        held, error = cursor.fetchall()[0]
-    if held:
-        raise BenchFailed(f"{held} events are held: {error}")
+        parked, error = cursor.fetchall()[0]
+    if parked:
+        raise BenchFailed(f"{parked} events are parked: {error}")

@@ -265,7 +265,7 @@ def _read_models(settings: Settings) -> Checkup:
         return Checkup(name="read models", seen="", findings=(Diagnostic(fact=str(problem)),))
     said = ", ".join(
         f"{row.projection} v{row.version} {row.state} at {row.position:,}"
-        + (f" with {row.held:,} held" if row.held else "")
+        + (f" with {row.parked:,} parked events" if row.parked else "")
         for row in seen.rows
     )
     return Checkup(name="read models", seen=said, findings=seen.findings)

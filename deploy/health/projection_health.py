@@ -134,10 +134,10 @@ def judged(row: Status) -> list[Diagnostic]:
                 act="See `rapport relay status`, then the log of its worker.",
             )
         )
-    if row.held and row.state != "aborted":
+    if row.parked and row.state != "aborted":
         found.append(
             Diagnostic(
-                fact=f"The read model {name} holds {row.held:,} events that it could not apply.",
+                fact=f"The read model {name} has {row.parked:,} parked events, which it could not apply.",
                 cause="The rest of it goes on; what these events changed is missing in its answers.",
                 act=f"See `rapport projection failures {row.projection} --version {row.version}`.",
             )

@@ -74,7 +74,8 @@ def read_side(pool: Pool) -> ReadSide:
                 checked="holds no clear private values, by its declaration"
                 if each.rows is None
                 else "rows of these persons that show a name, an address or a search term",
-                found=f"{each.shown} of {each.rows or 0} rows; {each.held} held events, which are ciphertext",
+                found=f"{each.shown} of {each.rows or 0} rows; {each.parked} parked events, which are "
+                "ciphertext",
                 clean=not each.shown,
             )
             for each in found

@@ -135,7 +135,7 @@ def grant(c: Cursor, projections: Sequence[Projection]) -> None:
             sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role)
         )
         _may_read(c, shown, role)
-        # Rows of read models are never deleted; a worker that ends and a held event that is applied are.
+        # Rows of read models are never deleted; a worker that ends and a parked event that is applied are.
         c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
         c.execute(sql.SQL(f"REVOKE INSERT, UPDATE ON {OPERATORS} FROM {{}}").format(role))
     if _exists(c, APP):

@@ -13,8 +13,8 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.control import parked as holding
-from projections.control.parked import ParkedEvent
+from projections.control import parked_events
+from projections.control.parked_events import ParkedEvent
 from projections.runtime.binary_copy import FORMAT, Cells, EncodeError, framed
 from projections.runtime.decode import Decoder, Received, category_of, is_data_fault
 from projections.runtime.folding import Folder
@@ -52,7 +52,7 @@ class Filler(Folder):
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
         self._kept = [not table.write_once for table in projection.tables]
         self._touched: dict[str, list[_Touched]] = {}
-        self.held: list[ParkedEvent] = []
+        self.parked: list[ParkedEvent] = []
 
     def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[NewRows]:
         """The rows that the events make, table by table. Without `keep`, one event's: whoever takes them over
@@ -69,17 +69,17 @@ class Filler(Folder):
         aggregates, parties = self.waiting.aggregates, self.waiting.parties
         for event, envelope in zip(received, envelopes, strict=True):
             if envelope.__class__ is not dict:
-                self.held.append(self.put_aside(event, envelope))
+                self.parked.append(self.put_aside(event, envelope))
                 continue
             if (aggregates or parties) and (first := self.waiting.behind(envelope["subject"], event.party)):
-                self.held.append(self._queue(event, envelope["subject"], *first))
+                self.parked.append(self._queue(event, envelope["subject"], *first))
                 continue
             try:
                 found = self._folded_one(envelope)
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                self.held.append(self.put_aside(event, error))
+                self.parked.append(self.put_aside(event, error))
                 continue
             for number, key, row in found:
                 keys, rows = made[number]
@@ -148,7 +148,7 @@ class Filling:
         cells = Cells()
         self._plans = [_Plan(projection, table, cells) for table in projection.tables]
         self._events = 0
-        self.held = 0
+        self.parked = 0
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
@@ -175,9 +175,9 @@ class Filling:
         self._write()
         for plan in self._plans:
             plan.flush(self._c)
-        holding.park(self._c, self._projection, self._filler.held)
-        self.held += len(self._filler.held)
-        self._filler.held.clear()
+        parked_events.park(self._c, self._projection, self._filler.parked)
+        self.parked += len(self._filler.parked)
+        self._filler.parked.clear()
 
     def _write(self) -> None:
         for newest, plan in zip(self._filler.newest, self._plans, strict=True):
@@ -199,23 +199,23 @@ def is_refusal(error: Exception) -> bool:
 def refused_one_by_one(
     projection: Projection, decoder: Decoder, c: Cursor, parties: Iterable[Sequence[Received]]
 ) -> int:
-    """Fills with parties of which some value was refused: the event it came with is held, as a live worker
-    would, and what comes later of its aggregate. Answers how many are held."""
-    held = 0
+    """Fills with parties of which some value was refused: the event it came with is parked, as a live worker
+    would, and what comes later of its aggregate. Answers how many are parked."""
+    parked = 0
     for party in parties:
         c.execute("SAVEPOINT party")
         try:
             filling = Filling(projection, decoder, c)
             filling.add(party, ended=True)
             filling.finish()
-            held += filling.held
+            parked += filling.parked
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             c.execute("ROLLBACK TO SAVEPOINT party")
-            held += _party(projection, decoder, c, party)
+            parked += _party(projection, decoder, c, party)
         c.execute("RELEASE SAVEPOINT party")
-    return held
+    return parked
 
 
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
@@ -238,7 +238,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
-            filler.held.append(filler.put_aside(event, error))
+            filler.parked.append(filler.put_aside(event, error))
             for plan in plans:
                 plan.table.rows.clear()
         else:
@@ -252,8 +252,8 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         if plan.history is not None:
             plan.history.rows.extend(versions[number])
         plan.flush(c)
-    holding.park(c, projection, filler.held)
-    return len(filler.held)
+    parked_events.park(c, projection, filler.parked)
+    return len(filler.parked)
 
 
 class _Plan:

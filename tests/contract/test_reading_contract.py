@@ -196,13 +196,13 @@ def test_a_subscription_misses_nothing_that_commits_late(
     """Given an append held open, when a later one commits, then a subscription yields neither until the held
     one has ended, then both in order, then what comes next of the types asked for."""
     with recorder.subscribe(gt=0, topics=["crm.test.happened"]) as notes, ThreadPoolExecutor(1) as threads:
-        with session(urls.app) as held:
-            low = run(held, stored_event())
+        with session(urls.app) as late:
+            low = run(late, stored_event())
             (high,) = recorder.insert_events([stored_event()])
             waiting = threads.submit(lambda: [next(notes).id, next(notes).id])
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
-            held.commit()
+            late.commit()
         assert waiting.result(60) == [low, high]
         recorder.insert_events([stored_event(type="crm.test.other")])
         (last,) = recorder.insert_events([stored_event()])
@@ -216,12 +216,12 @@ def test_a_subscription_can_be_stopped_while_a_writer_holds_on(
     that append does, and its connection is free again."""
     subscription = recorder.subscribe(gt=0)
     assert isinstance(subscription, SettledSubscription)
-    with session(urls.app) as held, ThreadPoolExecutor(1) as threads:
-        run(held, stored_event())
+    with session(urls.app) as open_session, ThreadPoolExecutor(1) as threads:
+        run(open_session, stored_event())
         collecting = threads.submit(lambda: [note.id for note in subscription])
         with pytest.raises(TimeoutError):
             collecting.result(0.3)
         subscription.stop()
         assert collecting.result(60) == []
-        held.rollback()
+        open_session.rollback()
     assert recorder.max_notification_id() is None

@@ -155,10 +155,10 @@ class Workers:
             assert normal(found) == normal(fold_all(projection, rows, CATALOGUE, opened))
             received = sum(int(share["received"]) for share in self.shares(name))
             assert received == sum(row.type.split(".")[1] in projection.families for row in rows)
-            held = execute(
+            parked = execute(
                 self.urls.admin, "SELECT count(*) FROM control.held WHERE projection = %s", (name,)
             )
-            assert held == [(0,)], "sound events are held"
+            assert parked == [(0,)], "sound events are parked"
             standings = {(share["position"], share["seal_sequence"]) for share in self.shares(name)}
             assert len(standings) == 1, f"shares stand at different seals: {standings}"
 

@@ -66,7 +66,7 @@ def late(urls: Urls, readers: list[Reader], patience: float) -> tuple[UUID, Call
     where none does, `patience` seconds later. Which one it is, and what notes it and the other."""
     low, high = uuid4(), uuid4()
     with session(urls.app) as a, session(urls.app) as b:
-        held, passed = run(a, stored_event(low)), run(b, stored_event(high))
+        late_appends, passed = run(a, stored_event(low)), run(b, stored_event(high))
         b.commit()
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and any(reader.position < passed for reader in readers):
@@ -75,9 +75,9 @@ def late(urls: Urls, readers: list[Reader], patience: float) -> tuple[UUID, Call
         a.commit()
 
     def note(facts: Facts) -> None:
-        facts.note("plans", committing, {low: held})
+        facts.note("plans", committing, {low: late_appends})
         facts.note("plans", 0, {high: passed})
-        facts.note("done", time.monotonic_ns(), {low: held, high: passed})
+        facts.note("done", time.monotonic_ns(), {low: late_appends, high: passed})
 
     return low, note
 

@@ -170,7 +170,7 @@ def test_rows_and_position_are_of_one_moment(current: Api) -> None:
         assert later.position == look.position + 1
 
 
-def test_held_events_show_in_every_answer(current: Api) -> None:
+def test_parked_events_show_in_every_answer(current: Api) -> None:
     with closing(psycopg2.connect(current.urls.worker)) as connection, connection.cursor() as c:
         c.execute(
             "INSERT INTO control.held (projection, version, position, party, category, error, event) "
@@ -178,10 +178,10 @@ def test_held_events_show_in_every_answer(current: Api) -> None:
             (str(uuid4()),),
         )
         connection.commit()
-        assert current.client.get(LIST).json()["meta"]["held"] == 1
+        assert current.client.get(LIST).json()["meta"]["parked"] == 1
         c.execute("DELETE FROM control.held")
         connection.commit()
-    assert current.client.get(LIST).json()["meta"]["held"] == 0
+    assert current.client.get(LIST).json()["meta"]["parked"] == 0
 
 
 def test_reads_go_on_while_the_event_store_is_away(current: Api) -> None:

@@ -170,7 +170,7 @@ def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, Sto
 @pytest.mark.parametrize(
     ("portion", "flush", "stretch"), [(rebuild_source.PORTION, filling.FLUSH, 100), (5, 1_000, 1_000)]
 )
-def test_bad_events_are_held_and_the_rest_is_filled(
+def test_bad_events_are_parked_and_the_rest_is_filled(
     world: Rebuilding, portion: int, flush: int, stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
@@ -182,7 +182,7 @@ def test_bad_events_are_held_and_the_rest_is_filled(
     as_candidates(world, PIPELINE_V1)
     filled(world, PIPELINE_V1, stretch=stretch)
     found = execute(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
-    held = {position for position, _ in found}
+    parked = {position for position, _ in found}
     first = {
         category: next(row.position for row in stored if row.event == event.event)
         for category, event in bad.items()
@@ -191,9 +191,9 @@ def test_bad_events_are_held_and_the_rest_is_filled(
     # What waits is later, and of the same aggregates; where the envelope can't be read, of the same party.
     spoiled_party = bad["decode"].party
     for row in stored:
-        if row.position in held and row.position not in first.values():
+        if row.position in parked and row.position not in first.values():
             assert row.party == spoiled_party or row.aggregate_id in {b.aggregate_id for b in bad.values()}
-    applied = [row for row in stored if row.position not in held]
+    applied = [row for row in stored if row.position not in parked]
     assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE, opened))
     received = sum(share["received"] for share in world.shares(PIPELINE_V1))
     assert received == sum(row.type.startswith("crm.opportunity.") for row in stored)

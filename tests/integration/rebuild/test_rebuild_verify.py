@@ -210,7 +210,7 @@ def test_without_a_worker_nobody_is_waited_for_long(world: Rebuilding) -> None:
     assert world.state(PIPELINE_V2) == "ready"
 
 
-def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
+def test_what_is_parked_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
     verified(world)
     ((at,),) = execute(
         world.urls.admin,
@@ -261,9 +261,9 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
 
         monkeypatch.setattr(level, "HOLD_SECONDS", 10.0)
-        held: list[bool] = []
+        at_once: list[bool] = []
 
-        def its_workers(b: int = before, a: int = after, met: list[bool] = held) -> None:
+        def its_workers(b: int = before, a: int = after, met: list[bool] = at_once) -> None:
             """The active one's can't go on, the others' can."""
             try:
                 move(b, "100ms")
@@ -275,7 +275,7 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         later.start()
         change()
         later.join()
-        assert held == [True]
+        assert at_once == [True]
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(after,)]
 
 

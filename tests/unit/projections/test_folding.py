@@ -84,7 +84,7 @@ def test_rows_that_begin_in_a_batch_are_not_asked_for(projection: Projection) ->
     assert len(events) > 2 * CHUNK
     asked: set[Asking] = set()
     folded = folder(projection, CIPHER, asked).fold_plainly(NO_DATABASE, events)
-    assert folded.held == []
+    assert folded.parked == []
     begun = {
         (table.name, row[table.key])
         for table, rows in zip(projection.tables, folded.rows, strict=True)
@@ -119,7 +119,7 @@ def test_keys_are_got_once_for_many_events() -> None:
 
 
 def test_bytes_that_only_look_like_a_person_are_passed_over() -> None:
-    """They are held when they are read."""
+    """They are parked when they are read."""
     cipher = Counting()
     looks = [b'{"data":{"private":{"persons":{"' + end for end in (b"", b"nobody", b"\xff" * 36)]
     Decoder(CATALOGUE, cipher).prepare([Received(1, "", value) for value in looks])
@@ -135,8 +135,8 @@ def test_a_row_that_lacks_columns_is_the_events_fault_and_ends_no_worker() -> No
     filler = Filler(PIPELINE_V1, Decoder(CATALOGUE))
     made = filler.folded([first])
     assert [*live.rows, *[rows for _, rows in made]] == [[], []]
-    for (held,) in (live.held, filler.held):
-        assert (held.category, held.error) == (
+    for (parked,) in (live.parked, filler.parked):
+        assert (parked.category, parked.error) == (
             "apply",
             "NotBegun: a:1 changes a record that did not begin with it",
         )

@@ -38,13 +38,13 @@ class Database:
     def cursor(self) -> Database:
         return self
 
-    def tend(self, _c: object, held: dict[int, int], _rate: float) -> tuple[set[int], int]:
+    def tend(self, _c: object, owned: dict[int, int], _rate: float) -> tuple[set[int], int]:
         """Nothing is lost, nothing to be had."""
-        return set(held), len(held)
+        return set(owned), len(owned)
 
-    def let_go(self, _c: object, _held: object) -> None: ...
+    def let_go(self, _c: object, _owned: object) -> None: ...
 
-    def report(self, _c: object, _held: object, _state: str, _reason: str) -> None: ...
+    def report(self, _c: object, _owned: object, _state: str, _reason: str) -> None: ...
 
 
 @pytest.fixture

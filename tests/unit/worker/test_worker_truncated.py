@@ -44,8 +44,8 @@ class Told:
     def clear(self) -> None:
         """Nothing was told."""
 
-    def running(self, _connection: Any, held: Mapping[int, int]) -> None:
-        self.running_again.append(held)
+    def running(self, _connection: Any, owned: Mapping[int, int]) -> None:
+        self.running_again.append(owned)
         self.broker = False
 
 

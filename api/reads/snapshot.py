@@ -72,24 +72,25 @@ class Snapshot:
         """How many events of this record the models hold; those of its party that may be its own count."""
         return self._parked_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def parked_of_customer(self, id: UUID, cut: AsOf = NOW) -> int:
+    def parked_of_customer(self, id: UUID, as_of: AsOf = NOW) -> int:
         """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
         if not self.parked:
             return 0
-        cluster = self.ask("identity", Identity).cluster(id, cut)
+        cluster = self.ask("identity", Identity).cluster(id, as_of)
         return self._parked_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
 
-    def not_found(self, what: str, id: UUID, parked: int) -> Exception:
+    def not_found(self, record_type: str, id: UUID, parked: int) -> Exception:
         """What to raise for a record that the models do not show; `parked` of its events they hold.
 
         Then it may well be there, and who takes it for missing would make it a second time.
         """
         if not parked:
-            return NotFound(what, id)
+            return NotFound(record_type, id)
         return Problem(
             "parked",
-            f"The {what} {id} can't be shown: {parked} of its events could not be applied to the read model "
-            "and wait for an operator. Read it again once they are applied; do not record it a second time.",
+            f"The {record_type} {id} can't be shown: {parked} of its events could not be applied to the read "
+            "model and wait for an operator. Read it again once they are applied; do not record it a second "
+            "time.",
             parked=parked,
         )
 

@@ -54,7 +54,7 @@ class ErasureResult:
 class Erasures:
     """Erases in the store of `crm`; `people` finds who a person is.
 
-    `checkpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
+    `failpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
     batch of keys), "destroyed", "forgotten", "noted".
     """
 

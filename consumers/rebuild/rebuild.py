@@ -3,8 +3,8 @@
     note E, the end of every partition -> then S, the newest seal -> fill to S -> go on at S, reading from E
 
 The order makes the hand-over exact. What is behind S is published after S was written, so it lies behind E;
-what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is settled: an
-event whose transaction is still open then is behind S, however long it stays open.
+what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is below the
+high-water mark: an event whose transaction is still open then is behind S, however long it stays open.
 
 Every step is recorded with what it did. Whoever is killed, the next call goes on where it stopped.
 """
@@ -26,7 +26,7 @@ from psycopg2.extras import Json, execute_values
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.tail import last_committed_seal
 from consumers.rebuild.fill import MakeCipher, connect_owner
-from consumers.rebuild.source import stretches
+from consumers.rebuild.source import slices
 from consumers.rebuild.source_offsets import newest_seal, topic_ends
 from domain.events.registry import Registry
 from domain.events.seal import Seal
@@ -39,7 +39,7 @@ from projections.runtime.projection import Projection
 
 EVENTS_PER_SLICE: Final = 20_000
 MAX_SLICES: Final = 4_096
-TURNS: Final = 3
+MAX_TRIES: Final = 3
 """How often the beginning is tried where it met workers in a deadlock."""
 POLL_SECONDS: Final = 0.2
 """Seconds between two looks at how far it is."""
@@ -56,7 +56,7 @@ class RebuildStopped(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildProgress:
     """How far it is: the state of the rebuild; `done` of `whole` in `unit` (events where the whole is known,
-    estimated from the stretches filled); for the catching up, `lag` in positions."""
+    estimated from the slices filled); for the catching up, `lag` in positions."""
 
     state: str
     done: int
@@ -84,32 +84,34 @@ class Endpoints:
 
 def begin(
     projection: Projection,
-    places: Endpoints,
+    endpoints: Endpoints,
     *,
     by: str,
     why: str | None = None,
     source: str = "store",
-    stretch: int = EVENTS_PER_SLICE,
+    events_per_slice: int = EVENTS_PER_SLICE,
 ) -> Rebuild:
     """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody. One that was
     dropped is made again.
 
-    `stretch`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
+    `slice`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
     version, and where a rebuild is under way.
     """
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         make_again(c, projection)
     # E before S, see above.
     ends = (
-        {} if source == "kafka" else topic_ends(places.address, projection, _partitions(projection, places))
+        {}
+        if source == "kafka"
+        else topic_ends(endpoints.address, projection, _partitions(projection, endpoints))
     )
-    seal, sealed = (None, 0) if source == "kafka" else newest_seal(places.store_url)
-    fill = Origin(source, ends, seal, max(1, min(MAX_SLICES, -(-sealed // stretch))))
-    _fence(projection, places)
+    seal, sealed = (None, 0) if source == "kafka" else newest_seal(endpoints.store_url)
+    fill = Origin(source, ends, seal, max(1, min(MAX_SLICES, -(-sealed // events_per_slice))))
+    _fence(projection, endpoints)
     met: Exception | None = None
-    for _ in range(TURNS):
+    for _ in range(MAX_TRIES):
         try:
-            return _begin(projection, places, fill, by, why)
+            return _begin(projection, endpoints, fill, by, why)
         except psycopg2.errors.DeadlockDetected as error:
             # With a fenced worker that was under way: it has its tables in another order, and ends by itself.
             met = error
@@ -119,21 +121,21 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `stretches`."""
+    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `slices`."""
 
     source: str
     ends: Mapping[str, Mapping[str, int]]
     seal: Seal | None
-    stretches: int
+    slices: int
 
 
-def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why: str | None) -> Rebuild:
+def _begin(projection: Projection, endpoints: Endpoints, fill: Origin, by: str, why: str | None) -> Rebuild:
     seal = fill.seal
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _refuse(c, projection)
         rebuild = uuid4()
-        # Waits for stretches of an aborted rebuild that are still under way somewhere.
+        # Waits for slices of an aborted rebuild that are still under way somewhere.
         c.execute(
             "DELETE FROM control.slice WHERE rebuild IN "
             "(SELECT id FROM control.rebuild WHERE projection = %s AND version = %s)",
@@ -161,7 +163,7 @@ def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why
                 "INSERT INTO control.slice (rebuild, number, low, high) VALUES %s",
                 [
                     (str(rebuild), n, str(low), high and str(high))
-                    for n, (low, high) in enumerate(stretches(fill.stretches))
+                    for n, (low, high) in enumerate(slices(fill.slices))
                 ],
             )
         c.execute(
@@ -179,14 +181,14 @@ def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why
     return begun
 
 
-def _fence(projection: Projection, places: Endpoints) -> None:
+def _fence(projection: Projection, endpoints: Endpoints) -> None:
     """Takes the shares from the workers of a candidate that failed, or was rolled back, and ends its rebuild.
 
     A transaction of its own, and before anything is emptied: a worker that has written rows and then wants
     its share, and one that has its share and then wants to write rows, would wait in a circle with what
     empties the tables and then sets the shares. Fenced, whoever is under way ends by itself.
     """
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _refuse(c, projection)
         rebuilds.set_shares(c, projection.name, projection.version, versions.CANDIDATE, "It is built anew.")
@@ -194,7 +196,7 @@ def _fence(projection: Projection, places: Endpoints) -> None:
 
 def wait_ready(
     projection: Projection,
-    places: Endpoints,
+    endpoints: Endpoints,
     *,
     seconds: float | None = None,
     tell: Tell = lambda _: None,
@@ -204,10 +206,10 @@ def wait_ready(
     Raises `RebuildStopped` after `seconds`, with what is missing, and where it was paused or aborted.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
+    with closing(connect_owner(endpoints.owner_url, f"rapport rebuild {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
-            goal = _newest(c, projection, places)
+            goal = _newest(c, projection, endpoints)
             while True:
                 rebuild = rebuilds.open_one(c, projection.name, projection.version)
                 if rebuild is None or rebuild.state in (PAUSED, FILLING):
@@ -229,22 +231,22 @@ def wait_ready(
                 time.sleep(POLL_SECONDS)
 
 
-def _newest(c: Cursor, projection: Projection, places: Endpoints) -> int:
+def _newest(c: Cursor, projection: Projection, endpoints: Endpoints) -> int:
     """The end of the newest seal: as the store has it, or, for a rebuild from the topics alone, as they do.
 
     There the store may be away: what the topics have is all that can be waited for.
     """
     rebuild = rebuilds.open_one(c, projection.name, projection.version)
     if rebuild is not None and rebuild.source == "kafka":
-        seal = last_committed_seal(places.address)
+        seal = last_committed_seal(endpoints.address)
     else:
-        seal, _ = newest_seal(places.store_url)
+        seal, _ = newest_seal(endpoints.store_url)
     return seal.last if seal else 0
 
 
-def pause(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
-    """Stops the rebuild until `resume`: a stretch under way is finished, no other begun."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+def pause(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
+    """Stops the rebuild until `resume`: a slice under way is finished, no other begun."""
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if rebuild.state not in (FILLING, CATCHING_UP, READY):
             raise RebuildRefused(f"The rebuild of {projection.title} is {rebuild.state}: it can't be paused.")
@@ -261,9 +263,9 @@ def pause(projection: Projection, places: Endpoints, *, by: str, why: str | None
         return _open(c, projection)
 
 
-def resume(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
+def resume(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
     """Lets a paused rebuild go on; one that was being filled waits for `carry_on`."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if rebuild.state != PAUSED or rebuild.paused is None:
             raise RebuildRefused(f"The rebuild of {projection.title} is not paused but {rebuild.state}.")
@@ -280,9 +282,9 @@ def resume(projection: Projection, places: Endpoints, *, by: str, why: str | Non
         return _open(c, projection)
 
 
-def abort(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> None:
+def abort(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> None:
     """Ends the rebuild for good. What was filled stays, unused, until the version is rebuilt or dropped."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if versions.active(c).get(projection.name) == projection.version:
             raise RebuildRefused(
@@ -296,15 +298,15 @@ def abort(projection: Projection, places: Endpoints, *, by: str, why: str | None
         operations.note(c, "aborted", projection.name, projection.version, by=by, reason=why)
 
 
-def opened(projection: Projection, places: Endpoints) -> Rebuild | None:
+def opened(projection: Projection, endpoints: Endpoints) -> Rebuild | None:
     """The rebuild of this version that has not ended."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return rebuilds.open_one(c, projection.name, projection.version)
 
 
-def standing_of(places: Endpoints, name: str) -> tuple[int | None, int | None]:
+def versions_of(endpoints: Endpoints, name: str) -> tuple[int | None, int | None]:
     """The active version of a read model, and the version that is being rebuilt; None where there is none."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         active = versions.active(c).get(name)
         c.execute(
             "SELECT max(version) FROM control.rebuild WHERE projection = %s AND ended_at IS NULL "
@@ -315,12 +317,16 @@ def standing_of(places: Endpoints, name: str) -> tuple[int | None, int | None]:
     return active, row[0] if row else None
 
 
-def pause_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
+def pause_shares(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> int:
     """Stops the workers of a version, of the active one too, until `resume_shares`; answers how many shares.
 
     Raises `RebuildRefused` where none is worked on.
     """
-    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
+    with (
+        closing(connect_owner(endpoints.owner_url, "rapport operations")) as owner,
+        owner,
+        owner.cursor() as c,
+    ):
         paused = operating.pause(c, projection.name, projection.version, why or "no reason given", by)
         if not paused:
             raise RebuildRefused(
@@ -331,9 +337,13 @@ def pause_shares(projection: Projection, places: Endpoints, *, by: str, why: str
         return paused
 
 
-def resume_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
+def resume_shares(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> int:
     """Lets the workers of a version go on; answers how many shares. Raises `RebuildRefused` for none."""
-    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
+    with (
+        closing(connect_owner(endpoints.owner_url, "rapport operations")) as owner,
+        owner,
+        owner.cursor() as c,
+    ):
         resumed = operating.resume(c, projection.name, projection.version)
         if not resumed:
             raise RebuildRefused(f"No share of {projection.title} is paused.")
@@ -393,8 +403,8 @@ def _refuse(c: Cursor, projection: Projection) -> None:
         rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
 
 
-def _partitions(projection: Projection, places: Endpoints) -> int:
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+def _partitions(projection: Projection, endpoints: Endpoints) -> int:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return partition_count(c, projection)
 
 

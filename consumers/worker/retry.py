@@ -20,13 +20,13 @@ from consumers.worker.writer import connect
 from domain.events.registry import Registry
 from projections.control import operations
 from projections.control.failures import Failure, failures
-from projections.control.operating import Taken
+from projections.control.operating import TakenShares
 from projections.control.shares import partition_count
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder, OpeningCipher
 from projections.runtime.projection import Projection
 
-LEASE: Final = 60.0
+LEASE_SECONDS: Final = 60.0
 """Seconds after which the shares of a retry that was killed are free again."""
 AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -36,7 +36,7 @@ class RetryFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retried:
+class RetryResult:
     """What came of it: events applied, aggregates (or parties) freed, and who still waits, with why."""
 
     applied: int
@@ -53,8 +53,8 @@ def retry(
     aggregate: UUID | None = None,
     by: str = "unknown",
     why: str | None = None,
-    lease: float = LEASE,
-) -> Retried:
+    lease: float = LEASE_SECONDS,
+) -> RetryResult:
     """Applies what is parked again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
 
     `owner_url` is the read side as its owner: workers may not note what operators do. `cipher` opens private
@@ -68,7 +68,7 @@ def retry(
         with connection, connection.cursor() as c:
             waiting = failures(c, projection.name, projection.version, aggregate=aggregate)
         if not waiting:
-            return Retried(applied=0, freed=0, failures=())
+            return RetryResult(applied=0, freed=0, failures=())
         with connection, connection.cursor() as c:
             applier.prepare(c)
         applied = 0
@@ -89,15 +89,15 @@ def retry(
             operations.note(
                 c, "retried", projection.name, projection.version, by=by, reason=why, details=details
             )
-    return Retried(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
+    return RetryResult(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
 
 
 @contextmanager
 def _shares(
     connection: Connection, projection: Projection, parties: set[str], lease: float
-) -> Iterator[Taken]:
+) -> Iterator[TakenShares]:
     """The parties' shares, taken from their workers and given back whatever happens."""
-    taken = Taken(projection, uuid4(), lease)
+    taken = TakenShares(projection, uuid4(), lease)
     with connection, connection.cursor() as c:
         every = partition_count(c, projection)
         wanted: Mapping[int, str] = {partition_of(party, every): party for party in parties}

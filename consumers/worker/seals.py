@@ -42,7 +42,7 @@ class Mismatch(Exception):
 class Batch(NamedTuple):
     """The events of one or more whole seals, in order of position, and where each share stands after them.
 
-    `moved` gives by partition the new standing and how many of the events are that share's.
+    `moved` gives by partition the new checkpoint and how many of the events are that share's.
     """
 
     events: list[Received]
@@ -90,8 +90,8 @@ class PartitionBuffer:
 class Entry:
     """A share at work."""
 
-    standing: Checkpoint
-    lanes: dict[str, PartitionBuffer]
+    checkpoint: Checkpoint
+    buffers: dict[str, PartitionBuffer]
 
 
 class SealAssembler:
@@ -99,7 +99,7 @@ class SealAssembler:
 
     Args:
         topics: the topics whose partitions the shares stand for.
-        shares: partition to standing; reading must begin at the offsets of `places()`.
+        shares: partition to checkpoint; reading must begin at `offsets()`.
         key: the public key that seals are signed with.
         again: topics and partitions, that of the seals too, that are read from their first record again.
     """
@@ -117,33 +117,33 @@ class SealAssembler:
         self._key_id = key_id(key)
         self._entries = {
             partition: Entry(
-                standing,
+                checkpoint,
                 {
-                    t: PartitionBuffer(0, anew=True) if (t, partition) in anew else _lane(standing, t)
+                    t: PartitionBuffer(0, anew=True) if (t, partition) in anew else _buffer(checkpoint, t)
                     for t in topics
                 },
             )
-            for partition, standing in sorted(shares.items())
+            for partition, checkpoint in sorted(shares.items())
         }
-        self._lanes: dict[Place, tuple[PartitionBuffer, int]] = {
-            (topic, partition): (lane, entry.standing.position)
+        self._buffers: dict[Place, tuple[PartitionBuffer, int]] = {
+            (topic, partition): (buffer, entry.checkpoint.position)
             for partition, entry in self._entries.items()
-            for topic, lane in entry.lanes.items()
+            for topic, buffer in entry.buffers.items()
         }
         least = min(
-            (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Checkpoint()
+            (e.checkpoint for e in self._entries.values()), key=lambda s: s.sequence, default=Checkpoint()
         )
         self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
-        self._again = {place: told for place, told in self._lanes.items() if told[0].had is not None}
+        self._again = {place: told for place, told in self._buffers.items() if told[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
         start = Checkpoint() if self._seals_anew else least
         self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
-    def places(self) -> dict[Place, int]:
+    def offsets(self) -> dict[Place, int]:
         """Where reading must go on: the offset for each topic and partition."""
-        places = {place: lane.read for place, (lane, _) in self._lanes.items()}
+        places = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
         if places:
             places[SEAL_PLACE] = self._seal_offset
         return places
@@ -152,13 +152,13 @@ class SealAssembler:
         """Whether something was read there that the shares do not have yet."""
         if place == SEAL_PLACE:
             return bool(self._seals)
-        lane, _ = self._lanes[place]
-        return len(lane.kept) > lane.start
+        buffer, _ = self._buffers[place]
+        return len(buffer.kept) > buffer.start
 
     @property
     def kept(self) -> int:
         """Records that wait for their seal."""
-        return sum(len(lane.kept) - lane.start for lane, _ in self._lanes.values())
+        return sum(len(buffer.kept) - buffer.start for buffer, _ in self._buffers.values())
 
     def feed(self, place: Place, records: Iterable[Any]) -> int:
         """Takes in records (`offset`, `key`, `value`, `headers`) in order; answers how many were new.
@@ -167,8 +167,8 @@ class SealAssembler:
         """
         if place == SEAL_PLACE:
             return self._feed_seals(records)
-        lane, had = self._lanes[place]
-        latest, kept, before, read = lane.latest, lane.kept, len(lane.kept), lane.read
+        buffer, had = self._buffers[place]
+        latest, kept, before, read = buffer.latest, buffer.kept, len(buffer.kept), buffer.read
         for record in records:
             headers = record.headers
             stamp = headers[0][1] if headers and headers[0][0] == "position" else None
@@ -187,13 +187,13 @@ class SealAssembler:
             if position > had:
                 kept.append((position, record.offset, stamp, record.key, record.value or b""))
             else:
-                lane.offset = record.offset + 1
-                if lane.had is not None:
-                    lane.had.add(1, _hashed(stamp, record.value or b""))
+                buffer.offset = record.offset + 1
+                if buffer.had is not None:
+                    buffer.had.add(1, _hashed(stamp, record.value or b""))
             read = record.offset + 1
-        lane.latest, lane.read = latest, read
-        if lane.had is not None:
-            self._judge(place, lane, had)
+        buffer.latest, buffer.read = latest, read
+        if buffer.had is not None:
+            self._judge(place, buffer, had)
         return len(kept) - before
 
     def _feed_seals(self, records: Iterable[Any]) -> int:
@@ -233,27 +233,27 @@ class SealAssembler:
                 raise Mismatch(SEAL_PLACE, f"the signature of the seal {seal.sequence} does not hold")
             self._seals.append((seal, record.offset + 1, hashed))
             taken += 1
-        for place, (lane, had) in self._again.items():
-            self._judge(place, lane, had)
+        for place, (buffer, had) in self._again.items():
+            self._judge(place, buffer, had)
         return taken
 
     def _sealed(self, seal: Seal) -> None:
         """Adds up what was sealed of the places that are read again, up to where their shares stand."""
-        for place, (lane, had) in self._again.items():
+        for place, (buffer, had) in self._again.items():
             if seal.last <= had:
                 expected = _expected(seal, place)
-                lane.sealed.add(expected.count, expected.total)
+                buffer.sealed.add(expected.count, expected.total)
 
-    def _judge(self, place: Place, lane: PartitionBuffer, had: int) -> None:
+    def _judge(self, place: Place, buffer: PartitionBuffer, had: int) -> None:
         """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
         stranger wrote it. Less may be a topic that is being published again.
 
         Known only where the seals are read again too, and have been up to there.
         """
-        if lane.had is None or not self._seals_anew or self._chain[2] < had:
+        if buffer.had is None or not self._seals_anew or self._chain[2] < had:
             return
-        more = lane.had.count - lane.sealed.count
-        if more > 0 or (more == 0 and lane.had.total != lane.sealed.total):
+        more = buffer.had.count - buffer.sealed.count
+        if more > 0 or (more == 0 and buffer.had.total != buffer.sealed.total):
             raise Mismatch(
                 place, f"{max(more, 1)} of the records up to position {had}, all applied, are in no seal"
             )
@@ -263,7 +263,7 @@ class SealAssembler:
         if not self._seals:
             return []
         seal = self._seals[0][0]
-        return [place for place, lane in self._behind(seal) if self._missing(seal, place, lane)]
+        return [place for place, buffer in self._behind(seal) if self._missing(seal, place, buffer)]
 
     def take(self, most: int) -> Batch | None:
         """The events of the next whole seals, some `most` of them (a seal is never divided).
@@ -284,71 +284,71 @@ class SealAssembler:
                     break
                 raise
             for partition, entry in self._entries.items():
-                if entry.standing.sequence >= seal.sequence:
+                if entry.checkpoint.sequence >= seal.sequence:
                     continue
-                for topic, lane in entry.lanes.items():
-                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, lane, events)
-                    if lane.latest < seal.last:
-                        lane.latest = seal.last  # what still comes up to there is in no seal
-                offsets = {topic: lane.offset for topic, lane in entry.lanes.items()}
+                for topic, buffer in entry.buffers.items():
+                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, buffer, events)
+                    if buffer.latest < seal.last:
+                        buffer.latest = seal.last  # what still comes up to there is in no seal
+                offsets = {topic: buffer.offset for topic, buffer in entry.buffers.items()}
                 offsets[SEALS] = next_offset
-                entry.standing = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
+                entry.checkpoint = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
             self._seals.popleft()
         if not moved:
             return None
         events.sort()
-        return Batch(events, {p: (standing, counts[p]) for p, standing in moved.items()})
+        return Batch(events, {p: (checkpoint, counts[p]) for p, checkpoint in moved.items()})
 
     def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
         """The places whose shares have not come to the seal yet."""
         return [
-            ((topic, partition), lane)
+            ((topic, partition), buffer)
             for partition, entry in self._entries.items()
-            if entry.standing.sequence < seal.sequence
-            for topic, lane in entry.lanes.items()
+            if entry.checkpoint.sequence < seal.sequence
+            for topic, buffer in entry.buffers.items()
         ]
 
     def _whole(self, seal: Seal) -> bool:
         """Whether all of the seal's events are there, and none else. Raises `Mismatch`."""
         behind = self._behind(seal)
-        if any(self._missing(seal, place, lane) for place, lane in behind):
+        if any(self._missing(seal, place, buffer) for place, buffer in behind):
             return False
         for entry in self._entries.values():
-            if entry.standing.sequence + 1 == seal.sequence and entry.standing.hash != seal.previous:
+            if entry.checkpoint.sequence + 1 == seal.sequence and entry.checkpoint.hash != seal.previous:
                 raise Mismatch(SEAL_PLACE, f"the seal {seal.sequence} does not follow what was applied")
-        for place, lane in behind:
-            self._check(seal, place, lane)
+        for place, buffer in behind:
+            self._check(seal, place, buffer)
         return True
 
-    def _missing(self, seal: Seal, place: Place, lane: PartitionBuffer) -> bool:
+    def _missing(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> bool:
         """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
         expected = _expected(seal, place).count
-        if expected <= len(lane.kept) - lane.start:
+        if expected <= len(buffer.kept) - buffer.start:
             return False
-        if lane.latest > seal.last:
-            have = sum(1 for kept in lane.kept[lane.start :] if kept[0] <= seal.last)
+        if buffer.latest > seal.last:
+            have = sum(1 for kept in buffer.kept[buffer.start :] if kept[0] <= seal.last)
             raise Mismatch(place, _differ(have, expected, seal))
         return True
 
-    def _check(self, seal: Seal, place: Place, lane: PartitionBuffer) -> None:
+    def _check(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> None:
         expected = _expected(seal, place)
-        kept, end = lane.kept, lane.start + expected.count
+        kept, end = buffer.kept, buffer.start + expected.count
         if (expected.count and kept[end - 1][0] > seal.last) or (
             end < len(kept) and kept[end][0] <= seal.last
         ):
-            have = sum(1 for record in kept[lane.start :] if record[0] <= seal.last)
+            have = sum(1 for record in kept[buffer.start :] if record[0] <= seal.last)
             raise Mismatch(place, _differ(have, expected.count, seal))
         total = 0
-        for _, _, stamp, _, value in kept[lane.start : end]:
+        for _, _, stamp, _, value in kept[buffer.start : end]:
             total += _hashed(stamp, value)
         if total % _MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
 
 
-def _lane(standing: Checkpoint, topic: str) -> PartitionBuffer:
+def _buffer(checkpoint: Checkpoint, topic: str) -> PartitionBuffer:
     """Where reading goes on."""
     return PartitionBuffer(
-        standing.offsets.get(topic, 0), 0 if HANDED_OVER in standing.offsets else standing.position
+        checkpoint.offsets.get(topic, 0), 0 if HANDED_OVER in checkpoint.offsets else checkpoint.position
     )
 
 
@@ -357,19 +357,19 @@ def _hashed(stamp: bytes, value: bytes) -> int:
     return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
 
 
-def _hand_out(count: int, lane: PartitionBuffer, events: list[Received]) -> int:
-    """Moves the lane's next records into `events`."""
+def _hand_out(count: int, buffer: PartitionBuffer, events: list[Received]) -> int:
+    """Moves the buffer's next records into `events`."""
     if count:
-        end = lane.start + count
+        end = buffer.start + count
         events += [
             Received(position, (key or b"").decode("ascii", "replace"), value)
-            for position, _, _, key, value in lane.kept[lane.start : end]
+            for position, _, _, key, value in buffer.kept[buffer.start : end]
         ]
-        lane.offset = lane.kept[end - 1][1] + 1
-        lane.start = end
+        buffer.offset = buffer.kept[end - 1][1] + 1
+        buffer.start = end
         if end > 4096:
-            del lane.kept[:end]
-            lane.start = 0
+            del buffer.kept[:end]
+            buffer.start = 0
     return count
 
 

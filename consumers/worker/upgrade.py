@@ -18,7 +18,7 @@ from projections.runtime.apply import Applier
 
 log = logging.getLogger(__name__)
 
-PAGE: Final = 100
+PAGE_AGGREGATES: Final = 100
 """Aggregates that are looked at together."""
 
 
@@ -58,7 +58,7 @@ class Upgrade:
         until = time.monotonic() + self._lease / 8
         projection = self._applier.projection
         partitions = partition_count(c, projection)
-        found = heads(c, projection, "unknown_type", after=after, most=PAGE)
+        found = heads(c, projection, "unknown_type", after=after, most=PAGE_AGGREGATES)
         applied = 0
         for head in found:
             assert head.aggregate_id is not None
@@ -67,4 +67,4 @@ class Upgrade:
                 applied += self._applier.drain(c, head.aggregate_id, head.party)[0]
                 if time.monotonic() > until:
                     return applied, after
-        return applied, after if len(found) == PAGE else None
+        return applied, after if len(found) == PAGE_AGGREGATES else None

@@ -12,7 +12,7 @@ from api.reads.links import links
 from commands.dispatch.context import Context
 from commands.operations.read_models import principal_id
 from commands.privacy.certificate import CheckedPlace
-from commands.privacy.certificates import Certifying, ReadSide, TooEarly
+from commands.privacy.certificates import CertificateIssuer, ReadSide, TooEarly
 from commands.privacy.cipher import CACHE_SECONDS
 from commands.privacy.erasure import Erasures
 from commands.privacy.person import People
@@ -36,12 +36,14 @@ def erasing(wired: Wiring) -> Erasures:
     )
 
 
-def certifying(wired: Wiring, *, topics: bool = True, cache_seconds: float = CACHE_SECONDS) -> Certifying:
+def certifying(
+    wired: Wiring, *, topics: bool = True, cache_seconds: float = CACHE_SECONDS
+) -> CertificateIssuer:
     """Certifies erasures in the store of `wired`, with the key that signs seals.
 
     `topics`: they are compared too, where Kafka's address is set.
     """
-    return Certifying(
+    return CertificateIssuer(
         wired.crm,
         People(wired.crm, links(wired.read_pool)),
         wired.keys,

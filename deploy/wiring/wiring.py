@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from commands.bulk.recorder import BulkRecorder
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
-    from commands.privacy.enforcement import Applied
+    from commands.privacy.enforcement import ErasureEnforcement
     from commands.privacy.erasure import Erasures
     from commands.store.application import Crm
     from consumers.kafka.topic_archive import TopicsCopy
     from consumers.rebuild.rebuild import Endpoints
-    from consumers.recovery.recovery import Recovering
+    from consumers.recovery.recovery import RecoveryRun
     from consumers.relay.relay import Relay
     from consumers.relay.republish import Republisher
     from consumers.worker.worker import Worker
@@ -158,13 +158,13 @@ class Wiring:
         return Tombstones(self._pool(self.settings.need("keys_url")))
 
     @cached_property
-    def applied(self) -> Applied:
+    def applied(self) -> ErasureEnforcement:
         """What sees to it that whoever was erased stays erased."""
-        from commands.privacy.enforcement import Applied
+        from commands.privacy.enforcement import ErasureEnforcement
         from commands.privacy.retention import reapply
         from deploy.wiring.persons import acting, showing
 
-        return Applied(
+        return ErasureEnforcement(
             lambda: self.erasing,
             lambda: acting(None),
             lambda: reapply(self.crm, self.keys),
@@ -293,13 +293,13 @@ class Wiring:
             )
         )
 
-    def recovering(self, progress: Callable[[int, int], None]) -> Recovering:
+    def recovering(self, progress: Callable[[int, int], None]) -> RecoveryRun:
         """What brings a restored store together with its topics, as the administrator."""
-        from consumers.recovery.recovery import Recovering
+        from consumers.recovery.recovery import RecoveryRun
 
         admin = self.settings.need("admin_url")
         check_version(admin)
-        return Recovering(
+        return RecoveryRun(
             admin_url=admin,
             read_url=self.settings.read_admin_url or admin,
             address=self.kafka,
@@ -379,7 +379,7 @@ class Wiring:
             ready=lambda: not_ready(self),
             lacking=lambda: lacking(self),
             withheld=lambda: withheld(self),
-            settled=lambda: self.applied.settled,
+            erasures_enforced=lambda: self.applied.complete,
             draining=draining,
             measuring=self.measuring,
             seal_public=self.secrets.seal_public,

@@ -31,7 +31,7 @@ _SHOWN: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class PersonTraces:
     """One version of a read model: how far it is, its `rows` of the persons (None where it has no clear
     values at all), those of them that show one (`shown`), and parked events of theirs."""
 
@@ -58,7 +58,7 @@ def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
     return found
 
 
-def remembered(connection: Connection, persons: Sequence[UUID]) -> list[Remembered]:
+def remembered(connection: Connection, persons: Sequence[UUID]) -> list[PersonTraces]:
     """Every version that has shares, with what it shows of these persons."""
     ids = [str(person) for person in persons]
     found = []
@@ -73,7 +73,7 @@ def remembered(connection: Connection, persons: Sequence[UUID]) -> list[Remember
                 c.execute(sql.SQL(_SHOWN).format(sql.Identifier(table, "person")), (ids,))
                 rows, shown = c.fetchall()[0]
             found.append(
-                Remembered(
+                PersonTraces(
                     projection=name, version=version, position=position, rows=rows, shown=shown, parked=parked
                 )
             )

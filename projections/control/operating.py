@@ -42,7 +42,7 @@ def resume(c: Cursor, projection: str, version: int) -> int:
     return c.rowcount
 
 
-class Taken:
+class TakenShares:
     """Shares that an operator's act has taken from the workers for a while; `lease` in seconds."""
 
     def __init__(self, projection: Projection, by: UUID, lease: float) -> None:

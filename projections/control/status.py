@@ -118,18 +118,18 @@ def head_at(when: datetime, head: int, recorded_behind: Callable[[int], datetime
     recorded since.
     """
 
-    def then(position: int) -> bool:
+    def ended_by(position: int) -> bool:
         """Whether the store ended no later than here."""
         recorded = recorded_behind(position)
         return recorded is None or recorded > when
 
     late, step = head, 1
-    while late > 0 and then(max(0, head - step)):
+    while late > 0 and ended_by(max(0, head - step)):
         late, step = max(0, head - step), step * 2
     early = max(0, head - step)
     while late - early > 1:
         middle = (early + late) // 2
-        early, late = (early, middle) if then(middle) else (middle, late)
+        early, late = (early, middle) if ended_by(middle) else (middle, late)
     return late
 
 

@@ -33,8 +33,8 @@ _SHARES: Final = """
 
 def wait_level(url: str, projection: Projection) -> None:
     """Returns when the version has come to where the active one stood at the call. Raises `SwapRefused` where
-    it does not within `attempts.PATIENCE` seconds."""
-    deadline = time.monotonic() + attempts.PATIENCE
+    it does not within `lock_retry.RETRY_SECONDS` seconds."""
+    deadline = time.monotonic() + attempts.RETRY_SECONDS
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as c:

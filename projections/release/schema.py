@@ -28,7 +28,7 @@ class WrongShares(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installation:
     """What an installation made, and left alone: `steps` of the control tables; versions that are `live` at
     once; `candidates`, which wait to be built; `dropped`, which an operator has removed and which stay so."""
 
@@ -43,7 +43,7 @@ class Installed:
         return bool(self.steps or self.live or self.candidates)
 
 
-def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installed:
+def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installation:
     """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
 
     A read model that is new here is live at once, its newest version active. A further version of one that
@@ -69,7 +69,7 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
             grant(c, there)
     finally:
         connection.close()
-    return Installed(
+    return Installation(
         steps=tuple(steps),
         live=tuple(p for p in made if p.name not in active),
         candidates=tuple(p for p in made if p.name in active),

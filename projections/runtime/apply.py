@@ -99,7 +99,7 @@ class Applier:
             c.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             self._folder.undo(parked)
             if len(received) == 1:
-                parked = [self._folder.put_aside(received[0], error)]
+                parked = [self._folder.park(received[0], error)]
                 parked_events.park(c, self.projection, parked)
                 return parked
         else:

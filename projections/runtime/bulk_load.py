@@ -20,11 +20,11 @@ from projections.runtime.decode import Decoder, Received, category_of, is_data_f
 from projections.runtime.folding import Folder
 from projections.runtime.projection import Fold, Key, KeysOf, Projection, Row, Table, not_begun
 
-FLUSH: Final = 4 * 1024 * 1024
+FLUSH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
-TOGETHER: Final = 20_000
+MAX_EVENTS: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
-CHUNK: Final = 100
+CHUNK_EVENTS: Final = 100
 """Events folded at a time: so many, and their rows, stay in the processor's cache."""
 
 
@@ -69,7 +69,7 @@ class Filler(Folder):
         aggregates, parties = self.waiting.aggregates, self.waiting.parties
         for event, envelope in zip(received, envelopes, strict=True):
             if envelope.__class__ is not dict:
-                self.parked.append(self.put_aside(event, envelope))
+                self.parked.append(self.park(event, envelope))
                 continue
             if (aggregates or parties) and (first := self.waiting.behind(envelope["subject"], event.party)):
                 self.parked.append(self._queue(event, envelope["subject"], *first))
@@ -79,7 +79,7 @@ class Filler(Folder):
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                self.parked.append(self.put_aside(event, error))
+                self.parked.append(self.park(event, error))
                 continue
             for number, key, row in found:
                 keys, rows = made[number]
@@ -133,7 +133,7 @@ class Filler(Folder):
         return found
 
 
-class Filling:
+class BulkLoad:
     """Fills a version's tables over a cursor whose transaction is the caller's.
 
     `add` takes events party by party, each party's in order; `finish` writes the rest. Both raise what the
@@ -154,8 +154,8 @@ class Filling:
         """Events of one or more parties; `ended`: the last of them is complete."""
         if self._projection.private:
             self._decoder.prepare(received)
-        for at in range(0, len(received), CHUNK):
-            made = self._filler.folded(received[at : at + CHUNK])
+        for at in range(0, len(received), CHUNK_EVENTS):
+            made = self._filler.folded(received[at : at + CHUNK_EVENTS])
             for plan, (keys, rows) in zip(self._plans, made, strict=True):
                 if plan.history is not None:
                     # A table's own cells of a row are also its history's: they are made once.
@@ -165,9 +165,9 @@ class Filling:
                 elif plan.once:
                     plan.table.rows += plan.cells(rows)
         for plan in self._plans:
-            plan.flush(self._c, above=FLUSH)
+            plan.flush(self._c, above=FLUSH_BYTES)
         self._events += len(received)
-        if ended and self._events >= TOGETHER:
+        if ended and self._events >= MAX_EVENTS:
             self._write()
 
     def finish(self) -> None:
@@ -186,7 +186,7 @@ class Filling:
                 plan.latest.clear()
             elif not plan.once:
                 plan.table.rows += plan.cells(list(newest.values()))
-            plan.flush(self._c, above=FLUSH)
+            plan.flush(self._c, above=FLUSH_BYTES)
         self._filler.clear()
         self._events = 0
 
@@ -205,7 +205,7 @@ def refused_one_by_one(
     for party in parties:
         c.execute("SAVEPOINT party")
         try:
-            filling = Filling(projection, decoder, c)
+            filling = BulkLoad(projection, decoder, c)
             filling.add(party, ended=True)
             filling.finish()
             parked += filling.parked
@@ -238,7 +238,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
-            filler.parked.append(filler.put_aside(event, error))
+            filler.parked.append(filler.park(event, error))
             for plan in plans:
                 plan.table.rows.clear()
         else:

@@ -26,25 +26,25 @@ from projections.runtime.projection import (
 )
 from projections.runtime.tables import TableStore
 
-GENERATION: Final = 60_000
+GENERATION_ROWS: Final = 60_000
 """Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""
 
-CHUNK: Final = 250
+CHUNK_EVENTS: Final = 250
 """Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
 
 Touched = list[tuple[int, Key]]
 """The rows that an event touches: the table's number, and the key."""
 
 
-Made = TypeVar("Made", Row, bytes)
+Encoded = TypeVar("Encoded", Row, bytes)
 """A row, or its cells."""
 
 
 @dataclass(slots=True)
-class Folded(Generic[Made]):
+class Folded(Generic[Encoded]):
     """What a batch comes to: the rows to write in each table, and the events to hold."""
 
-    rows: list[list[Made]]
+    rows: list[list[Encoded]]
     parked: list[ParkedEvent]
 
 
@@ -71,7 +71,7 @@ class Rows:
 
     def update(self, rows: dict[Key, Row]) -> None:
         """Takes over newer rows."""
-        if len(self._young) > GENERATION:
+        if len(self._young) > GENERATION_ROWS:
             self._old, self._young = self._young, {}
         self._young.update(rows)
 
@@ -120,8 +120,11 @@ class Folder:
         return self._whole(c, received, [list] * len(self._stores))
 
     def _whole(
-        self, c: Cursor, received: Sequence[Received], making: Sequence[Callable[[Sequence[Row]], list[Made]]]
-    ) -> Folded[Made]:
+        self,
+        c: Cursor,
+        received: Sequence[Received],
+        making: Sequence[Callable[[Sequence[Row]], list[Encoded]]],
+    ) -> Folded[Encoded]:
         parked: list[ParkedEvent] = []
         try:
             return self._folded(c, received, parked, making)
@@ -141,14 +144,14 @@ class Folder:
         c: Cursor,
         received: Sequence[Received],
         parked: list[ParkedEvent],
-        making: Sequence[Callable[[Sequence[Row]], list[Made]]],
-    ) -> Folded[Made]:
+        making: Sequence[Callable[[Sequence[Row]], list[Encoded]]],
+    ) -> Folded[Encoded]:
         if self._projection.private:
             self._decoder.prepare(received)
         changed: list[dict[Key, Row]] = [{} for _ in self._stores]
-        found: list[list[Made]] = [[] for _ in self._stores]
-        for at in range(0, len(received), CHUNK):
-            versions = self._fold(c, received[at : at + CHUNK], changed, parked)
+        found: list[list[Encoded]] = [[] for _ in self._stores]
+        for at in range(0, len(received), CHUNK_EVENTS):
+            versions = self._fold(c, received[at : at + CHUNK_EVENTS], changed, parked)
             for store, made, make, rows in zip(self._stores, found, making, versions, strict=True):
                 if store.table.history or store.table.write_once:
                     made += make(rows)
@@ -161,7 +164,7 @@ class Folder:
                 kept.update(newest)
         return Folded(found, parked)
 
-    def put_aside(self, event: Received, error: Exception) -> ParkedEvent:
+    def park(self, event: Received, error: Exception) -> ParkedEvent:
         """The event as parked for this error; what comes later of its aggregate waits from now on."""
         aggregate_id = None
         try:
@@ -205,7 +208,7 @@ class Folder:
         folds, widths, onces = self._folds, self._widths, self._onces
         for event, (envelope, touched) in zip(received, decoded, strict=True):
             if envelope.__class__ is not dict:
-                parked.append(self.put_aside(event, envelope))
+                parked.append(self.park(event, envelope))
                 continue
             if (
                 waiting
@@ -228,7 +231,7 @@ class Folder:
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                parked.append(self.put_aside(event, error))
+                parked.append(self.park(event, error))
                 continue
             for number, key, row in rows:
                 if not onces[number]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 
 from tests.support.bad_input import Answer, Case, World
-from tests.support.taking import cdnow_lines, incident_lines
+from tests.support.import_runs import cdnow_lines, incident_lines
 
 ALL = "all, unchanged"
 CASE = {"kind": "complaint"}

@@ -12,9 +12,9 @@ from uuid import UUID
 import orjson
 
 from commands.audit.history import Histories, Scope
-from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Fact, Kind, fact_of
 from commands.customers import contact, customer
+from commands.privacy.no_key_cipher import NoKeyCipher
 from commands.sales import lead, opportunity
 from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool

@@ -29,7 +29,7 @@ Fault = Callable[[Scene, Random], str]
 
 
 def killed(at: str) -> Fault:
-    """Kill -9 of a worker at that checkpoint."""
+    """Kill -9 of a worker at that failpoint."""
 
     def fault(scene: Scene, chance: Random) -> str:
         seat, times, where = scene.a_seat(chance), chance.randint(1, 3), f"{chance.choice(ALL)}: {at}"

@@ -91,7 +91,7 @@ class Scene:
         until(lambda: not self.owned(seat), f"others have the shares of {seat.name}", LONG)
 
     def trap(self, seat: Seat, at: str, which: str, times: int = 1) -> None:
-        """Its worker dies ("SIGKILL") or stops ("SIGSTOP") at that checkpoint; returns when it has."""
+        """Its worker dies ("SIGKILL") or stops ("SIGSTOP") at that failpoint; returns when it has."""
         assert seat.process is not None
         self.workers.set_trap(seat.process, Trap(at=at, time=times, pause=0.0, signal=which))
         until(lambda: seat.frozen or not seat.alive, f"{seat.name} at: {at}", LONG)

@@ -121,7 +121,7 @@ class Workers:
             process.stdin.flush()
 
     def halted(self, name: str = "worker") -> Path:
-        """The file that is there while that worker stands at its checkpoint."""
+        """The file that is there while that worker stands at its failpoint."""
         return self.logs / f"{name}.halted"
 
     def log(self, name: str = "worker") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from tests.support import taking
+from tests.support import import_runs
 from tests.support.database import Urls, migrated
 from tests.support.http import database
 from tests.support.import_process import ImportProcess, content
@@ -28,22 +28,22 @@ class Slice:
 
     def file(self, folder: Path) -> Path:
         """The rows as a file."""
-        return taking.file_of(folder / f"{self.verb}.txt", *self.lines)
+        return import_runs.file_of(folder / f"{self.verb}.txt", *self.lines)
 
     def take(self, target: Importing, path: Path) -> int:
         """One undisturbed run; records created."""
-        return (taking.cdnow if self.verb == "cdnow" else taking.incidents)(target, path).created
+        return (import_runs.cdnow if self.verb == "cdnow" else import_runs.incidents)(target, path).created
 
 
 def incident_slice() -> list[str]:
     """The header and the first 1,000 rows, without the case that the end would cut in two."""
-    header, *lines = taking.incident_lines()
+    header, *lines = import_runs.incident_lines()
     cut = lines[1000].split(",")[0]
     return [header, *(line for line in lines[:1000] if line.split(",")[0] != cut)]
 
 
 SLICES = (
-    Slice("cdnow", taking.cdnow_lines()[:1001], (1, 286)),
+    Slice("cdnow", import_runs.cdnow_lines()[:1001], (1, 286)),
     Slice("incidents", incident_slice(), (1, 400)),
 )
 

@@ -28,7 +28,7 @@ from domain.events.catalogue import CATALOGUE
 from projections.registry import PROJECTIONS
 from projections.runtime.decode import Decoder
 from projections.runtime.replay import fold_all
-from tests.support import taking
+from tests.support import import_runs
 from tests.support.command_line import CommandLine
 from tests.support.database import migrated
 from tests.support.importing import folder_with, importing, original
@@ -62,7 +62,7 @@ BY_TYPE = "SELECT type, count(*) FROM store.event GROUP BY type ORDER BY type"
 def parts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
     """Verb and path of nine imports: of each data set 1,000 rows, in files that grow by a third."""
     folder = tmp_path_factory.mktemp("parts")
-    header, *log = taking.incident_lines()
+    header, *log = import_runs.incident_lines()
     cases = sorted({line.split(",")[0] for line in log[:ROWS]})
     found: list[tuple[str, Path]] = []
     for part in range(1, PARTS + 1):
@@ -70,10 +70,10 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
         taken = set(cases[: len(cases) * part // PARTS])
         found += [
             ("maven", folder_with(folder / f"maven{part}", deals=original("sales_pipeline")[1 : upto + 1])),
-            ("cdnow", taking.file_of(folder / f"cdnow{part}", *taking.cdnow_lines()[: upto + 1])),
+            ("cdnow", import_runs.file_of(folder / f"cdnow{part}", *import_runs.cdnow_lines()[: upto + 1])),
             (
                 "incidents",
-                taking.file_of(
+                import_runs.file_of(
                     folder / f"log{part}", header, *(line for line in log if line.split(",")[0] in taken)
                 ),
             ),
@@ -225,7 +225,7 @@ def test_the_figures_are_those_of_an_undisturbed_run(
             befall(up, admin, verb, path, victim, interrupted=number % 4 == 0)
             story.say(f"{path.name} is in, and {' '.join(victim)} was killed meanwhile")
         with closing(EventReader(settings.need("store_url"))) as follower:
-            head = follower.settled()
+            head = follower.high_water_mark()
         wait(
             lambda: {row.position for row in projection_health(settings).rows} == {head},
             LONG,
@@ -234,8 +234,8 @@ def test_the_figures_are_those_of_an_undisturbed_run(
         check_topics_and_rows(settings)
     with importing(migrated(fresh_database).app) as quiet:
         assert not quiet.run(parts[-3][1]).failed
-        taking.cdnow(quiet, parts[-2][1])
-        taking.incidents(quiet, parts[-1][1])
+        import_runs.cdnow(quiet, parts[-2][1])
+        import_runs.incidents(quiet, parts[-1][1])
     assert Counter(types_in(admin)) - own == Counter(types_in(fresh_database))
     wanted = expected(parts, tmp_path / "files")
     found = from_views(settings.need("reader_url"), "maven")

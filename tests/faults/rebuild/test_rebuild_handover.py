@@ -56,7 +56,7 @@ def test_what_commits_late_or_during_the_fill_is_in_and_once(world: Rebuilding) 
 
         writer = threading.Thread(target=writes)
         writer.start()
-        begin(PIPELINE_V2, world.places, by="tester", stretch=100)
+        begin(PIPELINE_V2, world.places, by="tester", events_per_slice=100)
         carry_on(PIPELINE_V2, world.places, workers=1)
         assert wait_ready(PIPELINE_V2, world.places, seconds=60).state == "ready"
         assert world.sealed() < open_from, "a position behind an open transaction was sealed"

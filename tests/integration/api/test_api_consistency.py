@@ -19,7 +19,7 @@ from api.reads.snapshot import snapshot
 from commands.store.pool import Pool
 from deploy.local.postgres import LocalPostgres
 from projections.pipeline.v1.queries import Opportunities
-from tests.support.http import EVERY, Api, database, problem, running, served
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running, served
 
 LIST = "/v1/opportunities"
 
@@ -212,7 +212,7 @@ def test_a_read_side_that_is_away_is_503(current: Api) -> None:
 def test_the_status_of_the_read_models(current: Api) -> None:
     current.open()
     rows = {row["projection"]: row for row in current.client.get("/v1/projections").json()["projections"]}
-    assert set(rows) == set(EVERY)
+    assert set(rows) == set(ALL_PROJECTIONS)
     found = rows["pipeline"]
     assert (found["state"], found["active"], found["version"]) == ("never_started", True, 1)
     assert (found["lag_events"], found["head"] - found["position"]) == (1, 1)

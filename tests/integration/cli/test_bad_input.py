@@ -14,8 +14,8 @@ from deploy.local.postgres import LocalPostgres
 from tests.support.bad_input import AGENT, DEALS, Answer, Case, World, world
 from tests.support.bad_input_rows import COMMANDS, FILES
 from tests.support.http import database
+from tests.support.import_runs import cdnow_lines, file_of, incident_lines
 from tests.support.kafka import empty_topics
-from tests.support.taking import cdnow_lines, file_of, incident_lines
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_a_rotation_killed_in_the_middle_goes_on_and_nobody_notices(urls: Urls) 
         recorded: list[RotationStatus] = []
         told: list[tuple[int, int]] = []
         with rotating(urls.app, BOTH) as rotation:
-            before = rotation.standing()
+            before = rotation.status()
             assert before.under_way
             with pytest.raises(RotationRefused, match="under way"):
                 rotation.begin(lambda _: OLD, uuid4())

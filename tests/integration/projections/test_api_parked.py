@@ -17,7 +17,7 @@ from domain.events.registry import Registry
 from projections.registry import named
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder, Received
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 OLDER = Registry(
     [kind for kind in CATALOGUE.types if kind.name not in ("crm.opportunity.won", "crm.case.opened")]
@@ -40,7 +40,7 @@ class Parked:
         self.case = api.create("cases", kind="complaint", priority=2, customer_id=self.acme)
         self.unreadable = api.create("opportunities", pipeline="sales")
         with closing(psycopg2.connect(api.urls.worker)) as connection:
-            for name in EVERY:
+            for name in ALL_PROJECTIONS:
                 self._apply(connection, name)
 
     def _apply(self, connection: Any, name: str) -> None:
@@ -48,7 +48,7 @@ class Parked:
         projection = named(name, 1)
         applier = Applier(projection, Decoder(OLDER, self.api.cipher if projection.private else None))
         with closing(EventReader(self.api.urls.worker)) as follower:
-            upto = follower.settled()
+            upto = follower.high_water_mark()
             rows = follower.read(0, upto, limit=1000, max_bytes=1 << 24)
         with connection, connection.cursor() as c:
             applier.prepare(c)

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.worker.retry import Retried, RetryFailed, retry
+from consumers.worker.retry import RetryFailed, RetryResult, retry
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.control import operating
@@ -58,7 +58,7 @@ def hold_teams(reading: Connection) -> list[StoredRow]:
     return [row for row in HISTORY if row.position in positions]
 
 
-def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGUE) -> Retried:
+def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGUE) -> RetryResult:
     """A retry by a program that knows all types."""
     return retry(PIPELINE_V1, owner_url=at.owner, registry=registry, aggregate=aggregate, by="ann")
 
@@ -162,7 +162,7 @@ def test_the_worker_loses_its_share_for_as_long_as_the_retry_takes(at: Urls, rea
 
 
 def test_shares_of_a_retry_that_was_killed_are_free_after_its_lease(at: Urls, reading: Connection) -> None:
-    taken = operating.Taken(PIPELINE_V1, uuid4(), lease=0.0)
+    taken = operating.TakenShares(PIPELINE_V1, uuid4(), lease=0.0)
     with reading, reading.cursor() as c:
         assert taken.take(c, [0, 1])
     assert [shares(at)[p][1] for p in (0, 1)] == ["retrying", "retrying"]
@@ -202,7 +202,7 @@ def test_a_version_that_is_being_built_is_not_retried(at: Urls, reading: Connect
 
 def test_nothing_parked_is_nothing_to_do(at: Urls) -> None:
     before = shares(at)
-    assert again(at) == Retried(applied=0, freed=0, failures=())
+    assert again(at) == RetryResult(applied=0, freed=0, failures=())
     assert shares(at) == before, "no worker is disturbed for nothing"
 
 

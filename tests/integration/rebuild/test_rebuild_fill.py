@@ -108,7 +108,7 @@ def test_every_read_model_is_filled_as_an_independent_fold_says(world: Rebuildin
     as_candidates(world, *PROJECTIONS)
     for projection in PROJECTIONS:
         before = indexes(world, projection)
-        filled(world, projection, stretch=300)
+        filled(world, projection, events_per_slice=300)
         rows = rows_of(world, projection)
         assert rows == normal(fold_all(projection, stored, CATALOGUE, opened))
         assert indexes(world, projection) == before, "keys or indexes are not as they were"
@@ -168,19 +168,20 @@ def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, Sto
 
 
 @pytest.mark.parametrize(
-    ("portion", "flush", "stretch"), [(rebuild_source.PORTION, filling.FLUSH, 100), (5, 1_000, 1_000)]
+    ("portion", "flush", "events_per_slice"),
+    [(rebuild_source.PORTION_EVENTS, filling.FLUSH_BYTES, 100), (5, 1_000, 1_000)],
 )
 def test_bad_events_are_parked_and_the_rest_is_filled(
-    world: Rebuilding, portion: int, flush: int, stretch: int, monkeypatch: pytest.MonkeyPatch
+    world: Rebuilding, portion: int, flush: int, events_per_slice: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
-    end of its stretch or in its middle; its stretch put aside, or too few to do so. All are received."""
-    monkeypatch.setattr(filling, "FLUSH", flush)
-    monkeypatch.setattr(rebuild_source, "PORTION", portion)
+    end of its slice or in its middle; its slice spilled, or too few to do so. All are received."""
+    monkeypatch.setattr(filling, "FLUSH_BYTES", flush)
+    monkeypatch.setattr(rebuild_source, "PORTION_EVENTS", portion)
     rows, bad = spoilt(long_history(400, spread=10).rows)
     stored = append_sealed(world.urls, rows)
     as_candidates(world, PIPELINE_V1)
-    filled(world, PIPELINE_V1, stretch=stretch)
+    filled(world, PIPELINE_V1, events_per_slice=events_per_slice)
     found = execute(world.urls.admin, "SELECT position, category FROM control.held ORDER BY position")
     parked = {position for position, _ in found}
     first = {
@@ -212,16 +213,16 @@ def test_where_events_cannot_be_put_aside_it_is_said_and_they_are_read_one_stret
     if room:
         folder.write_text("")
     else:
-        monkeypatch.setattr(rebuild_aside, "KEPT", 0)
-        monkeypatch.setattr(rebuild_aside, "SPARED", 1 << 60)
+        monkeypatch.setattr(rebuild_aside, "BUFFER_BYTES", 0)
+        monkeypatch.setattr(rebuild_aside, "SPARE_BYTES", 1 << 60)
         why = f"Less than {1 << 30} GiB are free in {folder}."
     stored = append_sealed(world.urls, long_history(400).rows)
     as_candidates(world, PIPELINE_V1)
-    begin(PIPELINE_V1, world.places, by="tester", stretch=50)
+    begin(PIPELINE_V1, world.places, by="tester", events_per_slice=50)
     carry_on(PIPELINE_V1, replace(world.places, folder=folder), workers=1)
     assert rows_of(world, PIPELINE_V1) == normal(fold_all(PIPELINE_V1, stored, CATALOGUE, opened))
     assert [record.getMessage() for record in caplog.records if record.name == "consumers.rebuild.fill"] == [
-        f"{why} Events are read stretch by stretch, which takes longer."
+        f"{why} Events are read slice by slice, which takes longer."
     ]
 
 
@@ -238,7 +239,7 @@ def runner(world: Rebuilding, log: Path) -> subprocess.Popen[bytes]:
 
 
 def done(world: Rebuilding) -> int:
-    """Stretches filled so far."""
+    """Slices filled so far."""
     return int(execute(world.urls.admin, "SELECT count(*) FROM control.slice WHERE done")[0][0])
 
 
@@ -246,13 +247,13 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(world: Rebuilding, tmp_pat
     """The whole family killed, the process that started the others alone, and a pause in between."""
     stored = append_sealed(world.urls, long_history(1_000, spread=30).rows)
     as_candidates(world, PIPELINE_V2)
-    begin(PIPELINE_V2, world.places, by="tester", stretch=8)
+    begin(PIPELINE_V2, world.places, by="tester", events_per_slice=8)
     log = tmp_path / "runner.log"
     for whole_family in (True, False):
         before = done(world)
         process = runner(world, log)
         children = psutil.Process(process.pid)
-        until(lambda b=before: done(world) > b, f"a stretch filled\n{log.read_text()}", 100)  # type: ignore[misc]
+        until(lambda b=before: done(world) > b, f"a slice filled\n{log.read_text()}", 100)  # type: ignore[misc]
         family = children.children(recursive=True) if whole_family else []
         process.kill()
         for child in family:
@@ -286,7 +287,7 @@ def test_killed_in_every_step_it_goes_on_where_it_was(world: Rebuilding) -> None
         )  # fmt: skip
 
     def beginning() -> None:
-        begin(PIPELINE_V2, world.places, by="tester", stretch=50)
+        begin(PIPELINE_V2, world.places, by="tester", events_per_slice=50)
 
     def going_on() -> None:
         carry_on(PIPELINE_V2, world.places, workers=1)
@@ -319,7 +320,7 @@ def test_an_aborted_one_is_begun_anew(world: Rebuilding) -> None:
     stored = append_sealed(world.urls, long_history(300, spread=10).rows)
     as_candidates(world, PIPELINE_V2)
     before = indexes(world, PIPELINE_V2)
-    begin(PIPELINE_V2, world.places, by="tester", stretch=1)
+    begin(PIPELINE_V2, world.places, by="tester", events_per_slice=1)
     with pytest.raises(RebuildRefused, match="is there already"):
         begin(PIPELINE_V2, world.places, by="tester")
 

@@ -254,7 +254,7 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
 
         execute(world.urls.admin, "UPDATE control.share SET position = 8000")
         monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
-        monkeypatch.setattr(attempts, "PATIENCE", 0.1)
+        monkeypatch.setattr(attempts, "RETRY_SECONDS", 0.1)
         monkeypatch.setattr(level, "HOLD_SECONDS", 0.1)
         with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
             change()
@@ -307,7 +307,7 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
                 swapping.plan(world.urls.owner, PIPELINE_V2, world.known)
             assert len([wait for wait in waits if wait > 0.2]) <= 1
             waits.clear()
-            monkeypatch.setattr(attempts, "PATIENCE", 4.0)
+            monkeypatch.setattr(attempts, "RETRY_SECONDS", 4.0)
             began = time.monotonic()
             with pytest.raises(SwapRefused, match="Readers held the views for 4 seconds"):
                 swap(world)
@@ -324,7 +324,7 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
     # A worker that has written rows and not committed yet is no reader of the views: it holds nothing up.
     with closing(psycopg2.connect(world.urls.worker)) as worker, worker.cursor() as c:
         c.execute("UPDATE pipeline_v1.opportunity SET stage = stage")
-        monkeypatch.setattr(attempts, "PATIENCE", 1.0)
+        monkeypatch.setattr(attempts, "RETRY_SECONDS", 1.0)
         swap(world)
         worker.rollback()
 

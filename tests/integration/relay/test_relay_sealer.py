@@ -40,7 +40,7 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
         stack.callback(leadership.close)
         stack.callback(pool.close)
 
-        def checkpoint(name: str) -> None:
+        def failpoint(name: str) -> None:
             if name == "before the seal row" and not ranges:
                 run(open_session, stored_event(type="crm.lead.created"))
                 recorder.insert_events([stored_event(type="crm.lead.created")])
@@ -58,7 +58,7 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
             buffer=SealBuffer(),
             clock=lambda: datetime.now(UTC),
             poll=0.05,
-            failpoint=checkpoint,
+            failpoint=failpoint,
         )
         sealing = threading.Thread(target=sealer.run, args=[ended])
         sealing.start()

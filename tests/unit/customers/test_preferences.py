@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Moment, diff, fact_of, state_at
 from commands.audit.timeline import state_json
 from commands.customers.customer import ChangeCustomer, RegisterCustomer
+from commands.privacy.no_key_cipher import NoKeyCipher
 from domain.customers.customer import state as customer
 from domain.customers.customer.preferences import PREFERENCES, preferences
 from domain.kernel.errors import Invalid

@@ -1,4 +1,4 @@
-"""Events put aside come back by stretch and party, each once; where they cannot be, that is said."""
+"""Events put aside come back by slice and party, each once; where they cannot be, that is said."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.rebuild import spill_file as rebuild_aside
-from consumers.rebuild.fill import TOGETHER, Share
-from consumers.rebuild.source import stretches
+from consumers.rebuild.fill import SLICES_AT_ONCE, Share
+from consumers.rebuild.source import slices
 from consumers.rebuild.spill_file import SpillFile, SpillUnavailable
 from projections.runtime.decode import Received
 
@@ -49,7 +49,7 @@ def put(aside: SpillFile, found: Iterable[Event]) -> None:
 
 
 def read(aside: SpillFile, number: int) -> list[list[Received]]:
-    """What one stretch gives, portion by portion."""
+    """What one slice gives, portion by portion."""
     portions: list[list[Received]] = []
 
     def take(portion: Sequence[Received], ended: bool) -> None:
@@ -64,10 +64,10 @@ def read(aside: SpillFile, number: int) -> list[list[Received]]:
 def test_each_stretch_gives_its_events_by_party_in_order(
     found: list[Event], many: int, wanted: set[int], kept: int
 ) -> None:
-    """However often they go to the file, and whatever stretches between them are done already."""
-    bounds = stretches(many)
+    """However often they go to the file, and whatever slices between them are done already."""
+    bounds = slices(many)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuild_aside, "KEPT", kept)
+        patch.setattr(rebuild_aside, "BUFFER_BYTES", kept)
         begins = {number: (low, number in wanted) for number, (low, _) in enumerate(bounds)}
         with closing(SpillFile(begins, None)) as aside:
             put(aside, found)
@@ -82,7 +82,7 @@ def test_each_stretch_gives_its_events_by_party_in_order(
 
 def test_a_stretch_of_too_many_bytes_is_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild_aside, "AT_ONCE", 100)
-    (first, _), (second, _) = stretches(2)
+    (first, _), (second, _) = slices(2)
     with closing(SpillFile({0: (first, True), 1: (second, True)}, None)) as aside:
         put(aside, [(n, first, bytes(20)) for n in range(1, 4)] + [(9, second, bytes(20))])
         assert [aside.holds(number) for number in (0, 1)] == [False, True]
@@ -124,11 +124,11 @@ def test_it_stops_when_it_is_to_stop(tmp_path: Path) -> None:
         put(aside, [(1, UUID(int=7), b"something")])
 
 
-@given(stretches=st.integers(0, 5_000), processes=st.integers(1, 9))
-def test_processes_share_all_stretches_in_runs_of_neighbours(stretches: int, processes: int) -> None:
-    shares = [Share(number, processes).runs(stretches) for number in range(processes)]
+@given(slices=st.integers(0, 5_000), processes=st.integers(1, 9))
+def test_processes_share_all_slices_in_runs_of_neighbours(slices: int, processes: int) -> None:
+    shares = [Share(number, processes).runs(slices) for number in range(processes)]
     runs = [run for share in shares for run in share]
-    assert sorted(number for run in runs for number in run) == list(range(stretches))
-    assert all(run.step == 1 and len(run) <= TOGETHER for run in runs)
+    assert sorted(number for run in runs for number in run) == list(range(slices))
+    assert all(run.step == 1 and len(run) <= SLICES_AT_ONCE for run in runs)
     counts = [sum(map(len, share)) for share in shares]
-    assert max(counts) - min(counts) <= TOGETHER
+    assert max(counts) - min(counts) <= SLICES_AT_ONCE

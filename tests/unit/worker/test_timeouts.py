@@ -59,7 +59,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     )
     monkeypatch.setattr(made, "_shares", Database())
     made._groups.add(Share(0, 1, Checkpoint()))
-    monkeypatch.setattr(made._groups.main.telling, "_shares", Database())
+    monkeypatch.setattr(made._groups.main.reporter, "_shares", Database())
     return made
 
 
@@ -99,7 +99,7 @@ def test_a_pause_is_short_again_only_after_what_was_waited_for_answered(worker: 
     group = worker._groups.main
     for state in (WAITING, KEYS):
         assert [waited(worker, group, state) for _ in range(3)] == [0.5, 1.0, 2.0]
-    group.reader, group._gatherer = cast(Any, Heard()), group._gathering()
+    group.reader, group._assembler = cast(Any, Heard()), group._new_assembler()
     assert group.read(0.0)
     assert (waited(worker, group, WAITING), waited(worker, group, KEYS)) == (0.5, 4.0)
     worker._groups.moved({0: Checkpoint()})

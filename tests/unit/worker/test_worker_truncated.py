@@ -70,7 +70,7 @@ def test_a_share_that_goes_to_the_ward_does_not_say_for_ever_that_the_broker_is_
     main, told = Told(broker=True), Told(broker=False)
     groups = Groups(group(main, heals=False), group(told, heals=True), cast(Any, None), 60.0)
     worker = Worker.__new__(Worker)
-    vars(worker).update(_groups=groups, _settle=lambda: True)
+    vars(worker).update(_groups=groups, _finish_write=lambda: True)
     for partition in (2, 3):
         groups.add(Share(partition, 7, Checkpoint()))
     groups.mismatch(cast(Any, None), groups.main, OutOfRange((OPPORTUNITY, 3), 5))

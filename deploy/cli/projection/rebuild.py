@@ -86,7 +86,8 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Builds a candidate anew, or goes on where it stopped; killed at any moment, run it again."""
-    from consumers.rebuild.rebuild import begin, opened, wait_ready
+    from consumers.rebuild.operate import opened
+    from consumers.rebuild.rebuild import begin, wait_ready
     from consumers.rebuild.run import carry_on
     from projections.control.rebuilds import OVER
     from projections.registry import PROJECTIONS
@@ -133,14 +134,14 @@ def pause(
     as_json: JsonOption = False,
 ) -> None:
     """Stops a rebuild, or a read model's workers, until `resume`."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
 
     with _acting(name, version, paused=True) as act:
-        under_way = rebuilding.opened(act.projection, act.endpoints)
+        under_way = operate.opened(act.projection, act.endpoints)
         if under_way is not None and under_way.state in ("filling", "catching_up", "ready"):
-            rebuilding.pause(act.projection, act.endpoints, by=act.by, why=why)
+            operate.pause(act.projection, act.endpoints, by=act.by, why=why)
         else:
-            rebuilding.pause_shares(act.projection, act.endpoints, by=act.by, why=why)
+            operate.pause_shares(act.projection, act.endpoints, by=act.by, why=why)
     text = f"{act.projection.title} is paused. Go on with `rapport projection resume {name} --version "
     finish(as_json=as_json, data=_about(act), text=[f"{text}{act.projection.version}`."])
 
@@ -155,18 +156,18 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Goes on with what was paused; a rebuild that was being filled goes on here, with so many processes."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
     from consumers.rebuild.run import carry_on
 
     with _acting(name, version, paused=True) as act:
-        under_way = rebuilding.opened(act.projection, act.endpoints)
+        under_way = operate.opened(act.projection, act.endpoints)
         if under_way is not None and under_way.state == "paused":
-            found = rebuilding.resume(act.projection, act.endpoints, by=act.by, why=why)
+            found = operate.resume(act.projection, act.endpoints, by=act.by, why=why)
             if found.state == "filling":
                 with _shown(act.projection) as tell:
                     carry_on(act.projection, act.endpoints, workers=workers, tell=tell)
         else:
-            rebuilding.resume_shares(act.projection, act.endpoints, by=act.by, why=why)
+            operate.resume_shares(act.projection, act.endpoints, by=act.by, why=why)
     finish(as_json=as_json, data=_about(act), text=[f"{act.projection.title} goes on."])
 
 
@@ -174,10 +175,10 @@ def abort(
     name: NameArgument, version: CandidateOption = None, why: WhyOption = None, as_json: JsonOption = False
 ) -> None:
     """Ends a rebuild for good; the active version is not touched."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
 
     with _acting(name, version) as act:
-        rebuilding.abort(act.projection, act.endpoints, by=act.by, why=why)
+        operate.abort(act.projection, act.endpoints, by=act.by, why=why)
     text = (
         f"The rebuild of {act.projection.title} is aborted. Begin again: `rapport projection rebuild {name}`."
     )
@@ -286,7 +287,7 @@ def _acting(
 
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
-    from consumers.rebuild.rebuild import versions_of
+    from consumers.rebuild.operate import versions_of
     from deploy.wiring import wiring
     from projections.registry import candidate_of, named
 

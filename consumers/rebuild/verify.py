@@ -258,7 +258,7 @@ def _compare(
             found = pool.map(compare, [ground] * len(groups), groups)
         for number, one in enumerate(found, start=1):
             seen.add(one)
-            tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
+            tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="slices"))
     return seen, dict(ground.positions), len(ground.parked)
 
 

@@ -1,6 +1,6 @@
 """A relay as a process of its own: `python -m tests.support.relay_runner '<JSON>'`.
 
-JSON: store (URL), bootstrap, key (hex of the signing key), name, silence and patience (seconds), and trap, a
+JSON: store (URL), bootstrap, key (hex of the signing key), name, silence and timeouts (seconds), and trap, a
 `Trap` or null. Each line on standard input is a trap as well, and takes the place of the one before. When
 standard input ends, its starter is gone, and the process goes too.
 """
@@ -87,7 +87,7 @@ def main() -> int:
         families=FAMILIES,
         name=told.get("name"),
         silence=told.get("silence", SILENCE_SECONDS),
-        timeouts=tuple(told.get("patience", (6.0, 60.0))),
+        timeouts=tuple(told.get("timeouts", (6.0, 60.0))),
         failpoint=traps.failpoint,
     )
     try:

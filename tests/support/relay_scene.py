@@ -27,7 +27,7 @@ from tests.support.store import execute
 from tests.support.story import Story, ends_of
 
 SILENCE = 2
-PATIENCE = (3.0, 60.0)
+TIMEOUTS = (3.0, 60.0)
 LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
 HOLDER = (
@@ -204,7 +204,7 @@ class Scene:
         seat.process = self.relays.start(
             seat.name,
             silence=SILENCE,
-            patience=PATIENCE,
+            timeouts=TIMEOUTS,
             store=at_port(self.relays.urls.relay, seat.store.port),
             bootstrap=f"{HOST}:{seat.broker.port}",
         )

@@ -115,7 +115,7 @@ class Relays:
         die_time: int = 1,
         trap: Trap | None = None,
         silence: int = 10,
-        patience: tuple[float, float] = (6.0, 60.0),
+        timeouts: tuple[float, float] = (6.0, 60.0),
         store: str | None = None,
         bootstrap: str | None = None,
     ) -> subprocess.Popen[bytes]:
@@ -130,7 +130,7 @@ class Relays:
             "name": name,
             "trap": trap,
             "silence": silence,
-            "patience": patience,
+            "timeouts": timeouts,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = nursery().bear("relay", told, log, stdin=True)

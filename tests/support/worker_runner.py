@@ -1,7 +1,7 @@
 """A worker as a process of its own: `python -m tests.support.worker_runner '<JSON>'`.
 
 JSON: projection (a name, or several with commas: a worker of each in a thread; then failpoints are named as
-"pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), patience (fields of
+"pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), timeouts (fields of
 `Timeouts`), and, to stop in the middle of a batch: halt_at (a failpoint) and halt_file, a file that is made
 when it comes there first; the process stays there until the file is gone, and not again. With `traps`, each
 line on standard input is a `Trap` or null, as for a relay, and the process goes when its starter does.
@@ -66,7 +66,7 @@ def main() -> None:
             registry=CATALOGUE,
             public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
             cipher=CIPHER,
-            timeouts=Timeouts(**told["patience"]),
+            timeouts=Timeouts(**told["timeouts"]),
             failpoint=partial(failpoint, "" if len(names) == 1 else f"{name}: "),
         )
         for name in names

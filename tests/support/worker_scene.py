@@ -35,7 +35,7 @@ from tests.support.working import ALL, Workers
 
 LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
-PATIENCE = {"lease": 4.0, "mismatch": 2.0, "standstill": 5.0, "broker": 1.0, "pause": 1.0}
+TIMEOUTS = {"lease": 4.0, "mismatch": 2.0, "stall": 5.0, "broker": 1.0, "pause": 1.0}
 EVENTS = "SELECT position, aggregate_id, version, type, party, event FROM store.event ORDER BY position"
 
 
@@ -207,7 +207,7 @@ def scene(workers: Workers, kafka: LocalKafka, postgres: LocalPostgres, seed: in
     with ExitStack() as stack:
         stack.callback(kafka.start)
         stack.callback(postgres.start)
-        workers.patience |= PATIENCE
+        workers.timeouts |= TIMEOUTS
         relays = Relays(workers.urls, workers.bootstrap, workers.logs)
         stack.callback(relays.close)
         workers.key = relays.key

@@ -77,11 +77,11 @@ class Workers:
     bootstrap: str
     logs: Path
     key: Ed25519PrivateKey = KEY
-    patience: dict[str, float] = field(
+    timeouts: dict[str, float] = field(
         default_factory=lambda: {
             "lease": 2.0,
             "mismatch": 2.0,
-            "standstill": 2.0,
+            "stall": 2.0,
             "broker": 1.0,
             "pause": 1.0,
         }
@@ -103,7 +103,7 @@ class Workers:
             "read": self.urls.worker,
             "bootstrap": self.bootstrap,
             "key": self.key.public_key().public_bytes_raw().hex(),
-            "patience": self.patience,
+            "timeouts": self.timeouts,
             "halt_at": halt_at,
             "halt_file": str(self.logs / f"{name}.halted") if halt_at else None,
             "traps": traps,

@@ -45,7 +45,7 @@ def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_parked(workers: 
         registry=CATALOGUE,
         public_key=KEY.public_key(),
         cipher=keys,
-        timeouts=Timeouts(**workers.patience),
+        timeouts=Timeouts(**workers.timeouts),
     )
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

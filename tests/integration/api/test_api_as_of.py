@@ -65,7 +65,9 @@ def test_before_its_first_event_a_record_is_not_there(past: Past, what: str) -> 
     problem(past.get(path, as_of=LATER, known_at=LATER), 404, "not-found")
 
 
-@pytest.mark.parametrize("cut", [{"as_of": BEFORE}, {"known_at": LATER}, {"as_of": LATER, "known_at": LATER}])
+@pytest.mark.parametrize(
+    "times", [{"as_of": BEFORE}, {"known_at": LATER}, {"as_of": LATER, "known_at": LATER}]
+)
 def test_before_the_first_event_timeline_and_board_are_empty(past: Past, times: dict[str, str]) -> None:
     assert past.read(past.every()["timeline"], **times)["entries"] == []
     assert past.read(past.every()["board"], **times)["totals"]["count"] == 0

@@ -132,7 +132,7 @@ def test_a_refused_value_in_a_full_batch_costs_nobody_its_shares(
     bad = seconds_of(rows, "opportunity")[0]
     published = [edited(row, time="no time") if row is bad else row for row in rows]
     execute(workers.urls.admin, SLOW)
-    workers.patience |= {"lease": 0.8}
+    workers.timeouts |= {"lease": 0.8}
 
     def owners() -> list[tuple[str, int]]:
         return [(str(share["worker"]), share["epoch"]) for share in workers.shares()]

@@ -65,7 +65,7 @@ def test_records_that_are_not_there_any_more_are_read_again_not_waited_for() -> 
     assert reader.poll(0.0) == {}, "another's partition by now"
 
 
-def test_a_share_that_goes_to_the_ward_does_not_say_for_ever_that_the_broker_is_away() -> None:
+def test_a_share_that_goes_to_quarantine_does_not_say_for_ever_that_the_broker_is_away() -> None:
     """With nothing to commit nobody else would take it back."""
     main, told = Told(broker=True), Told(broker=False)
     groups = Groups(group(main, heals=False), group(told, heals=True), cast(Any, None), 60.0)

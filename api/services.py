@@ -55,9 +55,9 @@ class Services:
     `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
     sentences, what keeps this process from serving; empty when nothing does. `lacking` names the versions of
     read models that are active and not in this program. `withheld` names what keeps it from giving private
-    values; one that began while `settled` was false gives none in any case. `draining` is set when the
-    process is about to stop: `/readyz` then says so, while requests under way are still answered. `measuring`
-    keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
+    values; one that began while `erasures_enforced` was false gives none in any case. `draining` is set when
+    the process is about to stop: `/readyz` then says so, while requests under way are still answered.
+    `measuring` keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
     """
 
     commands: Commands
@@ -72,7 +72,7 @@ class Services:
     ready: Callable[[], Sequence[str]] = _nothing_missing
     lacking: Callable[[], Sequence[str]] = _nothing_missing
     withheld: Callable[[], Sequence[str]] = _nothing_missing
-    settled: Callable[[], bool] = _always
+    erasures_enforced: Callable[[], bool] = _always
     limits: ApiLimits = field(default_factory=ApiLimits)
     clock: Callable[[], datetime] = _now
     new_id: Callable[[], UUID] = uuid.uuid4

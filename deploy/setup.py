@@ -17,21 +17,21 @@ from deploy.wiring.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from projections import registry
 from projections.control import versions
-from projections.release.schema import Installed, install
+from projections.release.schema import Installation, install
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class SetupResult:
     """What was done; `settings` has an address for each role."""
 
     settings: Settings
     migration: MigrationResult
-    read_side: Installed
+    read_side: Installation
     key_files: tuple[str, ...]
     topics: tuple[str, ...]
 
 
-def prepare(settings: Settings, say: Callable[[str], None]) -> Prepared:
+def prepare(settings: Settings, say: Callable[[str], None]) -> SetupResult:
     """Makes what is missing and changes nothing that is there.
 
     Raises `SettingsProblem`, `SecretsProblem`, the migration's own sentences, and the drivers' errors while a
@@ -44,7 +44,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> Prepared:
         say(f"Key files made in {keys.folder}: {', '.join(made)}. Keep a copy of them elsewhere.")
     settings = complete(settings, keys)
     partitions = settings.partitions
-    read_side = Installed()
+    read_side = Installation()
 
     def install_read_side(url: str) -> None:
         nonlocal read_side
@@ -61,12 +61,12 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> Prepared:
     topics = ensure_topics(kafka_address(settings), CATALOGUE.families, partitions)
     if topics:
         say(f"Topics made: {', '.join(topics)}")
-    return Prepared(
+    return SetupResult(
         settings=settings, migration=result, read_side=read_side, key_files=tuple(made), topics=topics
     )
 
 
-def not_built(installed: Installed) -> Iterator[str]:
+def not_built(installed: Installation) -> Iterator[str]:
     """What to say of the versions that a release has and nobody reads: made just now, or dropped."""
     for each in installed.candidates:
         yield (

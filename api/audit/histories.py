@@ -79,7 +79,7 @@ _POINTS: Final = "A version (0 is before the first event), or a business time."
 Open = Annotated[bool, Query(description="Opens private values; needs the scope crm:read too.")]
 
 
-class Asked:
+class HistoryQuery:
     """One question about a history: `names` are those of principals, where private values are opened."""
 
     def __init__(self, request: Request, records: Records, id: UUID, *, opened: bool) -> None:
@@ -143,7 +143,7 @@ def get_audit_timeline(
         view = told.get("view", "compact")
         if view not in ("compact", "full"):
             raise Problem("validation", "view is compact or full. Correct it.", allowed=["compact", "full"])
-        asked = Asked(request, records, id, opened=told.get("open", False))
+        asked = HistoryQuery(request, records, id, opened=told.get("open", False))
         asked.histories.require(asked.kind, id)
         scope = asked.scope(look)
         meta = meta_of(asked.services, look, consistency)
@@ -158,7 +158,7 @@ def get_audit_timeline(
     answer = {
         "parties": scope.parties,
         "groups": [group_json(group, asked.names, full=view == "full") for group in grouped(page.steps)],
-        "continues": page.cut,
+        "continues": page.as_of,
         "next_page_token": paging.next(None if page.after is None else (str(page.after),)),
         "meta": meta,
     }
@@ -176,9 +176,9 @@ def get_audit_state(
     open: Open = False,
 ) -> Any:
     """A record's fields, now or at a moment, replayed from its events. 404 before its first event."""
-    asked = Asked(request, records, id, opened=open)
+    asked = HistoryQuery(request, records, id, opened=open)
     facts = asked.histories.facts(asked.kind, id)
-    found = state_at(asked.kind, id, facts, Moment(version=version, cut=cut))
+    found = state_at(asked.kind, id, facts, Moment(version=version, as_of=cut))
     asked.told()
     return state_json(found)
 
@@ -195,7 +195,7 @@ def get_audit_diff(
     open: Open = False,
 ) -> Any:
     """Each field that events changed between two moments, before and after, and these events."""
-    asked = Asked(request, records, id, opened=open)
+    asked = HistoryQuery(request, records, id, opened=open)
     start, end = _point("from", from_), Moment() if to is None else _point("to", to)
     found = diff(asked.histories.facts(asked.kind, id), start, end)
     answer = {"fields": [difference_json(each, asked.names) for each in found]}
@@ -213,7 +213,7 @@ def list_audit_steps(
     open: Open = False,
 ) -> Any:
     """A record's events one by one, each with the fields that it changed."""
-    asked = Asked(request, records, id, opened=open)
+    asked = HistoryQuery(request, records, id, opened=open)
     tokens: PageTokens = request.app.state.tokens
     listing, arguments = f"audit-steps/{records}/{id}", {"open": str(open)}
     after = 0
@@ -256,7 +256,7 @@ def export_audit_history(
         raise Problem(
             "validation", "A raw export holds ciphertext alone. Leave open out, or take form=decoded."
         )
-    asked = Asked(request, records, id, opened=open)
+    asked = HistoryQuery(request, records, id, opened=open)
     with snapshot(asked.services, "identity") as look:
         scope = asked.scope(look)
     asked.histories.require(asked.kind, id)
@@ -278,7 +278,7 @@ def export_audit_history(
     return Response(body, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _lines(request: Request, asked: Asked, scope: Scope, form: exporting.Form) -> Iterator[bytes]:
+def _lines(request: Request, asked: HistoryQuery, scope: Scope, form: exporting.Form) -> Iterator[bytes]:
     """The lines of an export; what has to be recorded is recorded before the first."""
     now: datetime = asked.services.clock()
     if form == "raw":
@@ -307,4 +307,4 @@ def _point(name: str, text: str) -> Moment:
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return Moment(version=int(text))
     time = declared.values({name: text}, {name: _PERIOD[name]})[name]
-    return Moment(cut=AsOf(as_of=time))
+    return Moment(as_of=AsOf(as_of=time))

@@ -98,10 +98,10 @@ def get_overview(
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with snapshot(services, *_MODELS) as look:
-        held = look.parked_of_customer(id, cut)
+        parked = look.parked_of_customer(id, cut)
         found = _customers(look).overview(id, wanted, first=first, past=past(services, look, cut))
         if found is None:
-            raise look.not_found("customer", id, held)
+            raise look.not_found("customer", id, parked)
         # The timeline goes on at the same cut.
         sent = {name: request.query_params[name] for name in TIMES if name in request.query_params}
         paging = Paging(request, look, _timeline_of(id), None, arguments=sent)
@@ -113,7 +113,7 @@ def get_overview(
         customer_id=found.customer_id,
         parties=list(found.parties),
         meta=meta_of(
-            services, look, consistency, held_here=held, source="read_model" if cut.whole else "both"
+            services, look, consistency, parked_here=parked, source="read_model" if cut.whole else "both"
         ),
         **{section: _section(found, section, paging) for section in wanted},
     )
@@ -186,15 +186,15 @@ def get_timeline(
             limit=page_size,
             after=after,
         )
-        held = look.parked_of_customer(id, then)
+        parked = look.parked_of_customer(id, then)
         if not found.rows and customers.get(id) is None:
-            raise look.not_found("customer", id, held)
+            raise look.not_found("customer", id, parked)
     return Timeline(
         as_of=then.as_of,
         known_at=then.known_at,
         entries=[Entry(**_entry(row)) for row in found.rows],
         next_page_token=paging.next(found.after),
-        meta=meta_of(services, look, consistency, held_here=held),
+        meta=meta_of(services, look, consistency, parked_here=parked),
     )
 
 

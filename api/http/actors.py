@@ -13,10 +13,10 @@ from commands.directory.api_keys import ApiKey
 from domain.directory.principal.state import evolve
 from domain.events.event import Actor
 
-REMEMBERED: Final = 10.0
+REMEMBERED_SECONDS: Final = 10.0
 """Seconds that a principal's state is remembered: as long may a deactivated one still act."""
 
-_MOST: Final = 10_000
+_MAX_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Actors:
         the principal was never registered. Raises `Problem` (`principal-deactivated`)."""
         known = self._known.get(key.principal)
         if known is None or known.until < time.monotonic():
-            if len(self._known) >= _MOST:
+            if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
             known = self._known[key.principal] = self._look(key.principal)
         if not known.active:
@@ -55,5 +55,5 @@ class Actors:
         return _Known(
             actor=Actor(id=id, kind="user" if person else "service_account"),
             active=found is None or found.state == "active",
-            until=time.monotonic() + REMEMBERED,
+            until=time.monotonic() + REMEMBERED_SECONDS,
         )

@@ -87,7 +87,7 @@ API: Final[Mapping[str, Kind]] = {
     "seal-differs": Kind(500, "Seal differs"),
     "unavailable": Kind(503, "Unavailable", retry_after=2),
     "not-yet-visible": Kind(503, "Not yet visible", retry_after=1),
-    "held": Kind(503, "Events held", retry_after=60),
+    "parked": Kind(503, "Events parked", retry_after=60),
 }
 """What the API itself refuses, by code."""
 

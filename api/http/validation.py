@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from api.http.problems import Problem
 
-_MOST: Final = 20
+_MAX_PROBLEMS: Final = 20
 _OURS: Final = re.compile(r"[0-9]+|\[key\]|[A-Za-z][A-Za-z_-]{0,39}(?:\[[a-z]+\])?")
 
 
@@ -49,7 +49,7 @@ def validation_problem(error: RequestValidationError) -> Problem:
             "malformed",
             f"The body is no valid JSON (it breaks off at character {at}). Nothing was changed. Correct it.",
         )
-    items = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in found[:_MOST]]
+    items = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in found[:_MAX_PROBLEMS]]
     first = items[0] if items else {"field": "request", "reason": "it does not fit its schema"}
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return Problem(

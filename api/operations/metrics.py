@@ -19,7 +19,7 @@ router = APIRouter(tags=["health"], dependencies=[requires("ops:admin"), Depends
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(request: Request) -> Response:
-    """Requests and appends of this process; position, lag, state and held events of each read model; the
+    """Requests and appends of this process; position, lag, state and parked events of each read model; the
     relay. In the text format, or OpenMetrics where `Accept` asks for it."""
     services: Services = request.app.state.services
     encode, media_type = choose_encoder(request.headers.get("accept", ""))

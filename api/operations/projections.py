@@ -45,7 +45,7 @@ class ProjectionStatus(BaseModel):
     rows: int = Field(description="Rows of its tables, as the database estimates them.")
     workers: int
     heartbeat_age: float | None = Field(description="Seconds since a worker was heard of.")
-    held: int = Field(description="Events that could not be applied and wait for an operator.")
+    parked: int = Field(description="Events that could not be applied and wait for an operator.")
     received: int
 
 

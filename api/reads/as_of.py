@@ -61,11 +61,11 @@ def row_as_of(model: Projection, table: str, events: Sequence[StoredRow]) -> dic
     return next(({**row, "updated_at": row["recorded"]} for row in rows), None)
 
 
-def past(services: Services, look: Snapshot, cut: AsOf) -> PastSections | None:
+def past(services: Services, look: Snapshot, moment: AsOf) -> PastSections | None:
     """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
     that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
     raises `Problem` (`validation`) for a section that would take more than `MOST_RECORDS`."""
-    if cut.whole:
+    if moment.whole:
         return None
 
     def rows(ids: Sequence[UUID]) -> Rows:
@@ -76,7 +76,7 @@ def past(services: Services, look: Snapshot, cut: AsOf) -> PastSections | None:
                 f"{MAX_RECORDS:,} are. Leave that section out with `sections`, or read the records one by "
                 "one.",
             )
-        events = services.crm.histories(ids, cut)
+        events = services.crm.histories(ids, moment)
         return fold_all(look.model("customer_360"), events, CATALOGUE, services.crm.opener(events))
 
-    return PastSections(cut, rows)
+    return PastSections(moment, rows)

@@ -21,8 +21,8 @@ from api.services import Services
 POLL_SECONDS: Final = 0.02
 """Seconds between two looks while somebody waits."""
 
-LONGEST_WAIT: Final = 10_000
-USUAL_WAIT: Final = 2_000
+MAX_WAIT_MILLISECONDS: Final = 10_000
+DEFAULT_WAIT_MILLISECONDS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consisten
             ),
         ] = None,
         wait_ms: Annotated[
-            int, Query(ge=0, le=LONGEST_WAIT, description="The longest wait in milliseconds.")
-        ] = USUAL_WAIT,
+            int, Query(ge=0, le=MAX_WAIT_MILLISECONDS, description="The longest wait in milliseconds.")
+        ] = DEFAULT_WAIT_MILLISECONDS,
         on_timeout: Annotated[
             Literal["error", "stale"],
             Query(description="`error`: 503 when the wait was too short. `stale`: what there is, marked so."),

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from api.reads.snapshot import positions
-from commands.privacy.person import IdentityBehind, Linked, Links
+from commands.privacy.person import IdentityBehind, LinkedParties, Links
 from commands.store.pool import Pool
 from projections import registry
 from projections.identity.questions import Identity
@@ -22,7 +22,7 @@ def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
     """Asks `identity` at `read_side`; raises `IdentityBehind` where it does not catch up within `wait`
     seconds."""
 
-    def asked(party: UUID, position: int) -> Linked:
+    def asked(party: UUID, position: int) -> LinkedParties:
         deadline = time.monotonic() + wait
         while (found := positions(read_side, ["identity"]).get("identity", 0)) < position:
             if time.monotonic() > deadline:
@@ -36,6 +36,6 @@ def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
             assert questions is not None
             identity: Identity = questions(connection)
             cluster = identity.cluster(party)
-        return Linked(parties=cluster.parties, incoming=cluster.incoming, away=cluster.away)
+        return LinkedParties(parties=cluster.parties, incoming=cluster.incoming, away=cluster.away)
 
     return asked

@@ -51,10 +51,10 @@ class Meta(BaseModel):
         "from the models, what they were then from the store.",
     )
     stale: bool = Field(description="True when the change that Consistency-Token asked for is missing.")
-    held: int = Field(
+    parked: int = Field(
         description="Events that could not be applied and wait for an operator; what they changed is missing."
     )
-    held_here: int | None = Field(
+    parked_here: int | None = Field(
         description="How many events of the very customer or record that the answer is about are among them, "
         "each counted once; null where the answer is about many."
     )
@@ -66,10 +66,10 @@ def meta_of(
     look: Snapshot,
     consistency: Consistency,
     *,
-    held_here: int | None = None,
+    parked_here: int | None = None,
     source: Source = "read_model",
 ) -> Meta:
-    """The `meta` of an answer made from `look`; `held_here` for one about a single customer or record."""
+    """The `meta` of an answer made from `look`; `parked_here` for one about a single customer or record."""
     lag = _lags(services, {look.position, *look.positions.values()})
     return Meta(
         projection=look.projection,
@@ -78,8 +78,8 @@ def meta_of(
         lag=lag[look.position],
         source=source,
         stale=consistency.stale_at(look.position),
-        held=look.held,
-        held_here=held_here,
+        parked=look.parked,
+        parked_here=parked_here,
         models=[
             Model(projection=name, version=look.versions[name], position=position, lag=lag[position])
             for name, position in look.positions.items()

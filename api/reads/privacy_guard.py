@@ -41,16 +41,16 @@ class PrivacyGuard:
         if scope["type"] != "http" or not scope["path"].startswith(_PERSONAL):
             await self._app(scope, receive, send)
             return
-        if not self._services.settled():
+        if not self._services.erasures_enforced():
             # What is read now could be read with keys that a restore brought back: they go first.
             await run_in_threadpool(self._services.withheld)
-        settled, withheld = self._services.settled(), False
+        enforced, withheld = self._services.erasures_enforced(), False
 
         async def watched(message: Message) -> None:
             nonlocal withheld
             if message["type"] == "http.response.start" and message["status"] < _REFUSED:
                 shown = shown_in(scope)
-                problem = await run_in_threadpool(self._refused, scope, shown, settled) if shown else None
+                problem = await run_in_threadpool(self._refused, scope, shown, enforced) if shown else None
                 if problem is not None:
                     withheld = True
                     await problem.response(str(correlation_of(scope)))(scope, receive, send)
@@ -59,11 +59,13 @@ class PrivacyGuard:
 
         await self._app(scope, receive, watched)
 
-    def _refused(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]], settled: bool) -> Problem | None:
-        """What to answer in place of private values, if anything. Not `settled`: they were read with keys
+    def _refused(
+        self, scope: Scope, shown: Mapping[UUID, Collection[UUID]], enforced: bool
+    ) -> Problem | None:
+        """What to answer in place of private values, if anything. Not `enforced`: they were read with keys
         that may have been destroyed since."""
         reasons = list(self._services.withheld())
-        if not settled and not reasons:
+        if not enforced and not reasons:
             reasons.append("It was read before all erasures were applied again. Repeat the request.")
         if reasons:
             return Problem("unavailable", f"The answer holds personal data. {' '.join(reasons)}")

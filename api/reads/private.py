@@ -19,13 +19,13 @@ from domain.events.private import Unreadable
 Value = str | Unreadable | None
 
 
-class Opened:
+class Disclosure:
     """Whether a private value was given in clear."""
 
     any = False
 
 
-_WATCHED: Final[ContextVar[Opened | None]] = ContextVar("private values given in clear", default=None)
+_WATCHED: Final[ContextVar[Disclosure | None]] = ContextVar("private values given in clear", default=None)
 
 
 def clear(value: Value) -> str | None:
@@ -44,9 +44,9 @@ def closed(values: Mapping[str, Value]) -> dict[str, str]:
 
 
 @contextmanager
-def watching() -> Iterator[Opened]:
+def watching() -> Iterator[Disclosure]:
     """Inside it what is given notes whether `clear` gave a value."""
-    opened = Opened()
+    opened = Disclosure()
     token = _WATCHED.set(opened)
     try:
         yield opened

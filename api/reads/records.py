@@ -36,7 +36,7 @@ class Record(AsOfAnswer):
     )
 
     @classmethod
-    def of(cls, state: Aggregate, cut: AsOf = NOW) -> Self:
+    def of(cls, state: Aggregate, as_of: AsOf = NOW) -> Self:
         """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
         values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         private = {name: values[name] for name in cls.private}
@@ -44,7 +44,7 @@ class Record(AsOfAnswer):
             values
             | {name: clear(value) for name, value in private.items()}
             | {"updated_at": state.recorded, "closed": closed(private)}
-            | {"as_of": cut.as_of, "known_at": cut.known_at}
+            | {"as_of": as_of.as_of, "known_at": as_of.known_at}
             | cls.members(state),
             from_attributes=True,
         )
@@ -70,44 +70,46 @@ Words = Annotated[list[str], BeforeValidator(sorted)]
 def read_record(
     request: Request,
     response: Response,
-    what: str,
+    record_type: str,
     evolve: Evolve[A],
     shape: type[Record],
     id: UUID,
-    cut: AsOf,
+    as_of: AsOf,
 ) -> Record:
     """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
     event. What was erased since stays erased: it is read with the keys that there are now."""
     services: Services = request.app.state.services
-    found = services.crm.load(what, evolve, id, cut=cut)
+    found = services.crm.load(record_type, evolve, id, as_of=as_of)
     response.headers["ETag"] = f'"{found.version}"'
     with watching() as given:
-        record = shape.of(found, cut)
+        record = shape.of(found, as_of)
     if given.any and shape.gives_private(found):
         shows(request, found.party, found.id)
     return record
 
 
-def add_record(router: APIRouter, collection: str, what: str, evolve: Evolve[A], shape: type[Record]) -> None:
+def add_record(
+    router: APIRouter, collection: str, record_type: str, evolve: Evolve[A], shape: type[Record]
+) -> None:
     """Adds `GET /<collection>/{id}`."""
     router.add_api_route(
         f"/{collection}/{{id:uuid}}",
-        _reading(what, evolve, shape),
+        _reading(record_type, evolve, shape),
         methods=["GET"],
         tags=[collection],
         dependencies=[GivesPrivate],
         response_model=shape,
-        name=f"get_{what}",
-        summary=f"Get {'an' if what[0] in 'aeiou' else 'a'} {what}",
-        description=f"The {what} as it is now, read from the event store: every change is in it at once. "
-        "With as_of or known_at as it was then: 404 before its first event, and what was erased since is "
-        "erased there too.",
+        name=f"get_{record_type}",
+        summary=f"Get {'an' if record_type[0] in 'aeiou' else 'a'} {record_type}",
+        description=f"The {record_type} as it is now, read from the event store: every change is in it at "
+        "once. With as_of or known_at as it was then: 404 before its first event, and what was erased since "
+        "is erased there too.",
         operation_id=f"{collection}_get",
     )
 
 
-def _reading(what: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
-    def get(request: Request, response: Response, id: UUID, cut: AsOfQuery) -> Record:
-        return read_record(request, response, what, evolve, shape, id, cut)
+def _reading(record_type: str, evolve: Evolve[A], shape: type[Record]) -> Callable[..., Record]:
+    def get(request: Request, response: Response, id: UUID, as_of: AsOfQuery) -> Record:
+        return read_record(request, response, record_type, evolve, shape, id, as_of)
 
     return get

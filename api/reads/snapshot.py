@@ -32,7 +32,7 @@ _STANDING: Final = """
     WHERE %(names)s::text[] IS NULL OR a.projection = ANY (%(names)s::text[])
 """
 # Where not even the envelope can be read, nobody knows whose record it is: its whole party waits then.
-_HELD_OF: Final = """
+_PARKED_OF: Final = """
     SELECT count(DISTINCT h.position) FROM control.held h JOIN control.active a USING (projection, version)
     WHERE h.projection = ANY (%(names)s::text[])
       AND (h.aggregate_id = ANY (%(records)s::uuid[])
@@ -53,7 +53,7 @@ class Snapshot:
     projection: str
     version: int
     position: int
-    held: int
+    parked: int
     versions: Mapping[str, int]
     positions: Mapping[str, int]
 
@@ -70,38 +70,39 @@ class Snapshot:
 
     def parked_of_record(self, id: UUID, party: UUID | str | None) -> int:
         """How many events of this record the models hold; those of its party that may be its own count."""
-        return self._held_of(records=[id], parties=[party or id], all=False, but=[])
+        return self._parked_of(records=[id], parties=[party or id], all=False, but=[])
 
-    def parked_of_customer(self, id: UUID, cut: AsOf = NOW) -> int:
+    def parked_of_customer(self, id: UUID, as_of: AsOf = NOW) -> int:
         """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
-        if not self.held:
+        if not self.parked:
             return 0
-        cluster = self.ask("identity", Identity).cluster(id, cut)
-        return self._held_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
+        cluster = self.ask("identity", Identity).cluster(id, as_of)
+        return self._parked_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
 
-    def not_found(self, what: str, id: UUID, held: int) -> Exception:
-        """What to raise for a record that the models do not show; `held` of its events they hold.
+    def not_found(self, record_type: str, id: UUID, parked: int) -> Exception:
+        """What to raise for a record that the models do not show; `parked` of its events they hold.
 
         Then it may well be there, and who takes it for missing would make it a second time.
         """
-        if not held:
-            return NotFound(what, id)
+        if not parked:
+            return NotFound(record_type, id)
         return Problem(
-            "held",
-            f"The {what} {id} can't be shown: {held} of its events could not be applied to the read model "
-            "and wait for an operator. Read it again once they are applied; do not record it a second time.",
-            held=held,
+            "parked",
+            f"The {record_type} {id} can't be shown: {parked} of its events could not be applied to the read "
+            "model and wait for an operator. Read it again once they are applied; do not record it a second "
+            "time.",
+            parked=parked,
         )
 
-    def _held_of(
+    def _parked_of(
         self, *, records: Sequence[UUID], parties: Sequence[UUID | str], all: bool, but: Sequence[UUID]
     ) -> int:
-        if not self.held:
+        if not self.parked:
             return 0
         which = {"records": records, "parties": parties, "but": but}
         ids = {name: [str(id) for id in found] for name, found in which.items()}
         with self.connection.cursor() as cursor:
-            cursor.execute(_HELD_OF, {"names": list(self.versions), "all": all} | ids)
+            cursor.execute(_PARKED_OF, {"names": list(self.versions), "all": all} | ids)
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
@@ -137,7 +138,7 @@ def snapshot(services: Services, *projections: str) -> Iterator[Snapshot]:
                 projection=projections[0],
                 version=main[1],
                 position=min((row[2] for row in rows.values()), default=0),
-                held=sum(row[3] for row in rows.values()),
+                parked=sum(row[3] for row in rows.values()),
                 versions={name: row[1] for name, row in rows.items()},
                 positions={name: rows[name][2] for name in projections if name in rows},
             )

@@ -155,16 +155,16 @@ def get_opportunity(
             row = look.ask("pipeline", Opportunities).get(id)
         else:
             row = row_as_of(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
-        # What was looked back to comes from the store, where nothing is held.
-        held = look.parked_of_record(id, row["party"] if row else None) if cut.whole else 0
+        # What was looked back to comes from the store, where nothing is parked.
+        parked = look.parked_of_record(id, row["party"] if row else None) if cut.whole else 0
     if row is None:
-        raise look.not_found("opportunity", id, held)
+        raise look.not_found("opportunity", id, parked)
     response.headers["ETag"] = f'"{row["version"]}"'
     return OneOpportunity(
         as_of=cut.as_of,
         known_at=cut.known_at,
         opportunity=Opportunity.of(row),
         meta=meta_of(
-            services, look, consistency, held_here=held, source="read_model" if cut.whole else "store"
+            services, look, consistency, parked_here=parked, source="read_model" if cut.whole else "store"
         ),
     )

@@ -83,14 +83,14 @@ def list_cases_of_customer(
     """The cases of all parties that are this customer now, newest first unless `order_by` says otherwise."""
     services: Services = request.app.state.services
     with snapshot(services, *_MODELS) as look:
-        held = look.parked_of_customer(id)
+        parked = look.parked_of_customer(id)
         customer = look.ask("identity", Identity).customer_of(id)
         if customer is None:
-            raise look.not_found("customer", id, held)
+            raise look.not_found("customer", id, parked)
         paging = Paging(request, look, f"cases/{id}", page_token)
         mine = following_merges([Filter("customer_id", "eq", customer)], look)
         found = [*declared.filters(paging.arguments, _OWN), *mine]
-        return _page(services, look, consistency, paging, found, page_size, held)
+        return _page(services, look, consistency, paging, found, page_size, parked)
 
 
 def _page(
@@ -100,12 +100,12 @@ def _page(
     paging: Paging,
     found: list[Filter],
     page_size: int,
-    held: int | None = None,
+    parked: int | None = None,
 ) -> CasePage:
     orders = declared.orders(paging.arguments.get("order_by"), ORDERS, _NEWEST_FIRST)
     page = look.ask("service_history", Cases).list(found, orders, page_size, paging.after)
     return CasePage(
         cases=[CaseRow.of(row) for row in page.rows],
         next_page_token=paging.next(page.after),
-        meta=meta_of(services, look, consistency, held_here=held),
+        meta=meta_of(services, look, consistency, parked_here=parked),
     )

@@ -57,7 +57,7 @@ class Fork:
     other: Seal | None = None
 
 
-class Asked:
+class OptionalCopy:
     """A copy that may be away, or not there at all: then nothing is known by it, and `why_not` says why."""
 
     def __init__(self, copy: Copy | None) -> None:

@@ -27,7 +27,7 @@ Place = tuple[str, int]
 Home = Callable[[UUID], int]
 """The partition that a party's events are in."""
 
-TRIES: Final = 200_000
+MAX_TRIES: Final = 200_000
 """Most hashes that are tried to find what was moved where."""
 _MODULUS: Final = 1 << 256
 
@@ -73,7 +73,7 @@ def by_copy(rows: Sequence[StoredRow], copy: Sequence[tuple[int, bytes]]) -> Dif
         return None
     position = differing[0]
     others = len(differing) - 1
-    now, then = stored.get(position), sealed.get(position)
+    now, history = stored.get(position), sealed.get(position)
     was_at = {event: place for place, event in copy}
     stands_at = {row.event: row.position for row in rows}
     if now is not None and now in was_at:
@@ -85,16 +85,16 @@ def by_copy(rows: Sequence[StoredRow], copy: Sequence[tuple[int, bytes]]) -> Dif
             stands=position,
             others=others,
         )
-    if then is not None and then in stands_at:
+    if history is not None and history in stands_at:
         return Difference(
-            kind="moved", position=position, event=_id(then), sealed=position, stands=stands_at[then],
+            kind="moved", position=position, event=_id(history), sealed=position, stands=stands_at[history],
             others=others,
         )  # fmt: skip
-    if now is None or then is None:
+    if now is None or history is None:
         kind: Kind = "removed" if now is None else "inserted"
-        return Difference(kind=kind, position=position, event=_id(now or then or b""), others=others)
+        return Difference(kind=kind, position=position, event=_id(now or history or b""), others=others)
     return Difference(
-        kind="changed", position=position, event=_id(then), members=_members(now, then), others=others
+        kind="changed", position=position, event=_id(history), members=_members(now, history), others=others
     )
 
 
@@ -126,9 +126,9 @@ def by_sums(
     sealed = _flat(seal.partitions)
     off: dict[Place, tuple[int, int]] = {}
     for place in sorted(found.keys() | sealed.keys()):
-        there, then = found.get(place, Digest()), sealed.get(place, Digest())
-        if there != then:
-            off[place] = (there.count - then.count, (there.total - then.total) % _MODULUS)
+        there, history = found.get(place, Digest()), sealed.get(place, Digest())
+        if there != history:
+            off[place] = (there.count - history.count, (there.total - history.total) % _MODULUS)
     inside = {place: [row for row in rows if homes[row.position] == place] for place in off}
     exact = (
         _inserted(off, inside, leaves)
@@ -175,19 +175,19 @@ def _moved(
     if len(off) == 1:
         [(place, (_, excess))] = off.items()
         members = inside[place]
-        empty = [p for p in range(seal.first, seal.last + 1) if p not in taken][:TRIES]
-        if len(members) * len(empty) <= TRIES:
+        empty = [p for p in range(seal.first, seal.last + 1) if p not in taken][:MAX_TRIES]
+        if len(members) * len(empty) <= MAX_TRIES:
             for row, at in product(members, empty):
                 if _shift(leaves, row, at) == excess:
                     return _relocated(row, sealed=at, position=min(at, row.position))
-        if len(members) ** 2 <= TRIES:
+        if len(members) ** 2 <= MAX_TRIES:
             for one, other in combinations(members, 2):
                 both = _shift(leaves, one, other.position) + _shift(leaves, other, one.position)
                 if both % _MODULUS == excess:
                     return _relocated(one, sealed=other.position, position=one.position)
     elif len(off) == 2:
         (first, (_, excess)), (second, (_, other_excess)) = off.items()
-        if len(inside[first]) * len(inside[second]) <= TRIES:
+        if len(inside[first]) * len(inside[second]) <= MAX_TRIES:
             for one, other in product(inside[first], inside[second]):
                 if (
                     _shift(leaves, one, other.position) == excess

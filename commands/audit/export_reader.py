@@ -18,8 +18,8 @@ from uuid import UUID
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Fact, Kind, fact_of
+from commands.privacy.no_key_cipher import NoKeyCipher
 from domain.events.envelope import LIMIT
 from domain.events.merkle import proves
 from domain.events.seal import Seal, key_id, leaf_hash, parse, signed_by
@@ -48,7 +48,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Opened:
+class ExportContents:
     """What a file holds. `proven` events have a proof that holds, `unsealed` none; `facts` are the record's.
 
     `seals` are the numbers of the first and the last seal that proofs lead to.
@@ -78,7 +78,7 @@ class _Reader:
     """Reads a file line by line, behind its first."""
 
     def __init__(self, first: bytes, header: Mapping[str, Any], key: Ed25519PublicKey, given: bool) -> None:
-        self.found = Opened(
+        self.found = ExportContents(
             kind=header["kind"],
             id=UUID(header["id"]),
             exported=str(header["exported"]),
@@ -171,15 +171,15 @@ class _Reader:
 
     def _end(self, number: int, end: Mapping[str, Any]) -> None:
         self._ended = True
-        held = {"events": self.found.events, "seals": self._seals, "unsealed": self.found.unsealed}
-        if end != held | {"sha256": self._digest.hexdigest()}:
+        counts = {"events": self.found.events, "seals": self._seals, "unsealed": self.found.unsealed}
+        if end != counts | {"sha256": self._digest.hexdigest()}:
             self.fault(
                 number,
                 f"It held {end['events']} events and {end['seals']} seals when it was written, and holds "
-                f"{held['events']} and {held['seals']}, or a line was changed.",
+                f"{counts['events']} and {counts['seals']}, or a line was changed.",
             )
 
-    def finish(self, number: int) -> Opened:
+    def finish(self, number: int) -> ExportContents:
         """There is no further line."""
         if not self._ended and not self.found.faults:
             self.fault(number, "The line that ends the file is missing: it was cut.")
@@ -188,7 +188,7 @@ class _Reader:
         return self.found
 
 
-def read(lines: Iterable[bytes], key: Ed25519PublicKey | None = None) -> Opened:
+def read(lines: Iterable[bytes], key: Ed25519PublicKey | None = None) -> ExportContents:
     """What the lines of a raw export hold, and what is wrong with them; with `key` instead of the one in the
     file. Raises `NoExport` where the first line is not that of a raw export."""
     reader: _Reader | None = None

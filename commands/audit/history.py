@@ -10,8 +10,9 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from psycopg2.extensions import connection
 
-from commands.audit.redaction import NoKeyCipher, has_clear, withholding
+from commands.audit.redaction import has_clear, withholding
 from commands.audit.replay import Fact, Kind, fact_of, require_kind
+from commands.privacy.no_key_cipher import NoKeyCipher
 from commands.store.application import Crm
 from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
@@ -19,7 +20,7 @@ from domain.events.event import Event
 from domain.events.seal import Seal, parse
 from domain.kernel.errors import NotFound
 
-PAGE: Final = 1000
+PAGE_ROWS: Final = 1000
 """Events read at a time."""
 
 _COLUMNS: Final = "position, aggregate_id, version, type, party, event"
@@ -95,7 +96,7 @@ class Histories:
             raise NotFound(kind, id)
         return first[0].party
 
-    def page(self, scope: Scope, after: int = 0, limit: int = PAGE) -> list[StoredRow]:
+    def page(self, scope: Scope, after: int = 0, limit: int = PAGE_ROWS) -> list[StoredRow]:
         """The first events of the history behind a position, in the order of positions."""
         values = {
             "parties": list(scope.parties),
@@ -107,7 +108,7 @@ class Histories:
         with self._pool.connection() as opened:
             return _rows(opened, _PAGE, values)
 
-    def rows(self, scope: Scope, after: int = 0, size: int = PAGE) -> Iterator[StoredRow]:
+    def rows(self, scope: Scope, after: int = 0, size: int = PAGE_ROWS) -> Iterator[StoredRow]:
         """All events of the history behind a position, page by page: memory stays flat."""
         while page := self.page(scope, after, size):
             yield from page

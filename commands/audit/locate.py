@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import psycopg2
 
-from commands.audit.chain import Asked
+from commands.audit.chain import OptionalCopy
 from commands.audit.diagnose import Difference, Gap, Home, by_copy, by_sums, joined
 from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, cut, told
-from commands.audit.recompute import Damaged
+from commands.audit.recompute import DamagedSeal
 from commands.store.event_reader import EventReader, StoredRow
 from commands.store.verify_event import RESTORE, Finding
 from commands.store.verify_seals import topic_of
@@ -23,7 +23,7 @@ MAX_SEALS: Final = 5
 MAX_ROWS: Final = 20_000
 """Events read of one range: several times what a seal covers, should somebody have put in many."""
 GAPS_SECONDS: Final = 60
-GAPS: Final = 50
+MAX_GAPS: Final = 50
 
 # Versions that are missing before an event at or behind a position, where the one before them has an earlier
 # position than the range's end. One index look-up for each event from there on.
@@ -53,22 +53,24 @@ class Close:
         stored: the position of the store's last event.
     """
 
-    def __init__(self, cursor: Any, follower: EventReader, asked: Asked, *, home: Home, stored: int) -> None:
+    def __init__(
+        self, cursor: Any, follower: EventReader, asked: OptionalCopy, *, home: Home, stored: int
+    ) -> None:
         self._cursor, self._follower, self._asked = cursor, follower, asked
         self._home, self._stored = home, stored
 
-    def look(self, damaged: Sequence[Damaged], other: Seal | None) -> list[Finding]:
+    def look(self, damaged: Sequence[DamagedSeal], other: Seal | None) -> list[Finding]:
         """What is wrong under these seals, in order, and under `other`, the topics' own where it differs."""
         seals = [parse(one.record) for one in damaged]
-        held = [seal for seal in seals if seal.last <= self._stored]
-        found = [self._difference(seal) for seal in held[:MAX_SEALS]]
+        within_store = [seal for seal in seals if seal.last <= self._stored]
+        found = [self._difference(seal) for seal in within_store[:MAX_SEALS]]
         if other is not None and (beside := self._under_other(other)) is not None:
             found.append(beside)
         whole = [self._elsewhere(one) for one in joined([difference for difference, _, _ in found])]
         said = [told(one, seal, why) for one, (_, seal, why) in zip(whole, found, strict=True)]
-        said += [_only_range(seal) for seal in held[MAX_SEALS:]]
-        if len(held) < len(seals):
-            said += self._cut(seals[len(held)], max(seal.last for seal in seals))
+        said += [_only_range(seal) for seal in within_store[MAX_SEALS:]]
+        if len(within_store) < len(seals):
+            said += self._cut(seals[len(within_store)], max(seal.last for seal in seals))
         return said
 
     def _difference(self, seal: Seal) -> tuple[Difference, Seal, str]:
@@ -117,13 +119,13 @@ class Close:
     def _gaps(self, seal: Seal) -> Iterable[Gap]:
         self._cursor.execute(f"SET statement_timeout = {GAPS_SECONDS * 1000}")
         try:
-            bounds = {"first": seal.first, "last": seal.last, "most": GAPS}
+            bounds = {"first": seal.first, "last": seal.last, "most": MAX_GAPS}
             self._cursor.execute(_GAPS, bounds)
         except psycopg2.errors.QueryCanceled:
             return
         for aggregate, type, party, before, behind, low, high in self._cursor.fetchall():
             place = (topic_of(type), self._home(party))
-            for version in range(before + 1, min(behind, before + GAPS)):
+            for version in range(before + 1, min(behind, before + MAX_GAPS)):
                 yield Gap(aggregate=aggregate, version=version, place=place, low=low, high=high)
 
 

@@ -71,7 +71,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Damaged:
+class DamagedSeal:
     """A seal whose events are not those that the store holds; `found` is how many it holds there."""
 
     record: bytes
@@ -79,7 +79,7 @@ class Damaged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recomputed:
+class Recomputation:
     """What came of a job: seals and events that were looked at, and what is wrong with them.
 
     `findings` are about seals, and about single events whose columns contradict their bytes (`contradicting`
@@ -90,11 +90,11 @@ class Recomputed:
     events: int
     findings: tuple[Finding, ...]
     found: int
-    damaged: tuple[Damaged, ...]
+    damaged: tuple[DamagedSeal, ...]
     contradicting: tuple[int, ...]
 
 
-def recomputed(jobs: Sequence[Job], workers: int) -> Iterator[Recomputed]:
+def recomputed(jobs: Sequence[Job], workers: int) -> Iterator[Recomputation]:
     """What comes of the jobs, in their order, by so many processes; one is this one."""
     workers = possible_workers(workers)
     if workers == 1 or len(jobs) < 2:
@@ -121,7 +121,7 @@ def _leave_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def recompute(job: Job) -> Recomputed:
+def recompute(job: Job) -> Recomputation:
     """Does a job. Raises the driver's errors."""
     with closing(connect(job.url)) as connection, connection.cursor() as cursor:
         cursor.execute(BY_INDEX)
@@ -143,7 +143,7 @@ def recompute(job: Job) -> Recomputed:
                 raise
         comparing.end()
     found = [*links.findings, *(_contradiction(position) for position in comparing.contradicting)]
-    return Recomputed(
+    return Recomputation(
         seals=links.seals,
         events=comparing.events,
         findings=tuple(found[:MAX_DAMAGED]),
@@ -225,7 +225,7 @@ class _Comparing:
         self._seal: Seal | None = None
         self._first, self._last = 0, -1
         self.events = 0
-        self.damaged: list[Damaged] = []
+        self.damaged: list[DamagedSeal] = []
         self.contradicting: list[int] = []
         self._next()
 
@@ -253,7 +253,7 @@ class _Comparing:
         while self._seal is not None and (position is None or position > self._last):
             seal, leaves = self._seal, self._leaves
             if len(leaves) != seal.count or root(leaves) != seal.root:
-                self.damaged.append(Damaged(record=seal.record, found=len(leaves)))
+                self.damaged.append(DamagedSeal(record=seal.record, found=len(leaves)))
             leaves.clear()
             self._next()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Literal
 
 from domain.events.event import Event
-from domain.events.private import METADATA, PrivateParts, Unreadable
+from domain.events.private import METADATA, Unreadable
 
 Why = Literal["not_opened", "erased", "absent"]
 """Nobody asked for it; its key was destroyed; its key is not to be had here."""
@@ -24,23 +23,6 @@ class Withheld(Unreadable):
     def as_json(self) -> dict[str, str]:
         """`{"closed": why, "of": id of the event it stands in}`."""
         return {"closed": self.why, "of": self.event}
-
-
-class NoKeyCipher:
-    """A cipher that opens nothing: it needs no key, no database and no network."""
-
-    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
-        """Raises `TypeError`: histories are read, never written."""
-        raise TypeError("a cipher without keys closes nothing")
-
-    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        """Every field, closed."""
-        persons = private.get("persons", {}).values()
-        names = [name for fields in persons for name in fields]
-        return dict.fromkeys([*names, *private.get("text", {}).get("fields", {})], _CLOSED)
-
-
-_CLOSED: Final = Unreadable("absent")
 
 
 def withholding(event: Event, *, opened: bool) -> Event:

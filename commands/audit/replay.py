@@ -60,7 +60,7 @@ def fact_of(position: int, encoded: bytes, cipher: PrivateCipher, *, opened: boo
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class FieldChange:
     """One field before and after, as JSON; null where it had, or has, no value."""
 
     field: str
@@ -73,7 +73,7 @@ class Step:
     """One event, and the fields that it changed."""
 
     fact: Fact
-    changes: tuple[Changed, ...]
+    changes: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Moment:
     """A moment in a record's history: a version, or times to look back to. Without either: its end."""
 
     version: int | None = None
-    cut: AsOf = NOW
+    as_of: AsOf = NOW
 
     def of(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """The facts up to it. Raises `Invalid` for a version that the record never had."""
@@ -91,9 +91,9 @@ class Moment:
                 "Name one of those, or a time."
             )
         found = facts if self.version is None else facts[: self.version]
-        if self.cut.whole:
+        if self.as_of.whole:
             return found
-        return found[: len(list(self.cut.of(fact.event for fact in found)))]
+        return found[: len(list(self.as_of.of(fact.event for fact in found)))]
 
 
 NEWEST: Final = Moment()
@@ -173,7 +173,7 @@ def diff(facts: Sequence[Fact], start: Moment, end: Moment) -> list[Difference]:
         raise Invalid(
             f"The first moment (version {first}) is later than the second (version {last}). Swap them."
         )
-    found: dict[str, list[tuple[Fact, Changed]]] = {}
+    found: dict[str, list[tuple[Fact, FieldChange]]] = {}
     for step in list(steps(facts[:last]))[first:]:
         for change in step.changes:
             found.setdefault(change.field, []).append((step.fact, change))
@@ -238,10 +238,10 @@ def _fields(state: Any) -> dict[str, Any]:
     return found
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Changed, ...]:
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
-        Changed(name, before.get(name), after.get(name))
+        FieldChange(name, before.get(name), after.get(name))
         for name in names
         # What a new record simply does not have is no change of it.
         if before.get(name) != after.get(name) and (name in before or after[name] != [])

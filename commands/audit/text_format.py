@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from commands.audit.replay import Changed, Difference, Fact, Step
+from commands.audit.replay import Difference, Fact, FieldChange, Step
 from commands.audit.timeline import Group, Names, reasons
 
 _CLOSED: Final = {
@@ -43,7 +43,7 @@ def step_lines(step: Step, names: Names | None = None) -> Iterator[str]:
     yield from (f"    {line}" for line in change_lines(step.changes))
 
 
-def change_lines(changes: Sequence[Changed]) -> Iterator[str]:
+def change_lines(changes: Sequence[FieldChange]) -> Iterator[str]:
     """A line for each field, before and after."""
     width = max((len(change.field) for change in changes), default=0)
     for change in changes:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.audit.history import Histories, Scope, by_record
-from commands.audit.replay import Changed, Difference, Fact, State, Step, plain, steps
+from commands.audit.replay import Difference, Fact, FieldChange, State, Step, plain, steps
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import instant
 
@@ -45,7 +45,7 @@ class Page:
 
     steps: tuple[Step, ...]
     after: int | None
-    cut: bool
+    as_of: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ def page_of(
                 break
     shown, more = found[:limit], found[limit:]
     ends = shown[-1].position if more else None
-    cut = bool(more) and more[0].event.correlation == shown[-1].event.correlation
+    as_of = bool(more) and more[0].event.correlation == shown[-1].event.correlation
     if not full:
-        return Page(tuple(Step(fact, ()) for fact in shown), ends, cut)
-    return Page(tuple(_with_changes(histories, shown)), ends, cut)
+        return Page(tuple(Step(fact, ()) for fact in shown), ends, as_of)
+    return Page(tuple(_with_changes(histories, shown)), ends, as_of)
 
 
 def _with_changes(histories: Histories, shown: Sequence[Fact]) -> list[Step]:
@@ -145,7 +145,7 @@ def step_json(step: Step, names: Names | None = None) -> dict[str, Any]:
     return event_json(step.fact, names) | {"changes": [change_json(each) for each in step.changes]}
 
 
-def change_json(change: Changed) -> Mapping[str, Any]:
+def change_json(change: FieldChange) -> Mapping[str, Any]:
     """One field before and after."""
     return {"field": change.field, "before": change.before, "after": change.after}
 

@@ -14,12 +14,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.audit.chain import Asked, Copy, beside_kept
+from commands.audit.chain import Copy, OptionalCopy, beside_kept
 from commands.audit.diagnose import Home
 from commands.audit.kept_seal import KeptSeal
 from commands.audit.locate import Close
 from commands.audit.messages import outside
-from commands.audit.recompute import Damaged, Job, Recomputed, recomputed
+from commands.audit.recompute import DamagedSeal, Job, Recomputation, recomputed
 from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from commands.store.seals import Seals
@@ -32,7 +32,7 @@ MAX_FINDINGS: Final = 200
 CHUNK_EVENTS: Final = 20_000
 CHUNK_SEALS: Final = 1_000
 """What one process takes at a time: whole seals, until either is reached."""
-PAGE: Final = 10_000
+PAGE_ROWS: Final = 10_000
 OF_EVENTS: Final = frozenset(
     {"changed", "removed", "inserted", "moved", "range", "contradiction", "cut_tail"}
 )
@@ -65,7 +65,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class ChainVerification:
     """What was looked at: `seals` with `events`, of the positions `first` to `last`.
 
     `unsealed` events stand behind the store's last seal, from `unsealed_from` on: of those a change can't be
@@ -96,7 +96,7 @@ def verify(
     copy: Copy | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Verified:
+) -> ChainVerification:
     """Verifies all that is sealed in the store at `url` (a role that may read it), or a range of it.
 
     Args:
@@ -110,7 +110,7 @@ def verify(
 
     Raises the driver's errors.
     """
-    asked = Asked(copy)
+    asked = OptionalCopy(copy)
     with (
         closing(connect(url)) as connection,
         connection.cursor() as cursor,
@@ -134,7 +134,7 @@ def verify(
         close = Close(cursor, follower, asked, home=home, stored=stored)
         seen.take(close.look(seen.damaged, fork.other))
     findings = sorted(seen.findings, key=lambda one: high if one.position is None else one.position)
-    return Verified(
+    return ChainVerification(
         first=low,
         last=high,
         seals=seen.seals,
@@ -155,9 +155,9 @@ class _Seen:
         self._progress, self._total = progress, total
         self.seals = self.events = self.found = 0
         self.findings: list[Finding] = []
-        self.damaged: list[Damaged] = []
+        self.damaged: list[DamagedSeal] = []
 
-    def add(self, done: Recomputed) -> None:
+    def add(self, done: Recomputation) -> None:
         """One more stretch."""
         self.seals += done.seals
         self.events += done.events
@@ -175,7 +175,7 @@ class _Seen:
 def _jobs(cursor: Any, url: str, key: bytes, after: int, upto: int) -> Iterator[Job]:
     """The seals behind `after` up to `upto` in parts of about the same work, in order."""
     begin, end, seals, events = after, after, 0, 0
-    while page := _rows(cursor, _COUNTS, (end, upto, PAGE)):
+    while page := _rows(cursor, _COUNTS, (end, upto, PAGE_ROWS)):
         for end, count in page:
             seals += 1
             events += count

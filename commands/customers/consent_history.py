@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from commands.privacy.no_key_cipher import NoKeyCipher
 from commands.store.application import Crm
-from domain.customers.contact import consent_history as consent_then
+from domain.customers.contact import consent_history
 from domain.customers.contact.consent_history import PointHistory, Span, Verdict
 from domain.customers.contact.events import PointKind, Registered
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import decode
 from domain.events.event import Event
-from domain.events.private import PrivateParts, Unreadable
 from domain.kernel.as_of import AsOf
 from domain.kernel.errors import NotFound
 from domain.kernel.text import line
@@ -32,17 +32,6 @@ class ConsentHistory:
     verdict: Verdict
     points: tuple[PointHistory, ...]
     positions: Mapping[str, int]
-
-
-class _Shut:
-    """Opens nothing."""
-
-    def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:  # noqa: ARG002
-        raise TypeError("nothing is recorded here")
-
-    def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        parts = [*private.get("persons", {}).values(), private.get("text", {}).get("fields", {})]
-        return {field: Unreadable("absent") for fields in parts for field in fields}
 
 
 def consent_at(
@@ -63,10 +52,10 @@ def consent_at(
     """
     wanted = line("purpose", purpose)
     rows = crm.history(contact_id, AsOf(known_at=known_at))
-    events = [decode(row.event, CATALOGUE, _Shut()) for row in rows]
+    events = [decode(row.event, CATALOGUE, NoKeyCipher()) for row in rows]
     if not events or not isinstance(events[0].payload, Registered):
         raise NotFound("contact", contact_id)
-    points = consent_then.point_histories(events, wanted, span)
+    points = consent_history.point_histories(events, wanted, span)
     if point_id is not None and all(point.point_id != point_id for point in points):
         raise NotFound("contact point", point_id)
     asked = tuple(
@@ -77,7 +66,7 @@ def consent_at(
         purpose=wanted,
         span=span,
         known_at=known_at,
-        verdict=consent_then.verdict(asked),
+        verdict=consent_history.verdict(asked),
         points=asked,
         positions={event.id: row.position for event, row in zip(events, rows, strict=True)},
     )

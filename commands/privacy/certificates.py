@@ -21,7 +21,7 @@ from commands.privacy.cipher import CACHE_SECONDS, AesGcmCipher
 from commands.privacy.keys import KeyStore
 from commands.privacy.person import People
 from commands.privacy.tombstones import Tombstones
-from commands.privacy.topic_check import NotPublishedYet, Published, Topics
+from commands.privacy.topic_check import NotPublishedYet, TopicCheck, Topics
 from commands.store.application import Crm
 from commands.store.contact_index import ContactIndex
 from commands.store.privacy_events import PrivacyEvents
@@ -30,7 +30,7 @@ from domain.kernel.errors import ConcurrentChange, DomainError
 from domain.privacy import erasure
 from domain.privacy.erasure import Erasure
 
-PAGE: Final = 500
+PAGE_EVENTS: Final = 500
 
 ReadSide = Callable[[Sequence[UUID], int], list[CheckedPlace]]
 """Places of the read side for these persons; raises `TooEarly` while one has not passed a position."""
@@ -77,7 +77,7 @@ class NotClean(DomainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class IssuedCertificate:
     """A certificate: the file's content, its digest, and what it says."""
 
     file: bytes
@@ -85,7 +85,7 @@ class Issued:
     content: Content
 
 
-class Certifying:
+class CertificateIssuer:
     """Certifies erasures in the store of `crm`.
 
     `read_side` looks at the read models; `topics` are compared with the store, None where they are not to be
@@ -110,7 +110,7 @@ class Certifying:
         self._topics = topics
         self._events = PrivacyEvents(crm.pool)
 
-    def issue(self, id: UUID, context: Context, *, backups_until: date | None = None) -> Issued:
+    def issue(self, id: UUID, context: Context, *, backups_until: date | None = None) -> IssuedCertificate:
         """Looks everywhere, signs, and records that it was certified. `backups_until`: the day by which no
         backup and no write-ahead log has the keys any more, as the operator says.
 
@@ -151,7 +151,7 @@ class Certifying:
         signed = certificate.encoded(content)
         sha256 = certificate.digest(signed)
         self._note(id, sha256, position, context)
-        return Issued(file=certificate.signed(signed, self._key), sha256=sha256, content=content)
+        return IssuedCertificate(file=certificate.signed(signed, self._key), sha256=sha256, content=content)
 
     def _refuse_cached(self, state: Erasure) -> None:
         since = max(self._tombstones.destroyed(state.persons).values(), default=state.recorded)
@@ -183,7 +183,7 @@ class Certifying:
 
     def _stored(self, state: Erasure) -> Seen:
         """Reads every event that is the persons' or names one of them, with keys as they are now."""
-        seen = Seen(persons=set(state.persons), published=Published(own=set(state.parties)))
+        seen = Seen(persons=set(state.persons), published=TopicCheck(own=set(state.parties)))
         cipher = AesGcmCipher(self._keys)
         with self._crm.pool.connection() as opened, opened, opened.cursor() as at:
             at.execute("SET LOCAL statement_timeout = 0")
@@ -192,7 +192,7 @@ class Certifying:
                 "names": [str(person).encode() for person in state.persons],
             })  # fmt: skip
             while True:
-                at.execute(f"FETCH {PAGE} FROM theirs")
+                at.execute(f"FETCH {PAGE_EVENTS} FROM theirs")
                 page = []
                 for position, type, party, event in at.fetchall():
                     seen.published.add(position, type, party, bytes(event))
@@ -261,7 +261,7 @@ class Seen:
     """What was found in the store: values of `persons`, how many are still open, texts, counts by family;
     `published` has what the topics must have too."""
 
-    def __init__(self, persons: set[UUID], published: Published) -> None:
+    def __init__(self, persons: set[UUID], published: TopicCheck) -> None:
         self._persons, self.published = persons, published
         self.values = self.open = 0
         self.kept: Counter[str] = Counter()

@@ -37,7 +37,7 @@ TEXT: Final = "t1"
 CACHE_SECONDS: Final = 60.0
 """How long a key is remembered at most: an erasure is certified only after that."""
 
-_CACHED: Final = 100_000
+_MAX_CACHED: Final = 100_000
 _NONCE_BYTES: Final = 12
 
 
@@ -163,7 +163,7 @@ class AesGcmCipher:
         missing = [name for name in names if name not in known]
         if missing:
             fetched = fetch(missing)
-            if len(self._cache) + len(fetched) > _CACHED:
+            if len(self._cache) + len(fetched) > _MAX_CACHED:
                 self._cache.clear()
             self._cache |= {name: (now + self._cache_seconds, state) for name, state in fetched.items()}
             known |= fetched

@@ -22,10 +22,10 @@ from commands.privacy.erasure import Erasures
 
 LOG: Final = logging.getLogger("rapport.privacy")
 INTERVAL_SECONDS: Final = 60.0
-AGAIN: Final = 2.0
+RETRY_SECONDS: Final = 2.0
 """Seconds until it is tried again where the store or the keys could not be asked, or a read model shows
 somebody."""
-PATIENCE: Final = 5.0
+LOCK_WAIT_SECONDS: Final = 5.0
 """Seconds that one who asks waits for another who is at it."""
 
 _AWAY: Final = (
@@ -34,7 +34,7 @@ _AWAY: Final = (
 )
 
 
-class Applied:
+class ErasureEnforcement:
     """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted.
 
     `close_again` closes texts again whose retention was over, and answers which were open. `showing` answers
@@ -54,7 +54,7 @@ class Applied:
         self._why, self._tried = _AWAY, float("-inf")
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether they were applied, and nothing is known that would undo it. Asks nobody."""
         return self._once.is_set()
 
@@ -66,7 +66,7 @@ class Applied:
     def missing(self) -> list[str]:
         """What keeps this process from serving, as a sentence; empty once all erasures were applied. Whoever
         asks first applies them; where that failed, the next one some seconds later."""
-        if self._due() and self._alone.acquire(timeout=PATIENCE):
+        if self._due() and self._alone.acquire(timeout=LOCK_WAIT_SECONDS):
             try:
                 if self._due():
                     self._apply()
@@ -80,7 +80,7 @@ class Applied:
             return self._apply()
 
     def _due(self) -> bool:
-        return not self._once.is_set() and time.monotonic() >= self._tried + AGAIN
+        return not self._once.is_set() and time.monotonic() >= self._tried + RETRY_SECONDS
 
     def _apply(self) -> float:
         try:
@@ -99,7 +99,7 @@ class Applied:
         except Exception as error:  # whatever it is, the process lives on, is not ready, and tries again
             LOG.warning("erasures could not be applied again: %s", type(error).__name__)
             self._why = _AWAY
-            return AGAIN
+            return RETRY_SECONDS
         if back:
             LOG.warning("%d keys of erased persons had come back, and are destroyed again", len(back))
         if opened:
@@ -113,7 +113,7 @@ class Applied:
                 f"Erased persons still show in {' and '.join(shown)}. Nothing personal is given until the "
                 "workers have come to the erasure; see `rapport projection status`."
             )
-            return AGAIN
+            return RETRY_SECONDS
         self._once.set()
         return INTERVAL_SECONDS
 

@@ -48,7 +48,7 @@ class ErasureResult:
 class Erasures:
     """Erases in the store of `crm`; `people` finds who a person is.
 
-    `checkpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
+    `failpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
     batch of keys), "destroyed", "forgotten", "noted".
     """
 
@@ -91,7 +91,7 @@ class Erasures:
             return replace(self.finish(before, context), repeated=True)
         left = MAX_ATTEMPTS
         while True:
-            held = newest(self._crm)
+            newest_hold = newest(self._crm)
             person = self.plan(kind, id)
             self.failpoint("planned")
             begun = erasure.begin(
@@ -108,7 +108,7 @@ class Erasures:
             records = [*person.customers, *person.contacts, *person.leads]
             events += events_of(_erased(records, new), told)
             try:
-                self._crm.record(events, guard=unless_placed(held))
+                self._crm.record(events, guard=unless_placed(newest_hold))
             except HoldPlacedMeanwhile:
                 continue
             except ConcurrentChange:

@@ -66,12 +66,12 @@ class OnHold(DomainError):
 
     code = "legal-hold"
 
-    def __init__(self, held: Hold, what: str) -> None:
+    def __init__(self, hold: Hold, target: str) -> None:
         super().__init__(
-            f"{what} is under the legal hold {held.reference} ({held.id}), and nothing of it may be "
-            f"destroyed. Once it has ended, release it (`rapport privacy hold release {held.id}`) and repeat."
+            f"{target} is under the legal hold {hold.reference} ({hold.id}), and nothing of it may be "
+            f"destroyed. Once it has ended, release it (`rapport privacy hold release {hold.id}`) and repeat."
         )
-        self.hold, self.reference = str(held.id), held.reference
+        self.hold, self.reference = str(hold.id), hold.reference
 
 
 class HoldPlacedMeanwhile(Exception):

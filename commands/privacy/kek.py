@@ -45,7 +45,7 @@ class KekAway(KekProblem):
     """The service that has the key-encryption key does not answer, or refuses."""
 
 
-class Owned(NamedTuple):
+class OwnedKey(NamedTuple):
     """A key, clear or wrapped, and whose it is: it opens for the same owner alone."""
 
     key: bytes
@@ -60,11 +60,11 @@ class KeyEncryptionKey(Protocol):
         """A name that tells this key from others for ever and says nothing about it."""
         ...
 
-    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+    def wrap(self, keys: Sequence[OwnedKey]) -> list[bytes]:
         """The keys encrypted, in their order. Raises `KekProblem`."""
         ...
 
-    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+    def unwrap(self, wrapped: Sequence[OwnedKey]) -> list[bytes]:
         """The keys again, in their order. Raises `KekProblem`."""
         ...
 
@@ -85,7 +85,7 @@ class FileKek:
         environment it is the same key."""
         return self._id
 
-    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+    def wrap(self, keys: Sequence[OwnedKey]) -> list[bytes]:
         """Each a random nonce of 12 bytes, then ciphertext and tag."""
         nonces = [os.urandom(_NONCE_BYTES) for _ in keys]
         return [
@@ -93,7 +93,7 @@ class FileKek:
             for nonce, one in zip(nonces, keys, strict=True)
         ]
 
-    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+    def unwrap(self, wrapped: Sequence[OwnedKey]) -> list[bytes]:
         """The keys again. Raises `KeyChanged`."""
         try:
             return [
@@ -107,11 +107,11 @@ class FileKek:
 def tried(kek: KeyEncryptionKey) -> None:
     """Raises `KekProblem` unless `kek` gives back what it wrapped, to the same owner alone."""
     key, owner = os.urandom(KEY_BYTES), b"trial|1"
-    (wrapped,) = kek.wrap([Owned(key, owner)])
-    if kek.unwrap([Owned(wrapped, owner)]) != [key] or key in wrapped:
+    (wrapped,) = kek.wrap([OwnedKey(key, owner)])
+    if kek.unwrap([OwnedKey(wrapped, owner)]) != [key] or key in wrapped:
         raise KekProblem(f"The key-encryption key {kek.id} does not give back what it wrapped. Use another.")
     try:
-        kek.unwrap([Owned(wrapped, b"trial|2")])
+        kek.unwrap([OwnedKey(wrapped, b"trial|2")])
     except KeyChanged:
         return
     raise KekProblem(

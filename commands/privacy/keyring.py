@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
-from commands.privacy.kek import KekUnknown, KeyEncryptionKey, Owned
+from commands.privacy.kek import KekUnknown, KeyEncryptionKey, OwnedKey
 
 
-class Wrapped(NamedTuple):
+class WrappedKey(NamedTuple):
     """A wrapped key as its row has it: by which key-encryption key, the bytes, and whose it is."""
 
     kek: str
@@ -53,14 +53,14 @@ class Keyring:
             raise KekUnknown(id, self._keks)
         return found
 
-    def unwrap(self, wrapped: Sequence[Wrapped]) -> list[bytes]:
+    def unwrap(self, wrapped: Sequence[WrappedKey]) -> list[bytes]:
         """The keys in their order; each key-encryption key is asked once. Raises `KekProblem`."""
         places: dict[str, list[int]] = {}
         for place, one in enumerate(wrapped):
             places.setdefault(one.kek, []).append(place)
         keys = [b""] * len(wrapped)
         for id, of_one in places.items():
-            asked = [Owned(wrapped[place].key, wrapped[place].owner) for place in of_one]
+            asked = [OwnedKey(wrapped[place].key, wrapped[place].owner) for place in of_one]
             for place, key in zip(of_one, self.named(id).unwrap(asked), strict=True):
                 keys[place] = key
         return keys

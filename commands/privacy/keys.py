@@ -15,8 +15,8 @@ from uuid import UUID
 
 import psycopg2
 
-from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey, Owned
-from commands.privacy.keyring import Keyring, Wrapped
+from commands.privacy.kek import KEY_BYTES, FileKek, KekProblem, KeyEncryptionKey, OwnedKey
+from commands.privacy.keyring import Keyring, WrappedKey
 from commands.store.pool import Pool
 
 __all__ = [
@@ -103,7 +103,7 @@ _RETENTION_MONTHS: Final = """
 _CURRENT_KEK: Final = "SELECT id FROM keys.kek WHERE current"
 _OTHER_KEK: Final = "55R02"
 """The database's word for a key that was wrapped with another than the current key-encryption key."""
-_TRIES: Final = 5
+_MAX_TRIES: Final = 5
 _DESTROY_PERSON: Final = """
     INSERT INTO keys.person_key (person, kek, state, destroyed) VALUES (%s, '', 'destroyed', now())
     ON CONFLICT (person) DO UPDATE SET wrapped = NULL, state = 'destroyed', destroyed = now()
@@ -144,7 +144,7 @@ class PostgresKeyStore:
                 rows += [(Retention(kind, month), *rest) for kind, month, *rest in cursor.fetchall()]
         # Outside of the connection: a key management service may take its time.
         active = [(name, kek, bytes(wrapped)) for name, wrapped, kek in rows if wrapped is not None]
-        raw = self._ring.unwrap([Wrapped(kek, wrapped, owner(name)) for name, kek, wrapped in active])
+        raw = self._ring.unwrap([WrappedKey(kek, wrapped, owner(name)) for name, kek, wrapped in active])
         found: dict[KeyName, KeyState] = {name: DESTROYED for name, _, _ in rows}
         return found | {name: Key(key) for (name, _, _), key in zip(active, raw, strict=True)}
 
@@ -182,11 +182,12 @@ class PostgresKeyStore:
         # Sorted, so that two who make the same keys at once wait for each other in the same order.
         persons, retention = _split(names)
         wanted: list[KeyName] = [*persons, *retention]
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(_MAX_TRIES)):
             kek = self._ring.named(self._current_kek())
             raw = {name: os.urandom(KEY_BYTES) for name in wanted}
             wrapped = [
-                psycopg2.Binary(one) for one in kek.wrap([Owned(raw[name], owner(name)) for name in wanted])
+                psycopg2.Binary(one)
+                for one in kek.wrap([OwnedKey(raw[name], owner(name)) for name in wanted])
             ]
             made: list[KeyName] = []
             try:

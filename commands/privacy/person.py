@@ -24,7 +24,7 @@ from domain.sales.lead.state import Lead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
+class LinkedParties:
     """What the read side knows of a customer: its `parties`, records of other parties given to it, and those
     of its parties that were given `away`."""
 
@@ -46,7 +46,7 @@ class IdentityBehind(DomainError):
         )
 
 
-Links = Callable[[UUID, int], Linked]
+Links = Callable[[UUID, int], LinkedParties]
 """Answers for a party, once the read side has passed a position. Raises a `DomainError` where it has not."""
 
 

@@ -35,7 +35,7 @@ _EVENTS: Final = """
       FROM store.event WHERE type = ANY (%s) GROUP BY retention
 """
 # In any way about them: their record, their party, they take part, or it is linked to them.
-_HELD: Final = """
+_WHOSE_DATA: Final = """
     SELECT DISTINCT split_part(
                encode(substring(event FROM position('"retention":"'::bytea IN event) + 13 FOR 60), 'escape'),
                '"', 1), held
@@ -100,12 +100,12 @@ def plan(
     if not due:
         return ()
     events = _counted(store, due)
-    held = {hold.party: frozenset(whose(hold.party)) for hold in holds if hold.party is not None}
-    theirs = _held(store, due, frozenset[UUID]().union(*held.values())) if held else {}
+    on_hold = {hold.party: frozenset(whose(hold.party)) for hold in holds if hold.party is not None}
+    theirs = _held(store, due, frozenset[UUID]().union(*on_hold.values())) if on_hold else {}
 
     def postpones(hold: Hold, name: Retention) -> bool:
         if hold.party is not None:
-            return not held[hold.party].isdisjoint(theirs.get(_text(name), ()))
+            return not on_hold[hold.party].isdisjoint(theirs.get(_text(name), ()))
         return hold.kind == name.kind and hold.month in (None, name.month)
 
     return tuple(
@@ -194,7 +194,7 @@ def _held(store: Pool, due: Sequence[Retention], persons: Iterable[UUID]) -> dic
     """Who of them has a text of which kind and month."""
     found: dict[str, set[UUID]] = {}
     with store.connection() as opened, opened.cursor() as c:
-        c.execute(_HELD, (sorted(persons), types_of(name.kind for name in due)))
+        c.execute(_WHOSE_DATA, (sorted(persons), types_of(name.kind for name in due)))
         for text, person in c.fetchall():
             found.setdefault(text, set()).add(person)
     return found

@@ -18,13 +18,13 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from commands.privacy.kek import KeyEncryptionKey, Owned, tried
-from commands.privacy.keyring import Keyring, Wrapped
+from commands.privacy.kek import KeyEncryptionKey, OwnedKey, tried
+from commands.privacy.keyring import Keyring, WrappedKey
 from commands.privacy.keys import KeyName, Retention, owner
 from commands.store.pool import connect
 from domain.kernel.user_errors import FailureFound
 
-BATCH: Final = 500
+BATCH_ROWS: Final = 500
 
 _KEK_LOCK: Final = (1380012112, 4)
 _ALONE: Final = (1380012112, 5)
@@ -118,7 +118,7 @@ class Rotation:
     def __init__(self, opened: Connection, ring: Keyring) -> None:
         self._opened, self._ring = opened, ring
 
-    def standing(self) -> RotationStatus:
+    def status(self) -> RotationStatus:
         """How it stands. Reads the key tables through."""
         with self._opened.cursor() as c:
             c.execute("SET enable_seqscan = on")
@@ -146,17 +146,17 @@ class Rotation:
 
         Raises `RotationRefused`, `KekProblem`.
         """
-        standing = self.standing()
-        if standing.under_way:
+        status = self.status()
+        if status.under_way:
             raise RotationRefused(
-                f"A rotation to {standing.current} is under way. Let it come to its end first."
+                f"A rotation to {status.current} is under way. Let it come to its end first."
             )
-        if standing.current is None:
+        if status.current is None:
             raise RotationRefused(
                 "There is no wrapped key yet, so there is nothing to rotate. Record something."
             )
-        target = choose(standing)
-        if standing.current == target.id:
+        target = choose(status)
+        if status.current == target.id:
             raise RotationRefused(
                 f"The key-encryption key {target.id} is the current one already. Name another by --to, or "
                 "give the program another one."
@@ -166,14 +166,14 @@ class Rotation:
             # Waits for those who are making keys with the former one.
             c.execute("SELECT pg_advisory_xact_lock(%s, %s)", _KEK_LOCK)
             c.execute(_FORMER)
-            c.execute(_CURRENT, (target.id, standing.current, str(rotation)))
+            c.execute(_CURRENT, (target.id, status.current, str(rotation)))
 
     def rewrap(self, progress: Progress) -> None:
         """Wraps with the current one what is wrapped with another. Raises `KekProblem`."""
-        standing = self.standing()
-        assert standing.current is not None, "begun"
-        target, done = self._ring.named(standing.current), standing.rewrapped
-        whole = done + standing.left
+        status = self.status()
+        assert status.current is not None, "begun"
+        target, done = self._ring.named(status.current), status.rewrapped
+        whole = done + status.left
         progress(done, whole)
         for rows in self._batches(target.id):
             done += self._rewrap(target, rows)
@@ -182,24 +182,24 @@ class Rotation:
     def finish(self, record: Callable[[RotationStatus], None]) -> RotationStatus:
         """Ends it: sees that no key is left with another one, calls `record`, which may be called again, and
         notes that it is over."""
-        standing = self.standing()
-        if standing.left:
+        status = self.status()
+        if status.left:
             raise RotationRefused(
-                f"{standing.left} keys are still wrapped with another key-encryption key than "
-                f"{standing.current}. Run `rapport privacy rotate` again."
+                f"{status.left} keys are still wrapped with another key-encryption key than "
+                f"{status.current}. Run `rapport privacy rotate` again."
             )
-        record(standing)
+        record(status)
         with self._transaction() as c:
             c.execute(_FINISH)
-        return self.standing()
+        return self.status()
 
     def _batches(self, target: str) -> Iterator[Sequence[tuple[KeyName, Any, str]]]:
         after: UUID | None = None
-        while persons := self._rows(_PERSONS, (target, after, after, BATCH)):
+        while persons := self._rows(_PERSONS, (target, after, after, BATCH_ROWS)):
             after = persons[-1][0]
             yield persons
         kind = month = None
-        while texts := self._rows(_RETENTION, (target, kind, kind, month, BATCH)):
+        while texts := self._rows(_RETENTION, (target, kind, kind, month, BATCH_ROWS)):
             kind, month = texts[-1][:2]
             yield [(Retention(kind, month), wrapped, kek) for kind, month, wrapped, kek in texts]
 
@@ -210,10 +210,14 @@ class Rotation:
 
     def _rewrap(self, target: KeyEncryptionKey, rows: Sequence[tuple[KeyName, Any, str]]) -> int:
         names, keks = [name for name, _, _ in rows], [kek for _, _, kek in rows]
-        clear = self._ring.unwrap([Wrapped(kek, bytes(wrapped), owner(name)) for name, wrapped, kek in rows])
+        clear = self._ring.unwrap(
+            [WrappedKey(kek, bytes(wrapped), owner(name)) for name, wrapped, kek in rows]
+        )
         anew = [
             psycopg2.Binary(one)
-            for one in target.wrap([Owned(key, owner(name)) for key, name in zip(clear, names, strict=True)])
+            for one in target.wrap(
+                [OwnedKey(key, owner(name)) for key, name in zip(clear, names, strict=True)]
+            )
         ]
         texts = [name for name in names if isinstance(name, Retention)]
         with self._transaction() as c:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from commands.store.pool import Pool
 
-BATCH: Final = 1_000
+BATCH_ROWS: Final = 1_000
 
 # One that was never made gets a tombstone too: a command that is about to make it must not.
 _DESTROY: Final = """
@@ -61,4 +61,4 @@ class Tombstones:
 
 def _batches(persons: Sequence[UUID]) -> list[list[UUID]]:
     ordered = sorted(set(persons))
-    return [ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH)]
+    return [ordered[start : start + BATCH_ROWS] for start in range(0, len(ordered), BATCH_ROWS)]

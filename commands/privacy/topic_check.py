@@ -53,7 +53,7 @@ class _Stored(NamedTuple):
 
 
 @dataclass
-class Published:
+class TopicCheck:
     """The events that the store has: `add` them, then `compare`. `own`: the person's own parties."""
 
     own: Collection[UUID]

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import httpx
 
-from commands.privacy.kek import KEY_BYTES, KekAway, KeyChanged, Owned
+from commands.privacy.kek import KEY_BYTES, KekAway, KeyChanged, OwnedKey
 
-BATCH: Final = 1000
+BATCH_KEYS: Final = 1000
 """Keys of one request at most; the service takes 32 MiB."""
 TIMEOUT_SECONDS: Final = 10.0
 
@@ -51,14 +51,14 @@ class VaultKek:
         """`vault:<mount>/<key>`; which version of that key it was stands in the wrapped bytes."""
         return f"vault:{self._mount}/{self._key}"
 
-    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+    def wrap(self, keys: Sequence[OwnedKey]) -> list[bytes]:
         """Each the service's text, `vault:v1:...`. Raises `KekAway`."""
         texts = self._asked(
             "encrypt", "plaintext", "ciphertext", [(_text(one.key), one.owner) for one in keys]
         )
         return [text.encode() for text in texts]
 
-    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+    def unwrap(self, wrapped: Sequence[OwnedKey]) -> list[bytes]:
         """The keys again. Raises `KekAway`, `KeyChanged`."""
         try:
             asked = [(one.key.decode("ascii"), one.owner) for one in wrapped]
@@ -75,10 +75,10 @@ class VaultKek:
 
     def _asked(self, verb: str, given: str, wanted: str, items: Sequence[tuple[str, bytes]]) -> list[str]:
         found: list[str] = []
-        for first in range(0, len(items), BATCH):
+        for first in range(0, len(items), BATCH_KEYS):
             batch = [
                 {given: value, "associated_data": _text(owner)}
-                for value, owner in items[first : first + BATCH]
+                for value, owner in items[first : first + BATCH_KEYS]
             ]
             found += self._batch(verb, wanted, batch)
         return found

@@ -5,7 +5,7 @@
   keys whose day is over.
 - `contact_index`: whom an address may belong to, found by its HMAC alone.
 - `privacy_events`: who was erased and what is held, by an index of their own.
-- `settled`, `follower`, `subscription`: reading without missing an event that commits late.
+- `high_water_mark`, `event_reader`, `subscription`: reading without missing an event that commits late.
 - `seals`: the chain of seals. `settings`: what is fixed for a store.
 - `schema`, `migrate`, `roles`, `migrations/`: the objects, who may do what with them.
 - `pool`, `faults`: connections, and the driver's errors.

@@ -71,11 +71,11 @@ class Crm(Application[UUID]):
         return self._given_recorder
 
     def load(
-        self, record_type: str, evolve: Evolve[A], id: UUID, version: int | None = None, cut: AsOf = NOW
+        self, record_type: str, evolve: Evolve[A], id: UUID, version: int | None = None, as_of: AsOf = NOW
     ) -> A:
         """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it
         `record_type`, also for one without an event by then."""
-        found = self._replay(evolve, id, version, cut)
+        found = self._replay(evolve, id, version, as_of)
         if found is None:
             raise NotFound(record_type, id)
         return found
@@ -156,20 +156,20 @@ class Crm(Application[UUID]):
                 unread.add(id)
         return {id: events for id, events in streams.items() if id not in unread}
 
-    def history(self, id: UUID, cut: AsOf = NOW) -> list[StoredRow]:
+    def history(self, id: UUID, as_of: AsOf = NOW) -> list[StoredRow]:
         """The record's stored events up to the cut, in order, for a read model's fold; private values stay
         closed."""
-        return self.histories([id], cut)
+        return self.histories([id], as_of)
 
-    def histories(self, ids: Sequence[UUID], cut: AsOf = NOW) -> list[StoredRow]:
+    def histories(self, ids: Sequence[UUID], as_of: AsOf = NOW) -> list[StoredRow]:
         """The same of several records, one after the other."""
 
         def before(row: StoredRow) -> bool:
             envelope = parse(row.event)
-            return cut.covers(moment(envelope["time"]), moment(envelope["recordedtime"]))
+            return as_of.covers(moment(envelope["time"]), moment(envelope["recordedtime"]))
 
         rows = self._given_recorder.select_histories(ids)
-        if cut.whole:
+        if as_of.whole:
             return rows
         return [
             row
@@ -226,9 +226,9 @@ class Crm(Application[UUID]):
                 raise
             raise told from error
 
-    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None, cut: AsOf = NOW) -> A | None:
+    def _replay(self, evolve: Evolve[A], id: UUID, version: int | None, as_of: AsOf = NOW) -> A | None:
         def project(state: A | None, events: Iterable[Event]) -> A | None:
-            return replay(evolve, state, events if cut.whole else cut.of(events))
+            return replay(evolve, state, events if as_of.whole else as_of.of(events))
 
         try:
             return self.repository.get(id, version=version, projector_func=project)

@@ -27,11 +27,11 @@ from commands.store.driver_errors import deadlocks_retried
 from commands.store.idempotency import IdempotencyRow, insert_many
 from commands.store.pool import Pool, PoolBusy
 
-LIMIT: Final = 10_000
+MAX_BULK_EVENTS: Final = 10_000
 """Most events of one transaction."""
-TRIES: Final = 3
+MAX_TRIES: Final = 3
 """How often a bulk is written whose connection is lost before anything came of it."""
-PATIENCE: Final = 30.0
+OUTCOME_SECONDS: Final = 30.0
 """Seconds in which it is found out what became of a transaction whose connection was lost."""
 
 _COPY: Final = "COPY store.event (aggregate_id, version, type, party, event) FROM STDIN (FORMAT binary)"
@@ -76,10 +76,10 @@ def append(
 
     Rows go in sorted by aggregate, claims by external id and keys by their hash, so that two at once meet in
     the same order; a deadlock that is left (with single appends) is retried. A lost connection is survived
-    where the database can be reached again within `PATIENCE`. Raises the driver's errors.
+    where the database can be reached again within `OUTCOME_SECONDS`. Raises the driver's errors.
     """
-    if len(stored) > LIMIT:
-        raise ValueError(f"{len(stored)} events in one transaction; at most {LIMIT:,} are allowed")
+    if len(stored) > MAX_BULK_EVENTS:
+        raise ValueError(f"{len(stored)} events in one transaction; at most {MAX_BULK_EVENTS:,} are allowed")
     if not stored and not answered:
         return []
     order = sorted(
@@ -103,7 +103,7 @@ def _surely_written(
     answered: Sequence[IdempotencyRow],
 ) -> list[int]:
     """Writes, and where the connection was lost finds out whether that was done, until it surely is."""
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(MAX_TRIES)):
         try:
             with pool.connection() as opened:
                 return _write(opened, ordered, claims, contact_points, answered)
@@ -157,8 +157,8 @@ def _drawn(cursor: Any, before: int, count: int) -> tuple[str, list[int]]:
 
 def _committed(pool: Pool, lost: _Lost, ordered: Sequence[StoredEvent]) -> bool:
     """Whether the transaction took effect, once it has ended. Raises what broke it where that cannot be said
-    within `PATIENCE`: a second run then finds what is there."""
-    deadline = time.monotonic() + PATIENCE
+    within `OUTCOME_SECONDS`: a second run then finds what is there."""
+    deadline = time.monotonic() + OUTCOME_SECONDS
     while time.monotonic() < deadline:
         # Away still, it is asked again.
         with (

@@ -15,7 +15,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PAUSE: Final = 0.02
+PAUSE_SECONDS: Final = 0.02
 """Seconds that the other transaction of a deadlock gets to go on."""
 
 _ENDED: Final = (psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure)
@@ -36,7 +36,7 @@ def deadlocks_retried(transaction: Callable[P, T]) -> Callable[P, T]:
         try:
             return transaction(*args, **kwargs)  # without the retrying's own cost, a third of an append's
         except _ENDED:
-            time.sleep(PAUSE)  # or this one takes again what the other is just being woken for
+            time.sleep(PAUSE_SECONDS)  # or this one takes again what the other is just being woken for
             return again(*args, **kwargs)
 
     return done

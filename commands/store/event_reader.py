@@ -1,4 +1,5 @@
-"""Reads the store in order of position, without missing an event that commits late (see `settled.py`).
+"""Reads the store in order of position, without missing an event that commits late (see
+`high_water_mark.py`).
 
 Reads go through COPY in binary format: exact bytes, no escapes, several times the rate of a cursor.
 """
@@ -14,10 +15,10 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
-from commands.store.high_water_mark import APPEND_LOCK, NotSettled, Settling, last_drawn
+from commands.store.high_water_mark import APPEND_LOCK, HighWaterMarkTimeout, HighWaterMarkWait, last_drawn
 from commands.store.pool import connect
 
-__all__ = ["APPEND_LOCK", "EventReader", "NotSettled", "StoredRow"]
+__all__ = ["APPEND_LOCK", "EventReader", "HighWaterMarkTimeout", "StoredRow"]
 
 PAGE_ROWS: Final = 10_000
 PAGE_BYTES: Final = 32 * 1024 * 1024
@@ -36,7 +37,7 @@ _PARTY: Final = """
     COPY (SELECT position, aggregate_id, version, party, type, event FROM store.event
            WHERE party = '{party}'::uuid AND position <= {upto:d} ORDER BY position) TO STDOUT (FORMAT binary)
 """
-# Every read is a stretch of an index. Of a table that grew since it was last analysed the planner thinks too
+# Every read is a range of an index. Of a table that grew since it was last analysed the planner thinks too
 # little: it would sort all the rest of the store for each page.
 BY_INDEX: Final = """
     SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
@@ -52,7 +53,7 @@ _new: Final = tuple.__new__
 
 
 class StoredRow(NamedTuple):
-    """One stored event: its place, its columns, its bytes as they are published and hashed."""
+    """One stored event: its position, its columns, its bytes as they are published and hashed."""
 
     position: int
     aggregate_id: UUID
@@ -73,10 +74,10 @@ class EventReader:
         self._url = url
         self._connection: connection | None = None
         self._ids: dict[bytes, UUID] = {}
-        self._settled: tuple[int, int] | None = None
-        self._settling: Settling | None = None
+        self._mark: tuple[int, int] | None = None
+        self._wait: HighWaterMarkWait | None = None
 
-    def settled(self, timeout: float | None = None) -> int:
+    def high_water_mark(self, timeout: float | None = None) -> int:
         """The highest event at or below which nothing can appear any more; 0 for an empty store.
 
         Waits for appends that are under way; with `timeout` (seconds) raises `NotSettled` after that. The
@@ -84,24 +85,24 @@ class EventReader:
         however long each writer holds on, the answers grow.
         """
         with self._cursor() as reader:
-            resumed, self._settling = self._settling, None
+            resumed, self._wait = self._wait, None
             if resumed is not None:
                 found = self._finish(reader, resumed, timeout)
                 if timeout is not None:
                     return found
             last = last_drawn(reader)
             # Nothing was drawn since the last look: an idle poll costs one small query.
-            if self._settled is not None and self._settled[0] == last:
-                return self._settled[1]
-            return self._finish(reader, Settling(reader, last), timeout)
+            if self._mark is not None and self._mark[0] == last:
+                return self._mark[1]
+            return self._finish(reader, HighWaterMarkWait(reader, last), timeout)
 
-    def _finish(self, reader: cursor, settling: Settling, timeout: float | None) -> int:
+    def _finish(self, reader: cursor, wait: HighWaterMarkWait, timeout: float | None) -> int:
         try:
-            found = settling.finish(reader, timeout)
-        except NotSettled:
-            self._settling = settling
+            found = wait.finish(reader, timeout)
+        except HighWaterMarkTimeout:
+            self._wait = wait
             raise
-        self._settled = (settling.last, found)
+        self._mark = (wait.last, found)
         return found
 
     def head(self) -> int:
@@ -113,7 +114,7 @@ class EventReader:
     def read(
         self, after: int, upto: int, *, limit: int = PAGE_ROWS, max_bytes: int = PAGE_BYTES
     ) -> list[StoredRow]:
-        """The first events behind `after`, up to `upto` (a settled position), in order.
+        """The first events behind `after`, up to `upto` (a high-water mark), in order.
 
         At most `limit` of them, and as many as it takes to reach `max_bytes` of event bytes (the last one may
         pass it by at most 512 KiB).
@@ -121,9 +122,9 @@ class EventReader:
         return self._copy(_PAGE.format(after=after, upto=upto, limit=limit, max_bytes=max_bytes))
 
     def stream(self, after: int, upto: int) -> Iterator[StoredRow]:
-        """All events behind `after` up to `upto` (a settled position), in order, by pages: memory stays flat.
+        """All events behind `after` up to `upto` (a high-water mark), in order, by pages: memory stays flat.
 
-        Each page is a snapshot of its own; nothing changes below a settled position.
+        Each page is a snapshot of its own; nothing changes below a high-water mark.
         """
         while page := self.read(after, upto):
             yield from page
@@ -135,7 +136,7 @@ class EventReader:
 
     def close(self) -> None:
         """Closes the connection; the next call opens one again."""
-        self._settled = self._settling = None  # a server that crashed may draw positions again
+        self._mark = self._wait = None  # a server that crashed may draw positions again
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -166,7 +167,7 @@ class EventReader:
 
     def _opened(self) -> connection:
         if self._connection is None or self._connection.closed:
-            self._settled = self._settling = None
+            self._mark = self._wait = None
             self._connection = connect(self._url)
             with self._connection.cursor() as opened:
                 opened.execute(BY_INDEX)

@@ -1,4 +1,4 @@
-"""Up to where the store is settled: nothing at or below that position can appear any more.
+"""The store's high-water mark: no event at or below that position can appear any more.
 
 Positions are drawn before their transaction commits, so a lower one can become visible after a higher one.
 Every statement that appends holds a shared advisory lock from before its first position until its transaction
@@ -23,8 +23,8 @@ from psycopg2.extensions import cursor
 APPEND_LOCK: Final = (1380012112, 1)
 """The two numbers of the advisory lock; they also stand in `append_lock.sql`."""
 
-_FIRST_PAUSE: Final = 0.001
-_LONGEST_PAUSE: Final = 0.05
+_FIRST_PAUSE_SECONDS: Final = 0.001
+_LONGEST_PAUSE_SECONDS: Final = 0.05
 
 _LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM store.event_position_seq"
 # Granted ones alone: who still waits for the lock has drawn no position yet.
@@ -36,14 +36,14 @@ _HOLDERS: Final = """
 _HIGHEST: Final = "SELECT coalesce(max(position), 0) FROM store.event WHERE position <= %s"
 
 
-class NotSettled(TimeoutError):
+class HighWaterMarkTimeout(TimeoutError):
     """Appends that were under way did not end in time."""
 
     def __init__(self, upto: int, holders: int, seconds: float) -> None:
         super().__init__(
             f"{holders} transaction(s) that append events have been open for more than {seconds:.1f} "
-            f"seconds, so what stands up to position {upto} is not settled. An idle one is ended after 30 "
-            "seconds; otherwise look for the advisory lock in pg_locks."
+            f"seconds, so the high-water mark is not known up to position {upto}. An idle one is ended "
+            "after 30 seconds; otherwise look for the advisory lock in pg_locks."
         )
 
 
@@ -56,17 +56,18 @@ def last_drawn(reader: cursor) -> int:
 def high_water_mark(
     reader: cursor, last: int, timeout: float | None = None, given_up: threading.Event | None = None
 ) -> int:
-    """The highest event up to `last` (from `last_drawn`), once all of them are settled; 0 if there is none.
+    """The highest event up to `last` (from `last_drawn`), once none below it can appear any more; 0 if there
+    is none.
 
     An event's position and not `last` itself: positions that were drawn by aborted transactions alone may be
     drawn again after a crash, since nothing made the sequence's value durable.
     `reader` is in autocommit mode: each look needs a snapshot of its own. Raises `NotSettled` after `timeout`
     seconds, or when somebody sets `given_up`.
     """
-    return Settling(reader, last).finish(reader, timeout, given_up)
+    return HighWaterMarkWait(reader, last).finish(reader, timeout, given_up)
 
 
-class Settling:
+class HighWaterMarkWait:
     """The wait for the transactions that held the lock at one look.
 
     Can be gone on with after `NotSettled`, over the same connection: who looked anew each time would never
@@ -79,22 +80,22 @@ class Settling:
 
     @property
     def last(self) -> int:
-        """Up to which position it settles."""
+        """The position that it waits for."""
         return self._last
 
     def finish(
         self, reader: cursor, timeout: float | None = None, given_up: threading.Event | None = None
     ) -> int:
-        """See `settle`."""
+        """See `high_water_mark`."""
         started = time.monotonic()
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         stopped = given_up or threading.Event()
         while self._waited:
             waiting = time.monotonic() - started
             if stopped.is_set() or (timeout is not None and waiting > timeout):
-                raise NotSettled(self._last, len(self._waited), waiting)
+                raise HighWaterMarkTimeout(self._last, len(self._waited), waiting)
             stopped.wait(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
             self._waited &= _holders(reader)
         reader.execute(_HIGHEST, (self._last,))
         return int(reader.fetchall()[0][0])

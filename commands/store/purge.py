@@ -21,9 +21,9 @@ from commands.store.pool import PoolBusy
 LOG: Final = logging.getLogger("rapport.store.purging")
 INTERVAL_SECONDS: Final = 3600.0
 """Seconds from one round to the next."""
-AFTER_FAILURE: Final = 60.0
+RETRY_SECONDS: Final = 60.0
 """Seconds until a round is tried again that the database broke off."""
-BATCH: Final = 10_000
+BATCH_ROWS: Final = 10_000
 """Most rows of one transaction, so that none is long."""
 
 Purge = Callable[[int], int]
@@ -36,15 +36,15 @@ def purge_all(purge: Purge, stop: threading.Event) -> int:
     Raises the driver's errors and `PoolBusy`."""
     removed = 0
     while not stop.is_set():
-        last = purge(BATCH)
+        last = purge(BATCH_ROWS)
         removed += last
-        if last < BATCH:
+        if last < BATCH_ROWS:
             break
     return removed
 
 
 def purging(
-    purge: Purge, *, every: float = INTERVAL_SECONDS, after_failure: float = AFTER_FAILURE
+    purge: Purge, *, every: float = INTERVAL_SECONDS, after_failure: float = RETRY_SECONDS
 ) -> AbstractContextManager[None]:
     """While the block runs, a thread purges: at once, and then `every` so many seconds. A database that is
     away is logged and tried again."""

@@ -17,15 +17,15 @@ ROLES: Final = {
     "rapport_worker": "projections: reads the store, writes the read side",
     "rapport_reader": "people and tools: the views in `read`, nothing else",
 }
-# A writer that stalls in the middle holds back every reader: the relay can't pass what is not settled.
+# A writer that stalls in the middle holds back every reader: the relay can't pass the high-water mark.
 _IDLE_SECONDS: Final = 30
 
 
 def role_url(url: str, role: str, password: str) -> str:
     """`url` with another user and password."""
     parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(role)}:{quote(password, safe='')}@{place}"))
+    endpoint = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(role)}:{quote(password, safe='')}@{endpoint}"))
 
 
 def ensure(admin: connection, passwords: Mapping[str, str]) -> None:

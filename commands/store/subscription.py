@@ -1,4 +1,4 @@
-"""The library's subscription, over settled positions alone."""
+"""The library's subscription, below the high-water mark alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from eventsourcing.persistence import ApplicationRecorder, Notification, Subscription
 
 from commands.store.driver_errors import translated
-from commands.store.high_water_mark import NotSettled, high_water_mark, last_drawn
+from commands.store.high_water_mark import HighWaterMarkTimeout, high_water_mark, last_drawn
 from commands.store.pool import Pool
 
 _POLL_SECONDS: Final = 0.05
@@ -18,7 +18,7 @@ _PAGE: Final = 1000
 
 
 class SettledSubscription(Subscription[ApplicationRecorder]):
-    """Yields notifications behind `gt` as they settle, until it is stopped."""
+    """Yields notifications behind `gt` as the high-water mark passes them, until it is stopped."""
 
     def __init__(
         self, recorder: ApplicationRecorder, pool: Pool, gt: int | None, topics: Sequence[str]
@@ -49,12 +49,12 @@ class SettledSubscription(Subscription[ApplicationRecorder]):
             with translated(), self._pool.connection() as opened, opened.cursor() as reader:
                 try:
                     self._upto = high_water_mark(reader, last_drawn(reader), given_up=self._ended)
-                except NotSettled:  # it was stopped, while a writer held on
+                except HighWaterMarkTimeout:  # it was stopped, while a writer held on
                     return False
         page = self._recorder.select_notifications(
             self._position, _PAGE, self._upto, self._topics, inclusive_of_start=False
         )
         self._ready.extend(page)
-        # A page that is not full holds all there is of these topics up to the settled position.
+        # A page that is not full holds all there is of these topics up to the high-water mark.
         self._position = page[-1].id if len(page) == _PAGE else max(self._position, self._upto)
         return bool(page)

@@ -18,14 +18,14 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from commands.store.event_reader import EventReader, NotSettled, StoredRow
+from commands.store.event_reader import EventReader, HighWaterMarkTimeout, StoredRow
 from commands.store.pool import connect
 from commands.store.seals import Seals
 from commands.store.verify_event import RESTORE, Finding, examine
 from commands.store.verify_seals import SealCheck
 from domain.events.registry import Registry
 
-PATIENCE: Final = 30.0
+HIGH_WATER_MARK_SECONDS: Final = 30.0
 """Seconds that appends under way are given to end."""
 MAX_FINDINGS: Final = 200
 """So many findings are told one by one; the others are counted."""
@@ -74,7 +74,7 @@ RECOVER: Final = "Run `rapport store recover`: it puts back what the topics stil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class StoreVerification:
     """What was looked at: events and seals, behind position `after` up to `upto`, of which all up to `sealed`
     are covered by seals. `findings` are the first ones, `found` counts all."""
 
@@ -101,7 +101,7 @@ class Verifier:
         first: int = 1,
         last: int | None = None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
-    ) -> Verified:
+    ) -> StoreVerification:
         """Verifies all, or the whole seals that have the positions from `first` to `last`.
 
         `progress` is told how many positions of how many are behind. Raises the driver's errors.
@@ -114,8 +114,8 @@ class Verifier:
             closing(connect(self._url)) as asking,
             asking.cursor() as at,
         ):
-            settled = self._settled(follower, seals)
-            check = SealCheck(seals, self._key, settled=settled, first=first, last=last)
+            settled = self._high_water_mark(follower, seals)
+            check = SealCheck(seals, self._key, high_water_mark=settled, first=first, last=last)
             after = behind = check.after
             upto = settled if last is None else min(settled, max(last, check.upto))
             for page in _pages(follower, after, upto):
@@ -129,7 +129,7 @@ class Verifier:
             self._take(check.end())
             self._take(marks(at))
             self._take(_guards(at))
-        return Verified(
+        return StoreVerification(
             after=after,
             upto=upto,
             sealed=check.sealed,
@@ -139,16 +139,16 @@ class Verifier:
             findings=tuple(self._findings),
         )
 
-    def _settled(self, follower: EventReader, seals: Seals) -> int:
+    def _high_water_mark(self, follower: EventReader, seals: Seals) -> int:
         """Up to where to verify; while an append does not end, up to the last seal, and that is a finding."""
         try:
-            return follower.settled(timeout=PATIENCE)
-        except NotSettled as error:
+            return follower.high_water_mark(timeout=HIGH_WATER_MARK_SECONDS)
+        except HighWaterMarkTimeout as error:
             sealed = seals.last()
             self._take(
                 [
                     Finding(
-                        kind="not_settled",
+                        kind="no_high_water_mark",
                         fact="An append that began long ago has not ended; what is not sealed was not "
                         "verified.",
                         cause=str(error),

@@ -14,7 +14,7 @@ from domain.events.merkle import root
 from domain.events.seal import GENESIS, Digest, Seal, key_id, leaf_hash, signed_by
 from domain.kernel.errors import Undecodable
 
-PAGE: Final = 200
+PAGE_SEALS: Final = 200
 
 
 class SealCheck:
@@ -26,9 +26,15 @@ class SealCheck:
     """
 
     def __init__(
-        self, seals: Seals, key: Ed25519PublicKey, *, settled: int, first: int = 1, last: int | None = None
+        self,
+        seals: Seals,
+        key: Ed25519PublicKey,
+        *,
+        high_water_mark: int,
+        first: int = 1,
+        last: int | None = None,
     ) -> None:
-        self._seals, self._key, self._settled = seals, key, settled
+        self._seals, self._key, self._high_water_mark = seals, key, high_water_mark
         start = seals.covering(first) if first > 1 else None
         end = None if last is None else seals.covering(last)
         self._before: Seal | None = None
@@ -79,7 +85,7 @@ class SealCheck:
             self._page = self._read(before.sequence if before else 0)
         seal = self._page.pop(0) if self._page else None
         ended = seal is not None and (
-            seal.last > self._settled or (self._limit is not None and seal.sequence > self._limit)
+            seal.last > self._high_water_mark or (self._limit is not None and seal.sequence > self._limit)
         )
         self._seal = None if ended else seal
         if self._seal is not None:
@@ -88,7 +94,7 @@ class SealCheck:
     def _read(self, after: int) -> list[Seal]:
         """The next seals; from one on that can't be read there are none."""
         unreadable = ""
-        for limit in (PAGE, 1):
+        for limit in (PAGE_SEALS, 1):
             try:
                 return self._seals.since(after, limit=limit)
             except Undecodable as error:

@@ -20,9 +20,9 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.kafka.topics import MESSAGE_LIMIT
+from consumers.kafka.topics import MAX_MESSAGE_BYTES
 
-LARGEST: Final = MESSAGE_LIMIT - 4096
+LARGEST: Final = MAX_MESSAGE_BYTES - 4096
 """Most bytes of a value: what a batch takes, less room for key, headers and the batch's own fields."""
 MAGIC: Final = 2
 """The format of Kafka's record batches since 0.11."""
@@ -150,7 +150,7 @@ class _Filling:
         self.size = _HEADER
 
 
-class Gathering:
+class BatchAccumulator:
     """The records of one transaction after the other, of one producer.
 
     `batch_size`: bytes at which a batch is full, before compression; a larger record has one of its own.

@@ -14,10 +14,10 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.batches import Gathering, encoded_headers, encoded_key
+from consumers.kafka.batches import BatchAccumulator, encoded_headers, encoded_key
 from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from consumers.kafka.tail import last_committed_seal, open_transactions
-from consumers.kafka.topics import MESSAGE_LIMIT, place, topic_of
+from consumers.kafka.topics import MAX_MESSAGE_BYTES, place, topic_of
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import parse
 
@@ -25,14 +25,14 @@ __all__ = ["SealingProducer", "last_committed_seal", "recorded_ms"]
 
 SENDING: Final[Mapping[str, Any]] = {
     "compression_type": "lz4",
-    "batch_size": MESSAGE_LIMIT // 4,
+    "batch_size": MAX_MESSAGE_BYTES // 4,
     "linger_ms": 1000,  # a range is flushed whole: until then only full batches are worth a request
-    "max_request_size": MESSAGE_LIMIT,
+    "max_request_size": MAX_MESSAGE_BYTES,
     "retry_backoff_ms": 20,  # a transaction that begins while the one before is still being closed waits this
     "metrics_enabled": False,
 }
 """How the client gathers records (the bench sends its reference the same way)."""
-SETTLING: Final = 3.0
+OPEN_TRANSACTION_SECONDS: Final = 3.0
 """Seconds that a broker gets to end the transaction before, when it has fenced its producer."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
@@ -109,14 +109,14 @@ class SealingProducer:
             max_block_ms=milliseconds,
             allow_auto_create_topics=False,
         )
-        self._gathering = Gathering(self._producer, SENDING["batch_size"])
+        self._accumulator = BatchAccumulator(self._producer, SENDING["batch_size"])
 
     def init(self) -> None:
         """Fences the producers before this one. Raises `BrokerFailure`."""
         with self._failures():
             self._producer.init_transactions()
 
-    def settle(self, topics: Iterable[str]) -> None:
+    def end_open_transactions(self, topics: Iterable[str]) -> None:
         """Sees, after `init`, that no transaction is open in these topics any more.
 
         What lies open in a partition is committed with whatever comes next under this id. A broker that was
@@ -124,14 +124,14 @@ class SealingProducer:
         not know any more that the partition takes part in it; then they are aborted here. Raises
         `BrokerFailure` where somebody else's transaction is open.
         """
-        names, aborted, deadline = list(topics), False, time.monotonic() + SETTLING
+        names, aborted, deadline = list(topics), False, time.monotonic() + OPEN_TRANSACTION_SECONDS
         with self._failures():
             while left := open_transactions(self._address, names, timeout=self._timeout):
                 if time.monotonic() < deadline:
                     time.sleep(0.05)
                 elif not aborted:
                     self._abort(left)
-                    aborted, deadline = True, time.monotonic() + SETTLING
+                    aborted, deadline = True, time.monotonic() + OPEN_TRANSACTION_SECONDS
                 else:
                     (topic, partition), offset = next(iter(left.items()))
                     raise BrokerFailure(
@@ -151,13 +151,13 @@ class SealingProducer:
         Without a record the rows alone: lost topics are restored so, whose seals are still there. Without
         rows the seal alone.
 
-        `checkpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
+        `failpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
         `BrokerFailure`; then nothing is known, and the last committed seal tells.
         """
         producer = self._producer
         with self._failures():
             producer.begin_transaction()
-            self._gathering.begin()
+            self._accumulator.begin()
             self._send(rows[: len(rows) // 2])
             failpoint("in the transaction")
             self._send(rows[len(rows) // 2 :])
@@ -174,7 +174,7 @@ class SealingProducer:
         """
         with self._failures():
             self._producer.begin_transaction()
-            self._gathering.begin()
+            self._accumulator.begin()
             for record in records:
                 self._send_seal(record)
             self._flush()
@@ -190,10 +190,10 @@ class SealingProducer:
 
     def _send_seal(self, record: bytes) -> None:
         sealed = (datetime.fromisoformat(parse(record).sealed) - EPOCH) // MILLISECOND
-        self._gathering.put(SEALS, 0, encoded_key(SEAL_KEY), record, _NO_HEADERS, sealed, 0)
+        self._accumulator.put(SEALS, 0, encoded_key(SEAL_KEY), record, _NO_HEADERS, sealed, 0)
 
     def _send(self, rows: Sequence[EventRow]) -> None:
-        put, partitions = self._gathering.put, self._partitions
+        put, partitions = self._accumulator.put, self._partitions
         for row in rows:
             key, partition = _placed(row.party, partitions)
             event, position = row.event, row.position
@@ -213,14 +213,14 @@ class SealingProducer:
 
     def _flush(self) -> None:
         """Waits until every record is acknowledged. `KafkaProducer.flush` only logs a record that failed."""
-        for outcome in self._gathering.flush(self._timeout):
+        for outcome in self._accumulator.flush(self._timeout):
             if not outcome.done(0):
                 raise KafkaTimeoutError(f"a record was not acknowledged in {self._timeout:.0f} s")
             failed = outcome.failure()
             if failed is not None:
                 error, position = failed
                 raise self._failure(error, position or None)
-        again = self._gathering.sent_again
+        again = self._accumulator.sent_again
         if again is not None:
             # Brokers know a batch that comes twice, but one that was killed in between has to have its memory
             # from its log: nothing here depends on that. Begun anew, these records are aborted.

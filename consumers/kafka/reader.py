@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Place = tuple[str, int]
 """Topic and partition."""
 
-FETCH: Final = 256 * 1024
+FETCH_BYTES: Final = 256 * 1024
 """Bytes of a partition per fetch. `poll` hands out one partition after the other in whole fetches: with
 larger ones partitions run far ahead of each other, and all that has to be kept until its seal is whole."""
 
@@ -68,7 +68,7 @@ class CommittedReader:
                 # A question for the end offsets waits in line behind the fetch under way.
                 fetch_max_wait_ms=200,
                 max_poll_records=20_000,
-                max_partition_fetch_bytes=FETCH,
+                max_partition_fetch_bytes=FETCH_BYTES,
                 fetch_max_bytes=16 * 1024 * 1024,
                 allow_auto_create_topics=False,
             )

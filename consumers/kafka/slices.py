@@ -17,7 +17,7 @@ FIRST_WINDOW: Final = 64
 WIDEN: Final = 16
 
 
-class Published(NamedTuple):
+class PublishedRecord(NamedTuple):
     """A committed record. `position` is its header, None where it has none of ours."""
 
     topic: str
@@ -60,7 +60,7 @@ class TopicSlices:
             self.close()
             raise
 
-    def behind(self, passed: Callable[[Published], bool]) -> dict[Place, int]:
+    def behind(self, passed: Callable[[PublishedRecord], bool]) -> dict[Place, int]:
         """For each partition with records an offset from which all come for which `passed` is false;
         `passed` is true up to some record of a partition and false from there on.
 
@@ -80,7 +80,7 @@ class TopicSlices:
             window *= WIDEN
         return found
 
-    def read(self, starts: Mapping[Place, int]) -> Iterator[Published]:
+    def read(self, starts: Mapping[Place, int]) -> Iterator[PublishedRecord]:
         """The records of each partition from its offset on, each partition in order."""
         for records in self._polled(starts):
             yield from records
@@ -97,9 +97,9 @@ class TopicSlices:
     ) -> None:
         self.close()
 
-    def _firsts(self, starts: Mapping[Place, int]) -> dict[Place, Published]:
+    def _firsts(self, starts: Mapping[Place, int]) -> dict[Place, PublishedRecord]:
         """The first record of each partition at or behind its offset, where there is one."""
-        firsts: dict[Place, Published] = {}
+        firsts: dict[Place, PublishedRecord] = {}
         looking = dict(starts)
         while looking:
             for records in self._polled(looking):
@@ -113,7 +113,7 @@ class TopicSlices:
             }
         return firsts
 
-    def _polled(self, starts: Mapping[Place, int]) -> Iterator[list[Published]]:
+    def _polled(self, starts: Mapping[Place, int]) -> Iterator[list[PublishedRecord]]:
         parts = {TopicPartition(*place): at for place, at in starts.items() if at < self.ends[place]}
         self._consumer.assign(list(parts))
         for part, at in parts.items():
@@ -142,9 +142,9 @@ def _places(offsets: Mapping[Any, int]) -> dict[Place, int]:
     return {(part.topic, part.partition): offset for part, offset in offsets.items()}
 
 
-def _published(record: Any) -> Published:
+def _published(record: Any) -> PublishedRecord:
     position = dict(record.headers or ()).get("position")
-    return Published(
+    return PublishedRecord(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,

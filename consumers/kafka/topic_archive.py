@@ -13,7 +13,7 @@ from commands.audit.chain import CopyAway
 from commands.privacy.topic_check import Record
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import Place
-from consumers.kafka.slices import Published, TopicSlices
+from consumers.kafka.slices import PublishedRecord, TopicSlices
 from consumers.kafka.tail import last_committed_seal
 from consumers.kafka.topics import partition_of
 from domain.events.seal import TOPIC as SEALS
@@ -24,10 +24,10 @@ NEAR: Final = 64
 """So many offsets are read through rather than halved once more."""
 
 
-class Halved(TopicSlices):
-    """Stretches whose beginning is found by halving: any place of a long topic costs twenty questions."""
+class BisectedSlices(TopicSlices):
+    """Slices whose beginning is found by halving: any place of a long topic costs twenty questions."""
 
-    def from_the_first(self, passed: Callable[[Published], bool]) -> dict[Place, int]:
+    def from_the_first(self, passed: Callable[[PublishedRecord], bool]) -> dict[Place, int]:
         """For each partition an offset little before its first record for which `passed` is false; it is true
         up to some record of a partition and false from there on."""
         low, high = dict(self.begins), dict(self.ends)
@@ -60,7 +60,7 @@ class TopicsCopy:
 
     def seals(self, passed: Callable[[Seal], bool]) -> Iterator[Seal]:
         """The seals from the first one for which `passed` is false."""
-        with _away(), Halved(self._address, [SEALS], timeout=self._timeout) as topic:
+        with _away(), BisectedSlices(self._address, [SEALS], timeout=self._timeout) as topic:
             starts = topic.from_the_first(lambda record: passed(parse(record.value)))
             skipping = True
             for record in topic.read(starts):
@@ -73,7 +73,7 @@ class TopicsCopy:
         """Position and bytes of the records in the seal's range, of the topics that it touched."""
         places = {(topic, number) for topic, parts in seal.partitions.items() for number in parts}
         found: list[tuple[int, bytes]] = []
-        with _away(), Halved(self._address, seal.partitions, timeout=self._timeout) as topics:
+        with _away(), BisectedSlices(self._address, seal.partitions, timeout=self._timeout) as topics:
             left = {place: seal.partitions[place[0]][place[1]].count for place in places & topics.ends.keys()}
             starts = topics.from_the_first(lambda record: (record.position or 0) < seal.first)
             # Where the right number of records does not come, a partition is read to its end.
@@ -94,7 +94,7 @@ class TopicsCopy:
         """The records of these topics with one of these keys each, from the position `first` on. Reads the
         keys' partitions through."""
         wanted = {topic: {str(key).encode(): key for key in theirs} for topic, theirs in keys.items()}
-        with _away(), Halved(self._address, keys, timeout=self._timeout) as topics:
+        with _away(), BisectedSlices(self._address, keys, timeout=self._timeout) as topics:
             wide = {topic: sum(place[0] == topic for place in topics.ends) for topic in keys}
             places = {
                 (topic, partition_of(key, wide[topic]))

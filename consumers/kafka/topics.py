@@ -16,7 +16,7 @@ from consumers.kafka.failures import BrokerFailure, Verdict, describe, verdict
 from domain.events.seal import TOPIC as SEALS
 from domain.kernel.user_errors import EnvironmentProblem
 
-MESSAGE_LIMIT: Final = 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Most bytes of a batch that a topic takes; an event is at most half of it."""
 
 UNKNOWN_TOPIC: Final = UnknownTopicOrPartitionError.errno
@@ -31,7 +31,7 @@ KEPT_FOR_EVER: Final[Mapping[str, str]] = {
 }
 SETTINGS: Final[Mapping[str, str]] = {
     **KEPT_FOR_EVER,
-    "max.message.bytes": str(MESSAGE_LIMIT),
+    "max.message.bytes": str(MAX_MESSAGE_BYTES),
     # The record's time is the event's; by default the broker refuses one more than an hour ahead of its
     # clock, and then an event that the store holds could never be published.
     "message.timestamp.type": "CreateTime",

@@ -26,7 +26,7 @@ from projections.runtime.projection import Key, Projection, Row, Table
 from projections.runtime.replay import Rows, fold_all
 from projections.runtime.tables import TableStore
 
-TOGETHER: Final = 2_000
+EVENTS_AT_ONCE: Final = 2_000
 """Expected rows that are compared by one query per table."""
 MAX_DIFFERENCES: Final = 20
 """Differences after which a comparison has seen enough."""
@@ -60,7 +60,7 @@ class Difference:
 
 
 @dataclass(slots=True)
-class Compared:
+class Comparison:
     """What a comparison saw: events, parties, expected rows by table, and the first differences."""
 
     events: int = 0
@@ -68,7 +68,7 @@ class Compared:
     rows: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
-    def add(self, other: Compared) -> None:
+    def add(self, other: Comparison) -> None:
         """Takes another comparison's into account."""
         self.events += other.events
         self.parties += other.parties
@@ -80,14 +80,14 @@ class Compared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What a comparison needs; it travels to other processes. `positions`: by partition, where the share
-    stands; `held`: positions of events that the candidate holds and has not applied."""
+    stands; `parked`: positions of events that the candidate holds and has not applied."""
 
     projection: Projection
     registry: Registry
     owner_url: str
     store_url: str
     positions: Mapping[int, int]
-    held: frozenset[int]
+    parked: frozenset[int]
     cipher: MakeCipher | None
 
 
@@ -95,9 +95,9 @@ Visit = Callable[[Rows], None]
 """Takes the expected rows of some parties."""
 
 
-def compare(ground: Ground, parts: Sequence[tuple[UUID, UUID | None]]) -> Compared:
-    """Compares these stretches of parties."""
-    seen = Compared()
+def compare(ground: Ground, parts: Sequence[tuple[UUID, UUID | None]]) -> Comparison:
+    """Compares these slices of parties."""
+    seen = Comparison()
     with closing(connect_owner(ground.owner_url, "rapport verify")) as connection:
         connection.autocommit = True
         with connection.cursor() as c:
@@ -107,9 +107,9 @@ def compare(ground: Ground, parts: Sequence[tuple[UUID, UUID | None]]) -> Compar
 
 
 def expected_rows(
-    ground: Ground, parts: Sequence[tuple[UUID, UUID | None]], visit: Visit, seen: Compared
+    ground: Ground, parts: Sequence[tuple[UUID, UUID | None]], visit: Visit, seen: Comparison
 ) -> None:
-    """Folds every party of these stretches up to where its share stands; `visit` gets the rows of a few
+    """Folds every party of these slices up to where its share stands; `visit` gets the rows of a few
     hundred parties at a time. Ends early when `seen` has enough differences."""
     projection = ground.projection
     decoder = Decoder(ground.registry, ground.cipher() if ground.cipher and projection.private else None)
@@ -121,7 +121,7 @@ def expected_rows(
         taken = [
             Stored(e.position, e.value)
             for e in events
-            if e.position <= upto and e.position not in ground.held
+            if e.position <= upto and e.position not in ground.parked
         ]
         seen.events += len(taken)
         seen.parties += 1
@@ -142,7 +142,7 @@ def expected_rows(
         for party, of_party in groupby(waiting, key=lambda event: event.party):
             fold(party, list(of_party))
         waiting.clear()
-        if sum(map(len, batch.values())) >= TOGETHER:
+        if sum(map(len, batch.values())) >= EVENTS_AT_ONCE:
             visit(batch)
             batch.clear()
 
@@ -179,7 +179,7 @@ def _unfolded(projection: Projection, party: str, error: Exception) -> Differenc
 class _Checker:
     """Compares expected rows with those of the tables."""
 
-    def __init__(self, projection: Projection, c: Cursor, seen: Compared) -> None:
+    def __init__(self, projection: Projection, c: Cursor, seen: Comparison) -> None:
         self._c = c
         self._seen = seen
         self._projection = projection

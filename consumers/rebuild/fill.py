@@ -1,6 +1,6 @@
-"""One process of a fill: takes stretches of parties that nobody fills yet, each in one transaction.
+"""One process of a fill: takes slices of parties that nobody fills yet, each in one transaction.
 
-Killed at any moment, a stretch is either filled and marked so, or as if nothing had happened.
+Killed at any moment, a slice is either filled and marked so, or as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from psycopg2.extras import Json
 
 from consumers.kafka.topics import partition_of
 from consumers.rebuild.source import PartySource, Slice, Take
-from consumers.rebuild.spill_file import SpillFile, SpillUnavailable, put_aside
+from consumers.rebuild.spill_file import SpillFile, SpillUnavailable, spill
 from domain.events.registry import Registry
 from projections.runtime.binary_copy import EncodeError
-from projections.runtime.bulk_load import Filling, is_refusal, refused_one_by_one
+from projections.runtime.bulk_load import BulkLoad, is_refusal, refused_one_by_one
 from projections.runtime.decode import Decoder, OpeningCipher, Received
 from projections.runtime.projection import Projection
 
@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 MakeCipher = Callable[[], OpeningCipher]
 """Makes, in the process that needs it, what opens private values; it travels to other processes."""
 
-# A stretch under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
-# the stretches of the rebuild before are deleted, which waits for those under way: no late row comes in.
+# A slice under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
+# the slices of the rebuild before are deleted, which waits for those under way: no late row comes in.
 _STRETCH: Final = """
     SELECT s.number, s.low, s.high, r.filled_to, s.done
       FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
@@ -60,25 +60,25 @@ _LEFT: Final = """
      WHERE r.id = %s AND r.state = 'filling' AND NOT s.done
 """
 
-TOGETHER: Final = 50
-"""Stretches that are read in one go: about a million events, for which the disk must have room."""
-FEW: Final = 4
-"""Stretches that are not worth it."""
+SLICES_AT_ONCE: Final = 50
+"""Slices that are read in one go: about a million events, for which the disk must have room."""
+MIN_SLICES: Final = 4
+"""Slices that are not worth it."""
 
 
 class Share(NamedTuple):
-    """Which of the `processes` that share the stretches one is, from 0 on."""
+    """Which of the `processes` that share the slices one is, from 0 on."""
 
     process: int = 0
     processes: int = 1
 
-    def runs(self, stretches: int) -> list[range]:
-        """The numbers of the stretches that this process reads in one go, go by go."""
-        goes = self.processes * max(1, -(-stretches // (TOGETHER * self.processes)))
-        size = max(1, -(-stretches // goes))
+    def runs(self, slices: int) -> list[range]:
+        """The numbers of the slices that this process reads in one go, go by go."""
+        goes = self.processes * max(1, -(-slices // (SLICES_AT_ONCE * self.processes)))
+        size = max(1, -(-slices // goes))
         return [
-            range(first, min(first + size, stretches))
-            for first in range(self.process * size, stretches, self.processes * size)
+            range(first, min(first + size, slices))
+            for first in range(self.process * size, slices, self.processes * size)
         ]
 
 
@@ -95,7 +95,7 @@ def fill(
     share: Share | None = None,
     stop: Flag | None = None,
 ) -> None:
-    """Fills stretches until none is free; `read_url` as the owner. Ends early, after the stretch under way,
+    """Fills slices until none is free; `read_url` as the owner. Ends early, after the slice under way,
     once `stop` is set, and when the process that started this one is gone.
 
     First those of its own `share`, with their events put aside in `folder`; then what others have left.
@@ -111,17 +111,17 @@ def fill(
         closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
     ):
         with connection, connection.cursor() as c:
-            # Rows and their stretch are lost together or not at all, and the hand-over waits for the disk.
+            # Rows and their slice are lost together or not at all, and the hand-over waits for the disk.
             c.execute("SET synchronous_commit = off")
             c.execute("SELECT count(*) FROM control.slice WHERE rebuild = %s", (str(rebuild),))
-            (stretches,) = c.fetchone() or (0,)
+            (slices,) = c.fetchone() or (0,)
         filler = _Filler(rebuild, projection, decoder, partitions, reading)
-        for run in (share or Share()).runs(stretches):
+        for run in (share or Share()).runs(slices):
             numbers = list(run)
             with connection, connection.cursor() as c:
                 c.execute(_AMONG, (str(rebuild), numbers))
-                mine = [_stretch(row) for row in c.fetchall()]
-            reading.put_aside(mine)
+                mine = [_slice(row) for row in c.fetchall()]
+            reading.spill(mine)
             while going() and filler.filled(connection, _CLAIM, numbers):
                 pass
         while going() and filler.filled(connection, _CLAIM_ANY):
@@ -129,7 +129,7 @@ def fill(
 
 
 class _Reading:
-    """Where the events of stretches are read: in what was put aside, else in the store."""
+    """Where the events of slices are read: in what was put aside, else in the store."""
 
     def __init__(
         self, store_url: str, projection: Projection, folder: Path | None, going: Callable[[], bool]
@@ -138,28 +138,28 @@ class _Reading:
         self._source = self._open()
         self._folder = folder
         self._going = going
-        self._aside: SpillFile | None = None
+        self._spill_files: SpillFile | None = None
 
-    def put_aside(self, stretches: Sequence[Slice]) -> None:
+    def spill(self, slices: Sequence[Slice]) -> None:
         """Puts the events of these neighbours aside that are not done yet, and lets go of those before.
-        Where that cannot be, each stretch is read by itself."""
+        Where that cannot be, each slice is read by itself."""
         self._let_go()
-        if sum(not stretch.done for stretch in stretches) < FEW or not self._going():
+        if sum(not slice_.done for slice_ in slices) < MIN_SLICES or not self._going():
             return
         try:
-            self._aside = put_aside(self._source, stretches, self._folder, self._going)
+            self._spill_files = spill(self._source, slices, self._folder, self._going)
         except SpillUnavailable as error:
             self._source.close()
             self._source = self._open()
             if self._going():
-                log.warning("%s Events are read stretch by stretch, which takes longer.", error)
+                log.warning("%s Events are read slice by slice, which takes longer.", error)
 
-    def read(self, stretch: Slice, take: Take) -> None:
-        """Hands `take` all events of the stretch, party by party."""
-        if self._aside is not None and self._aside.holds(stretch.number):
-            self._aside.read(stretch.number, take)
+    def read(self, slice_: Slice, take: Take) -> None:
+        """Hands `take` all events of the slice, party by party."""
+        if self._spill_files is not None and self._spill_files.holds(slice_.number):
+            self._spill_files.read(slice_.number, take)
         else:
-            self._source.read(stretch.low, stretch.high, stretch.upto, take)
+            self._source.read(slice_.low, slice_.high, slice_.upto, take)
 
     def close(self) -> None:
         """Closes its connection and its file."""
@@ -167,9 +167,9 @@ class _Reading:
         self._source.close()
 
     def _let_go(self) -> None:
-        if self._aside is not None:
-            self._aside.close()
-            self._aside = None
+        if self._spill_files is not None:
+            self._spill_files.close()
+            self._spill_files = None
 
 
 def fill_alone(*arguments: Any, **named: Any) -> None:
@@ -181,7 +181,7 @@ def fill_alone(*arguments: Any, **named: Any) -> None:
 
 
 def left(c: Cursor, rebuild: UUID) -> int:
-    """Stretches that are not filled yet, while the rebuild is being filled."""
+    """Slices that are not filled yet, while the rebuild is being filled."""
     c.execute(_LEFT, (str(rebuild),))
     row = c.fetchone()
     return int(row[0]) if row else 0
@@ -196,7 +196,7 @@ def connect_owner(url: str, name: str) -> Connection:
 
 
 class _Filler:
-    """Fills one stretch after the other."""
+    """Fills one slice after the other."""
 
     def __init__(
         self, rebuild: UUID, projection: Projection, decoder: Decoder, partitions: int, reading: _Reading
@@ -208,62 +208,62 @@ class _Filler:
         self._reading = reading
 
     def filled(self, connection: Connection, claim: str, *among: Sequence[int]) -> bool:
-        """Fills the stretch that `claim` finds, in one transaction; False where it finds none."""
+        """Fills the slice that `claim` finds, in one transaction; False where it finds none."""
         with connection, connection.cursor() as c:
             c.execute(claim, (self._rebuild, *among))
             row = c.fetchone()
             if row is None:
                 return False
-            stretch = _stretch(row)
+            slice_ = _slice(row)
             parties = Counter[str]()
-            held = self._fill(c, stretch, parties)
+            parked = self._fill(c, slice_, parties)
             received: dict[int, int] = {}
             for party, events in parties.items():
                 partition = partition_of(party, self._partitions)
                 received[partition] = received.get(partition, 0) + events
-            c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, stretch.number))
-        if held:
-            log.warning("%d events of stretch %d could not be applied and are held.", held, stretch.number)
+            c.execute(_DONE, (sum(received.values()), Json(received), self._rebuild, slice_.number))
+        if parked:
+            log.warning("%d events of slice %d could not be applied and are parked.", parked, slice_.number)
         return True
 
-    def _fill(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
-        """Fills it; counts the events of each party. Answers how many are held."""
-        c.execute("SAVEPOINT stretch")
-        filling = Filling(self._projection, self._decoder, c)
+    def _fill(self, c: Cursor, slice_: Slice, parties: Counter[str]) -> int:
+        """Fills it; counts the events of each party. Answers how many are parked."""
+        c.execute("SAVEPOINT slice")
+        filling = BulkLoad(self._projection, self._decoder, c)
 
         def take(events: Sequence[Received], ended: bool) -> None:
             parties.update(map(_PARTY, events))
             filling.add(events, ended=ended)
 
         try:
-            self._reading.read(stretch, take)
+            self._reading.read(slice_, take)
             filling.finish()
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             # Some value is one that the database refuses: find the events that bring it, spare the others.
             log.warning("A value was refused (%s); looking for its event.", type(error).__name__)
-            c.execute("ROLLBACK TO SAVEPOINT stretch")
+            c.execute("ROLLBACK TO SAVEPOINT slice")
             parties.clear()
-            return self._one_by_one(c, stretch, parties)
-        return filling.held
+            return self._one_by_one(c, slice_, parties)
+        return filling.parked
 
-    def _one_by_one(self, c: Cursor, stretch: Slice, parties: Counter[str]) -> int:
-        held, pending = 0, list[Received]()
+    def _one_by_one(self, c: Cursor, slice_: Slice, parties: Counter[str]) -> int:
+        parked, pending = 0, list[Received]()
 
         def take(events: Sequence[Received], ended: bool) -> None:
-            nonlocal held
+            nonlocal parked
             parties.update(map(_PARTY, events))
             pending.extend(events)
             if ended:
-                held += refused_one_by_one(self._projection, self._decoder, c, _by_party(pending))
+                parked += refused_one_by_one(self._projection, self._decoder, c, _by_party(pending))
                 pending.clear()
 
-        self._reading.read(stretch, take)
-        return held
+        self._reading.read(slice_, take)
+        return parked
 
 
-def _stretch(row: tuple[int, str, str | None, int, bool]) -> Slice:
+def _slice(row: tuple[int, str, str | None, int, bool]) -> Slice:
     number, low, high, upto, done = row
     return Slice(number, UUID(low), UUID(high) if high else None, upto, done)
 

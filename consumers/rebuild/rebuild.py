@@ -1,10 +1,10 @@
-"""Rebuilds a candidate: begin, pause, resume, abort, and how far it is. What fills it: `rebuild_run.py`.
+"""Rebuilds a candidate: begin, and how far it is. What fills it: `run`; what operators do with it: `operate`.
 
     note E, the end of every partition -> then S, the newest seal -> fill to S -> go on at S, reading from E
 
 The order makes the hand-over exact. What is behind S is published after S was written, so it lies behind E;
-what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is settled: an
-event whose transaction is still open then is behind S, however long it stays open.
+what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is below the
+high-water mark: an event whose transaction is still open then is behind S, however long it stays open.
 
 Every step is recorded with what it did. Whoever is killed, the next call goes on where it stopped.
 """
@@ -26,21 +26,21 @@ from psycopg2.extras import Json, execute_values
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.tail import last_committed_seal
 from consumers.rebuild.fill import MakeCipher, connect_owner
-from consumers.rebuild.source import stretches
+from consumers.rebuild.source import slices
 from consumers.rebuild.source_offsets import newest_seal, topic_ends
 from domain.events.registry import Registry
 from domain.events.seal import Seal
 from domain.kernel.user_errors import FailureFound
-from projections.control import operating, operations, rebuilds, versions
+from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, READY, Rebuild
-from projections.control.shares import RUNNING, partition_count
+from projections.control.shares import partition_count
 from projections.release.schema import LOCK, make_again
 from projections.runtime import indexes as bare
 from projections.runtime.projection import Projection
 
 EVENTS_PER_SLICE: Final = 20_000
 MAX_SLICES: Final = 4_096
-TURNS: Final = 3
+MAX_TRIES: Final = 3
 """How often the beginning is tried where it met workers in a deadlock."""
 POLL_SECONDS: Final = 0.2
 """Seconds between two looks at how far it is."""
@@ -57,7 +57,7 @@ class RebuildStopped(FailureFound):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildProgress:
     """How far it is: the state of the rebuild; `done` of `whole` in `unit` (events where the whole is known,
-    estimated from the stretches filled); for the catching up, `lag` in positions."""
+    estimated from the slices filled); for the catching up, `lag` in positions."""
 
     state: str
     done: int
@@ -85,32 +85,34 @@ class Endpoints:
 
 def begin(
     projection: Projection,
-    places: Endpoints,
+    endpoints: Endpoints,
     *,
     by: str,
     why: str | None = None,
     source: str = "store",
-    stretch: int = EVENTS_PER_SLICE,
+    events_per_slice: int = EVENTS_PER_SLICE,
 ) -> Rebuild:
     """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody. One that was
     dropped is made again.
 
-    `stretch`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
+    `slice`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
     version, and where a rebuild is under way.
     """
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         make_again(c, projection)
     # E before S, see above.
     ends = (
-        {} if source == "kafka" else topic_ends(places.address, projection, _partitions(projection, places))
+        {}
+        if source == "kafka"
+        else topic_ends(endpoints.address, projection, _partitions(projection, endpoints))
     )
-    seal, sealed = (None, 0) if source == "kafka" else newest_seal(places.store_url)
-    fill = Origin(source, ends, seal, max(1, min(MAX_SLICES, -(-sealed // stretch))))
-    _fence(projection, places)
+    seal, sealed = (None, 0) if source == "kafka" else newest_seal(endpoints.store_url)
+    fill = Origin(source, ends, seal, max(1, min(MAX_SLICES, -(-sealed // events_per_slice))))
+    _fence(projection, endpoints)
     met: Exception | None = None
-    for _ in range(TURNS):
+    for _ in range(MAX_TRIES):
         try:
-            return _begin(projection, places, fill, by, why)
+            return _begin(projection, endpoints, fill, by, why)
         except psycopg2.errors.DeadlockDetected as error:
             # With a fenced worker that was under way: it has its tables in another order, and ends by itself.
             met = error
@@ -120,21 +122,21 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `stretches`."""
+    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `slices`."""
 
     source: str
     ends: Mapping[str, Mapping[str, int]]
     seal: Seal | None
-    stretches: int
+    slices: int
 
 
-def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why: str | None) -> Rebuild:
+def _begin(projection: Projection, endpoints: Endpoints, fill: Origin, by: str, why: str | None) -> Rebuild:
     seal = fill.seal
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _refuse(c, projection)
         rebuild = uuid4()
-        # Waits for stretches of an aborted rebuild that are still under way somewhere.
+        # Waits for slices of an aborted rebuild that are still under way somewhere.
         c.execute(
             "DELETE FROM control.slice WHERE rebuild IN "
             "(SELECT id FROM control.rebuild WHERE projection = %s AND version = %s)",
@@ -162,7 +164,7 @@ def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why
                 "INSERT INTO control.slice (rebuild, number, low, high) VALUES %s",
                 [
                     (str(rebuild), n, str(low), high and str(high))
-                    for n, (low, high) in enumerate(stretches(fill.stretches))
+                    for n, (low, high) in enumerate(slices(fill.slices))
                 ],
             )
         c.execute(
@@ -180,14 +182,14 @@ def _begin(projection: Projection, places: Endpoints, fill: Origin, by: str, why
     return begun
 
 
-def _fence(projection: Projection, places: Endpoints) -> None:
+def _fence(projection: Projection, endpoints: Endpoints) -> None:
     """Takes the shares from the workers of a candidate that failed, or was rolled back, and ends its rebuild.
 
     A transaction of its own, and before anything is emptied: a worker that has written rows and then wants
     its share, and one that has its share and then wants to write rows, would wait in a circle with what
     empties the tables and then sets the shares. Fenced, whoever is under way ends by itself.
     """
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _refuse(c, projection)
         rebuilds.set_shares(c, projection.name, projection.version, versions.CANDIDATE, "It is built anew.")
@@ -195,7 +197,7 @@ def _fence(projection: Projection, places: Endpoints) -> None:
 
 def wait_ready(
     projection: Projection,
-    places: Endpoints,
+    endpoints: Endpoints,
     *,
     seconds: float | None = None,
     tell: Tell = lambda _: None,
@@ -205,10 +207,10 @@ def wait_ready(
     Raises `RebuildStopped` after `seconds`, with what is missing, and where it was paused or aborted.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
+    with closing(connect_owner(endpoints.owner_url, f"rapport rebuild {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
-            goal = _newest(c, projection, places)
+            goal = _newest(c, projection, endpoints)
             while True:
                 rebuild = rebuilds.open_one(c, projection.name, projection.version)
                 if rebuild is None or rebuild.state in (PAUSED, FILLING):
@@ -230,123 +232,17 @@ def wait_ready(
                 time.sleep(POLL_SECONDS)
 
 
-def _newest(c: Cursor, projection: Projection, places: Endpoints) -> int:
+def _newest(c: Cursor, projection: Projection, endpoints: Endpoints) -> int:
     """The end of the newest seal: as the store has it, or, for a rebuild from the topics alone, as they do.
 
     There the store may be away: what the topics have is all that can be waited for.
     """
     rebuild = rebuilds.open_one(c, projection.name, projection.version)
     if rebuild is not None and rebuild.source == "kafka":
-        seal = last_committed_seal(places.address)
+        seal = last_committed_seal(endpoints.address)
     else:
-        seal, _ = newest_seal(places.store_url)
+        seal, _ = newest_seal(endpoints.store_url)
     return seal.last if seal else 0
-
-
-def pause(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
-    """Stops the rebuild until `resume`: a stretch under way is finished, no other begun."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        rebuild = _open(c, projection)
-        if rebuild.state not in (FILLING, CATCHING_UP, READY):
-            raise RebuildRefused(f"The rebuild of {projection.title} is {rebuild.state}: it can't be paused.")
-        reason = (
-            f"{by} paused it"
-            + (f": {why.rstrip('.')}. " if why else ". ")
-            + "Go on with `rapport projection "
-            f"resume {projection.name} --version {projection.version}`."
-        )
-        rebuilds.change(c, rebuild.id, PAUSED, reason)
-        c.execute("UPDATE control.rebuild SET paused = %s WHERE id = %s", (rebuild.state, str(rebuild.id)))
-        rebuilds.set_shares(c, projection.name, projection.version, PAUSED, reason)
-        operations.note(c, "paused", projection.name, projection.version, by=by, reason=why)
-        return _open(c, projection)
-
-
-def resume(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
-    """Lets a paused rebuild go on; one that was being filled waits for `carry_on`."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        rebuild = _open(c, projection)
-        if rebuild.state != PAUSED or rebuild.paused is None:
-            raise RebuildRefused(f"The rebuild of {projection.title} is not paused but {rebuild.state}.")
-        c.execute(
-            "UPDATE control.rebuild SET state = paused, paused = NULL, reason = NULL WHERE id = %s",
-            (str(rebuild.id),),
-        )
-        filling = rebuild.paused == FILLING
-        rebuilds.set_shares(
-            c, projection.name, projection.version, FILLING if filling else RUNNING,
-            "It is being filled." if filling else None,
-        )  # fmt: skip
-        operations.note(c, "resumed", projection.name, projection.version, by=by, reason=why)
-        return _open(c, projection)
-
-
-def abort(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> None:
-    """Ends the rebuild for good. What was filled stays, unused, until the version is rebuilt or dropped."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        rebuild = _open(c, projection)
-        if versions.active(c).get(projection.name) == projection.version:
-            raise RebuildRefused(
-                f"{projection.title} is the active one: its rebuild has done its work. Go back with `rapport "
-                f"projection rollback {projection.name}`."
-            )
-        reason = f"{by} aborted it while it was {rebuild.state.replace('_', ' ')}" + (
-            f": {why.rstrip('.')}." if why else "."
-        )
-        rebuilds.abort(c, projection.name, projection.version, reason)
-        operations.note(c, "aborted", projection.name, projection.version, by=by, reason=why)
-
-
-def opened(projection: Projection, places: Endpoints) -> Rebuild | None:
-    """The rebuild of this version that has not ended."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        return rebuilds.open_one(c, projection.name, projection.version)
-
-
-def standing_of(places: Endpoints, name: str) -> tuple[int | None, int | None]:
-    """The active version of a read model, and the version that is being rebuilt; None where there is none."""
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
-        active = versions.active(c).get(name)
-        c.execute(
-            "SELECT max(version) FROM control.rebuild WHERE projection = %s AND ended_at IS NULL "
-            "AND version IS DISTINCT FROM %s",
-            (name, active),
-        )
-        row = c.fetchone()
-    return active, row[0] if row else None
-
-
-def pause_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
-    """Stops the workers of a version, of the active one too, until `resume_shares`; answers how many shares.
-
-    Raises `RebuildRefused` where none is worked on.
-    """
-    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
-        paused = operating.pause(c, projection.name, projection.version, why or "no reason given", by)
-        if not paused:
-            raise RebuildRefused(
-                f"No share of {projection.title} is worked on, so there is nothing to pause. See "
-                "`rapport projection status`."
-            )
-        operations.note(c, "paused", projection.name, projection.version, by=by, reason=why)
-        return paused
-
-
-def resume_shares(projection: Projection, places: Endpoints, *, by: str, why: str | None = None) -> int:
-    """Lets the workers of a version go on; answers how many shares. Raises `RebuildRefused` for none."""
-    with closing(connect_owner(places.owner_url, "rapport operations")) as owner, owner, owner.cursor() as c:
-        resumed = operating.resume(c, projection.name, projection.version)
-        if not resumed:
-            raise RebuildRefused(f"No share of {projection.title} is paused.")
-        operations.note(c, "resumed", projection.name, projection.version, by=by, reason=why)
-        return resumed
-
-
-def _open(c: Cursor, projection: Projection) -> Rebuild:
-    rebuild = rebuilds.open_one(c, projection.name, projection.version, lock=True)
-    if rebuild is None:
-        raise RebuildRefused(NONE.format(projection=projection))
-    return rebuild
 
 
 def position(c: Cursor, projection: Projection) -> int:
@@ -394,8 +290,8 @@ def _refuse(c: Cursor, projection: Projection) -> None:
         rebuilds.change(c, found.id, rebuilds.ABORTED, "It is built anew.")
 
 
-def _partitions(projection: Projection, places: Endpoints) -> int:
-    with closing(connect_owner(places.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
+def _partitions(projection: Projection, endpoints: Endpoints) -> int:
+    with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return partition_count(c, projection)
 
 

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 def carry_on(
-    projection: Projection, places: Endpoints, *, workers: int = 2, tell: Tell = lambda _: None
+    projection: Projection, endpoints: Endpoints, *, workers: int = 2, tell: Tell = lambda _: None
 ) -> Rebuild:
     """Fills what is not filled yet, with so many processes, brings keys and indexes back, and hands over.
 
@@ -52,7 +52,7 @@ def carry_on(
     where another process is at it; `RebuildStopped` where it was paused or aborted meanwhile, or a process of
     it ended.
     """
-    with closing(connect_owner(places.owner_url, f"rapport rebuild {projection.schema}")) as owner:
+    with closing(connect_owner(endpoints.owner_url, f"rapport rebuild {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
             _alone(c, projection)
@@ -66,8 +66,8 @@ def carry_on(
                 )
             if rebuild.state == FILLING:
                 _refuse_joined(rebuild, projection)
-                _fill(c, rebuild, projection, places, workers, tell)
-                index(places.owner_url, rebuild.ddl, workers, tell)
+                _fill(c, rebuild, projection, endpoints, workers, tell)
+                index(endpoints.owner_url, rebuild.ddl, workers, tell)
                 _hand_over(owner, rebuild, projection)
                 rebuild = rebuilds.open_one(c, projection.name, projection.version)
                 assert rebuild is not None
@@ -95,19 +95,19 @@ def _refuse_joined(rebuild: Rebuild, projection: Projection) -> None:
 
 
 def _fill(
-    c: Cursor, rebuild: Rebuild, projection: Projection, places: Endpoints, workers: int, tell: Tell
+    c: Cursor, rebuild: Rebuild, projection: Projection, endpoints: Endpoints, workers: int, tell: Tell
 ) -> None:
-    arguments = (rebuild.id, projection, places.registry)
+    arguments = (rebuild.id, projection, endpoints.registry)
     named = {
-        "store_url": places.store_url, "read_url": places.owner_url, "cipher": places.cipher,
-        "partitions": partition_count(c, projection), "folder": places.folder,
+        "store_url": endpoints.store_url, "read_url": endpoints.owner_url, "cipher": endpoints.cipher,
+        "partitions": partition_count(c, projection), "folder": endpoints.folder,
     }  # fmt: skip
     workers = min(workers, left(c, rebuild.id))
     while left(c, rebuild.id):
         told = partial(_tell_filling, c, rebuild.id, tell)
         _together(workers, arguments, named, projection, told)
         if left(c, rebuild.id):
-            # A process of a rebuild that was killed has stretches under way: it ends them, or lets them go.
+            # A process of a rebuild that was killed has slices under way: it ends them, or lets them go.
             time.sleep(POLL_SECONDS)
             workers = 1
     now = rebuilds.open_one(c, projection.name, projection.version)
@@ -189,9 +189,9 @@ def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
         "WHERE rebuild = %s",
         (str(rebuild),),
     )
-    done, stretches, events = c.fetchone() or (0, 0, 0)
-    # How many events there are is known when all stretches are read; until then, as many as it looks.
-    whole = int(events) * stretches // done if done else 0
+    done, slices, events = c.fetchone() or (0, 0, 0)
+    # How many events there are is known when all slices are read; until then, as many as it looks.
+    whole = int(events) * slices // done if done else 0
     tell(RebuildProgress(state=FILLING, done=int(events), whole=whole))
 
 

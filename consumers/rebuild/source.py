@@ -12,12 +12,12 @@ from psycopg2.extensions import connection as Connection
 from commands.store.pool import connect
 from projections.runtime.decode import Received
 
-PORTION: Final = 1_000
+PORTION_EVENTS: Final = 1_000
 """Events handed on at a time; more where the last party among them is not complete."""
-AT_ONCE: Final = 64 * 1024 * 1024
+SORT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of events that are put in order here: that takes less than PostgreSQL's sorting."""
 
-_STRETCH: Final = """
+_SLICE: Final = """
     COPY (SELECT position, party, event FROM store.event
            WHERE party >= '{low}'::uuid {below} AND position > {after:d} AND position <= {upto:d}
              AND ({types})
@@ -58,7 +58,7 @@ class Sink(Protocol):
 
 
 class PartySource:
-    """Reads stretches of parties on a connection of its own, as a role that may read the store."""
+    """Reads slices of parties on a connection of its own, as a role that may read the store."""
 
     def __init__(self, url: str, families: Sequence[str]) -> None:
         self._connection: Connection = connect(url)
@@ -69,8 +69,8 @@ class PartySource:
 
     def read(self, low: UUID, high: UUID | None, upto: int, take: Take, *, after: int = 0) -> None:
         """Hands `take` all events of the families of parties from `low` on and below `high`, positions behind
-        `after` up to `upto` (a settled position). What `take` raises comes through."""
-        parties = _Parties(AT_ONCE)
+        `after` up to `upto` (a high-water mark). What `take` raises comes through."""
+        parties = _Parties(SORT_BYTES)
         self.copy(low, high, upto, parties, after=after)
         if parties.too_large:
             # One party of very many events may be among them: read in order, they need not be kept.
@@ -88,7 +88,7 @@ class PartySource:
         What `sink` raises comes through, and then the source can only be closed.
         """
         below = "" if high is None else f"AND party < '{high}'::uuid"
-        statement = _STRETCH.format(
+        statement = _SLICE.format(
             low=low, below=below, after=after, upto=upto, types=self._types, order=order
         )
         with self._connection.cursor() as c:
@@ -142,7 +142,7 @@ class _Parties:
             _, events = self._parties.pop(party)
             events.sort()  # they come as they lie in the table, which is nearly in order
             portion += events
-            if len(portion) >= PORTION:
+            if len(portion) >= PORTION_EVENTS:
                 take(portion, True)
                 portion = []
         if portion:
@@ -164,11 +164,11 @@ class _Portions:
         at, self._skip = self._skip, 0
         for position, party, event in _rows(data, at):
             if party != self._party:
-                if len(self._portion) >= PORTION:
+                if len(self._portion) >= PORTION_EVENTS:
                     self._hand_on(True)
                 self._party = party
                 self._name = str(UUID(bytes=party))
-            elif len(self._portion) >= 2 * PORTION:
+            elif len(self._portion) >= 2 * PORTION_EVENTS:
                 self._hand_on(False)  # a party of many events: in parts, so that memory stays flat
             self._portion.append(_new(Received, (position, self._name, event)))
 
@@ -192,8 +192,8 @@ def _rows(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
         at += length
 
 
-def stretches(number: int) -> list[tuple[UUID, UUID | None]]:
-    """So many stretches that hold all parties, of about the same size: ids are random."""
+def slices(number: int) -> list[tuple[UUID, UUID | None]]:
+    """So many slices that hold all parties, of about the same size: ids are random."""
     width = (1 << 128) // number
     starts = [UUID(int=width * index) for index in range(number)]
     return list(zip(starts, [*starts[1:], None], strict=True))

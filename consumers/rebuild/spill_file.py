@@ -1,8 +1,8 @@
-"""Events of many stretches, read in one go and put aside by stretch.
+"""Events of many slices, read in one go and put aside by slice.
 
-Parties lie all over the store. Read stretch by stretch, each event costs a page of the table; read as they
+Parties lie all over the store. Read slice by slice, each event costs a page of the table; read as they
 lie, all events of a page come at once. So they are read as they lie, into a file, and taken from there
-stretch by stretch. The file has no name: it is gone with the process, whatever ends it.
+slice by slice. The file has no name: it is gone with the process, whatever ends it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Final
 from uuid import UUID
 
 from consumers.rebuild.source import (
-    AT_ONCE,
     HEADER_BYTES,
     PARTY,
+    SORT_BYTES,
     TRAILER_BYTES,
     PartySource,
     Slice,
@@ -26,9 +26,9 @@ from consumers.rebuild.source import (
     by_party,
 )
 
-KEPT: Final = 8 * 1024 * 1024
+BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Bytes of events that are kept in memory before they are put into the file."""
-SPARED: Final = 1024 * 1024 * 1024
+SPARE_BYTES: Final = 1024 * 1024 * 1024
 """Bytes of the disk that are left free: a database may live there."""
 
 
@@ -41,25 +41,25 @@ _Kept = tuple[list[bytes], list[tuple[int, int]]]
 
 
 class SpillFile:
-    """Takes binary COPY of neighbouring stretches, and gives each one's events back; it is a `Sink`.
+    """Takes binary COPY of neighbouring slices, and gives each one's events back; it is a `Sink`.
 
     Args:
-        stretches: by number, in order, where each begins, and whether its events are wanted.
+        slices: by number, in order, where each begins, and whether its events are wanted.
         folder: where the file is made; None: where this machine has its temporary files.
         going: is asked now and then whether to go on.
     """
 
     def __init__(
         self,
-        stretches: Mapping[int, tuple[UUID, bool]],
+        slices: Mapping[int, tuple[UUID, bool]],
         folder: Path | None,
         going: Callable[[], bool] = lambda: True,
     ) -> None:
         self._folder = folder or Path(gettempdir())
         self._going = going
-        self._lows = [low.bytes for low, _ in stretches.values()]
-        self._kept: dict[int, _Kept] = {n: ([], []) for n, (_, wanted) in stretches.items() if wanted}
-        self._rows = [self._kept[n][0] if wanted else None for n, (_, wanted) in stretches.items()]
+        self._lows = [low.bytes for low, _ in slices.values()]
+        self._kept: dict[int, _Kept] = {n: ([], []) for n, (_, wanted) in slices.items() if wanted}
+        self._rows = [self._kept[n][0] if wanted else None for n, (_, wanted) in slices.items()]
         self._end = self._size = 0
         self._skip = HEADER_BYTES
         try:
@@ -77,7 +77,7 @@ class SpillFile:
         if rows is not None:
             rows.append(data)
             self._size += len(data)
-            if self._size > KEPT:
+            if self._size > BUFFER_BYTES:
                 self._put()
 
     def end(self) -> None:
@@ -85,13 +85,13 @@ class SpillFile:
         self._put()
 
     def holds(self, number: int) -> bool:
-        """Whether `read` can give that stretch: not one with a party of very many events, which out of order
+        """Whether `read` can give that slice: not one with a party of very many events, which out of order
         take too much memory."""
         kept = self._kept.get(number)
-        return kept is not None and sum(length for _, length in kept[1]) <= AT_ONCE
+        return kept is not None and sum(length for _, length in kept[1]) <= SORT_BYTES
 
     def read(self, number: int, take: Take) -> None:
-        """Hands `take` all events of that stretch, party by party."""
+        """Hands `take` all events of that slice, party by party."""
         found = []
         for at, length in self._kept[number][1]:
             self._file.seek(at)
@@ -106,8 +106,8 @@ class SpillFile:
         if not self._going():
             raise SpillUnavailable("It is to stop.")
         try:
-            if shutil.disk_usage(self._folder).free < SPARED:
-                raise SpillUnavailable(f"Less than {SPARED >> 30} GiB are free in {self._folder}.")
+            if shutil.disk_usage(self._folder).free < SPARE_BYTES:
+                raise SpillUnavailable(f"Less than {SPARE_BYTES >> 30} GiB are free in {self._folder}.")
             for rows, parts in self._kept.values():
                 if rows:
                     data = b"".join(rows)
@@ -121,17 +121,17 @@ class SpillFile:
         self._size = 0
 
 
-def put_aside(
-    source: PartySource, stretches: Sequence[Slice], folder: Path | None, going: Callable[[], bool]
+def spill(
+    source: PartySource, slices: Sequence[Slice], folder: Path | None, going: Callable[[], bool]
 ) -> SpillFile:
     """The events of those of these neighbours, in order, that are not done (at least one). Raises
     `NotAside`; then `source` can only be closed."""
-    wanted = [stretch for stretch in stretches if not stretch.done]
-    aside = SpillFile({each.number: (each.low, not each.done) for each in stretches}, folder, going)
+    wanted = [slice_ for slice_ in slices if not slice_.done]
+    spilled = SpillFile({each.number: (each.low, not each.done) for each in slices}, folder, going)
     try:
-        source.copy(wanted[0].low, wanted[-1].high, wanted[0].upto, aside)
-        aside.end()
+        source.copy(wanted[0].low, wanted[-1].high, wanted[0].upto, spilled)
+        spilled.end()
     except BaseException:
-        aside.close()
+        spilled.close()
         raise
-    return aside
+    return spilled

@@ -1,4 +1,4 @@
-"""Verifies a candidate: takes its shares once each stands behind all that was settled, and compares its rows.
+"""Verifies a candidate: takes its shares once each stands behind the high-water mark, and compares its rows.
 
 Only the candidate stands still meanwhile, and one verification at a time is at it. Killed in the middle, its
 shares stand as they were taken until the next one, which goes on with them; an abort ends both.
@@ -25,7 +25,7 @@ from commands.processes import possible_workers
 from commands.store.event_reader import EventReader
 from commands.store.pool import connect
 from consumers.kafka.topics import topic
-from consumers.rebuild.compare import Compared, Difference, Ground, compare, expected_rows
+from consumers.rebuild.compare import Comparison, Difference, Ground, compare, expected_rows
 from consumers.rebuild.fill import connect_owner
 from consumers.rebuild.rebuild import (
     POLL_SECONDS,
@@ -37,7 +37,7 @@ from consumers.rebuild.rebuild import (
     gone,
     position,
 )
-from consumers.rebuild.source import stretches
+from consumers.rebuild.source import slices
 from consumers.rebuild.source_offsets import newest_seal
 from consumers.worker.seals import APPLIED_TO
 from projections.control import operations, rebuilds, versions
@@ -49,11 +49,11 @@ from projections.release.schema import taken
 from projections.runtime.indexes import tables
 from projections.runtime.projection import Projection
 
-WITHOUT_WORKERS: Final = 10.0
+WITHOUT_WORKERS_SECONDS: Final = 10.0
 """Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""
-PATIENCE: Final = 120.0
+WAIT_SECONDS: Final = 120.0
 """Seconds for which relay and workers are waited for."""
-SETTLE_SECONDS: Final = 60.0
+HIGH_WATER_MARK_SECONDS: Final = 60.0
 _THERE: Final = """
     (position >= %(settled)s
      AND (position = 0 OR offsets ?& %(topics)s::text[] AND NOT offsets ?| %(marks)s::text[]))
@@ -64,16 +64,16 @@ _MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification saw. `settled`: the position up to which all was settled when it began, `position`:
+    """What a verification saw. `high_water_mark`: that of the store when it began, `position`:
     where the least share stood; `sample`: parties drawn, None for all."""
 
     passed: bool
-    settled: int
+    high_water_mark: int
     position: int
     events: int
     parties: int
     rows: int
-    held: int
+    parked: int
     sample: int | None
     differences: tuple[Difference, ...]
     at: datetime | None = None
@@ -81,48 +81,54 @@ class Verification:
     def as_json(self) -> dict[str, Any]:
         """For machines, and for the rebuild's row."""
         return {
-            "passed": self.passed, "settled": self.settled, "position": self.position, "events": self.events,
-            "parties": self.parties, "rows": self.rows, "held": self.held, "sample": self.sample,
+            "passed": self.passed,
+            "settled": self.high_water_mark,
+            "position": self.position,
+            "events": self.events,
+            "parties": self.parties,
+            "rows": self.rows,
+            "held": self.parked,
+            "sample": self.sample,
             "differences": [str(each) for each in self.differences],
-        }  # fmt: skip
+        }
 
 
 def verify(
     projection: Projection,
-    places: Endpoints,
+    endpoints: Endpoints,
     *,
     by: str,
     why: str | None = None,
     sample: int | None = None,
     workers: int = 1,
-    seconds: float = PATIENCE,
+    seconds: float = WAIT_SECONDS,
     tell: Tell = lambda _: None,
 ) -> Verification:
     """Compares all parties, or `sample` drawn ones, and records what came of it.
 
     Raises `RebuildRefused` where there is nothing to verify or another process verifies it, and
-    `RebuildStopped` where the candidate does not come to what was settled within `seconds`.
+    `RebuildStopped` where the candidate does not come to the high-water mark within `seconds`.
     """
-    settled = _settled(places, seconds)
-    with closing(connect_owner(places.owner_url, f"rapport verify {projection.schema}")) as owner:
+    mark = _sealed_mark(endpoints, seconds)
+    with closing(connect_owner(endpoints.owner_url, f"rapport verify {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
             _alone(c, projection)
             rebuild = _begin(c, projection)
             try:
-                _take_shares(c, projection, settled, seconds, tell)
-                seen, positions, held = _compare(c, projection, places, sample, workers, tell)
+                _take_shares(c, projection, mark, seconds, tell)
+                seen, positions, parked = _compare(c, projection, endpoints, sample, workers, tell)
                 if sample is None and not seen.differences:
-                    seen.differences += _extra(c, projection, places, seen)
-                seen.differences += _held_here_alone(c, projection)
+                    seen.differences += _extra(c, projection, endpoints, seen)
+                seen.differences += _parked_here_alone(c, projection)
                 found = Verification(
                     passed=not seen.differences,
-                    settled=settled,
+                    high_water_mark=mark,
                     position=min(positions.values()),
                     events=seen.events,
                     parties=seen.parties,
                     rows=sum(seen.rows.values()),
-                    held=held,
+                    parked=parked,
                     sample=sample,
                     differences=tuple(seen.differences),
                 )
@@ -137,23 +143,23 @@ def verify(
     return found
 
 
-def _settled(places: Endpoints, seconds: float) -> int:
-    """A settled position that a seal covers: what is verified goes at least so far."""
-    with closing(EventReader(places.store_url)) as follower:
-        settled = follower.settled(SETTLE_SECONDS)
+def _sealed_mark(endpoints: Endpoints, seconds: float) -> int:
+    """A high-water mark that a seal covers: what is verified goes at least so far."""
+    with closing(EventReader(endpoints.store_url)) as follower:
+        mark = follower.high_water_mark(HIGH_WATER_MARK_SECONDS)
     deadline = time.monotonic() + seconds
-    while (sealed := _sealed(places)) < settled:
+    while (sealed := _sealed(endpoints)) < mark:
         if time.monotonic() > deadline:
             raise RebuildStopped(
-                f"The relay has sealed up to position {sealed:,}, and the store is settled up to "
-                f"{settled:,}: nothing can be verified before that is sealed. See `rapport relay status`."
+                f"The relay has sealed up to position {sealed:,}, and the store's high-water mark is "
+                f"{mark:,}: nothing can be verified before that is sealed. See `rapport relay status`."
             )
         time.sleep(POLL_SECONDS)
-    return settled
+    return mark
 
 
-def _sealed(places: Endpoints) -> int:
-    seal, _ = newest_seal(places.store_url)
+def _sealed(endpoints: Endpoints) -> int:
+    seal, _ = newest_seal(endpoints.store_url)
     return seal.last if seal else 0
 
 
@@ -191,14 +197,14 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
     return rebuild
 
 
-def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float, tell: Tell) -> None:
+def _take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, tell: Tell) -> None:
     """Takes each share as soon as it stands at or behind the position, with all topics of the
     version; it then is always a seal's end."""
     begun = time.monotonic()
-    deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS)
+    deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS_SECONDS)
     topics = [topic(family) for family in projection.families]
     whose = {
-        "projection": projection.name, "version": projection.version, "settled": settled, "topics": topics,
+        "projection": projection.name, "version": projection.version, "settled": mark, "topics": topics,
         "marks": [APPLIED_TO + name for name in topics],
     }  # fmt: skip
     while True:
@@ -216,8 +222,8 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
             whose,
         )
         missing, state = c.fetchone() or (0, None)
-        at = min(position(c, projection), settled)
-        tell(RebuildProgress(state="waiting for its shares", done=at, whole=settled, unit="positions"))
+        at = min(position(c, projection), mark)
+        tell(RebuildProgress(state="waiting for its shares", done=at, whole=mark, unit="positions"))
         if not missing:
             return
         now = rebuilds.open_one(c, projection.name, projection.version)
@@ -227,7 +233,7 @@ def _take_shares(c: Cursor, projection: Projection, settled: int, seconds: float
         if moment > deadline or (moment > alone and not _worked_on(c, projection)):
             raise RebuildStopped(
                 f"{missing} shares of {projection.title} ({state}) did not come, with all topics, to "
-                f"position {settled:,} in {moment - begun:.0f} seconds. Its workers bring them: `rapport "
+                f"position {mark:,} in {moment - begun:.0f} seconds. Its workers bring them: `rapport "
                 f"projection run {projection.name} --version {projection.version}`; see `rapport projection "
                 "status`."
             )
@@ -252,48 +258,48 @@ def _worked_on(c: Cursor, projection: Projection) -> bool:
 
 
 def _compare(
-    c: Cursor, projection: Projection, places: Endpoints, sample: int | None, workers: int, tell: Tell
-) -> tuple[Compared, dict[int, int], int]:
+    c: Cursor, projection: Projection, endpoints: Endpoints, sample: int | None, workers: int, tell: Tell
+) -> tuple[Comparison, dict[int, int], int]:
     workers = possible_workers(workers)
-    ground = _ground(c, projection, places)
-    parts = stretches(64) if sample is None else _drawn(places, projection, sample)
-    seen = Compared()
+    ground = _ground(c, projection, endpoints)
+    parts = slices(64) if sample is None else _drawn(endpoints, projection, sample)
+    seen = Comparison()
     size = max(1, -(-len(parts) // (workers * 8)))
     groups = [parts[at : at + size] for at in range(0, len(parts), size)]
     with ExitStack() as stack:
-        found: Iterable[Compared] = map(compare, [ground] * len(groups), groups)
+        found: Iterable[Comparison] = map(compare, [ground] * len(groups), groups)
         if workers > 1:
             context = multiprocessing.get_context("spawn")
             pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
             found = pool.map(compare, [ground] * len(groups), groups)
         for number, one in enumerate(found, start=1):
             seen.add(one)
-            tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="stretches"))
-    return seen, dict(ground.positions), len(ground.held)
+            tell(RebuildProgress(state=VERIFYING, done=number, whole=len(groups), unit="slices"))
+    return seen, dict(ground.positions), len(ground.parked)
 
 
-def _ground(c: Cursor, projection: Projection, places: Endpoints) -> Ground:
+def _ground(c: Cursor, projection: Projection, endpoints: Endpoints) -> Ground:
     whose = (projection.name, projection.version)
     c.execute("SELECT partition, position FROM control.share WHERE projection = %s AND version = %s", whose)
     positions: dict[int, int] = dict(c.fetchall())
     c.execute("SELECT position FROM control.held WHERE projection = %s AND version = %s", whose)
     return Ground(
         projection=projection,
-        registry=places.registry,
-        owner_url=places.owner_url,
-        store_url=places.store_url,
+        registry=endpoints.registry,
+        owner_url=endpoints.owner_url,
+        store_url=endpoints.store_url,
         positions=positions,
-        held=frozenset(row[0] for row in c.fetchall()),
-        cipher=places.cipher,
+        parked=frozenset(row[0] for row in c.fetchall()),
+        cipher=endpoints.cipher,
     )
 
 
-def _drawn(places: Endpoints, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
+def _drawn(endpoints: Endpoints, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
     """So many parties, drawn anew each time; fewer where there are not so many."""
     chance = random.SystemRandom()
     types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in projection.families)
     drawn: set[UUID] = set()
-    with closing(connect(places.store_url)) as connection, connection.cursor() as c:
+    with closing(connect(endpoints.store_url)) as connection, connection.cursor() as c:
         for _ in range(number):
             c.execute(
                 f"SELECT party FROM store.event WHERE party >= %s AND ({types}) "  # noqa: S608 - our registry
@@ -310,18 +316,18 @@ def _next(party: UUID) -> UUID | None:
     return UUID(int=party.int + 1) if party.int + 1 < 1 << 128 else None
 
 
-def _extra(c: Cursor, projection: Projection, places: Endpoints, seen: Compared) -> list[Difference]:
+def _extra(c: Cursor, projection: Projection, endpoints: Endpoints, seen: Comparison) -> list[Difference]:
     """Rows that no event asks for: every expected row was found, so they are there when the counts differ."""
     found: list[Difference] = []
     for name in tables(projection):
         c.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(projection.schema, name)))
         (count,) = c.fetchone() or (0,)
         if count != seen.rows.get(name, 0):
-            found.extend(_named(c, projection, places, name))
+            found.extend(_named(c, projection, endpoints, name))
     return found
 
 
-def _named(c: Cursor, projection: Projection, places: Endpoints, name: str) -> list[Difference]:
+def _named(c: Cursor, projection: Projection, endpoints: Endpoints, name: str) -> list[Difference]:
     """The first rows of a table that are not among the expected ones."""
     table = next(t for t in projection.tables if name in (t.name, t.history))
     key = sql.Identifier(table.key)
@@ -341,7 +347,7 @@ def _named(c: Cursor, projection: Projection, places: Endpoints, name: str) -> l
                 (keys,),
             )
 
-        expected_rows(_ground(c, projection, places), stretches(64), keep, Compared())
+        expected_rows(_ground(c, projection, endpoints), slices(64), keep, Comparison())
         c.execute(
             sql.SQL(
                 "SELECT {key}::text FROM {table} t WHERE NOT EXISTS "
@@ -363,7 +369,7 @@ def _named(c: Cursor, projection: Projection, places: Endpoints, name: str) -> l
         c.execute("DROP TABLE expected")
 
 
-def _held_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
+def _parked_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
     """Events that the candidate holds, and the active version has applied."""
     return [
         Difference(

@@ -26,7 +26,7 @@ from domain.events.private import Unreadable
 from domain.kernel.errors import DomainError, Undecodable, UnknownEventType
 
 POINT_ADDED: Final = "crm.contact.point_added"
-PAGE: Final = 500
+PAGE_ROWS: Final = 500
 
 REFERENCE_ADDED: Final = "crm.customer.reference_added"
 # Interactions have no claim: their ids follow from their references.
@@ -40,7 +40,7 @@ _ALL: Final = "SELECT position, event FROM missing WHERE position > %s ORDER BY 
 
 
 @dataclass(kw_only=True)
-class Derived:
+class DerivedRows:
     """What was derived, and what could not be.
 
     `claims` come back without the digest of the row that an import made the record of: the same row would be
@@ -60,7 +60,7 @@ class Derived:
     erased_again: list[UUID] = field(default_factory=list)
 
 
-class Deriving:
+class Derivation:
     """Derives from the events in `missing`.
 
     Args:
@@ -85,9 +85,9 @@ class Deriving:
                 for reference in _references(told)
             ]
             if rows:
-                execute_values(self._at, "INSERT INTO back_claim VALUES %s", rows, page_size=PAGE)
+                execute_values(self._at, "INSERT INTO back_claim VALUES %s", rows, page_size=PAGE_ROWS)
 
-    def erase_again(self, derived: Derived, tombstones: Tombstones, *, dry_run: bool) -> None:
+    def erase_again(self, derived: DerivedRows, tombstones: Tombstones, *, dry_run: bool) -> None:
         """Destroys what keys came back of everybody whom an erasure names, in the store as it will be, and
         removes them from the contact index. Keys stay destroyed, also if all else is undone."""
         self._at.execute(ERASED_PERSONS)
@@ -98,7 +98,7 @@ class Deriving:
             self._cipher.forget()
         self._at.execute("DELETE FROM store.contact_index WHERE person = ANY (%s::uuid[])", (persons,))
 
-    def write(self, derived: Derived) -> None:
+    def write(self, derived: DerivedRows) -> None:
         """Writes claims and contact index, and finds out whose keys are lost."""
         self._at.execute(
             "INSERT INTO store.claim (source, external_id, id) SELECT source, external_id, id FROM back_claim"
@@ -120,7 +120,7 @@ class Deriving:
         derived.persons_without_key = sorted(persons)
         derived.texts_without_key = sorted(texts)
 
-    def _index(self, private: Sequence[tuple[str, Mapping[str, Any], Any]], derived: Derived) -> None:
+    def _index(self, private: Sequence[tuple[str, Mapping[str, Any], Any]], derived: DerivedRows) -> None:
         rows = []
         for event_id, told, part in private:
             if told["type"] != POINT_ADDED:
@@ -140,7 +140,7 @@ class Deriving:
                 self._at,
                 "INSERT INTO store.contact_index (hmac, person) VALUES %s ON CONFLICT DO NOTHING",
                 rows,
-                page_size=PAGE,
+                page_size=PAGE_ROWS,
             )
             derived.contact_points += len(rows)
 
@@ -156,7 +156,7 @@ class Deriving:
     def _pages(self, statement: str) -> Iterator[list[tuple[int, Any]]]:
         after = 0
         while True:
-            self._at.execute(statement, (after, PAGE))
+            self._at.execute(statement, (after, PAGE_ROWS))
             page = self._at.fetchall()
             if not page:
                 return
@@ -164,7 +164,7 @@ class Deriving:
             after = page[-1][0]
 
     def _upcast(
-        self, page: Sequence[tuple[int, Any]], derived: Derived | None = None
+        self, page: Sequence[tuple[int, Any]], derived: DerivedRows | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Event id and upcast envelope of each event of the page that this program knows."""
         for position, event in page:

@@ -37,7 +37,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import wanted
 from consumers.recovery import set_aside as aside
-from consumers.recovery.derived import Derived, Deriving
+from consumers.recovery.derived import Derivation, DerivedRows
 from consumers.recovery.stage import Progress, RecoveryRefused, Stage
 from consumers.relay.leader import LEADER_LOCK
 from projections.control.rebuilds import abort_past
@@ -103,13 +103,13 @@ class Recovery:
     replaced: int
     set_aside: int
     sequence: int
-    derived: Derived
+    derived: DerivedRows
     aborted: list[str] = field(default_factory=list)
     ahead: list[str] = field(default_factory=list)
     dry_run: bool = False
 
 
-class Recovering:
+class RecoveryRun:
     """Recovers one store.
 
     Args:
@@ -123,7 +123,7 @@ class Recovering:
         cipher: opens private values with them.
         identifiers: makes the blind index.
         progress: told how many of how many records were read.
-        checkpoint: told "before the commit", for tests.
+        failpoint: told "before the commit", for tests.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Recovering:
         cipher: AesGcmCipher,
         identifiers: Identifiers,
         progress: Progress = lambda _done, _total: None,
-        checkpoint: Callable[[str], None] = lambda _: None,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url, self._read_url, self._address, self._families = admin_url, read_url, address, families
         self._key, self._keys, self._cipher, self._identifiers = key, keys, cipher, identifiers
-        self._progress, self.checkpoint, self._tombstones = progress, checkpoint, tombstones
+        self._progress, self.failpoint, self._tombstones = progress, failpoint, tombstones
 
     def run(self, *, set_aside: Path | None = None, dry_run: bool = False) -> Recovery:
         """Recovers, or with `dry_run` tells what it would do and changes nothing.
@@ -158,7 +158,7 @@ class Recovering:
                 self._alone(at, settings)
             done = self._recover(at, settings, set_aside, dry_run=dry_run)
             if not dry_run:
-                self.checkpoint("before the commit")
+                self.failpoint("before the commit")
                 opened.commit()
             return done
 
@@ -177,7 +177,7 @@ class Recovering:
         )
         try:
             producer.init()
-            producer.settle(wanted(self._families, settings.partitions))
+            producer.end_open_transactions(wanted(self._families, settings.partitions))
         finally:
             producer.close()
         try:
@@ -201,8 +201,8 @@ class Recovering:
             )
         # While a relay may publish, as in a dry run, the topics can be ahead of the seals just read.
         stage.events(self._address, self._families, fork, self._progress, still=not dry_run)
-        derived = Derived()
-        deriving = Deriving(at, self._keys, self._cipher, self._identifiers)
+        derived = DerivedRows()
+        deriving = Derivation(at, self._keys, self._cipher, self._identifiers)
         aside.find_missing(at)
         deriving.claims()
         removed = aside.find_in_the_way(at, fork)

@@ -18,7 +18,7 @@ from psycopg2.extensions import cursor
 
 from consumers.recovery.stage import Fork, RecoveryRefused
 
-SHOWN: Final = 10
+MAX_SHOWN: Final = 10
 
 # Where one event stands in the way, all that the restored store has recorded is set aside: it was decided
 # upon records as they were, and may refer to what goes.
@@ -75,9 +75,9 @@ def find_in_the_way(at: cursor, fork: Fork) -> int:
 
 def refuse(at: cursor, count: int) -> None:
     """Raises `RecoveryRefused` with the first of them."""
-    at.execute(_ROWS + " LIMIT %s", (SHOWN,))
+    at.execute(_ROWS + " LIMIT %s", (MAX_SHOWN,))
     listed = "; ".join(f"{row[0]}: {row[3]} of {row[1]}, version {row[2]}" for row in at.fetchall())
-    more = f"; and {count - SHOWN} more" if count > SHOWN else ""
+    more = f"; and {count - MAX_SHOWN} more" if count > MAX_SHOWN else ""
     raise RecoveryRefused(
         f"The restored store has recorded {count} events since, where the topics have others "
         f"({listed}{more}). Both can't stand, and nothing was changed. Run `rapport store recover "

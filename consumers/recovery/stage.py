@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor
 from psycopg2.extras import execute_values
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.slices import Published, TopicSlices
+from consumers.kafka.slices import PublishedRecord, TopicSlices
 from consumers.kafka.topics import partition_of, topic, topic_of
 from domain.events import envelope
 from domain.events.merkle import root
@@ -26,7 +26,7 @@ from domain.events.seal import TOPIC as SEALS
 from domain.kernel.errors import Undecodable
 
 Progress = Callable[[int, int], None]
-PAGE: Final = 500
+PAGE_ROWS: Final = 500
 
 _TABLES: Final = """
     CREATE TEMPORARY TABLE lost_seal (sequence bigint PRIMARY KEY, first bigint, last bigint, record bytea)
@@ -136,18 +136,18 @@ class Stage:
         `still`, for events behind the last seal: nobody knows of those whether they are the store's.
         """
 
-        def shared(record: Published) -> bool:
+        def shared(record: PublishedRecord) -> bool:
             return record.position is not None and record.position <= fork.after
 
         with TopicSlices(address, [topic(family) for family in families]) as topics:
             starts = topics.behind(shared)
             done, total = 0, sum(topics.ends[place] - at for place, at in starts.items())
             records = topics.read(starts)
-            while page := list(islice(records, PAGE)):
+            while page := list(islice(records, PAGE_ROWS)):
                 done += len(page)
                 progress(min(done, total), total)
                 rows = [row for record in page if (row := self._row(record, fork)) is not None]
-                execute_values(self._at, "INSERT INTO published VALUES %s", rows, page_size=PAGE)
+                execute_values(self._at, "INSERT INTO published VALUES %s", rows, page_size=PAGE_ROWS)
         self._at.execute(_ONCE)
         if still:
             self._refuse_unsealed(fork)
@@ -182,7 +182,7 @@ class Stage:
                 "look for who wrote into it."
             )
 
-    def _row(self, record: Published, fork: Fork) -> tuple[Any, ...] | None:
+    def _row(self, record: PublishedRecord, fork: Fork) -> tuple[Any, ...] | None:
         """The stored event that the record is; None for one before the fork, or of a stranger."""
         if record.position is None or record.position <= fork.after:
             return None
@@ -214,7 +214,7 @@ class Stage:
         while True:
             self._at.execute(
                 "SELECT sequence, record FROM lost_seal WHERE sequence > %s ORDER BY sequence LIMIT %s",
-                (after, PAGE),
+                (after, PAGE_ROWS),
             )
             page = self._at.fetchall()
             if not page:
@@ -245,7 +245,7 @@ class Stage:
         return [leaf_hash(position, bytes(event)) for position, event in self._at]
 
 
-def _seal(record: Published) -> Seal:
+def _seal(record: PublishedRecord) -> Seal:
     try:
         return parse(record.value)
     except Undecodable as error:

@@ -16,7 +16,7 @@ from commands.store.pool import connect
 LEADER_LOCK: Final = (1380012112, 2)
 """The two numbers of the session's advisory lock."""
 
-SILENCE: Final = 10
+SILENCE_SECONDS: Final = 10
 """Seconds after which the server ends a leader's session that says nothing. A process that is stopped, or a
 machine that is gone, keeps its connection open; without this nobody could take over."""
 
@@ -88,7 +88,7 @@ class Leadership:
     Raises `psycopg2.Error` while the store is away. Several threads may call `check` and `report`.
     """
 
-    def __init__(self, url: str, name: str, *, silence: int = SILENCE) -> None:
+    def __init__(self, url: str, name: str, *, silence: int = SILENCE_SECONDS) -> None:
         self._url, self._name, self._silence = url, name, silence
         self._connection: Any = None
         self._backend = 0

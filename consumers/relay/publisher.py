@@ -19,16 +19,16 @@ from consumers.kafka.tail import last_committed_seal, tails
 from consumers.kafka.topics import ensure_topics, topic, wanted
 from consumers.relay.agreement import StoreSide, TopicSide, agree
 from consumers.relay.leader import Leadership, StoreFacts
-from consumers.relay.seal_buffer import SealBuffer, Sealed
+from consumers.relay.seal_buffer import SealBuffer, SealedRange
 from consumers.relay.seals import MAX_BYTES, check_range
 from consumers.relay.timeouts import Timeouts
 from domain.events.seal import Seal
 
 log = logging.getLogger(__name__)
 
-SLOW: Final = 2.0
+SLOW_SECONDS: Final = 2.0
 """Seconds after which a range that is not acknowledged counts as waiting for the broker."""
-LONGEST_PAUSE: Final = 3.0
+LONGEST_PAUSE_SECONDS: Final = 3.0
 """Seconds between two tries to reach the broker, at most."""
 
 
@@ -49,7 +49,7 @@ class Publisher:
         shelf: has what was just sealed; is told what was published.
         poll: seconds between two looks for a new seal when nobody announces one.
         patience: seconds for the acknowledgement of a range, at first and at most.
-        checkpoint: told "in the transaction", "before the commit" and "after the commit".
+        failpoint: told "in the transaction", "before the commit" and "after the commit".
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Publisher:
         self._follower = EventReader(url)
         self._seals = Seals(url)
         self._facts, self._address, self._families, self._key = facts, address, families, key
-        self._leadership, self._shelf = leadership, buffer
+        self._leadership, self._buffer = leadership, buffer
         self._poll, self._failpoint = poll, failpoint
         self._producer: SealingProducer | None = None
-        self._patience = Timeouts(*timeouts)
+        self._timeouts = Timeouts(*timeouts)
         self._trouble: str | None = None
         self._busy_since: float | None = None
 
@@ -80,7 +80,7 @@ class Publisher:
     def trouble(self) -> str | None:
         """Why nothing is published now: a sentence, None when all is well."""
         busy = self._busy_since
-        if self._trouble is None and busy is not None and time.monotonic() - busy > SLOW:
+        if self._trouble is None and busy is not None and time.monotonic() - busy > SLOW_SECONDS:
             return self._waiting(f"it has acknowledged nothing for {time.monotonic() - busy:.0f} s")
         return self._trouble
 
@@ -103,7 +103,7 @@ class Publisher:
                     log.warning("%s", self._trouble)
                 finally:
                     self._drop_producer()
-                ended.wait(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
+                ended.wait(min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(failures, 8)))
                 failures += 1
         finally:
             self._follower.close()
@@ -117,15 +117,15 @@ class Publisher:
             self._address,
             self._facts.transactional_id,
             partitions=self._facts.partitions,
-            timeout=self._patience.seconds,
+            timeout=self._timeouts.seconds,
         )
         self._producer.init()
-        self._producer.settle(wanted(self._families, self._facts.partitions))
+        self._producer.end_open_transactions(wanted(self._families, self._facts.partitions))
         last = last_committed_seal(self._address)
         agree(self._store_side(last), self._topic_side(last), self._key)
         # Not before: a lost topic that was made anew, empty, would let its readers believe that all is well.
         ensure_topics(self._address, self._families, self._facts.partitions)
-        self._shelf.stands_at(last)
+        self._buffer.stands_at(last)
         self._busy_since = self._trouble = None
         log.info("Publishing goes on behind seal %d.", last.sequence if last else 0)
         return last
@@ -135,7 +135,7 @@ class Publisher:
             id=self._facts.id,
             last=self._seals.last(),
             same=self._seals.by_sequence(last.sequence) if last else None,
-            noted=max(self._facts.noted, self._shelf.position),
+            noted=max(self._facts.noted, self._buffer.position),
         )
 
     def _topic_side(self, last: Seal | None) -> TopicSide:
@@ -145,13 +145,13 @@ class Publisher:
 
     def _published_once(self, empty: set[str], last: Seal | None) -> set[str]:
         """Those of the empty or missing topics that events were published in."""
-        upto = max(self._facts.noted, self._shelf.position, last.last if last else 0)
+        upto = max(self._facts.noted, self._buffer.position, last.last if last else 0)
         return {name for name in empty if self._seals.names(name, upto)} if upto else set()
 
     def _publish_next(self, last: Seal | None) -> Seal | None:
         sealed = self._next(last)
         if sealed is None:
-            self._shelf.wait(self._poll)
+            self._buffer.wait(self._poll)
             return last
         assert self._producer is not None
         self._leadership.check()
@@ -159,26 +159,26 @@ class Publisher:
         try:
             self._producer.publish(sealed.rows, sealed.seal.record, self._failpoint)
         except BrokerFailure:
-            self._patience.failed()
+            self._timeouts.failed()
             raise
-        self._patience.acknowledged()
+        self._timeouts.acknowledged()
         self._failpoint("after the commit")
         self._busy_since = self._trouble = None
-        self._shelf.publish(sealed)
+        self._buffer.publish(sealed)
         return sealed.seal
 
-    def _next(self, last: Seal | None) -> Sealed | None:
+    def _next(self, last: Seal | None) -> SealedRange | None:
         """The range behind `last`: from the shelf, else exactly as the store has it."""
         sequence = last.sequence + 1 if last else 1
-        shelved = self._shelf.take(sequence)
+        shelved = self._buffer.take(sequence)
         if shelved is not None:
             return shelved
-        if sequence > self._shelf.sealed_up_to:
+        if sequence > self._buffer.sealed_up_to:
             return None
         seal = self._seals.since(sequence - 1, limit=1)[0]
         rows = self._follower.read(seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES)
         check_range(rows, seal)
-        return Sealed(seal, rows)
+        return SealedRange(seal, rows)
 
     def _drop_producer(self) -> None:
         if self._producer is not None:

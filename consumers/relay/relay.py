@@ -1,14 +1,14 @@
-"""The relay: one leader seals what is settled in the store and publishes it to Kafka, each event once.
+"""The relay: one leader seals the store up to its high-water mark and publishes it to Kafka, each event once.
 
-    settled range -> seal row in the store -> range and seal in one Kafka transaction
+    range below the high-water mark -> seal row in the store -> range and seal in one Kafka transaction
 
 The last committed seal record is the checkpoint. Whatever died when, the next leader fences the one before
 it, reads that record and goes on behind it. The parts:
 
-- `relay_leader`: the lock that makes one relay the leader, and the report that `relay status` shows
-- `relay_sealer` and `relay_publisher`: the two halves, a thread each, and `relay_shelf` between them
-- `relay_agreement`: whether topics and store are of one mind, and `relay_watch`: whether they stay so
-- `relay_republish`: lost topics restored; `relay_lost` finds them, `relay_restoring` fills them
+- `leader`: the lock that makes one relay the leader, and the report that `relay status` shows
+- `sealer` and `publisher`: the two halves, a thread each, and `seal_buffer` between them
+- `agreement`: whether topics and store are of one mind, and `topic_watch`: whether they stay so
+- `republish`: lost topics restored; `topic_survey` finds them, `restore` fills them
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -30,7 +31,7 @@ from commands.store.seals import SealConflict
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.failures import BrokerFailure
 from consumers.relay.agreement import StoreBehind
-from consumers.relay.leader import SILENCE, Leadership, LeadershipLost, relay_name
+from consumers.relay.leader import SILENCE_SECONDS, Leadership, LeadershipLost, relay_name
 from consumers.relay.publisher import Publisher
 from consumers.relay.seal_buffer import SealBuffer
 from consumers.relay.sealer import Sealer
@@ -39,11 +40,11 @@ from domain.kernel.user_errors import FailureFound
 
 log = logging.getLogger(__name__)
 
-STANDBY_PAUSE: Final = 0.5
+STANDBY_SECONDS: Final = 0.5
 REPORT_SECONDS: Final = 0.5
 GRACE_SECONDS: Final = 2.0
-STORE_PAUSE: Final = 1.0
-RECOVERY_PAUSE: Final = 2.0
+STORE_RETRY_SECONDS: Final = 1.0
+RECOVERY_RETRY_SECONDS: Final = 2.0
 AGREEMENT_SECONDS: Final = 5.0
 STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -63,9 +64,9 @@ class Relay:
         name: what `relay status` calls this process.
         poll: seconds between two looks at the store when it is quiet.
         silence: seconds after which the server ends a leader's session that says nothing.
-        patience: seconds for the acknowledgement of a range, at first and at most (`relay_patience`).
+        timeouts: seconds for the acknowledgement of a range, at first and at most.
         clock: the time of sealing, UTC.
-        checkpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
+        failpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
             "in the transaction", "before the commit", "after the commit".
     """
 
@@ -78,14 +79,22 @@ class Relay:
         families: tuple[str, ...],
         name: str | None = None,
         poll: float = 0.02,
-        silence: int = SILENCE,
+        silence: int = SILENCE_SECONDS,
         timeouts: tuple[float, float] = (6.0, 60.0),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._url, self._address, self._key, self._families = store_url, address, signing_key, families
-        self._poll, self._clock, self._failpoint = poll, clock, failpoint
-        self._name, self._silence, self._timeouts = name or relay_name(), silence, timeouts
+        self._url, self._name, self._silence = store_url, name or relay_name(), silence
+        self._parts = _Parts(
+            url=store_url,
+            address=address,
+            key=signing_key,
+            families=families,
+            poll=poll,
+            timeouts=timeouts,
+            clock=clock,
+            failpoint=failpoint,
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; one that does not lead tries to twice a second.
@@ -109,19 +118,19 @@ class Relay:
             except (LeadershipLost, SealConflict) as error:
                 # The sealer of one that was frozen may meet its successor's seal before the lost session.
                 log.warning("This relay leads no longer: %s", error)
-                stop.wait(STANDBY_PAUSE)
+                stop.wait(STANDBY_SECONDS)
             except RecoveryNeeded as error:
                 if str(error) != needed:
                     log.error("%s", error)
                 needed = str(error)
                 leadership.close()  # the recovery needs the lock
-                stop.wait(RECOVERY_PAUSE)
+                stop.wait(RECOVERY_RETRY_SECONDS)
             except STORE_AWAY as error:
                 cause = str(error).strip()
                 if cause != told:  # once an outage, not once a second
                     log.warning("The store does not answer: %s. It is tried again.", cause)
                 told = cause
-                stop.wait(STORE_PAUSE)
+                stop.wait(STORE_RETRY_SECONDS)
             except (LookupError, psycopg2.Error) as error:
                 raise RelayStopped(f"The relay cannot work with this store: {str(error).strip()}") from error
             finally:
@@ -134,7 +143,7 @@ class Relay:
             if not announced:
                 log.info("Another relay leads; this one, %s, stands by.", self._name)
                 announced = True
-            stop.wait(STANDBY_PAUSE)
+            stop.wait(STANDBY_SECONDS)
 
     def _lead(self, leadership: Leadership, stop: threading.Event) -> None:
         try:
@@ -142,7 +151,7 @@ class Relay:
         except RecoveryNeeded as needed:
             leadership.report(BEHIND, str(needed), 0, 0.0)
             raise
-        term = _Term(self, leadership)
+        term = _Term(self._parts, leadership)
         log.info("This relay, %s, leads.", self._name)
         try:
             while not stop.is_set() and not term.ended.is_set():
@@ -164,40 +173,54 @@ class Relay:
             raise RelayStopped(sentence) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What sealer, publisher and topic watch of each term are made from; see `Relay`."""
+
+    url: str
+    address: KafkaAddress
+    key: Ed25519PrivateKey
+    families: tuple[str, ...]
+    poll: float
+    timeouts: tuple[float, float]
+    clock: Callable[[], datetime]
+    failpoint: Callable[[str], None]
+
+
 class _Term:
     """One time of leading: its threads, and the first error that ended it."""
 
-    def __init__(self, relay: Relay, leadership: Leadership) -> None:
+    def __init__(self, parts: _Parts, leadership: Leadership) -> None:
         self._leadership = leadership
         self.ended = threading.Event()
         self.error: BaseException | None = None
         facts = leadership.facts()
         self._noted = facts.noted
         # Commands are refused on what is reported here: that stands until store and topics were compared.
-        self._behind = found_behind(relay._url)
-        self._shelf = SealBuffer()
+        self._behind = found_behind(parts.url)
+        self._buffer = SealBuffer()
         self._publisher = Publisher(
-            url=relay._url,
+            url=parts.url,
             facts=facts,
-            address=relay._address,
-            families=relay._families,
-            key=relay._key.public_key(),
+            address=parts.address,
+            families=parts.families,
+            key=parts.key.public_key(),
             leadership=leadership,
-            buffer=self._shelf,
-            poll=relay._poll,
-            timeouts=relay._timeouts,
-            failpoint=relay._failpoint,
+            buffer=self._buffer,
+            poll=parts.poll,
+            timeouts=parts.timeouts,
+            failpoint=parts.failpoint,
         )
         sealer = Sealer(
-            url=relay._url,
+            url=parts.url,
             store=facts.id,
             partitions=facts.partitions,
-            key=relay._key,
+            key=parts.key,
             leadership=leadership,
-            buffer=self._shelf,
-            clock=relay._clock,
-            poll=relay._poll,
-            failpoint=relay._failpoint,
+            buffer=self._buffer,
+            clock=parts.clock,
+            poll=parts.poll,
+            failpoint=parts.failpoint,
         )
         # Daemons: one that waits for a broker that is gone must not keep the process from ending.
         self._threads = [
@@ -205,7 +228,7 @@ class _Term:
             for name, run in (
                 ("relay-sealer", partial(self._seal, sealer)),
                 ("relay-publisher", self._publisher.run),
-                ("relay-watch", TopicWatch(relay._address, relay._families, self._shelf).run),
+                ("relay-watch", TopicWatch(parts.address, parts.families, self._buffer).run),
             )
         ]
         for thread in self._threads:
@@ -215,7 +238,7 @@ class _Term:
         """Seals once store and topics agree, or the broker is away and nobody has found the store behind:
         seals of one that was restored from an older state would stand beside those that the topics have."""
         patient = time.monotonic() + AGREEMENT_SECONDS
-        while not (self._shelf.connected or ended.wait(0.01)):
+        while not (self._buffer.connected or ended.wait(0.01)):
             if self._behind is None and self._publisher.trouble and time.monotonic() > patient:
                 break
         sealer.run(ended)
@@ -241,14 +264,14 @@ class _Term:
         trouble = self._publisher.trouble
         if state is None:
             state, reason = ("waiting_for_broker", trouble) if trouble else ("leading", None)
-            if self._behind is not None and not self._shelf.connected:
+            if self._behind is not None and not self._buffer.connected:
                 state, reason = BEHIND, self._behind
-        rate = 0.0 if state == "stopped" else self._shelf.rate()
-        self._leadership.report(state, reason, self._shelf.position, rate)
+        rate = 0.0 if state == "stopped" else self._buffer.rate()
+        self._leadership.report(state, reason, self._buffer.position, rate)
 
     def sentence(self, error: BaseException) -> str:
         """Where it stands, the cause, what to do."""
-        position = self._shelf.position or self._noted
+        position = self._buffer.position or self._noted
         if isinstance(error, BrokerFailure):
             about = f" about the event at position {error.position}" if error.position else ""
             return (

@@ -26,10 +26,10 @@ from consumers.kafka.failures import Verdict, describe, verdict
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import ensure_named, wanted
 from consumers.relay.leader import REPUBLISHING, Leadership, LeadershipLost, StoreFacts, relay_name
-from consumers.relay.restore import Restoring, check_first_parts
+from consumers.relay.restore import TopicRestore, check_first_parts
 from consumers.relay.topic_survey import RepublishRefused, Survey, TopicState, chosen, survey
 
-__all__ = ["RepublishRefused", "Republisher", "Restored"]
+__all__ = ["RepublishRefused", "RepublishResult", "Republisher"]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ DONE: Final = "`rapport relay republish` has restored what was lost."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
+class RepublishResult:
     """What was done, or with a dry run what is to do.
 
     `topics` are those concerned as they were found, `position` is where what was published ends, `records`
@@ -66,7 +66,7 @@ class Republisher:
         name: what `relay status` calls this process.
         wait: seconds to wait for the leader's lock.
         patience: seconds without any progress before a broker that does not answer is given up.
-        checkpoint: told where it is, for tests, as the relay's.
+        failpoint: told where it is, for tests, as the relay's.
     """
 
     def __init__(
@@ -78,15 +78,15 @@ class Republisher:
         families: tuple[str, ...],
         name: str | None = None,
         wait: float = 12.0,
-        patience: float = 60.0,
-        checkpoint: Callable[[str], None] = lambda _: None,
+        timeout_seconds: float = 60.0,
+        failpoint: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._url, self._address, self._key, self._families = store_url, address, key, families
-        self._name, self._wait, self._patience = name or relay_name(), wait, patience
-        self._checkpoint = checkpoint
+        self._name, self._wait, self._timeout_seconds = name or relay_name(), wait, timeout_seconds
+        self._failpoint = failpoint
         self._seals, self._follower = Seals(store_url), EventReader(store_url)
         self._done = self._total = 0
-        self._first: Restored | None = None
+        self._first: RepublishResult | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +100,7 @@ class Republisher:
         """The names of all topics, the seals' too."""
         return tuple(wanted(self._families, 1))
 
-    def plan(self, names: Sequence[str] = ()) -> Restored:
+    def plan(self, names: Sequence[str] = ()) -> RepublishResult:
         """What `run` would do; nothing is changed, and a relay may lead meanwhile."""
         leadership = Leadership(self._url, self._name)
         try:
@@ -112,7 +112,7 @@ class Republisher:
         check_first_parts(self._address, self._seals, topics, self._key)
         return _restored(seen, topics)
 
-    def run(self, names: Sequence[str] = (), report: Report = lambda _done, _total: None) -> Restored:
+    def run(self, names: Sequence[str] = (), report: Report = lambda _done, _total: None) -> RepublishResult:
         """Restores the topics of these names, or without names all that have lost records.
 
         A broker that goes away is waited for. Raises `RepublishRefused` (`BrokenSeals` is one),
@@ -122,7 +122,7 @@ class Republisher:
         leadership = Leadership(self._url, self._name)
         try:
             facts = self._lead(leadership)
-            with self._telling(leadership):
+            with self._reporting(leadership):
                 found = self._persist(leadership, facts, names, report)
             leadership.report("stopped", DONE, found.position, 0.0)
             return found
@@ -150,7 +150,7 @@ class Republisher:
         return leadership.facts()
 
     @contextmanager
-    def _telling(self, leadership: Leadership) -> Iterator[None]:
+    def _reporting(self, leadership: Leadership) -> Iterator[None]:
         """Meanwhile `relay status` shows how far it is, and the session stays alive."""
         ended, began = threading.Event(), time.monotonic()
 
@@ -175,7 +175,7 @@ class Republisher:
 
     def _persist(
         self, leadership: Leadership, facts: StoreFacts, names: Sequence[str], report: Report
-    ) -> Restored:
+    ) -> RepublishResult:
         """Tries until it is done; each try finds out anew how far the topics are."""
         self._done = self._total = 0
         self._first = None
@@ -192,7 +192,7 @@ class Republisher:
                     ) from error
                 if self._done > at:
                     moved, at = time.monotonic(), self._done
-                if asked is Verdict.STOP or time.monotonic() - moved > self._patience:
+                if asked is Verdict.STOP or time.monotonic() - moved > self._timeout_seconds:
                     raise
                 log.warning("Kafka does not take events: %s. It is tried again.", describe(error))
             leadership.check()
@@ -200,13 +200,13 @@ class Republisher:
 
     def _attempt(
         self, leadership: Leadership, facts: StoreFacts, names: Sequence[str], report: Report
-    ) -> Restored:
+    ) -> RepublishResult:
         producer = SealingProducer(
             self._address, facts.transactional_id, partitions=facts.partitions, timeout=30.0
         )
         try:
             producer.init()
-            producer.settle(wanted(self._families, facts.partitions))
+            producer.end_open_transactions(wanted(self._families, facts.partitions))
             seen, topics = self._survey(facts, names)
             if self._first is None:
                 # Once is enough: after that nobody else writes.
@@ -219,8 +219,8 @@ class Republisher:
             lost = [topic for topic in topics if topic.lost]
             ensure_named(self._address, {topic.name: sizes[topic.name] for topic in (*lost, *unused)})
             self._tell(report, self._total - sum(topic.due for topic in topics))
-            restoring = Restoring(producer, self._seals, self._follower, self._key, leadership.check)
-            for count in restoring.run(seen, topics, self._checkpoint):
+            restoring = TopicRestore(producer, self._seals, self._follower, self._key, leadership.check)
+            for count in restoring.run(seen, topics, self._failpoint):
                 self._tell(report, self._done + count)
             return self._first
         finally:
@@ -235,8 +235,8 @@ class Republisher:
         return seen, chosen(seen, names)
 
 
-def _restored(seen: Survey, topics: Sequence[TopicState]) -> Restored:
-    return Restored(
+def _restored(seen: Survey, topics: Sequence[TopicState]) -> RepublishResult:
+    return RepublishResult(
         topics=topics,
         position=seen.published.last if seen.published else 0,
         records=sum(topic.due for topic in topics),

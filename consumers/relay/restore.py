@@ -19,11 +19,11 @@ from consumers.relay.seals import MAX_BYTES, check_range
 from consumers.relay.topic_survey import Survey, TopicState, chain, foreign
 from domain.events.seal import TOPIC, Digest, Seal, leaf_hash
 
-SEALS_AT_ONCE: Final = 500
+MAX_SEALS: Final = 500
 """Seals of one transaction."""
 
 
-class Restoring:
+class TopicRestore:
     """Publishes what topics lack.
 
     Args:
@@ -45,9 +45,9 @@ class Restoring:
         self._key, self._check = key, check
 
     def run(
-        self, seen: Survey, topics: Sequence[TopicState], checkpoint: Callable[[str], None]
+        self, seen: Survey, topics: Sequence[TopicState], failpoint: Callable[[str], None]
     ) -> Iterator[int]:
-        """Publishes; after each transaction hands out how many records it had. `checkpoint` as the relay's.
+        """Publishes; after each transaction hands out how many records it had. `failpoint` as the relay's.
 
         Raises `BrokerFailure`, `BrokenSeals`, `ChangedAfterSealing`, and what the store and `check` raise.
         """
@@ -55,12 +55,12 @@ class Restoring:
         if families:
             for rows in _ahead(self._ranges(seen.published, families)):
                 self._check()
-                self._producer.publish(rows, None, checkpoint)
-                checkpoint("after the commit")
+                self._producer.publish(rows, None, failpoint)
+                failpoint("after the commit")
                 yield len(rows)
         for topic in topics:
             if topic.name == TOPIC and topic.lost:
-                yield from self._restore_seals(seen.published, topic.upto, checkpoint)
+                yield from self._restore_seals(seen.published, topic.upto, failpoint)
 
     def _ranges(self, published: Seal | None, families: dict[str, int]) -> Iterator[list[StoredRow]]:
         """The events that are due, by seal."""
@@ -74,13 +74,13 @@ class Restoring:
                 yield [row for row in rows if topic_of(row.type) in due]
 
     def _restore_seals(
-        self, published: Seal | None, upto: int, checkpoint: Callable[[str], None]
+        self, published: Seal | None, upto: int, failpoint: Callable[[str], None]
     ) -> Iterator[int]:
         due = chain(self._seals, published, self._key, after=self._number(upto))
-        while records := [seal.record for seal in islice(due, SEALS_AT_ONCE)]:
+        while records := [seal.record for seal in islice(due, MAX_SEALS)]:
             self._check()
             self._producer.publish_seals(records)
-            checkpoint("after the seals")
+            failpoint("after the seals")
             yield len(records)
 
     def _number(self, upto: int) -> int:

@@ -16,7 +16,7 @@ STALL_SECONDS: Final = 1.0
 """Seconds without anything published after which nobody waits for the publisher any more."""
 
 
-class Sealed(NamedTuple):
+class SealedRange(NamedTuple):
     """A seal and the rows it covers."""
 
     seal: Seal
@@ -33,7 +33,7 @@ class SealBuffer:
     def __init__(self, capacity: int = 4) -> None:
         self._capacity = capacity
         self._changed = threading.Condition()
-        self._sealed: dict[int, Sealed] = {}
+        self._sealed: dict[int, SealedRange] = {}
         self._highest = 0
         self._published: Seal | None = None
         self._connected = False
@@ -46,7 +46,7 @@ class SealBuffer:
             self._highest = last.sequence if last else 0
             self._changed.notify_all()
 
-    def put(self, sealed: Sealed) -> None:
+    def put(self, sealed: SealedRange) -> None:
         """This range was sealed; it is kept for publishing, unless there are enough already."""
         with self._changed:
             self._highest = sealed.seal.sequence
@@ -54,7 +54,7 @@ class SealBuffer:
                 self._sealed[sealed.seal.sequence] = sealed
             self._changed.notify_all()
 
-    def take(self, sequence: int) -> Sealed | None:
+    def take(self, sequence: int) -> SealedRange | None:
         """The range with that number, if it is here; those before it are dropped."""
         with self._changed:
             for old in [number for number in self._sealed if number < sequence]:
@@ -68,7 +68,7 @@ class SealBuffer:
             self._moved = time.monotonic()
             self._changed.notify_all()
 
-    def publish(self, sealed: Sealed) -> None:
+    def publish(self, sealed: SealedRange) -> None:
         """This range was published."""
         with self._changed:
             self._published = sealed.seal

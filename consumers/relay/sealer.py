@@ -1,4 +1,4 @@
-"""The relay's first half: seals what is settled in the store, range by range, Kafka there or not."""
+"""The relay's first half: seals the store up to its high-water mark, range by range, Kafka there or not."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.store.event_reader import EventReader, NotSettled
+from commands.store.event_reader import EventReader, HighWaterMarkTimeout
 from commands.store.seals import Seals
 from consumers.relay.leader import Leadership
-from consumers.relay.seal_buffer import SealBuffer, Sealed
+from consumers.relay.seal_buffer import SealBuffer, SealedRange
 from consumers.relay.seals import MAX_BYTES, MAX_EVENTS, seal_range
 from domain.events.envelope import LIMIT
 from domain.events.seal import Seal
 
-PATIENCE: Final = 1.0
+FULL_RANGE_SECONDS: Final = 1.0
 """Seconds that events wait for a full range while the range before them is not published yet."""
 
 
 class Sealer:
-    """Appends a seal for each settled range behind the last seal.
+    """Appends a seal for each range below the high-water mark behind the last seal.
 
     Ranges are as large as what has come since the one before was published: one event when it is quiet, 2,500
     when it is not. So many small transactions never pile up before the broker.
@@ -39,7 +39,7 @@ class Sealer:
         shelf: takes what was sealed.
         clock: the time of sealing, UTC.
         poll: seconds between two looks at the store when nothing came.
-        checkpoint: told "before the seal row" and "after the seal row".
+        failpoint: told "before the seal row" and "after the seal row".
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Sealer:
         self._follower = EventReader(url)
         self._seals = Seals(url)
         self._store, self._partitions, self._key = store, partitions, key
-        self._leadership, self._shelf = leadership, buffer
+        self._leadership, self._buffer = leadership, buffer
         self._clock, self._poll, self._failpoint = clock, poll, failpoint
         self._upto = 0
 
@@ -67,16 +67,16 @@ class Sealer:
         try:
             self._upto = 0
             last = self._seals.last()
-            self._shelf.begins_at(last)
+            self._buffer.begins_at(last)
             sealed_at = time.monotonic()
             while not ended.is_set():
-                upto = self._settled(last.last if last else 0)
+                upto = self._high_water_mark(last.last if last else 0)
                 if upto <= (last.last if last else 0):
                     ended.wait(self._poll)
-                elif self._shelf.enough() or (
-                    self._may_grow(last, upto) and time.monotonic() - sealed_at < PATIENCE
+                elif self._buffer.enough() or (
+                    self._may_grow(last, upto) and time.monotonic() - sealed_at < FULL_RANGE_SECONDS
                 ):
-                    self._shelf.wait(self._poll)
+                    self._buffer.wait(self._poll)
                 else:
                     last = self._seal(last, upto)
                     sealed_at = time.monotonic()
@@ -84,21 +84,21 @@ class Sealer:
             self._follower.close()
             self._seals.close()
 
-    def _settled(self, after: int) -> int:
-        """Up to where the store is settled, as far as that is known; the store is asked when less than a full
+    def _high_water_mark(self, after: int) -> int:
+        """The high-water mark, as far as that is known; the store is asked when less than a full
         range is known behind `after`.
 
-        What is settled stays so: while a writer holds its transaction open, what was settled before it began
-        is sealed all the same.
+        The high-water mark never goes back: while a writer holds its transaction open, what was below it
+        before that began is sealed all the same.
         """
         if self._upto - after < MAX_EVENTS:
-            with suppress(NotSettled):
-                self._upto = max(self._upto, self._follower.settled(timeout=1.0))
+            with suppress(HighWaterMarkTimeout):
+                self._upto = max(self._upto, self._follower.high_water_mark(timeout=1.0))
         return self._upto
 
     def _may_grow(self, last: Seal | None, upto: int) -> bool:
         """Whether the next range is not full, and nobody waits for it."""
-        return upto - (last.last if last else 0) < MAX_EVENTS and self._shelf.behind(last)
+        return upto - (last.last if last else 0) < MAX_EVENTS and self._buffer.behind(last)
 
     def _seal(self, last: Seal | None, upto: int) -> Seal | None:
         after = last.last if last else 0
@@ -112,5 +112,5 @@ class Sealer:
         self._failpoint("before the seal row")
         self._seals.append(seal.record)
         self._failpoint("after the seal row")
-        self._shelf.put(Sealed(seal, rows))
+        self._buffer.put(SealedRange(seal, rows))
         return seal

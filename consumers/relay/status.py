@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from commands.store.high_water_mark import NotSettled, high_water_mark, last_drawn
+from commands.store.high_water_mark import HighWaterMarkTimeout, high_water_mark, last_drawn
 from commands.store.incarnation import BEHIND, OLDER
 from commands.store.pool import connect
 from consumers.kafka.address import KafkaAddress
@@ -53,17 +53,17 @@ class RelayStatus:
     `state` is "leading", "waiting_for_broker", "recovery_needed" (the store is behind the topics, or on a
     server it does not know), "republishing" (lost topics are being restored) or "stopped" as the leader says;
     "silent" when it said nothing for 5 s, "none" when no relay ever ran, "unknown" while the store is away.
-    `head`, `settled`, `sealed`, `published` are positions: the highest event there is; the one up to which
-    none can appear any more; those of the last seal and of the last one published. `lag_seconds` is the age
-    of the oldest event that is not published, 0 when all are; `rate` is in events a second. `findings` are
-    sentences about what is wrong, each with what to do; none: all well.
+    `head`, `high_water_mark`, `sealed`, `published` are positions: the highest event there is; the one up to
+    which none can appear any more; those of the last seal and of the last one published. `lag_seconds` is the
+    age of the oldest event that is not published, 0 when all are; `rate` is in events a second. `findings`
+    are sentences about what is wrong, each with what to do; none: all well.
     """
 
     state: str = "unknown"
     reason: str | None = None
     leader: str | None = None
     head: int | None = None
-    settled: int | None = None
+    high_water_mark: int | None = None
     sealed: int | None = None
     published: int | None = None
     lag_events: int | None = None
@@ -141,7 +141,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     state, reason, leader, noted, rate, age = cursor.fetchone() or ("none", None, None, 0, None, None)
     cursor.execute(_HEAD)
     head = int(cursor.fetchone()[0])
-    settled = _settled(cursor)
+    mark = _high_water_mark(cursor)
     cursor.execute(_LAST_SEAL)
     row = cursor.fetchone()
     sealed = parse(bytes(row[0])).last if row else 0
@@ -163,7 +163,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
         reason=reason,
         leader=leader,
         head=head,
-        settled=settled,
+        high_water_mark=mark,
         sealed=sealed,
         published=upto,
         lag_events=lag_events,
@@ -174,11 +174,11 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     )
 
 
-def _settled(cursor: Any) -> int | None:
-    """None while appends that are under way do not end: how far it is settled is not known then."""
+def _high_water_mark(cursor: Any) -> int | None:
+    """None while appends that are under way do not end: the high-water mark is not known then."""
     try:
         return high_water_mark(cursor, last_drawn(cursor), SETTLING_SECONDS)
-    except NotSettled:
+    except HighWaterMarkTimeout:
         return None
 
 

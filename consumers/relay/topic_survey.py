@@ -25,7 +25,7 @@ from domain.kernel.user_errors import EnvironmentProblem
 
 State = Literal["whole", "missing", "empty", "behind", "foreign"]
 
-PAGE: Final = 500
+PAGE_SEALS: Final = 500
 """Seals read at a time."""
 
 
@@ -114,7 +114,7 @@ def chain(seals: Seals, upto: Seal | None, key: Ed25519PublicKey, *, after: int 
     """The store's seals behind number `after`, up to and with `upto`, each checked. Raises `BrokenSeals`."""
     before = seals.by_sequence(after) if after else None
     while upto is not None and after < upto.sequence:
-        page = seals.since(after, limit=min(PAGE, upto.sequence - after))
+        page = seals.since(after, limit=min(PAGE_SEALS, upto.sequence - after))
         if not page:
             raise BrokenSeals(_broken(after + 1, "is not there"))
         for seal in page:

@@ -35,19 +35,19 @@ class TopicWatch:
         self,
         address: KafkaAddress,
         families: tuple[str, ...],
-        shelf: SealBuffer,
+        buffer: SealBuffer,
         *,
         look: float = LOOK_SECONDS,
         ask: Callable[[KafkaAddress, Mapping[str, int]], Mapping[str, UUID]] = topic_ids,
     ) -> None:
-        self._address, self._topics, self._shelf = address, wanted(families, 1), shelf
+        self._address, self._topics, self._buffer = address, wanted(families, 1), buffer
         self._look, self._ask = look, ask
         self._known: Mapping[str, UUID] = {}
         self._missed: set[str] = set()
 
     def run(self, ended: threading.Event) -> None:
         """Watches until `ended`. Raises `Disagreement`."""
-        while not (self._shelf.connected or ended.wait(0.1)):
+        while not (self._buffer.connected or ended.wait(0.1)):
             pass
         while not ended.is_set():
             self.look()

@@ -1,4 +1,5 @@
-"""In which group each share of a worker is: read with the others, in the ward, or parked for a while."""
+"""In which group each share of a worker is: read with the others, in the quarantine, or resting for a
+while."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from psycopg2.extensions import connection as Connection
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
 from consumers.worker.seals import SEAL_PLACE, Mismatch, Place
-from projections.control.shares import KEYS, MISMATCH, RUNNING, WAITING, Checkpoint, Share, Shares
+from projections.control.shares import MISMATCH, WAITING, Checkpoint, Share, Shares
 
 log = logging.getLogger(__name__)
 
-NEAR: Final = 50
-"""Seals that a share of the ward may be behind the others when it joins them; they wait for it then."""
+NEAR_SEALS: Final = 50
+"""Seals that a share of the quarantine may be behind the others when it joins them; they wait for it then."""
 
 
-class Resting(NamedTuple):
+class RestingShare(NamedTuple):
     """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
 
     share: Share
@@ -32,20 +33,20 @@ class Resting(NamedTuple):
 class Groups:
     """The shares that a worker holds.
 
-    `main` are most, `ward` those whose topics do not fit their seals; `retry_seconds` is how long one that
-    does not heal there is parked.
+    `main` are most, `quarantine` those whose topics do not fit their seals; `retry_seconds` is how long one
+    that does not heal there rests.
     """
 
     def __init__(self, main: Group, quarantine: Group, shares: Shares, retry_seconds: float) -> None:
         self.main, self.quarantine = main, quarantine
         self._shares, self._retry_seconds = shares, retry_seconds
-        self._parked: dict[int, Resting] = {}
+        self._resting: dict[int, RestingShare] = {}
 
     def clear(self) -> None:
         """Holds nothing any more."""
         self.main.clear()
         self.quarantine.clear()
-        self._parked = {}
+        self._resting = {}
 
     def unseat(self) -> None:
         """What was gathered is dropped; reading begins again at what is committed."""
@@ -58,9 +59,9 @@ class Groups:
         self.quarantine.close()
 
     def owned(self) -> dict[int, int]:
-        """Partition to epoch of all shares held, parked ones too."""
+        """Partition to epoch of all owned shares, resting ones too."""
         shares = [*self.main.shares.values(), *self.quarantine.shares.values()]
-        shares += [parked.share for parked in self._parked.values()]
+        shares += [resting.share for resting in self._resting.values()]
         return {share.partition: share.epoch for share in shares}
 
     def add(self, share: Share) -> None:
@@ -69,42 +70,38 @@ class Groups:
 
     def drop(self, partition: int) -> None:
         """A share that was lost, or let go."""
-        if self._parked.pop(partition, None) is None:
+        if self._resting.pop(partition, None) is None:
             self._group_of(partition).take_out(partition)
 
-    def moved(self, standings: Mapping[int, Checkpoint]) -> None:
+    def moved(self, checkpoints: Mapping[int, Checkpoint]) -> None:
         """Shares that stand there now, by a commit: they are sound, whatever was said of them."""
-        for partition, standing in standings.items():
+        for partition, checkpoint in checkpoints.items():
             group = self._group_of(partition)
-            group.shares[partition] = replace(group.shares[partition], checkpoint=standing, state=RUNNING)
-            group.fits(partition)
-            group.telling.clear()
-            group.pauses[KEYS].clear()
-        # Those of the ward that fit again, and have come up to the others, go back to them.
+            group.advance(partition, checkpoint)
+        # Those of the quarantine that fit again, and have come up to the others, go back to them.
         least = min((share.checkpoint.sequence for share in self.main.shares.values()), default=0)
-        for partition in standings:
+        for partition in checkpoints:
             share = self.quarantine.shares.get(partition)
-            if share is not None and share.checkpoint.sequence + NEAR >= least:
+            if share is not None and share.checkpoint.sequence + NEAR_SEALS >= least:
                 self.main.add(self.quarantine.take_out(partition))
 
     def mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
-        """Reads the topic concerned once more from its first record, in the ward; what that does not heal is
-        parked."""
+        """Reads the topic concerned once more from its first record, in the quarantine; a share that
+        this does not heal rests."""
         place = error.place
         log.warning("What was read is not what was sealed: %s.", error)
         concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
         if group is self.main:
             for partition in concerned:
                 share = group.take_out(partition)
-                # What was told of it stays in its row: the ward takes that back as soon as it reads.
-                told = replace(share, state=WAITING) if group.telling.broker else share
+                # What was told of it stays in its row: the quarantine takes that back as soon as it reads.
+                told = replace(share, state=WAITING) if group.reporter.broker else share
                 self.quarantine.add(told, {place, SEAL_PLACE})
             group.unseat()
             return
         if place not in group.again:
             # The seals too: they tell which of the records at positions that are applied are a stranger's.
-            group.again |= {place, SEAL_PLACE}
-            group.unseat()
+            group.read_again({place, SEAL_PLACE})
             return
         until = time.monotonic() + self._retry_seconds
         reason = (
@@ -117,16 +114,15 @@ class Groups:
         for partition in concerned:
             again = {one for one in group.again if one[1] == partition} | {place}
             share = replace(group.take_out(partition), state=MISMATCH)
-            self._parked[partition] = Resting(share, until, again)
-        group.again.discard(place)
-        group.unseat()
+            self._resting[partition] = RestingShare(share, until, again)
+        group.drop_again(place)
 
-    def unpark(self, now: float) -> None:
-        """Tries parked shares again whose time has come."""
-        for partition, parked in list(self._parked.items()):
-            if now >= parked.until:
-                del self._parked[partition]
-                self.quarantine.add(parked.share, {*parked.again, SEAL_PLACE})
+    def wake(self, now: float) -> None:
+        """Tries resting shares again whose time has come."""
+        for partition, resting in list(self._resting.items()):
+            if now >= resting.until:
+                del self._resting[partition]
+                self.quarantine.add(resting.share, {*resting.again, SEAL_PLACE})
 
     def _group_of(self, partition: int) -> Group:
         return self.quarantine if partition in self.quarantine.shares else self.main

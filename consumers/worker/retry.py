@@ -1,4 +1,4 @@
-"""Applies held events again, after what held them was healed: an operator's act, beside the workers.
+"""Applies parked events again, after their cause was healed: an operator's act, beside the workers.
 
 It takes the shares of the parties concerned from their workers, drains each aggregate in order in a
 transaction of its own, which also takes it off the list, and gives the shares back.
@@ -21,13 +21,13 @@ from domain.events.registry import Registry
 from domain.kernel.user_errors import FailureFound
 from projections.control import operations
 from projections.control.failures import Failure, failures
-from projections.control.operating import Taken
+from projections.control.operating import TakenShares
 from projections.control.shares import partition_count
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder, OpeningCipher
 from projections.runtime.projection import Projection
 
-LEASE: Final = 60.0
+LEASE_SECONDS: Final = 60.0
 """Seconds after which the shares of a retry that was killed are free again."""
 AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
@@ -37,7 +37,7 @@ class RetryFailed(FailureFound):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retried:
+class RetryResult:
     """What came of it: events applied, aggregates (or parties) freed, and who still waits, with why."""
 
     applied: int
@@ -54,21 +54,22 @@ def retry(
     aggregate: UUID | None = None,
     by: str = "unknown",
     why: str | None = None,
-    lease: float = LEASE,
-) -> Retried:
-    """Applies what is held again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
+    lease: float = LEASE_SECONDS,
+) -> RetryResult:
+    """Applies what is parked again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
 
     `owner_url` is the read side as its owner: workers may not note what operators do. `cipher` opens private
-    values where the read model needs them. What fails again stays held, with its error of now. A worker goes
-    on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry has
-    the shares meanwhile, and what database and key store raise; each aggregate drained until then stays so.
+    values where the read model needs them. What fails again stays parked, with its error of now. A worker
+    goes on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry
+    has the shares meanwhile, and what database and key store raise; each aggregate drained until then stays
+    so.
     """
     applier = Applier(projection, Decoder(registry, cipher))
     with closing(connect(owner_url, f"rapport retry {projection.name}", lease)) as connection:
         with connection, connection.cursor() as c:
             waiting = failures(c, projection.name, projection.version, aggregate=aggregate)
         if not waiting:
-            return Retried(applied=0, freed=0, failures=())
+            return RetryResult(applied=0, freed=0, failures=())
         with connection, connection.cursor() as c:
             applier.prepare(c)
         applied = 0
@@ -89,15 +90,15 @@ def retry(
             operations.note(
                 c, "retried", projection.name, projection.version, by=by, reason=why, details=details
             )
-    return Retried(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
+    return RetryResult(applied=applied, freed=max(0, len(waiting) - len(left)), failures=tuple(left))
 
 
 @contextmanager
 def _shares(
     connection: Connection, projection: Projection, parties: set[str], lease: float
-) -> Iterator[Taken]:
+) -> Iterator[TakenShares]:
     """The parties' shares, taken from their workers and given back whatever happens."""
-    taken = Taken(projection, uuid4(), lease)
+    taken = TakenShares(projection, uuid4(), lease)
     with connection, connection.cursor() as c:
         every = partition_count(c, projection)
         wanted: Mapping[int, str] = {partition_of(party, every): party for party in parties}

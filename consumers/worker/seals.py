@@ -34,12 +34,12 @@ there where a program that does not know the topic has taken the share further."
 _MODULUS: Final = 1 << 256
 
 
-def applied_to(standing: Checkpoint, topic: str) -> int:
+def applied_to(checkpoint: Checkpoint, topic: str) -> int:
     """The position up to which the events of a topic are applied. It is the share's own, but for a topic that
     has joined the version since: nothing of that one is applied."""
-    if topic not in standing.offsets:
+    if topic not in checkpoint.offsets:
         return 0
-    return standing.offsets.get(APPLIED_TO + topic, standing.position)
+    return checkpoint.offsets.get(APPLIED_TO + topic, checkpoint.position)
 
 
 class Mismatch(Exception):
@@ -53,7 +53,7 @@ class Mismatch(Exception):
 class Batch(NamedTuple):
     """The events of one or more whole seals, in order of position, and where each share stands after them.
 
-    `moved` gives by partition the new standing and how many of the events are that share's.
+    `moved` gives by partition the new checkpoint and how many of the events are that share's.
     """
 
     events: list[Received]
@@ -105,8 +105,8 @@ class PartitionBuffer:
 class Entry:
     """A share at work."""
 
-    standing: Checkpoint
-    lanes: dict[str, PartitionBuffer]
+    checkpoint: Checkpoint
+    buffers: dict[str, PartitionBuffer]
     joining: tuple[str, ...]
     """Topics that are applied less far than the share: they joined the version after it had come there."""
 
@@ -120,7 +120,7 @@ class SealAssembler:
 
     Args:
         topics: the topics whose partitions the shares stand for.
-        shares: partition to standing; reading must begin at the offsets of `places()`.
+        shares: partition to checkpoint; reading must begin at `offsets()`.
         key: the public key that seals are signed with.
         again: topics and partitions, that of the seals too, that are read from their first record again.
     """
@@ -134,8 +134,8 @@ class SealAssembler:
         again: Iterable[Place] = (),
     ) -> None:
         joining = {
-            partition: tuple(t for t in topics if applied_to(standing, t) < standing.position)
-            for partition, standing in shares.items()
+            partition: tuple(t for t in topics if applied_to(checkpoint, t) < checkpoint.position)
+            for partition, checkpoint in shares.items()
         }
         anew = {*again, *((topic, partition) for partition, found in joining.items() for topic in found)}
         if any(joining.values()):
@@ -146,31 +146,31 @@ class SealAssembler:
         self._key_id = key_id(key)
         self._entries = {
             partition: Entry(
-                standing,
-                {t: _lane(standing, t, anew=(t, partition) in anew) for t in topics},
+                checkpoint,
+                {t: _buffer(checkpoint, t, anew=(t, partition) in anew) for t in topics},
                 joining[partition],
             )
-            for partition, standing in sorted(shares.items())
+            for partition, checkpoint in sorted(shares.items())
         }
-        self._lanes: dict[Place, tuple[PartitionBuffer, int]] = {
-            (topic, partition): (lane, entry.standing.position)
+        self._buffers: dict[Place, tuple[PartitionBuffer, int]] = {
+            (topic, partition): (buffer, entry.checkpoint.position)
             for partition, entry in self._entries.items()
-            for topic, lane in entry.lanes.items()
+            for topic, buffer in entry.buffers.items()
         }
         least = min(
-            (e.standing for e in self._entries.values()), key=lambda s: s.sequence, default=Checkpoint()
+            (e.checkpoint for e in self._entries.values()), key=lambda s: s.sequence, default=Checkpoint()
         )
         self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
-        self._again = {place: told for place, told in self._lanes.items() if told[0].had is not None}
+        self._again = {place: told for place, told in self._buffers.items() if told[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
         start = Checkpoint() if self._seals_anew else least
         self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
-    def places(self) -> dict[Place, int]:
+    def offsets(self) -> dict[Place, int]:
         """Where reading must go on: the offset for each topic and partition."""
-        places = {place: lane.read for place, (lane, _) in self._lanes.items()}
+        places = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
         if places:
             places[SEAL_PLACE] = self._seal_offset
         return places
@@ -179,13 +179,13 @@ class SealAssembler:
         """Whether something was read there that the shares do not have yet."""
         if place == SEAL_PLACE:
             return bool(self._seals)
-        lane, _ = self._lanes[place]
-        return len(lane.kept) > lane.start
+        buffer, _ = self._buffers[place]
+        return len(buffer.kept) > buffer.start
 
     @property
     def kept(self) -> int:
         """Records that wait for their seal."""
-        return sum(len(lane.kept) - lane.start for lane, _ in self._lanes.values())
+        return sum(len(buffer.kept) - buffer.start for buffer, _ in self._buffers.values())
 
     def feed(self, place: Place, records: Iterable[Any]) -> int:
         """Takes in records (`offset`, `key`, `value`, `headers`) in order; answers how many were new.
@@ -194,8 +194,8 @@ class SealAssembler:
         """
         if place == SEAL_PLACE:
             return self._feed_seals(records)
-        lane, had = self._lanes[place]
-        latest, kept, before, read = lane.latest, lane.kept, len(lane.kept), lane.read
+        buffer, had = self._buffers[place]
+        latest, kept, before, read = buffer.latest, buffer.kept, len(buffer.kept), buffer.read
         for record in records:
             headers = record.headers
             stamp = headers[0][1] if headers and headers[0][0] == "position" else None
@@ -214,15 +214,15 @@ class SealAssembler:
             if position > had:
                 kept.append((position, record.offset, stamp, record.key, record.value or b""))
             else:
-                if position > lane.applied_to:
-                    lane.late.append((position, record.offset, stamp, record.key, record.value or b""))
-                lane.offset = record.offset + 1
-                if lane.had is not None:
-                    lane.had.add(1, _hashed(stamp, record.value or b""))
+                if position > buffer.applied_to:
+                    buffer.late.append((position, record.offset, stamp, record.key, record.value or b""))
+                buffer.offset = record.offset + 1
+                if buffer.had is not None:
+                    buffer.had.add(1, _hashed(stamp, record.value or b""))
             read = record.offset + 1
-        lane.latest, lane.read = latest, read
-        if lane.had is not None:
-            self._judge(place, lane, had)
+        buffer.latest, buffer.read = latest, read
+        if buffer.had is not None:
+            self._judge(place, buffer, had)
         return len(kept) - before
 
     def _feed_seals(self, records: Iterable[Any]) -> int:
@@ -262,27 +262,27 @@ class SealAssembler:
                 raise Mismatch(SEAL_PLACE, f"the signature of the seal {seal.sequence} does not hold")
             self._seals.append((seal, record.offset + 1, hashed))
             taken += 1
-        for place, (lane, had) in self._again.items():
-            self._judge(place, lane, had)
+        for place, (buffer, had) in self._again.items():
+            self._judge(place, buffer, had)
         return taken
 
     def _sealed(self, seal: Seal) -> None:
         """Adds up what was sealed of the places that are read again, up to where their shares stand."""
-        for place, (lane, had) in self._again.items():
+        for place, (buffer, had) in self._again.items():
             if seal.last <= had:
                 expected = _expected(seal, place)
-                lane.sealed.add(expected.count, expected.total)
+                buffer.sealed.add(expected.count, expected.total)
 
-    def _judge(self, place: Place, lane: PartitionBuffer, had: int) -> None:
+    def _judge(self, place: Place, buffer: PartitionBuffer, had: int) -> None:
         """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
         stranger wrote it. Less may be a topic that is being published again.
 
         Known only where the seals are read again too, and have been up to there.
         """
-        if lane.had is None or not self._seals_anew or self._chain[2] < had:
+        if buffer.had is None or not self._seals_anew or self._chain[2] < had:
             return
-        more = lane.had.count - lane.sealed.count
-        if more > 0 or (more == 0 and lane.had.total != lane.sealed.total):
+        more = buffer.had.count - buffer.sealed.count
+        if more > 0 or (more == 0 and buffer.had.total != buffer.sealed.total):
             raise Mismatch(
                 place, f"{max(more, 1)} of the records up to position {had}, all applied, are in no seal"
             )
@@ -293,11 +293,11 @@ class SealAssembler:
         While topics join: those that miss records of the seals up to where their share stands.
         """
         if any(entry.joining for entry in self._entries.values()):
-            return [place for place, lane, upto in self._joining() if self._lacks(place, lane, upto)]
+            return [place for place, buffer, upto in self._joining() if self._lacks(place, buffer, upto)]
         if not self._seals:
             return []
         seal = self._seals[0][0]
-        return [place for place, lane in self._behind(seal) if self._missing(seal, place, lane)]
+        return [place for place, buffer in self._behind(seal) if self._missing(seal, place, buffer)]
 
     def take(self, most: int) -> Batch | None:
         """The events of the next whole seals, some `most` of them (a seal is never divided).
@@ -310,12 +310,12 @@ class SealAssembler:
         counts = dict.fromkeys(self._entries, 0)
         moved: dict[int, Checkpoint] = {}
         if any(entry.joining for entry in self._entries.values()):
-            if not all(self._complete(place, lane, upto) for place, lane, upto in self._joining()):
+            if not all(self._complete(place, buffer, upto) for place, buffer, upto in self._joining()):
                 return None
             for partition, entry in self._entries.items():
                 if entry.joining:
                     counts[partition] += _join(entry, events)
-                    moved[partition] = entry.standing
+                    moved[partition] = entry.checkpoint
         while self._seals and len(events) < most:
             seal, next_offset, hashed = self._seals[0]
             try:
@@ -326,127 +326,127 @@ class SealAssembler:
                     break
                 raise
             for partition, entry in self._entries.items():
-                if entry.standing.sequence >= seal.sequence:
+                if entry.checkpoint.sequence >= seal.sequence:
                     continue
-                for topic, lane in entry.lanes.items():
-                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, lane, events)
-                    if lane.latest < seal.last:
-                        lane.latest = seal.last  # what still comes up to there is in no seal
+                for topic, buffer in entry.buffers.items():
+                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, buffer, events)
+                    if buffer.latest < seal.last:
+                        buffer.latest = seal.last  # what still comes up to there is in no seal
                 offsets = _unknown_here(entry)
-                offsets |= {topic: lane.offset for topic, lane in entry.lanes.items()}
+                offsets |= {topic: buffer.offset for topic, buffer in entry.buffers.items()}
                 offsets[SEALS] = next_offset
-                entry.standing = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
+                entry.checkpoint = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
             self._seals.popleft()
         if not moved:
             return None
         events.sort()
-        return Batch(events, {p: (standing, counts[p]) for p, standing in moved.items()})
+        return Batch(events, {p: (checkpoint, counts[p]) for p, checkpoint in moved.items()})
 
     def _joining(self) -> list[tuple[Place, PartitionBuffer, int]]:
         """Of the topics that join: the place, and the position up to which its events are wanted."""
         return [
-            ((topic, partition), entry.lanes[topic], entry.standing.position)
+            ((topic, partition), entry.buffers[topic], entry.checkpoint.position)
             for partition, entry in self._entries.items()
             for topic in entry.joining
         ]
 
-    def _lacks(self, place: Place, lane: PartitionBuffer, upto: int) -> bool:
+    def _lacks(self, place: Place, buffer: PartitionBuffer, upto: int) -> bool:
         """Whether records of the seals read again are still to come. Raises `Mismatch` where they cannot."""
-        if lane.had is None or self._chain[2] < upto or lane.had.count >= lane.sealed.count:
+        if buffer.had is None or self._chain[2] < upto or buffer.had.count >= buffer.sealed.count:
             return False
-        if lane.latest > upto:
-            have, sealed = lane.had.count, lane.sealed.count
+        if buffer.latest > upto:
+            have, sealed = buffer.had.count, buffer.sealed.count
             raise Mismatch(place, f"up to position {upto}, {have} events are there and {sealed} were sealed")
         return True
 
-    def _complete(self, place: Place, lane: PartitionBuffer, upto: int) -> bool:
+    def _complete(self, place: Place, buffer: PartitionBuffer, upto: int) -> bool:
         """Whether a topic that joins is proven complete up to there. Raises `Mismatch`."""
-        self._judge(place, lane, upto)
-        return self._chain[2] >= upto and not self._lacks(place, lane, upto)
+        self._judge(place, buffer, upto)
+        return self._chain[2] >= upto and not self._lacks(place, buffer, upto)
 
     def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
         """The places whose shares have not come to the seal yet."""
         return [
-            ((topic, partition), lane)
+            ((topic, partition), buffer)
             for partition, entry in self._entries.items()
-            if entry.standing.sequence < seal.sequence
-            for topic, lane in entry.lanes.items()
+            if entry.checkpoint.sequence < seal.sequence
+            for topic, buffer in entry.buffers.items()
         ]
 
     def _whole(self, seal: Seal) -> bool:
         """Whether all of the seal's events are there, and none else. Raises `Mismatch`."""
         behind = self._behind(seal)
-        if any(self._missing(seal, place, lane) for place, lane in behind):
+        if any(self._missing(seal, place, buffer) for place, buffer in behind):
             return False
         for entry in self._entries.values():
-            if entry.standing.sequence + 1 == seal.sequence and entry.standing.hash != seal.previous:
+            if entry.checkpoint.sequence + 1 == seal.sequence and entry.checkpoint.hash != seal.previous:
                 raise Mismatch(SEAL_PLACE, f"the seal {seal.sequence} does not follow what was applied")
-        for place, lane in behind:
-            self._check(seal, place, lane)
+        for place, buffer in behind:
+            self._check(seal, place, buffer)
         return True
 
-    def _missing(self, seal: Seal, place: Place, lane: PartitionBuffer) -> bool:
+    def _missing(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> bool:
         """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
         expected = _expected(seal, place).count
-        if expected <= len(lane.kept) - lane.start:
+        if expected <= len(buffer.kept) - buffer.start:
             return False
-        if lane.latest > seal.last:
-            have = sum(1 for kept in lane.kept[lane.start :] if kept[0] <= seal.last)
+        if buffer.latest > seal.last:
+            have = sum(1 for kept in buffer.kept[buffer.start :] if kept[0] <= seal.last)
             raise Mismatch(place, _differ(have, expected, seal))
         return True
 
-    def _check(self, seal: Seal, place: Place, lane: PartitionBuffer) -> None:
+    def _check(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> None:
         expected = _expected(seal, place)
-        kept, end = lane.kept, lane.start + expected.count
+        kept, end = buffer.kept, buffer.start + expected.count
         if (expected.count and kept[end - 1][0] > seal.last) or (
             end < len(kept) and kept[end][0] <= seal.last
         ):
-            have = sum(1 for record in kept[lane.start :] if record[0] <= seal.last)
+            have = sum(1 for record in kept[buffer.start :] if record[0] <= seal.last)
             raise Mismatch(place, _differ(have, expected.count, seal))
         total = 0
-        for _, _, stamp, _, value in kept[lane.start : end]:
+        for _, _, stamp, _, value in kept[buffer.start : end]:
             total += _hashed(stamp, value)
         if total % _MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
 
 
-def _lane(standing: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
+def _buffer(checkpoint: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
     """Where reading goes on, or begins `anew`."""
-    reached = applied_to(standing, topic)
+    reached = applied_to(checkpoint, topic)
     if anew:
         return PartitionBuffer(0, applied_to=reached, anew=True)
     return PartitionBuffer(
-        standing.offsets.get(topic, 0),
-        0 if HANDED_OVER in standing.offsets else standing.position,
+        checkpoint.offsets.get(topic, 0),
+        0 if HANDED_OVER in checkpoint.offsets else checkpoint.position,
         applied_to=reached,
     )
 
 
 def _join(entry: Entry, events: list[Received]) -> int:
     """Moves the late records of the topics that join into `events`, and notes the topics as applied."""
-    standing, number = entry.standing, len(events)
-    offsets = dict(standing.offsets)
+    checkpoint, number = entry.checkpoint, len(events)
+    offsets = dict(checkpoint.offsets)
     for topic in entry.joining:
-        lane = entry.lanes[topic]
-        events += map(_received, lane.late)
-        lane.late, lane.applied_to = [], standing.position
-        lane.latest = max(lane.latest, standing.position)  # what still comes up to there is in no seal
-        offsets[topic] = lane.offset
+        buffer = entry.buffers[topic]
+        events += map(_received, buffer.late)
+        buffer.late, buffer.applied_to = [], checkpoint.position
+        buffer.latest = max(buffer.latest, checkpoint.position)  # what still comes up to there is in no seal
+        offsets[topic] = buffer.offset
         offsets.pop(APPLIED_TO + topic, None)
-    entry.standing, entry.joining = replace(standing, offsets=offsets), ()
+    entry.checkpoint, entry.joining = replace(checkpoint, offsets=offsets), ()
     return len(events) - number
 
 
 def _unknown_here(entry: Entry) -> dict[str, int]:
     """Of the topics that only another program knows: their offsets, and up to where they are applied. Without
     that a program that knows them would apply them twice, or pass over what came meanwhile."""
-    standing = entry.standing
+    checkpoint = entry.checkpoint
     found = {}
-    for name in standing.offsets:
+    for name in checkpoint.offsets:
         topic = name.removeprefix(APPLIED_TO)
-        if topic not in entry.lanes and topic not in (SEALS, HANDED_OVER):
-            found[topic] = standing.offsets[topic]
-            found[APPLIED_TO + topic] = applied_to(standing, topic)
+        if topic not in entry.buffers and topic not in (SEALS, HANDED_OVER):
+            found[topic] = checkpoint.offsets[topic]
+            found[APPLIED_TO + topic] = applied_to(checkpoint, topic)
     return found
 
 
@@ -460,16 +460,16 @@ def _received(kept: Kept) -> Received:
     return Received(position, (key or b"").decode("ascii", "replace"), value)
 
 
-def _hand_out(count: int, lane: PartitionBuffer, events: list[Received]) -> int:
-    """Moves the lane's next records into `events`."""
+def _hand_out(count: int, buffer: PartitionBuffer, events: list[Received]) -> int:
+    """Moves the buffer's next records into `events`."""
     if count:
-        end = lane.start + count
-        events += map(_received, lane.kept[lane.start : end])
-        lane.offset = lane.kept[end - 1][1] + 1
-        lane.start = end
+        end = buffer.start + count
+        events += map(_received, buffer.kept[buffer.start : end])
+        buffer.offset = buffer.kept[end - 1][1] + 1
+        buffer.start = end
         if end > 4096:
-            del lane.kept[:end]
-            lane.start = 0
+            del buffer.kept[:end]
+            buffer.start = 0
     return count
 
 

@@ -28,16 +28,16 @@ class StateReporter:
         """Whether the last thing told is that the broker is waited for."""
         return self._told == WAITING
 
-    def waiting(self, connection: Connection, held: Mapping[int, int], state: str, reason: str) -> None:
-        """Shows `state` on the held shares (partition to epoch); a line in the log for each outage."""
+    def waiting(self, connection: Connection, owned: Mapping[int, int], state: str, reason: str) -> None:
+        """Shows `state` on the owned shares (partition to epoch); a line in the log for each outage."""
         if self._told != state:
             log.warning("%s", reason)
         with connection, connection.cursor() as c:
-            self._shares.report(c, held, state, reason)
+            self._shares.report(c, owned, state, reason)
         self._told = state
 
-    def running(self, connection: Connection, held: Mapping[int, int]) -> None:
+    def running(self, connection: Connection, owned: Mapping[int, int]) -> None:
         """Takes the state back."""
         with connection, connection.cursor() as c:
-            self._shares.report(c, held, RUNNING, None)
+            self._shares.report(c, owned, RUNNING, None)
         self._told = None

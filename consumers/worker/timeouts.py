@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-FIRST_PAUSE: Final = 0.5
+FIRST_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Timeouts:
 
     lease: float = 8.0
     mismatch: float = 60.0
-    standstill: float = 30.0
+    stall: float = 30.0
     broker: float = 5.0
     pause: float = 5.0
 
@@ -27,7 +27,7 @@ class Backoff:
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
-        self._next = FIRST_PAUSE
+        self._next = FIRST_PAUSE_SECONDS
 
     def pause(self) -> float:
         """Seconds to wait before the next try."""
@@ -37,4 +37,4 @@ class Backoff:
 
     def clear(self) -> None:
         """The last try went well."""
-        self._next = FIRST_PAUSE
+        self._next = FIRST_PAUSE_SECONDS

@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
 from typing import Final
@@ -41,8 +40,6 @@ from domain.events.registry import Registry
 from domain.kernel.user_errors import EnvironmentProblem
 from projections.control.shares import (
     KEYS,
-    MISMATCH,
-    RUNNING,
     WAITING,
     Shares,
     SharesLost,
@@ -64,9 +61,9 @@ __all__ = ["Timeouts", "Worker", "WorkerStopped"]
 
 log = logging.getLogger(__name__)
 
-POLL: Final = 0.1
+POLL_SECONDS: Final = 0.1
 """Seconds that a poll waits for records; how soon a stop is noticed."""
-BATCH: Final = 10_000
+BATCH_EVENTS: Final = 10_000
 """Events after which no further seal joins a transaction."""
 
 
@@ -81,10 +78,10 @@ class Worker:
         projection: the read model.
         read_url: the read side's database, as a role that may write it.
         address: the Kafka cluster.
-        registry: the event types; those of a newer program are held until an upgrade.
+        registry: the event types; those of a newer program are parked until an upgrade.
         public_key: what seals are signed with.
         cipher: opens private values, for a read model that needs them.
-        checkpoint: is told "batch gathered", then in the transaction "rows written" and "before the commit".
+        failpoint: is told "batch gathered", then in the transaction "rows written" and "before the commit".
     """
 
     def __init__(
@@ -109,14 +106,14 @@ class Worker:
             projection, self.id, lease=self._timeouts.lease, host=socket.gethostname(), pid=os.getpid()
         )
         self._applier = Applier(projection, Decoder(registry, cipher))
-        main, ward = (
+        main, quarantine = (
             Group(
                 address, projection.group, self._topics, public_key, self._timeouts,
                 StateReporter(self._shares), heals=heals,
             )
             for heals in (False, True)
         )  # fmt: skip
-        self._groups = Groups(main, ward, self._shares, self._timeouts.mismatch)
+        self._groups = Groups(main, quarantine, self._shares, self._timeouts.mismatch)
         self._upgrade = Upgrade(self._applier, self._shares, self._timeouts.lease)
         self._backoff = Backoff(self._timeouts.pause)
         self._forget_everything()
@@ -166,7 +163,7 @@ class Worker:
                     self._applier.prepare(c)
                 while not stop.is_set():
                     self._turn(connection, stop)
-                self._settle()
+                self._finish_write()
                 with connection, connection.cursor() as c:
                     self._shares.let_go(c, self._groups.owned())
                     self._shares.leave(c)
@@ -190,16 +187,16 @@ class Worker:
             due = now - self._tended
             lease = self._timeouts.lease
             if due > lease / 2 or (due > lease / 4 and self._writer.wait(0)):
-                self._settle()
+                self._finish_write()
                 self._tend(connection)
-            self._groups.unpark(now)
-            waiting = POLL
+            self._groups.wake(now)
+            waiting = POLL_SECONDS
             for group in (self._groups.main, self._groups.quarantine):
-                if group.shares and group.rests_until <= now:
+                if group.due(now):
                     self._follow(connection, group, waiting)
-                    waiting = POLL / 10  # the ward does not keep the others waiting
-            if waiting == POLL:
-                stop.wait(POLL)
+                    waiting = POLL_SECONDS / 10  # the quarantine does not keep the others waiting
+            if waiting == POLL_SECONDS:
+                stop.wait(POLL_SECONDS)
         except SharesLost as error:
             log.info("%s; going on with the others.", error)
             self._tended = -1e9
@@ -214,28 +211,27 @@ class Worker:
             # What is looked through for a refused value is committed seal by seal.
             # At that position too: what a topic that joins brings leaves its share where it stands.
             careful = any(s.checkpoint.position <= self._careful_until for s in group.shares.values())
-            batch = group.take(1 if careful else BATCH)
+            batch = group.take(1 if careful else BATCH_EVENTS)
             if batch is not None:
                 self._commit(batch, careful=careful)
             elif group.read(seconds):
                 self._tell_running(connection, group)
             if self._writer.done:
-                self._settle()
+                self._finish_write()
         except (Mismatch, OutOfRange) as error:
-            self._settle()
+            self._finish_write()
             self._groups.mismatch(connection, group, error)
         except BrokerAway as error:
             group.close()
-            self._settle()
+            self._finish_write()
             self._wait(connection, group, WAITING, error)
         except KeyStoreAway as error:
             group.unseat()  # what was gathered is read again
-            self._settle()
+            self._finish_write()
             self._wait(connection, group, KEYS, error)
 
     def _wait(self, connection: Connection, group: Group, state: str, error: Exception) -> None:
-        group.telling.waiting(connection, group.working(), state, str(error))
-        group.rests_until = time.monotonic() + group.pauses[state].pause()
+        group.wait(connection, state, str(error))
 
     def _commit(self, batch: Batch, *, careful: bool) -> None:
         """Folds a batch while the one before is being written, then has it written too."""
@@ -248,22 +244,22 @@ class Worker:
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                if self._settle():
+                if self._finish_write():
                     self._be_careful(batch, error)
                 return
-        if self._settle():
-            held = self._groups.owned()
-            epochs = {partition: held[partition] for partition in batch.moved}
+        if self._finish_write():
+            owned = self._groups.owned()
+            epochs = {partition: owned[partition] for partition in batch.moved}
             self._writer.start(batch, partial(self._write, batch, epochs, folded))
         if careful:
-            self._settle()  # the thread folds too: the next batch has to wait
+            self._finish_write()  # the thread folds too: the next batch has to wait
 
     def _write(
         self, batch: Batch, epochs: Mapping[int, int], folded: Folded[bytes] | None, c: Cursor
     ) -> None:
         """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
 
-        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is held.
+        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is parked.
         """
         if folded is None:
             self._applier.apply_carefully(c, batch.events)
@@ -271,11 +267,11 @@ class Worker:
             self._applier.write(c, folded)
         self._failpoint("rows written")
         self._shares.advance(
-            c, [(p, epochs[p], standing, count) for p, (standing, count) in batch.moved.items()]
+            c, [(p, epochs[p], checkpoint, count) for p, (checkpoint, count) in batch.moved.items()]
         )
         self._failpoint("before the commit")
 
-    def _settle(self) -> bool:
+    def _finish_write(self) -> bool:
         """Waits for the write under way and takes over what it moved.
 
         False where the database refused a value: then reading begins again at what is committed. Raises
@@ -294,7 +290,7 @@ class Worker:
             return False
         if error is not None:
             raise error
-        self._groups.moved({p: standing for p, (standing, _) in batch.moved.items()})
+        self._groups.moved({p: checkpoint for p, (checkpoint, _) in batch.moved.items()})
         self._backoff.clear()
         self.meter.add(len(batch.events))
         return True
@@ -309,14 +305,14 @@ class Worker:
     def _tend(self, connection: Connection) -> None:
         """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
         self._tended = time.monotonic()
-        held = self._groups.owned()
+        owned = self._groups.owned()
         with connection, connection.cursor() as c:
-            kept, fair = self._shares.tend(c, held, self.meter.rate())
-            lost = held.keys() - kept
+            kept, fair = self._shares.tend(c, owned, self.meter.rate())
+            lost = owned.keys() - kept
             surplus = sorted(kept)[fair:]
-            self._shares.let_go(c, {p: held[p] for p in surplus})
+            self._shares.let_go(c, {p: owned[p] for p in surplus})
             claimed = (
-                self._shares.claim(c, {p: held[p] for p in kept}, fair - len(kept))
+                self._shares.claim(c, {p: owned[p] for p in kept}, fair - len(kept))
                 if fair > len(kept)
                 else []
             )
@@ -335,19 +331,16 @@ class Worker:
 
     def _prepare(self, connection: Connection) -> None:
         """Before reading begins at what is committed."""
-        self._settle()
+        self._finish_write()
         with connection, connection.cursor() as c:
             self._applier.forget(c)
         claimed = {p: share.epoch for p, share in self._groups.main.shares.items()}
         self._upgrade.run(connection, claimed, self._groups.owned(), self.meter.rate())
 
     def _tell_running(self, connection: Connection, group: Group) -> None:
-        if group.telling.broker or any(share.state == WAITING for share in group.shares.values()):
-            self._settle()
-            group.telling.running(connection, group.working())
-            group.shares = {
-                p: s if s.state == MISMATCH else replace(s, state=RUNNING) for p, s in group.shares.items()
-            }
+        if group.shows_waiting():
+            self._finish_write()
+            group.resume(connection)
 
 
 def _first_line(error: BaseException) -> str:

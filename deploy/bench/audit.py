@@ -94,7 +94,7 @@ def _seal(services: Services, url: str) -> None:
     """Seals everything, as the relay does with full ranges."""
     last: Seal | None = None
     with EventReader(url) as follower, closing(Seals(url)) as seals:
-        upto = follower.settled()
+        upto = follower.high_water_mark()
         while rows := follower.read(last.last if last else 0, upto, limit=MAX_EVENTS):
             made = seal_range(
                 rows, last, store=UUID(int=1), partitions=PARTITIONS, key=services.seal_key,

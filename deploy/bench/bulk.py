@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from commands.store.bulk import LIMIT, encoded
+from commands.store.bulk import MAX_BULK_EVENTS, encoded
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool, connect
 from commands.store.recorder import PostgresApplicationRecorder
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     yield interleaved(
         "bulk",
         unit="events/s",
-        what=f"events that are encoded appended {LIMIT:,} a transaction, positions returned",
+        what=f"events that are encoded appended {MAX_BULK_EVENTS:,} a transaction, positions returned",
         reference="psycopg2 COPY of the same rows into the same table, as many a transaction, the whole "
         "text of COPY made before",
         ours=lambda: taken(bulk_rate),
@@ -72,4 +72,4 @@ def copy_rate(url: str, events: int, seed: int) -> float:
 
 
 def _batches(events: int, seed: int) -> list[Sequence[StoredCrmEvent]]:
-    return list(parts(stored_events(events, seed), LIMIT))
+    return list(parts(stored_events(events, seed), MAX_BULK_EVENTS))

@@ -151,7 +151,7 @@ def read_all(url: str, events: int) -> tuple[float, float, float]:
     process = psutil.Process()
     water = HighWater(events, lambda: int(process.memory_info().rss))
     with EventReader(url) as follower:
-        upto = follower.settled()
+        upto = follower.high_water_mark()
         after, done = _position_before(url, events), 0
         while page := follower.read(after, upto):
             after, done = page[-1].position, done + len(page)

@@ -12,7 +12,7 @@ from typing import Final
 
 import psutil
 
-from commands.store.bulk import LIMIT
+from commands.store.bulk import MAX_BULK_EVENTS
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from consumers.rebuild.rebuild import Endpoints, RebuildProgress
@@ -44,18 +44,18 @@ def measure(bench: Bench) -> Iterator[Measurement | Memory]:
     appended: list[float] = []
     published: list[float] = []
     rebuilt: list[float] = []
-    water, standing = (0.0, 0.0, 0.0), 0
+    water, before = (0.0, 0.0, 0.0), 0
     for number, size in enumerate((events, (TIMES - 2) * events, events)):
-        standing += size
+        before += size
         appended.append(_append(store, size, SEED + 1000 * number))
         key = services.seal_key.private_bytes_raw()
         published.append(alone(relay.relay_rate, store.relay, services.kafka, key, size))
         told = f"{appended[-1]:,.0f}/s appended, {published[-1]:,.0f}/s published"
         if size == events:
-            rate, water = _rebuild(services, store, standing)
+            rate, water = _rebuild(services, store, before)
             rebuilt.append(rate)
             told += f", {rate:,.0f}/s rebuilt"
-        bench.say(f"growth: {standing:,} events: {told}")
+        bench.say(f"growth: {before:,} events: {told}")
     for what, name, rates in (
         ("bulk appends", "append", appended),
         ("the relay, store to committed seal", "relay", published),
@@ -86,7 +86,7 @@ def _append(store: Databases, events: int, seed: int) -> float:
     for number, first in enumerate(range(0, events, MADE)):
         made = stored_events(min(MADE, events - first), seed + number)
         begun = time.monotonic()
-        for part in parts(made, LIMIT):
+        for part in parts(made, MAX_BULK_EVENTS):
             recorder.insert_bulk(part)
         took += time.monotonic() - begun
     pool.close()
@@ -100,7 +100,7 @@ def _rebuild(services: Services, store: Databases, events: int) -> tuple[float, 
     return answered(_fill, rebuild.places(services, read, store), events)
 
 
-def _fill(places: Endpoints, events: int) -> tuple[float, tuple[float, float, float]]:
+def _fill(endpoints: Endpoints, events: int) -> tuple[float, tuple[float, float, float]]:
     """In a process of its own, whose memory is only what the filling takes."""
     process = psutil.Process()
     water = HighWater(events, lambda: int(process.memory_info().rss))
@@ -109,6 +109,6 @@ def _fill(places: Endpoints, events: int) -> tuple[float, tuple[float, float, fl
         if progress.state == "filling":
             water.at(progress.done)
 
-    took = rebuild.fill_seconds(named(MODEL), places, workers=1, tell=tell)
+    took = rebuild.fill_seconds(named(MODEL), endpoints, workers=1, tell=tell)
     water.at(events)
     return events / took, water.mebibytes()

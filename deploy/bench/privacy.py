@@ -71,12 +71,12 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 def _rebuild(bench: Bench, events: int) -> Measurement:
     services, store = bench.services, bench.services.published
-    missing = events - projection._standing(store.relay, ("interaction", "case", "customer"))[0]
+    missing = events - projection._recorded(store.relay, ("interaction", "case", "customer"))[0]
     if missing > 0:
         bench.say(f"privacy: {missing:,} events of persons are appended and published first")
         relay.fill(store.app, people_events(missing, SEED, rebuild.cipher(store.app)))
         projection._publish(services, store, missing)
-    count, _ = projection._standing(store.relay, named(MODEL).families)
+    count, _ = projection._recorded(store.relay, named(MODEL).families)
     return interleaved(
         "privacy rebuild",
         unit="events/s",

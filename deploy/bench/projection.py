@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     """`pipeline` over opportunities; then, with as many events of persons, `customer_360` over all of them
     and `service_history` over their cases. What is missing in the published store is appended first."""
     services, store, events = bench.services, bench.services.published, bench.events or EVENTS
-    missing = events - _standing(store.relay, ("opportunity",))[0]
+    missing = events - _recorded(store.relay, ("opportunity",))[0]
     if missing > 0:
         bench.say(f"projection: {missing:,} events are appended and published first")
         relay.fill(store.app, stored_events(missing, SEED))
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 def _measured(name: str, bench: Bench) -> Measurement:
     services, store, model = bench.services, bench.services.published, named(name)
-    count, head = _standing(store.relay, model.families)
+    count, head = _recorded(store.relay, model.families)
     public = services.seal_key.public_key().public_bytes_raw()
     private = ", private values opened" if model.private else ""
     return interleaved(
@@ -110,7 +110,7 @@ def worker_seconds(
                 raise BenchFailed(f"The worker did not reach {head} in {TIMEOUT_SECONDS:.0f} seconds.")
             time.sleep(0.02)
         took = time.monotonic() - begun
-        _none_held(watching, name)
+        _none_parked(watching, name)
         return took
     finally:
         stop.set()
@@ -149,7 +149,7 @@ def raw_seconds(name: str, kafka: KafkaAddress, count: int) -> float:
     return took
 
 
-def _standing(relay_url: str, families: tuple[str, ...]) -> tuple[int, int]:
+def _recorded(relay_url: str, families: tuple[str, ...]) -> tuple[int, int]:
     """How many events of these families the store holds, and the highest position of all."""
     connection = connect(relay_url)
     try:
@@ -171,10 +171,10 @@ def _position(connection: Any, name: str) -> int:
         return int(cursor.fetchall()[0][0] or 0)
 
 
-def _none_held(connection: Any, name: str) -> None:
-    """Events that are held cost nothing, so a rate over them would say nothing."""
+def _none_parked(connection: Any, name: str) -> None:
+    """Events that are parked cost nothing, so a rate over them would say nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), min(error) FROM control.held WHERE projection = %s", (name,))
-        held, error = cursor.fetchall()[0]
-    if held:
-        raise BenchFailed(f"{held} events are held: {error}")
+        parked, error = cursor.fetchall()[0]
+    if parked:
+        raise BenchFailed(f"{parked} events are parked: {error}")

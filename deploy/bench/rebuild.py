@@ -47,13 +47,13 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     """`pipeline` over opportunities, then `customer_360` over these and as many events of persons. What is
     missing in the published store is appended first."""
     services, store, events = bench.services, bench.services.published, bench.events or EVENTS
-    missing = events - projection._standing(store.relay, ("opportunity",))[0]
+    missing = events - projection._recorded(store.relay, ("opportunity",))[0]
     if missing > 0:
         bench.say(f"rebuild: {missing:,} events are appended and published first")
         _append(store, missing, stored_events, SEED)
         projection._publish(services, store, missing)
     yield from _both("pipeline", bench)
-    missing = events - projection._standing(store.relay, ("interaction", "case", "customer"))[0]
+    missing = events - projection._recorded(store.relay, ("interaction", "case", "customer"))[0]
     if missing > 0:
         bench.say(f"rebuild: {missing:,} events of persons are appended and published")
         _append(store, missing, partial(people_events, cipher=cipher(store.app)), SEED + 1_000)
@@ -82,7 +82,7 @@ def cipher(keys_url: str) -> AesGcmCipher:
 
 def _measured(name: str, bench: Bench) -> Measurement:
     store, model = bench.services.published, named(name)
-    count, _ = projection._standing(store.relay, model.families)
+    count, _ = projection._recorded(store.relay, model.families)
     private = ", private values opened" if model.private else ""
     return interleaved(
         f"rebuild {name}",

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from commands.store.bulk import LIMIT
+from commands.store.bulk import MAX_BULK_EVENTS
 from commands.store.event_reader import EventReader
 from commands.store.mapper import StoredCrmEvent
 from commands.store.pool import Pool
@@ -69,7 +69,7 @@ def fill(app_url: str, events: Sequence[StoredCrmEvent]) -> None:
     """Appends the events."""
     pool = Pool(app_url, 1)
     recorder = PostgresApplicationRecorder(pool)
-    for part in parts(events, LIMIT):
+    for part in parts(events, MAX_BULK_EVENTS):
         recorder.insert_bulk(part)
     pool.close()
 
@@ -88,7 +88,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
             begun.append(time.monotonic())
         return datetime.now(UTC)
 
-    def checkpoint(place: str) -> None:
+    def failpoint(place: str) -> None:
         if place == "after the commit":
             commits.append(time.monotonic())
 
@@ -113,7 +113,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
         signing_key=Ed25519PrivateKey.from_private_bytes(key),
         families=CATALOGUE.families,
         clock=clock,
-        failpoint=checkpoint,
+        failpoint=failpoint,
     )
     stop = threading.Event()
     thread = threading.Thread(target=relay.run, args=(stop,), daemon=True)

@@ -36,7 +36,7 @@ EVENTS: Final = 2_000
 TIMEOUT_SECONDS: Final = 600.0
 
 
-class Notified(EventMapper):
+class RawEventMapper(EventMapper):
     """Leaves events as they are stored: the fold takes mappings, not the library's objects."""
 
     def to_domain_event(self, stored_event: Any) -> Any:
@@ -50,7 +50,9 @@ def runner_rate(name: str, store_url: str, read_url: str, cipher: OpeningCipher 
     model = named(name)
     events, last = _first(store_url, model)
     recorder, close = _tracking_recorder(read_url)
-    folding = Folding(recorder, model, read_url, Decoder(CATALOGUE, cipher if model.private else None))
+    folding = FoldingProjection(
+        recorder, model, read_url, Decoder(CATALOGUE, cipher if model.private else None)
+    )
 
     class Followed(Crm):
         """Our store as the library's application, which it makes by itself."""
@@ -58,7 +60,7 @@ def runner_rate(name: str, store_url: str, read_url: str, cipher: OpeningCipher 
         def __init__(self, env: Any = None) -> None:  # noqa: ARG002
             super().__init__(
                 recorder=PostgresApplicationRecorder(Pool(store_url, 2)),
-                mapper=Notified(CATALOGUE, NoSecrets()),
+                mapper=RawEventMapper(CATALOGUE, NoSecrets()),
             )
 
     topics = [kind.name for kind in CATALOGUE.types if kind.family in model.families]
@@ -72,7 +74,7 @@ def runner_rate(name: str, store_url: str, read_url: str, cipher: OpeningCipher 
     return events / took
 
 
-class Folding(Projection[Any]):
+class FoldingProjection(Projection[Any]):
     """The read model's folds, an event at a time."""
 
     def __init__(self, view: Any, model: ReadModel, url: str, decoder: Decoder) -> None:

@@ -42,14 +42,14 @@ def measure(bench: Bench) -> Iterator[Times]:
             number = chance.randrange(1, ENTRIES)
             return {"after_time": _instant(number), "after_position": 1_000_000 + number}
 
-        cuts: dict[str, Callable[[], dict[str, Any]]] = {
+        moments: dict[str, Callable[[], dict[str, Any]]] = {
             "newest page": dict,
             "a page anywhere": anywhere,
             "a rare kind (1 in 5,000)": lambda: {"kind": "visit"},
             "as of an earlier time": lambda: {"as_of": _instant(chance.randrange(1, ENTRIES))},
         }
-        for what, cut in cuts.items():
-            taken = tuple(_page(connection, cluster | cut()) for _ in range(PAGES))
+        for what, moment in moments.items():
+            taken = tuple(_page(connection, cluster | moment()) for _ in range(PAGES))
             yield Times(name="timeline", what=what, milliseconds=taken, goal=GOAL)
     finally:
         connection.close()

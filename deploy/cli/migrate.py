@@ -10,7 +10,7 @@ from deploy.cli.output import JsonOption, finish, say
 from deploy.settings import load, write_env_file
 
 if TYPE_CHECKING:
-    from projections.release.schema import Installed
+    from projections.release.schema import Installation
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def migrate(as_json: JsonOption = False) -> None:
     )
 
 
-def _read_side(done: Installed) -> list[str]:
+def _read_side(done: Installation) -> list[str]:
     """What was made of the read models, and what was left out, a line each."""
     from deploy.setup import not_built
 

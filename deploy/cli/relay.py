@@ -15,7 +15,7 @@ from deploy.health.findings import Diagnostic
 from deploy.settings import load
 
 if TYPE_CHECKING:
-    from consumers.relay.republish import Restored
+    from consumers.relay.republish import RepublishResult
 
 relay = typer.Typer(no_args_is_help=True, help="The relay: seals the store's events and publishes them.")
 
@@ -51,7 +51,7 @@ def status(as_json: JsonOption = False) -> None:
     seen = relay_status(settings.need("relay_url"), kafka_address(settings))
     lines = [
         f"state       {seen.state}",
-        f"store       head {number(seen.head)}, settled to {number(seen.settled)}, "
+        f"store       head {number(seen.head)}, high-water mark {number(seen.high_water_mark)}, "
         f"sealed to {number(seen.sealed)}",
         f"topics      published to {number(seen.published)}",
         "lag         "
@@ -125,7 +125,7 @@ def republish(
     _tell(restored, dry_run=False, as_json=as_json)
 
 
-def _tell(restored: Restored, *, dry_run: bool, as_json: bool) -> None:
+def _tell(restored: RepublishResult, *, dry_run: bool, as_json: bool) -> None:
     topics = [
         {"topic": one.name, "found": one.state, "upto": one.upto, "records": one.due}
         for one in restored.topics

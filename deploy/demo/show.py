@@ -45,7 +45,7 @@ DATA_SETS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportTimes:
     """A report for each data set, and the seconds from the beginning until all was imported and visible."""
 
     reports: list[tuple[str, ImportReport]]
@@ -58,7 +58,7 @@ class Imported:
         return f"Imported in {self.import_seconds:.0f} s, all visible after {self.visible_seconds:.0f} s."
 
 
-def imported(stack: Stack, showing: Showing) -> Imported:
+def imported(stack: Stack, showing: Showing) -> ImportTimes:
     """Imports the demo's files and waits until every read model shows them.
 
     Raises `ImportRefused`, `NotVisible` and the services' errors.
@@ -70,11 +70,11 @@ def imported(stack: Stack, showing: Showing) -> Imported:
             with showing(f"Import of {data.name}", "records") as progress:
                 report = run_import(wired, data.declared, data.path, progress=progress)
                 reports.append((data.name, report))
-        head = wired.follower().settled()
+        head = wired.follower().high_water_mark()
     import_seconds = time.monotonic() - began
     with showing("Read models", "positions") as progress:
         stack.wait_visible(head, VISIBLE_TIMEOUT_SECONDS, progress)
-    return Imported(reports, import_seconds, time.monotonic() - began)
+    return ImportTimes(reports, import_seconds, time.monotonic() - began)
 
 
 def expected() -> dict[str, Number]:

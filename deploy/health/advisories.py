@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 LOCK: Final = Path(__file__).resolve().parents[2] / "requirements.lock"
-SECONDS: Final = 120
+TIMEOUT_SECONDS: Final = 120
 COMMAND: Final = (
     sys.executable, "-m", "pip_audit", "--requirement", str(LOCK), "--no-deps", "--disable-pip",
     "--progress-spinner", "off", "--format", "json",
@@ -58,7 +58,7 @@ def main() -> int:
         sys.stderr.write("pip-audit is not installed. Run `make .venv`, then repeat.\n")
         return 1
     try:
-        done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
         report = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, json.JSONDecodeError):
         report = None

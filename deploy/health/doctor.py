@@ -41,7 +41,7 @@ from deploy.wiring.wiring import kafka_address
 from domain.events.catalogue import CATALOGUE
 from domain.kernel.errors import Undecodable
 
-TIMEOUT: Final = 4
+TIMEOUT_SECONDS: Final = 4
 
 
 class _Found(Exception):
@@ -78,7 +78,7 @@ def examine(settings: Settings) -> list[Checkup]:
             _checked("roles", _roles, settings),
             *(_looked(check, settings) for check in inside),
             kafka,
-            _relay(settings, TIMEOUT if kafka.ok else 1),
+            _relay(settings, TIMEOUT_SECONDS if kafka.ok else 1),
             seals,
             _read_models(settings),
             _checked("api", _api, settings),
@@ -187,7 +187,7 @@ def _keys(settings: Settings) -> str:
 def _roles(settings: Settings) -> str:
     for name in ROLES:
         try:
-            connect(settings.need(name), connect_timeout=TIMEOUT).close()
+            connect(settings.need(name), connect_timeout=TIMEOUT_SECONDS).close()
         except psycopg2.OperationalError as error:
             raise _Found(postgres_away(f"role {ROLES[name]}", name, error)) from None
     return ", ".join(sorted(set(ROLES.values())))
@@ -196,7 +196,7 @@ def _roles(settings: Settings) -> str:
 def _topics(settings: Settings) -> str:
     address = kafka_address(settings)
     try:
-        missing = missing_topics(address, CATALOGUE.families, settings.partitions, timeout=TIMEOUT)
+        missing = missing_topics(address, CATALOGUE.families, settings.partitions, timeout=TIMEOUT_SECONDS)
     except WrongTopics:
         raise
     except Exception as error:  # whatever the client raises: a doctor must not fail for it
@@ -239,8 +239,8 @@ def _seals(settings: Settings) -> Checkup:
     key = Secrets(settings.secrets).seal_public()
     address = kafka_address(settings)
     url = settings.need("relay_url")
-    last = last_committed_seal(address, timeout=TIMEOUT)
-    ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT)
+    last = last_committed_seal(address, timeout=TIMEOUT_SECONDS)
+    ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT_SECONDS)
     # Asked afterwards: what is published was in the store before.
     with closing(Seals(url)) as seals:
         newest = seals.last()
@@ -265,7 +265,7 @@ def _read_models(settings: Settings) -> Checkup:
         return Checkup(name="read models", seen="", findings=(Diagnostic(fact=str(problem)),))
     said = ", ".join(
         f"{row.projection} v{row.version} {row.state} at {row.position:,}"
-        + (f" with {row.held:,} held" if row.held else "")
+        + (f" with {row.parked:,} parked events" if row.parked else "")
         for row in seen.rows
     )
     return Checkup(name="read models", seen=said, findings=seen.findings)
@@ -274,7 +274,7 @@ def _read_models(settings: Settings) -> Checkup:
 def _api(settings: Settings) -> str:
     url = f"http://{settings.api_host}:{settings.api_port}"
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=TIMEOUT)
+        answer = httpx.get(f"{url}/readyz", timeout=TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
         raise _Found(
             Diagnostic(

@@ -18,8 +18,8 @@ from deploy.settings import CHECKOUT, Settings, unknown
 
 OLDEST: Final = (3, 11)
 LOCK: Final = CHECKOUT / "requirements.lock"
-DISK_ERROR: Final = 200 * 1024**2
-DISK_WARNING: Final = 2 * 1024**3
+DISK_ERROR_BYTES: Final = 200 * 1024**2
+DISK_WARNING_BYTES: Final = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +109,10 @@ def disk(settings: Settings) -> Checkup:
         place = place.parent
     free = shutil.disk_usage(place).free
     seen = f"{free / 1024**3:,.1f} GiB free at {place}"
-    if free >= DISK_WARNING:
+    if free >= DISK_WARNING_BYTES:
         return Checkup(name="disk", seen=seen)
     found = Diagnostic(
-        severity="error" if free < DISK_ERROR else "warning",
+        severity="error" if free < DISK_ERROR_BYTES else "warning",
         fact=f"Only {free / 1024**2:,.0f} MiB are free at {place}.",
         cause="Events are kept for ever, in PostgreSQL and in Kafka.",
         act="Make room, or move the home folder (RAPPORT_HOME) to a larger disk.",

@@ -21,9 +21,9 @@ from projections import registry
 from projections.control import versions
 from projections.control.status import Status, projection_status
 
-TIMEOUT: Final = 4
+TIMEOUT_SECONDS: Final = 4
 """Seconds that a database is given to answer."""
-STANDSTILL_SECONDS: Final = 30.0
+STALL_SECONDS: Final = 30.0
 BUILDING: Final = frozenset({"candidate", "filling", "ready", "verifying", "verified", "dropped"})
 """A candidate's states in which no worker moves it, or none has to: nothing is read from it yet."""
 WELL: Final = frozenset({"live", "catching_up", "retrying"}) | BUILDING
@@ -51,7 +51,7 @@ def projection_health(settings: Settings) -> ProjectionHealth:
             findings.append(trouble)
         rows: tuple[Status, ...] = ()
         try:
-            with closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as connection:
+            with closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT_SECONDS)) as connection:
                 behind = None if head is None else _recorded_behind(follower, head)
                 rows = tuple(projection_status(connection, head, recorded_behind=behind))
                 with connection.cursor() as c:
@@ -125,7 +125,7 @@ def judged(row: Status) -> list[Diagnostic]:
         row.state not in BUILDING
         and row.lag_events
         and not row.rate
-        and (row.lag_seconds or 0) > STANDSTILL_SECONDS
+        and (row.lag_seconds or 0) > STALL_SECONDS
     ):
         found.append(
             Diagnostic(
@@ -134,10 +134,10 @@ def judged(row: Status) -> list[Diagnostic]:
                 act="See `rapport relay status`, then the log of its worker.",
             )
         )
-    if row.held and row.state != "aborted":
+    if row.parked and row.state != "aborted":
         found.append(
             Diagnostic(
-                fact=f"The read model {name} holds {row.held:,} events that it could not apply.",
+                fact=f"The read model {name} has {row.parked:,} parked events, which it could not apply.",
                 cause="The rest of it goes on; what these events changed is missing in its answers.",
                 act=f"See `rapport projection failures {row.projection} --version {row.version}`.",
             )
@@ -175,7 +175,7 @@ def past_the_head(settings: Settings) -> list[Diagnostic]:
     try:
         # In this order: what is recorded in between is in no read model yet.
         with (
-            closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT)) as reading,
+            closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT_SECONDS)) as reading,
             closing(EventReader(settings.need("store_url"))) as follower,
             reading.cursor() as cursor,
         ):

@@ -20,16 +20,16 @@ from deploy.health.projection_health import past_the_head
 from deploy.settings import Settings
 from domain.events.catalogue import CATALOGUE
 
-TIMEOUT: Final = 4
-NEWEST: Final = 500
+TIMEOUT_SECONDS: Final = 4
+NEWEST_EVENTS: Final = 500
 """So many events at the store's end are looked into; `rapport store verify` reads all."""
-SHOWN: Final = 5
+MAX_SHOWN: Final = 5
 
 
 @contextmanager
 def _asking(settings: Settings) -> Iterator[cursor]:
     with (
-        closing(connect(settings.need("store_url"), connect_timeout=TIMEOUT)) as opened,
+        closing(connect(settings.need("store_url"), connect_timeout=TIMEOUT_SECONDS)) as opened,
         opened.cursor() as at,
     ):
         yield at
@@ -63,14 +63,14 @@ def newest_events(settings: Settings) -> Checkup:
     """Whether the newest events are of types that this program knows, and decode."""
     with closing(EventReader(settings.need("store_url"))) as follower:
         head = follower.head()
-        rows = follower.read(max(0, head - NEWEST), head, limit=NEWEST)
+        rows = follower.read(max(0, head - NEWEST_EVENTS), head, limit=NEWEST_EVENTS)
     found = [_diagnostic(one) for row in rows for one in examine(row, CATALOGUE)]
-    if len(found) > SHOWN:
+    if len(found) > MAX_SHOWN:
         more = Diagnostic(
-            fact=f"{len(found) - SHOWN} more of the newest events are like that.",
+            fact=f"{len(found) - MAX_SHOWN} more of the newest events are like that.",
             act="Run `rapport store verify` for all.",
         )
-        found = [*found[:SHOWN], more]
+        found = [*found[:MAX_SHOWN], more]
     return Checkup(name="newest events", seen=f"{len(rows)} looked into", findings=tuple(found))
 
 
@@ -104,7 +104,7 @@ def topics_ahead(settings: Settings, ends: Sequence[Tail]) -> list[Diagnostic]:
         for end in ends
         if end.position is not None and end.position > head
     ]
-    return found[:SHOWN]
+    return found[:MAX_SHOWN]
 
 
 def _diagnostic(finding: Finding) -> Diagnostic:

@@ -155,6 +155,6 @@ def fetch(folder: Path, program: Program) -> None:
 @contextmanager
 def exclusive(file: Path) -> Iterator[None]:
     """Hold a lock: two that start at once fetch once."""
-    with file.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with file.open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield

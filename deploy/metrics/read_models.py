@@ -34,7 +34,7 @@ GAUGES: Final[Sequence[tuple[str, str, Callable[[Status], float | None]]]] = (
     ("rows", "Rows of its tables, as the database estimates them.", lambda s: s.rows),
     ("workers", "Workers that were heard of in the last 15 seconds.", lambda s: s.workers),
     ("heartbeat_age_seconds", "Since a worker was heard of.", lambda s: s.heartbeat_age),
-    ("held_events", "Events that could not be applied and wait for an operator.", lambda s: s.held),
+    ("parked_events", "Events that could not be applied and wait for an operator.", lambda s: s.parked),
 )
 """Name behind `rapport_projection_`, help, and value; where a value is not known there is no sample."""
 
@@ -63,7 +63,7 @@ class ReadModels(Collector):
             "rapport_projection_state", "1 for the state that it is in.", labels=(*LABELS, "state")
         )
         received = CounterMetricFamily(
-            "rapport_projection_received_events", "Events taken in, held ones included.", labels=LABELS
+            "rapport_projection_received_events", "Events taken in, parked ones included.", labels=LABELS
         )
         for row in rows:
             now = row.state if row.state in STATES else "other"

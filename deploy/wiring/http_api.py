@@ -31,7 +31,7 @@ def services(wired: Wiring, draining: threading.Event) -> Services:
         ready=lambda: not_ready(wired),
         lacking=lambda: lacking(wired),
         withheld=lambda: withheld(wired),
-        settled=lambda: wired.applied.settled,
+        erasures_enforced=lambda: wired.applied.complete,
         draining=draining,
         measuring=wired.measuring,
         seal_public=wired.secrets.seal_public,

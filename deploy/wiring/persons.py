@@ -12,7 +12,7 @@ from api.reads.links import links
 from commands.dispatch.context import Context
 from commands.operations.read_models import principal_id
 from commands.privacy.certificate import CheckedPlace
-from commands.privacy.certificates import Certifying, ReadSide, TooEarly
+from commands.privacy.certificates import CertificateIssuer, ReadSide, TooEarly
 from commands.privacy.cipher import CACHE_SECONDS
 from commands.privacy.erasure import Erasures
 from commands.privacy.person import People
@@ -37,12 +37,14 @@ def erasing(wired: Wiring) -> Erasures:
     )
 
 
-def certifying(wired: Wiring, *, topics: bool = True, cache_seconds: float = CACHE_SECONDS) -> Certifying:
+def certifying(
+    wired: Wiring, *, topics: bool = True, cache_seconds: float = CACHE_SECONDS
+) -> CertificateIssuer:
     """Certifies erasures in the store of `wired`, with the key that signs seals.
 
     `topics`: they are compared too, where Kafka's address is set.
     """
-    return Certifying(
+    return CertificateIssuer(
         wired.crm,
         People(wired.crm, links(wired.read_pool)),
         wired.keys,
@@ -75,7 +77,8 @@ def read_side(pool: Pool) -> ReadSide:
                 checked="holds no clear private values, by its declaration"
                 if each.rows is None
                 else "rows of these persons that show a name, an address or a search term",
-                found=f"{each.shown} of {each.rows or 0} rows; {each.held} held events, which are ciphertext",
+                found=f"{each.shown} of {each.rows or 0} rows; {each.parked} parked events, which are "
+                "ciphertext",
                 clean=not each.shown,
             )
             for each in found

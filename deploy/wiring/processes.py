@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from commands.privacy.cipher import AesGcmCipher
     from consumers.kafka.topic_archive import TopicsCopy
     from consumers.rebuild.rebuild import Endpoints
-    from consumers.recovery.recovery import Recovering
+    from consumers.recovery.recovery import RecoveryRun
     from consumers.relay.relay import Relay
     from consumers.relay.republish import Republisher
     from consumers.worker.worker import Worker
@@ -51,13 +51,13 @@ def republisher(wired: Wiring) -> Republisher:
     )
 
 
-def recovering(wired: Wiring, progress: Callable[[int, int], None]) -> Recovering:
+def recovering(wired: Wiring, progress: Callable[[int, int], None]) -> RecoveryRun:
     """What brings a restored store together with its topics, as the administrator."""
-    from consumers.recovery.recovery import Recovering
+    from consumers.recovery.recovery import RecoveryRun
 
     admin = wired.settings.need("admin_url")
     check_version(admin)
-    return Recovering(
+    return RecoveryRun(
         admin_url=admin,
         read_url=wired.settings.read_admin_url or admin,
         address=wired.kafka,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from commands.bulk.recorder import BulkRecorder
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
-    from commands.privacy.enforcement import Applied
+    from commands.privacy.enforcement import ErasureEnforcement
     from commands.privacy.erasure import Erasures
     from commands.store.application import Crm
 
@@ -143,13 +143,13 @@ class Wiring:
         return Tombstones(self._pool(self.settings.need("keys_url")))
 
     @cached_property
-    def applied(self) -> Applied:
+    def applied(self) -> ErasureEnforcement:
         """What sees to it that whoever was erased stays erased."""
-        from commands.privacy.enforcement import Applied
+        from commands.privacy.enforcement import ErasureEnforcement
         from commands.privacy.retention import reapply
         from deploy.wiring.persons import acting, showing
 
-        return Applied(
+        return ErasureEnforcement(
             lambda: self.erasing,
             lambda: acting(None),
             lambda: reapply(self.crm, self.keys),

@@ -97,7 +97,7 @@ class Resumed(Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried(Act):
-    """`crm.readmodel.retried`: held events were applied again."""
+    """`crm.readmodel.retried`: parked events were applied again."""
 
     applied: int
 

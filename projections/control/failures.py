@@ -1,4 +1,4 @@
-"""What is held, by aggregate, and the one act that heals each category."""
+"""What is parked, by aggregate, and the one act that heals each category."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ ACTS: Final[Mapping[Category, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An aggregate that waits: its first held event, why, and `waiting`, how many more are held behind it.
+    """An aggregate that waits: its first parked event, why, and `waiting`, how many more are parked behind
+    it.
 
     `aggregate_id` is None where not even the envelope can be read: then the whole party waits. `error` holds
     no private text.
@@ -42,7 +43,7 @@ class Failure:
     party: str
     category: Category
     error: str
-    held_at: datetime
+    parked_at: datetime
     waiting: int
     act: str
 
@@ -68,9 +69,9 @@ def failures(
             party=party,
             category=category,
             error=error,
-            held_at=held_at,
+            parked_at=parked_at,
             waiting=waiting,
             act=ACTS[category].format(name=projection, version=version),
         )
-        for position, aggregate_id, party, category, error, held_at, waiting in c.fetchall()
+        for position, aggregate_id, party, category, error, parked_at, waiting in c.fetchall()
     ]

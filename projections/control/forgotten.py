@@ -1,4 +1,5 @@
-"""What the read models still show of persons who were erased: every version that has tables; held events."""
+"""What the read models still show of persons who were erased: every version that has tables; parked
+events."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from projections.control import versions
 _VERSIONS: Final = """
     SELECT projection, version, min(position) FROM control.share GROUP BY projection, version ORDER BY 1, 2
 """
-# Held events hold what the store holds: ciphertext. How many there are is told all the same.
-_HELD: Final = """
+# Parked events hold what the store holds: ciphertext. How many there are is told all the same.
+_PARKED: Final = """
     SELECT count(DISTINCT position) FROM control.held
      WHERE projection = %s AND version = %s AND (party = ANY (%s::uuid[]) OR aggregate_id = ANY (%s::uuid[]))
 """
@@ -30,16 +31,16 @@ _SHOWN: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class PersonTraces:
     """One version of a read model: how far it is, its `rows` of the persons (None where it has no clear
-    values at all), those of them that show one (`shown`), and held events of theirs."""
+    values at all), those of them that show one (`shown`), and parked events of theirs."""
 
     projection: str
     version: int
     position: int
     rows: int | None
     shown: int
-    held: int
+    parked: int
 
 
 def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
@@ -57,23 +58,23 @@ def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
     return found
 
 
-def remembered(connection: Connection, persons: Sequence[UUID]) -> list[Remembered]:
+def remembered(connection: Connection, persons: Sequence[UUID]) -> list[PersonTraces]:
     """Every version that has shares, with what it shows of these persons."""
     ids = [str(person) for person in persons]
     found = []
     with connection.cursor() as c:
         c.execute(_VERSIONS)
         for name, version, position in c.fetchall():
-            c.execute(_HELD, (name, version, ids, ids))
-            held = int(c.fetchall()[0][0])
+            c.execute(_PARKED, (name, version, ids, ids))
+            parked = int(c.fetchall()[0][0])
             rows, shown = None, 0
             table = f"{name}_v{version}"
             if registry.named(name, version).private:
                 c.execute(sql.SQL(_SHOWN).format(sql.Identifier(table, "person")), (ids,))
                 rows, shown = c.fetchall()[0]
             found.append(
-                Remembered(
-                    projection=name, version=version, position=position, rows=rows, shown=shown, held=held
+                PersonTraces(
+                    projection=name, version=version, position=position, rows=rows, shown=shown, parked=parked
                 )
             )
     return found

@@ -42,7 +42,7 @@ def resume(c: Cursor, projection: str, version: int) -> int:
     return c.rowcount
 
 
-class Taken:
+class TakenShares:
     """Shares that an operator's act has taken from the workers for a while; `lease` in seconds."""
 
     def __init__(self, projection: Projection, by: UUID, lease: float) -> None:
@@ -69,16 +69,16 @@ class Taken:
     def keep(self, c: Cursor) -> bool:
         """Renews the lease and locks the shares till the end of the transaction, in which what it writes is
         written. False where one was taken over: then nothing may be written."""
-        c.execute(_sql("retry_keep"), self._held())
+        c.execute(_sql("retry_keep"), self._owned())
         return bool(c.rowcount == len(self._epochs))
 
     def give_back(self, c: Cursor) -> None:
         """Lets the workers claim them again."""
-        c.execute(_sql("retry_give_back"), self._held())
+        c.execute(_sql("retry_give_back"), self._owned())
 
-    def _held(self) -> dict[str, Any]:
-        held = [{"partition": partition, "epoch": epoch} for partition, epoch in self._epochs.items()]
-        return self._whose | {"held": Json(held)}
+    def _owned(self) -> dict[str, Any]:
+        owned = [{"partition": partition, "epoch": epoch} for partition, epoch in self._epochs.items()]
+        return self._whose | {"owned": Json(owned)}
 
 
 def _sql(name: str) -> str:

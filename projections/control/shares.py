@@ -67,9 +67,9 @@ class Shares:
         }
 
     def tend(self, c: Cursor, owned: Mapping[int, int], rate: float) -> tuple[set[int], int]:
-        """Heartbeat: says that this worker lives, and renews the leases of the held shares.
+        """Heartbeat: says that this worker lives, and renews the leases of the owned shares.
 
-        `held` leads from partition to epoch. Answers which of them are still held, and how many shares are
+        `owned` leads from partition to epoch. Answers which of them are still owned, and how many shares are
         this worker's fair part.
         """
         c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
@@ -87,22 +87,22 @@ class Shares:
         What was lost meanwhile is not said: the work ends with `advance`, or begins with `keep`.
         """
         c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
-        c.execute(_sql("stay"), self._whose | {"held": _epochs(owned)})
+        c.execute(_sql("stay"), self._whose | {"owned": _epochs(owned)})
 
     def keep(self, c: Cursor, owned: Mapping[int, int]) -> None:
-        """Renews the leases of held shares (partition to epoch) and locks them till the end of the
+        """Renews the leases of owned shares (partition to epoch) and locks them till the end of the
         transaction, in which what it writes is written. Raises `SharesLost`; the caller then rolls back."""
         lost = len(owned) - len(self._renewed(c, owned))
         if lost:
             raise SharesLost(f"{lost} of {len(owned)} shares were taken over or paused")
 
     def _renewed(self, c: Cursor, owned: Mapping[int, int]) -> set[int]:
-        c.execute(_sql("renew"), self._whose | {"held": _epochs(owned)})
+        c.execute(_sql("renew"), self._whose | {"owned": _epochs(owned)})
         return {partition for (partition,) in c.fetchall()}
 
     def claim(self, c: Cursor, owned: Mapping[int, int], most: int) -> list[Share]:
         """Takes up to so many more shares that nobody holds, raising their epochs."""
-        c.execute(_sql("claim"), self._whose | {"held": list(owned), "most": most})
+        c.execute(_sql("claim"), self._whose | {"owned": list(owned), "most": most})
         return [
             Share(partition, epoch, Checkpoint(position, sequence, bytes(hash), offsets), state)
             for partition, epoch, position, sequence, hash, offsets, state in c.fetchall()
@@ -130,12 +130,12 @@ class Shares:
             raise SharesLost(f"{len(moved) - c.rowcount} of {len(moved)} shares were taken over or paused")
 
     def report(self, c: Cursor, owned: Mapping[int, int], state: str, reason: str | None) -> None:
-        """Makes a state and its reason visible on held shares (partition to epoch)."""
-        c.execute(_sql("report"), self._whose | {"held": _epochs(owned), "state": state, "reason": reason})
+        """Makes a state and its reason visible on owned shares (partition to epoch)."""
+        c.execute(_sql("report"), self._whose | {"owned": _epochs(owned), "state": state, "reason": reason})
 
     def let_go(self, c: Cursor, owned: Mapping[int, int]) -> None:
-        """Gives held shares (partition to epoch) to whoever claims them next."""
-        c.execute(_sql("let_go"), self._whose | {"held": _epochs(owned)})
+        """Gives owned shares (partition to epoch) to whoever claims them next."""
+        c.execute(_sql("let_go"), self._whose | {"owned": _epochs(owned)})
 
     def leave(self, c: Cursor) -> None:
         """Says that this worker has ended in good order."""

@@ -31,7 +31,7 @@ class Status:
     applied; `lag_trend` is by how many events a second the lag grows (below 0: it shrinks), against about a
     minute ago, None where nothing worked then; `time_left` is seconds until it has caught up at this pace,
     None where it never would. `rate` is events a second. `rows` is PostgreSQL's estimate. `heartbeat_age` is
-    in seconds, None without workers. `received` counts events taken in, `held` those put aside.
+    in seconds, None without workers. `received` counts events taken in, `parked` those put aside.
     """
 
     projection: str
@@ -49,7 +49,7 @@ class Status:
     rows: int
     workers: int
     heartbeat_age: float | None
-    held: int
+    parked: int
     received: int
 
 
@@ -104,7 +104,7 @@ def projection_status(
                 rows=row["rows"],
                 workers=row["workers"],
                 heartbeat_age=row["heartbeat_age"],
-                held=row["held"],
+                parked=row["parked"],
                 received=row["received"],
             )
         )
@@ -118,18 +118,18 @@ def head_at(when: datetime, head: int, recorded_behind: Callable[[int], datetime
     recorded since.
     """
 
-    def then(position: int) -> bool:
+    def ended_by(position: int) -> bool:
         """Whether the store ended no later than here."""
         recorded = recorded_behind(position)
         return recorded is None or recorded > when
 
     late, step = head, 1
-    while late > 0 and then(max(0, head - step)):
+    while late > 0 and ended_by(max(0, head - step)):
         late, step = max(0, head - step), step * 2
     early = max(0, head - step)
     while late - early > 1:
         middle = (early + late) // 2
-        early, late = (early, middle) if then(middle) else (middle, late)
+        early, late = (early, middle) if ended_by(middle) else (middle, late)
     return late
 
 

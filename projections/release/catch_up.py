@@ -1,7 +1,7 @@
 """A version that is to be shown must have come as far as the one that is: what is read never goes back.
 
 Its workers may be late at any moment, so having been level once says nothing about the moment of the change:
-there the workers of the version that is shown are held for as long as those of the other need to come level.
+there the workers of the version that is shown wait for as long as those of the other need to come level.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parents[1] / "control" / "sql"
 HOLD_SECONDS: Final = 1.0
-"""Seconds for which the workers of the version that is shown are held, at most, in one attempt."""
+"""Seconds for which the workers of the version that is shown wait, at most, in one attempt."""
 POLL_SECONDS: Final = 0.02
 MAX_ATTEMPTS: Final = 10
 
@@ -33,8 +33,8 @@ _SHARES: Final = """
 
 def wait_level(url: str, projection: Projection) -> None:
     """Returns when the version has come to where the active one stood at the call. Raises `SwapRefused` where
-    it does not within `attempts.PATIENCE` seconds."""
-    deadline = time.monotonic() + attempts.PATIENCE
+    it does not within `lock_retry.RETRY_SECONDS` seconds."""
+    deadline = time.monotonic() + attempts.RETRY_SECONDS
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as c:
@@ -59,7 +59,7 @@ def hold_level(c: Cursor, projection: Projection) -> None:
         if time.monotonic() > deadline:
             raise NotYet(_behind(projection, *late))
         time.sleep(POLL_SECONDS)
-    # Positions only grow, so it stays level; held, it can't put an event aside either until it is shown.
+    # Positions only grow, so it stays level; locked, it can't park an event either until it is shown.
     _hold(c, name, projection.version)
 
 

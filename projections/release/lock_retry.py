@@ -19,15 +19,15 @@ from domain.kernel.user_errors import FailureFound
 from projections.release import views
 from projections.release.schema import LOCK
 
-FIRST_WAIT: Final = 0.3
-LONGEST_WAIT: Final = 0.6
+FIRST_WAIT_SECONDS: Final = 0.3
+LONGEST_WAIT_SECONDS: Final = 0.6
 """Seconds for which an attempt waits for the views: twice as many each time. Well below PostgreSQL's
 `deadlock_timeout` (1 s): a reader of two views that had the one and waited for the other would be ended."""
 PAUSES: Final = 3
 """So many times as long as the wait before it is the pause between two attempts."""
 TURN: Final = "30s"
 """How long another act on the read models is waited for; nothing is held meanwhile."""
-PATIENCE: Final = 60.0
+RETRY_SECONDS: Final = 60.0
 """Seconds for which a change is tried."""
 
 # Who can't be told from here: other sessions' activity is a superuser's to see, their numbers are not.
@@ -51,15 +51,19 @@ class NotYet(Exception):
 
 
 def attempt(
-    url: str, do: Callable[[Cursor], Result], shown: Collection[str] = (), *, patience: float | None = None
+    url: str,
+    do: Callable[[Cursor], Result],
+    shown: Collection[str] = (),
+    *,
+    wait_seconds: float | None = None,
 ) -> Result:
-    """`do` in a transaction, tried again for `patience` seconds; with 0, once.
+    """`do` in a transaction, tried again for `wait_seconds`; with 0, once.
 
     `shown`: the views that it changes. Raises `SwapRefused` where it could not be made.
     """
-    seconds = PATIENCE if patience is None else patience
+    seconds = RETRY_SECONDS if wait_seconds is None else wait_seconds
     deadline = time.monotonic() + seconds
-    wait = FIRST_WAIT
+    wait = FIRST_WAIT_SECONDS
     while True:
         try:
             with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
@@ -75,7 +79,7 @@ def attempt(
         if time.monotonic() + PAUSES * wait > deadline:
             raise SwapRefused(why)
         time.sleep(PAUSES * wait)
-        wait = min(2 * wait, LONGEST_WAIT)
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
 def _take_turn(c: Cursor) -> None:

@@ -29,7 +29,7 @@ class WrongShares(EnvironmentProblem):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installation:
     """What an installation made, and left alone: `steps` of the control tables; versions that are `live` at
     once; `candidates`, which wait to be built; `dropped`, which an operator has removed and which stay so."""
 
@@ -44,7 +44,7 @@ class Installed:
         return bool(self.steps or self.live or self.candidates)
 
 
-def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installed:
+def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installation:
     """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
 
     A read model that is new here is live at once, its newest version active. A further version of one that
@@ -70,7 +70,7 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
             grant(c, there)
     finally:
         connection.close()
-    return Installed(
+    return Installation(
         steps=tuple(steps),
         live=tuple(p for p in made if p.name not in active),
         candidates=tuple(p for p in made if p.name in active),
@@ -136,7 +136,7 @@ def grant(c: Cursor, projections: Sequence[Projection]) -> None:
             sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role)
         )
         _may_read(c, shown, role)
-        # Rows of read models are never deleted; a worker that ends and a held event that is applied are.
+        # Rows of read models are never deleted; a worker that ends and a parked event that is applied are.
         c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
         c.execute(sql.SQL(f"REVOKE INSERT, UPDATE ON {OPERATORS} FROM {{}}").format(role))
     if _exists(c, APP):

@@ -62,7 +62,7 @@ def plan(url: str, candidate: Projection, known: Sequence[Projection]) -> Plan:
         c.execute("ROLLBACK")
         return made
 
-    return attempt(url, try_it, _names(candidate.name, known), patience=0)
+    return attempt(url, try_it, _names(candidate.name, known), wait_seconds=0)
 
 
 def swap(

@@ -1,4 +1,4 @@
-"""Applies batches of events to a read model's tables, in the caller's transaction; bad events are held."""
+"""Applies batches of events to a read model's tables, in the caller's transaction; bad events are parked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor as Cursor
 
 from domain.kernel.errors import UnknownEventType
-from projections.control import parked as holding
-from projections.control.parked import ParkedEvent
+from projections.control import parked_events
+from projections.control.parked_events import ParkedEvent
 from projections.runtime.binary_copy import Cells
 from projections.runtime.decode import Decoder, Received, category_of
 from projections.runtime.folding import Folded, Folder
@@ -52,67 +52,67 @@ class Applier:
         for store, cells in zip(self._stores, folded.rows, strict=True):
             if cells:
                 store.merge(c)
-        if folded.held:
-            holding.park(c, self.projection, folded.held)
+        if folded.parked:
+            parked_events.park(c, self.projection, folded.parked)
 
     def apply(self, c: Cursor, received: Sequence[Received]) -> int:
-        """Takes in events, in order of position; answers how many are held.
+        """Takes in events, in order of position; answers how many are parked.
 
-        An event that fails by its own fault is held, with all later ones of its aggregate. Errors of the
+        An event that fails by its own fault is parked, with all later ones of its aggregate. Errors of the
         database are raised: the caller rolls back and says `forget`.
         """
         c.execute("SAVEPOINT batch")
-        held: Sequence[ParkedEvent] = ()
+        parked: Sequence[ParkedEvent] = ()
         try:
             folded = self.fold(c, received)
-            held = folded.held
+            parked = folded.parked
             self.write(c, folded)
         except Exception as error:
             if category_of(error) is None:
                 raise
             # Some value of this batch is one that is refused: find the event, spare the others.
             c.execute("ROLLBACK TO SAVEPOINT batch")
-            self._folder.undo(held)
-            held = self.apply_carefully(c, received)
-        return len(held)
+            self._folder.undo(parked)
+            parked = self.apply_carefully(c, received)
+        return len(parked)
 
     def apply_carefully(self, c: Cursor, received: Sequence[Received]) -> Sequence[ParkedEvent]:
-        """Takes in events of which some have values that are refused: these are held, with all later ones of
-        their aggregates, and no others. Answers what is held.
+        """Takes in events of which some have values that are refused: these are parked, with all later ones
+        of their aggregates, and no others. Answers what is parked.
 
         What fails is halved until a single event is left: few tries where few are bad.
         """
         if not received:
             return ()
-        held: Sequence[ParkedEvent] = ()
+        parked: Sequence[ParkedEvent] = ()
         c.execute("SAVEPOINT part")
         try:
             folded = self._folder.fold_plainly(c, received)
-            held = folded.held
+            parked = folded.parked
             for store, rows in zip(self._stores, folded.rows, strict=True):
                 store.insert(c, rows)
-            if held:
-                holding.park(c, self.projection, held)
+            if parked:
+                parked_events.park(c, self.projection, parked)
         except Exception as error:
             if category_of(error) is None:
                 raise
             c.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
-            self._folder.undo(held)
+            self._folder.undo(parked)
             if len(received) == 1:
-                held = [self._folder.put_aside(received[0], error)]
-                holding.park(c, self.projection, held)
-                return held
+                parked = [self._folder.park(received[0], error)]
+                parked_events.park(c, self.projection, parked)
+                return parked
         else:
             c.execute("RELEASE SAVEPOINT part")
-            return held
+            return parked
         # The error is let go of before the halves are tried: it holds on to all rows of its try.
         half = len(received) // 2
         return [*self.apply_carefully(c, received[:half]), *self.apply_carefully(c, received[half:])]
 
-    def knows(self, held: ParkedEvent) -> bool:
+    def knows(self, parked: ParkedEvent) -> bool:
         """Whether the type and the version of this event are known by now."""
         try:
-            self._decoder(held.position, held.event)
+            self._decoder(parked.position, parked.event)
         except UnknownEventType:
             return False
         except Exception as error:
@@ -121,20 +121,20 @@ class Applier:
         return True
 
     def drain(self, c: Cursor, aggregate_id: str | None, party: str) -> tuple[int, int]:
-        """Tries again everything held of an aggregate, or where that is None of a party, in order; answers
-        how many events were applied, and how many are held again.
+        """Tries again everything parked of an aggregate, or where that is None of a party, in order; answers
+        how many events were applied, and how many are parked again.
 
         To be called after `forget`: it is known who waits.
         """
-        held = (
-            holding.of_party(c, self.projection, party)
+        parked = (
+            parked_events.of_party(c, self.projection, party)
             if aggregate_id is None
-            else holding.of_aggregate(c, self.projection, aggregate_id)
+            else parked_events.of_aggregate(c, self.projection, aggregate_id)
         )
-        if not held:
+        if not parked:
             return 0, 0
-        # Out of the way first: what fails again is held again, with its error of now.
-        holding.release(c, self.projection, [one.position for one in held])
-        self._folder.waiting.release(held)
-        again = self.apply_carefully(c, [Received(one.position, one.party, one.event) for one in held])
-        return len(held) - len(again), len(again)
+        # Out of the way first: what fails again is parked again, with its error of now.
+        parked_events.release(c, self.projection, [one.position for one in parked])
+        self._folder.waiting.release(parked)
+        again = self.apply_carefully(c, [Received(one.position, one.party, one.event) for one in parked])
+        return len(parked) - len(again), len(again)

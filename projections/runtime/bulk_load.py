@@ -13,18 +13,18 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from projections.control import parked as holding
-from projections.control.parked import ParkedEvent
+from projections.control import parked_events
+from projections.control.parked_events import ParkedEvent
 from projections.runtime.binary_copy import FORMAT, Cells, EncodeError, framed
 from projections.runtime.decode import Decoder, Received, category_of, is_data_fault
 from projections.runtime.folding import Folder
 from projections.runtime.projection import Fold, Key, KeysOf, Projection, Row, Table, not_begun
 
-FLUSH: Final = 4 * 1024 * 1024
+FLUSH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
-TOGETHER: Final = 20_000
+MAX_EVENTS: Final = 20_000
 """Events of whole parties after which their rows are written, and forgotten."""
-CHUNK: Final = 100
+CHUNK_EVENTS: Final = 100
 """Events folded at a time: so many, and their rows, stay in the processor's cache."""
 
 
@@ -52,7 +52,7 @@ class Filler(Folder):
         self.newest: list[dict[Key, Row]] = [{} for _ in projection.tables]
         self._kept = [not table.write_once for table in projection.tables]
         self._touched: dict[str, list[_Touched]] = {}
-        self.held: list[ParkedEvent] = []
+        self.parked: list[ParkedEvent] = []
 
     def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[NewRows]:
         """The rows that the events make, table by table. Without `keep`, one event's: whoever takes them over
@@ -69,17 +69,17 @@ class Filler(Folder):
         aggregates, parties = self.waiting.aggregates, self.waiting.parties
         for event, envelope in zip(received, envelopes, strict=True):
             if envelope.__class__ is not dict:
-                self.held.append(self.put_aside(event, envelope))
+                self.parked.append(self.park(event, envelope))
                 continue
             if (aggregates or parties) and (first := self.waiting.behind(envelope["subject"], event.party)):
-                self.held.append(self._queue(event, envelope["subject"], *first))
+                self.parked.append(self._queue(event, envelope["subject"], *first))
                 continue
             try:
                 found = self._folded_one(envelope)
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                self.held.append(self.put_aside(event, error))
+                self.parked.append(self.park(event, error))
                 continue
             for number, key, row in found:
                 keys, rows = made[number]
@@ -133,7 +133,7 @@ class Filler(Folder):
         return found
 
 
-class Filling:
+class BulkLoad:
     """Fills a version's tables over a cursor whose transaction is the caller's.
 
     `add` takes events party by party, each party's in order; `finish` writes the rest. Both raise what the
@@ -148,14 +148,14 @@ class Filling:
         cells = Cells()
         self._plans = [_Plan(projection, table, cells) for table in projection.tables]
         self._events = 0
-        self.held = 0
+        self.parked = 0
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
         """Events of one or more parties; `ended`: the last of them is complete."""
         if self._projection.private:
             self._decoder.prepare(received)
-        for at in range(0, len(received), CHUNK):
-            made = self._filler.folded(received[at : at + CHUNK])
+        for at in range(0, len(received), CHUNK_EVENTS):
+            made = self._filler.folded(received[at : at + CHUNK_EVENTS])
             for plan, (keys, rows) in zip(self._plans, made, strict=True):
                 if plan.history is not None:
                     # A table's own cells of a row are also its history's: they are made once.
@@ -165,9 +165,9 @@ class Filling:
                 elif plan.once:
                     plan.table.rows += plan.cells(rows)
         for plan in self._plans:
-            plan.flush(self._c, above=FLUSH)
+            plan.flush(self._c, above=FLUSH_BYTES)
         self._events += len(received)
-        if ended and self._events >= TOGETHER:
+        if ended and self._events >= MAX_EVENTS:
             self._write()
 
     def finish(self) -> None:
@@ -175,9 +175,9 @@ class Filling:
         self._write()
         for plan in self._plans:
             plan.flush(self._c)
-        holding.park(self._c, self._projection, self._filler.held)
-        self.held += len(self._filler.held)
-        self._filler.held.clear()
+        parked_events.park(self._c, self._projection, self._filler.parked)
+        self.parked += len(self._filler.parked)
+        self._filler.parked.clear()
 
     def _write(self) -> None:
         for newest, plan in zip(self._filler.newest, self._plans, strict=True):
@@ -186,7 +186,7 @@ class Filling:
                 plan.latest.clear()
             elif not plan.once:
                 plan.table.rows += plan.cells(list(newest.values()))
-            plan.flush(self._c, above=FLUSH)
+            plan.flush(self._c, above=FLUSH_BYTES)
         self._filler.clear()
         self._events = 0
 
@@ -199,23 +199,23 @@ def is_refusal(error: Exception) -> bool:
 def refused_one_by_one(
     projection: Projection, decoder: Decoder, c: Cursor, parties: Iterable[Sequence[Received]]
 ) -> int:
-    """Fills with parties of which some value was refused: the event it came with is held, as a live worker
-    would, and what comes later of its aggregate. Answers how many are held."""
-    held = 0
+    """Fills with parties of which some value was refused: the event it came with is parked, as a live worker
+    would, and what comes later of its aggregate. Answers how many are parked."""
+    parked = 0
     for party in parties:
         c.execute("SAVEPOINT party")
         try:
-            filling = Filling(projection, decoder, c)
+            filling = BulkLoad(projection, decoder, c)
             filling.add(party, ended=True)
             filling.finish()
-            held += filling.held
+            parked += filling.parked
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
             c.execute("ROLLBACK TO SAVEPOINT party")
-            held += _party(projection, decoder, c, party)
+            parked += _party(projection, decoder, c, party)
         c.execute("RELEASE SAVEPOINT party")
-    return held
+    return parked
 
 
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
@@ -238,7 +238,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
-            filler.held.append(filler.put_aside(event, error))
+            filler.parked.append(filler.park(event, error))
             for plan in plans:
                 plan.table.rows.clear()
         else:
@@ -252,8 +252,8 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
         if plan.history is not None:
             plan.history.rows.extend(versions[number])
         plan.flush(c)
-    holding.park(c, projection, filler.held)
-    return len(filler.held)
+    parked_events.park(c, projection, filler.parked)
+    return len(filler.parked)
 
 
 class _Plan:

@@ -20,7 +20,7 @@ from domain.kernel.user_errors import EnvironmentProblem
 from projections.runtime.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
-"""Why an event is held; `projections.control.failures.ACTS` says what heals each."""
+"""Why an event is parked; `projections.control.failures.ACTS` says what heals each."""
 
 
 class Received(NamedTuple):
@@ -60,7 +60,7 @@ class KeyStoreAway(EnvironmentProblem):
 
 
 def category_of(error: Exception) -> Category | None:
-    """The category under which an event that failed with `error` is held; None for a fault of the database,
+    """The category under which an event that failed with `error` is parked; None for a fault of the database,
     the broker or the machine, which no event is to blame for and which is retried."""
     if isinstance(error, UnknownEventType):
         return "unknown_type"

@@ -11,8 +11,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from domain.events.envelope import parse
 from domain.kernel.errors import Undecodable
-from projections.control import parked as holding
-from projections.control.parked import ParkedEvent, Waiting
+from projections.control import parked_events
+from projections.control.parked_events import ParkedEvent, Waiting
 from projections.runtime.decode import Category, Decoder, Received, category_of, told
 from projections.runtime.projection import (
     EventMap,
@@ -26,26 +26,26 @@ from projections.runtime.projection import (
 )
 from projections.runtime.tables import TableStore
 
-GENERATION: Final = 60_000
+GENERATION_ROWS: Final = 60_000
 """Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""
 
-CHUNK: Final = 250
+CHUNK_EVENTS: Final = 250
 """Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
 
 Touched = list[tuple[int, Key]]
 """The rows that an event touches: the table's number, and the key."""
 
 
-Made = TypeVar("Made", Row, bytes)
+Encoded = TypeVar("Encoded", Row, bytes)
 """A row, or its cells."""
 
 
 @dataclass(slots=True)
-class Folded(Generic[Made]):
+class Folded(Generic[Encoded]):
     """What a batch comes to: the rows to write in each table, and the events to hold."""
 
-    rows: list[list[Made]]
-    held: list[ParkedEvent]
+    rows: list[list[Encoded]]
+    parked: list[ParkedEvent]
 
 
 class Rows:
@@ -71,7 +71,7 @@ class Rows:
 
     def update(self, rows: dict[Key, Row]) -> None:
         """Takes over newer rows."""
-        if len(self._young) > GENERATION:
+        if len(self._young) > GENERATION_ROWS:
             self._old, self._young = self._young, {}
         self._young.update(rows)
 
@@ -104,14 +104,14 @@ class Folder:
         """Drops the rows and asks again who waits."""
         for rows in self._rows:
             rows.clear()
-        self.waiting = holding.load(c, self._projection)
+        self.waiting = parked_events.load(c, self._projection)
 
     def fold(self, c: Cursor, received: Sequence[Received]) -> Folded[bytes]:
         """Folds events in order of position, up to the cells of the rows; `c` is for loading rows only.
 
-        An event that fails by its own fault is held, with all later ones of its aggregate. What is not found
-        out event by event is raised, and nothing has been folded then: errors of the database, also for an id
-        that is none, and values that do not fit their column.
+        An event that fails by its own fault is parked, with all later ones of its aggregate. What is not
+        found out event by event is raised, and nothing has been folded then: errors of the database, also for
+        an id that is none, and values that do not fit their column.
         """
         return self._whole(c, received, [store.cells for store in self._stores])
 
@@ -120,35 +120,38 @@ class Folder:
         return self._whole(c, received, [list] * len(self._stores))
 
     def _whole(
-        self, c: Cursor, received: Sequence[Received], making: Sequence[Callable[[Sequence[Row]], list[Made]]]
-    ) -> Folded[Made]:
-        held: list[ParkedEvent] = []
+        self,
+        c: Cursor,
+        received: Sequence[Received],
+        making: Sequence[Callable[[Sequence[Row]], list[Encoded]]],
+    ) -> Folded[Encoded]:
+        parked: list[ParkedEvent] = []
         try:
-            return self._folded(c, received, held, making)
+            return self._folded(c, received, parked, making)
         except BaseException:
-            self.undo(held)
+            self.undo(parked)
             raise
 
-    def undo(self, held: Sequence[ParkedEvent]) -> None:
-        """What was folded last is not written, and these are not held: as if it had not been folded. Rows
+    def undo(self, parked: Sequence[ParkedEvent]) -> None:
+        """What was folded last is not written, and these are not parked: as if it had not been folded. Rows
         are asked for again."""
         for rows in self._rows:
             rows.clear()
-        self.waiting.undo(held)
+        self.waiting.undo(parked)
 
     def _folded(
         self,
         c: Cursor,
         received: Sequence[Received],
-        held: list[ParkedEvent],
-        making: Sequence[Callable[[Sequence[Row]], list[Made]]],
-    ) -> Folded[Made]:
+        parked: list[ParkedEvent],
+        making: Sequence[Callable[[Sequence[Row]], list[Encoded]]],
+    ) -> Folded[Encoded]:
         if self._projection.private:
             self._decoder.prepare(received)
         changed: list[dict[Key, Row]] = [{} for _ in self._stores]
-        found: list[list[Made]] = [[] for _ in self._stores]
-        for at in range(0, len(received), CHUNK):
-            versions = self._fold(c, received[at : at + CHUNK], changed, held)
+        found: list[list[Encoded]] = [[] for _ in self._stores]
+        for at in range(0, len(received), CHUNK_EVENTS):
+            versions = self._fold(c, received[at : at + CHUNK_EVENTS], changed, parked)
             for store, made, make, rows in zip(self._stores, found, making, versions, strict=True):
                 if store.table.history or store.table.write_once:
                     made += make(rows)
@@ -159,10 +162,10 @@ class Folder:
                 if not store.table.history:
                     made += make(list(newest.values()))
                 kept.update(newest)
-        return Folded(found, held)
+        return Folded(found, parked)
 
-    def put_aside(self, event: Received, error: Exception) -> ParkedEvent:
-        """The event as held for this error; what comes later of its aggregate waits from now on."""
+    def park(self, event: Received, error: Exception) -> ParkedEvent:
+        """The event as parked for this error; what comes later of its aggregate waits from now on."""
         aggregate_id = None
         try:
             aggregate_id = str(UUID(parse(event.value)["subject"]))
@@ -173,21 +176,25 @@ class Folder:
         category = category_of(error)
         assert category is not None
         text = told(error, private=self._projection.private)
-        held = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
-        self.waiting.add(held)
-        return held
+        parked = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
+        self.waiting.add(parked)
+        return parked
 
     def _queue(self, event: Received, aggregate_id: str, category: Category, first: int) -> ParkedEvent:
-        text = f"Waits behind the held event at position {first}."
-        held = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
-        self.waiting.add(held)
-        return held
+        text = f"Waits behind the parked event at position {first}."
+        parked = ParkedEvent(event.position, aggregate_id, event.party, category, text, event.value)
+        self.waiting.add(parked)
+        return parked
 
     def _fold(
-        self, c: Cursor, received: Sequence[Received], changed: list[dict[Key, Row]], held: list[ParkedEvent]
+        self,
+        c: Cursor,
+        received: Sequence[Received],
+        changed: list[dict[Key, Row]],
+        parked: list[ParkedEvent],
     ) -> list[list[Row]]:
         """Folds some events on top of `changed`, which keeps the newest rows; answers all rows that came
-        about, table by table. Events that fail are added to `held`."""
+        about, table by table. Events that fail are added to `parked`."""
         decoded = [self._decode(event) for event in received]
         if self._projection.private:
             failed = self._decoder.open([envelope for envelope, _ in decoded if envelope.__class__ is dict])
@@ -201,7 +208,7 @@ class Folder:
         folds, widths, onces = self._folds, self._widths, self._onces
         for event, (envelope, touched) in zip(received, decoded, strict=True):
             if envelope.__class__ is not dict:
-                held.append(self.put_aside(event, envelope))
+                parked.append(self.park(event, envelope))
                 continue
             if (
                 waiting
@@ -209,7 +216,7 @@ class Folder:
                 and first[1]
                 < event.position  # one that is tried again may be older than what its party waits for
             ):
-                held.append(self._queue(event, envelope["subject"], *first))
+                parked.append(self._queue(event, envelope["subject"], *first))
                 continue
             rows: list[tuple[int, Key, Row]] = []
             try:
@@ -224,7 +231,7 @@ class Folder:
             except Exception as error:
                 if category_of(error) is None:
                     raise
-                held.append(self.put_aside(event, error))
+                parked.append(self.park(event, error))
                 continue
             for number, key, row in rows:
                 if not onces[number]:

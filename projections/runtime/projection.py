@@ -87,7 +87,7 @@ class Projection:
 
 
 class OutOfOrder(ValueError):
-    """An event whose predecessor has not been applied; it is held, since folding it would lose a change."""
+    """An event whose predecessor has not been applied; it is parked, since folding it would lose a change."""
 
 
 class NotBegun(ValueError):

@@ -1,7 +1,7 @@
 """A read model's fold alone, in memory, without the runtime: what the rows must be.
 
 Tests and verification compare the tables with it, so nothing here is shared with how workers apply events:
-no batches, no cache, no SQL, no held events.
+no batches, no cache, no SQL, no parked events.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _SPELLED: Final[Mapping[str, str]] = {
 }
 
 
-PIECE: Final = 1024 * 1024
+PIECE_BYTES: Final = 1024 * 1024
 """Bytes of rows that are handed to the driver at a time."""
 
 
@@ -103,7 +103,7 @@ class TableStore:
         """Rows to the database, once in a transaction; no lock of the table is taken yet."""
         if cells:
             # In few pieces: for each one this thread has to wait until others let it go on.
-            c.copy_expert(self._copy, framed(cells), size=PIECE)
+            c.copy_expert(self._copy, framed(cells), size=PIECE_BYTES)
 
     def merge(self, c: Cursor) -> None:
         """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""

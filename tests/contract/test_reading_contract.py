@@ -1,4 +1,4 @@
-"""What reading promises: selections, notifications, settled positions, subscriptions; PostgreSQL 15 and 18.
+"""What reading promises: selections, notifications, the high-water mark, subscriptions; PostgreSQL 15 and 18.
 
 The follower and the subscription miss nothing that commits late; `tests/faults/store/test_tailing.py` proves
 the same beside 16 writers.
@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from commands.store.event_reader import EventReader, NotSettled
+from commands.store.event_reader import EventReader, HighWaterMarkTimeout
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from commands.store.subscription import SettledSubscription
@@ -82,15 +82,15 @@ def test_notifications_are_ordered_and_bounded(recorder: PostgresApplicationReco
 
 
 @contextmanager
-def settling(url: str) -> Iterator[Future[int]]:
-    """A follower that finds out, on a thread, up to where the store is settled."""
+def reading_mark(url: str) -> Iterator[Future[int]]:
+    """A follower that finds out, on a thread, the high-water mark."""
 
-    def settle() -> int:
+    def read_mark() -> int:
         with EventReader(url) as follower:
-            return follower.settled(timeout=60)
+            return follower.high_water_mark(timeout=60)
 
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(settle)
+        yield pool.submit(read_mark)
 
 
 def lost_by_a_follower(urls: Urls) -> set[int]:
@@ -101,12 +101,12 @@ def lost_by_a_follower(urls: Urls) -> set[int]:
         high = run(b, stored_event())
         b.commit()
         try:
-            first = follower.settled(timeout=0.3)
-        except NotSettled:
+            first = follower.high_water_mark(timeout=0.3)
+        except HighWaterMarkTimeout:
             first = 0
         seen = follower.read(0, first)
         a.commit()
-        seen += follower.read(seen[-1].position if seen else 0, follower.settled())
+        seen += follower.read(seen[-1].position if seen else 0, follower.high_water_mark())
     assert low < high
     return {low, high} - {row.position for row in seen}
 
@@ -127,12 +127,12 @@ def test_the_follower_waits_for_who_drew_positions_and_no_longer(urls: Urls) -> 
     then has one, although the same session already appends in its next transaction."""
     with session(urls.app) as a:
         first = run(a, stored_event())
-        with settling(urls.relay) as settled:
+        with reading_mark(urls.relay) as mark:
             with pytest.raises(TimeoutError):
-                settled.result(0.3)
+                mark.result(0.3)
             a.commit()
             run(a, stored_event())  # the same process, another transaction
-            assert settled.result(60) == first
+            assert mark.result(60) == first
 
 
 def test_writers_that_relieve_one_another_hold_no_follower_up(urls: Urls) -> None:
@@ -142,14 +142,14 @@ def test_writers_that_relieve_one_another_hold_no_follower_up(urls: Urls) -> Non
         holding, next_one = a, b
         held = run(holding, stored_event())
         for _ in range(4):
-            with pytest.raises(NotSettled, match=r"^1 transaction.*not settled"):
-                follower.settled(timeout=0.05)
+            with pytest.raises(HighWaterMarkTimeout, match=r"^1 transaction.*high-water mark is not known"):
+                follower.high_water_mark(timeout=0.05)
             begun = run(next_one, stored_event())
             holding.commit()
-            assert follower.settled(timeout=60) == held
+            assert follower.high_water_mark(timeout=60) == held
             holding, next_one, held = next_one, holding, begun
         holding.commit()
-        assert follower.settled() == held
+        assert follower.high_water_mark() == held
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["append-before", "nothing-before"])
@@ -165,10 +165,10 @@ def test_a_savepoint_rolled_back_gives_no_way_past_the_lock(urls: Urls, before: 
         with session(urls.app) as b:
             kept.append(run(b, stored_event()))
             b.commit()
-        with pytest.raises(NotSettled):
-            follower.settled(timeout=0.2)
+        with pytest.raises(HighWaterMarkTimeout):
+            follower.high_water_mark(timeout=0.2)
         a.commit()
-        assert [row.position for row in follower.read(0, follower.settled())] == kept
+        assert [row.position for row in follower.read(0, follower.high_water_mark())] == kept
 
 
 def test_long_transactions_elsewhere_hold_nobody_up(urls: Urls) -> None:
@@ -187,7 +187,7 @@ def test_long_transactions_elsewhere_hold_nobody_up(urls: Urls) -> None:
             position = run(writer, stored_event())
             writer.commit()
         with EventReader(urls.relay) as follower:
-            assert follower.settled(timeout=0) == position
+            assert follower.high_water_mark(timeout=0) == position
 
 
 def test_a_subscription_misses_nothing_that_commits_late(
@@ -196,13 +196,13 @@ def test_a_subscription_misses_nothing_that_commits_late(
     """Given an append held open, when a later one commits, then a subscription yields neither until the held
     one has ended, then both in order, then what comes next of the types asked for."""
     with recorder.subscribe(gt=0, topics=["crm.test.happened"]) as notes, ThreadPoolExecutor(1) as threads:
-        with session(urls.app) as held:
-            low = run(held, stored_event())
+        with session(urls.app) as late:
+            low = run(late, stored_event())
             (high,) = recorder.insert_events([stored_event()])
             waiting = threads.submit(lambda: [next(notes).id, next(notes).id])
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
-            held.commit()
+            late.commit()
         assert waiting.result(60) == [low, high]
         recorder.insert_events([stored_event(type="crm.test.other")])
         (last,) = recorder.insert_events([stored_event()])
@@ -216,12 +216,12 @@ def test_a_subscription_can_be_stopped_while_a_writer_holds_on(
     that append does, and its connection is free again."""
     subscription = recorder.subscribe(gt=0)
     assert isinstance(subscription, SettledSubscription)
-    with session(urls.app) as held, ThreadPoolExecutor(1) as threads:
-        run(held, stored_event())
+    with session(urls.app) as open_session, ThreadPoolExecutor(1) as threads:
+        run(open_session, stored_event())
         collecting = threads.submit(lambda: [note.id for note in subscription])
         with pytest.raises(TimeoutError):
             collecting.result(0.3)
         subscription.stop()
         assert collecting.result(60) == []
-        held.rollback()
+        open_session.rollback()
     assert recorder.max_notification_id() is None

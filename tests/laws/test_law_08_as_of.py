@@ -77,7 +77,7 @@ def store(postgres: LocalPostgres) -> Iterator[Store]:
         pool.close()
 
 
-def cuts(events: list[Event]) -> list[AsOf]:
+def moments(events: list[Event]) -> list[AsOf]:
     """Each moment of a record as a cut, by either time and by both."""
     found: list[AsOf] = []
     for at in {event.time for event in events} | {event.recorded for event in events}:
@@ -86,9 +86,11 @@ def cuts(events: list[Event]) -> list[AsOf]:
     return found
 
 
-def before(cut: AsOf, event: Event) -> bool:
+def before(moment: AsOf, event: Event) -> bool:
     """What the cut is to leave."""
-    return (cut.as_of or event.time) >= event.time and (cut.known_at or event.recorded) >= event.recorded
+    return (moment.as_of or event.time) >= event.time and (
+        moment.known_at or event.recorded
+    ) >= event.recorded
 
 
 @SETTINGS
@@ -101,22 +103,22 @@ def test_a_record_at_a_cut_is_that_of_exactly_the_events_until_then(store: Store
             continue
         evolve = KINDS[family]
         now = store.crm.load(family, evolve, id)
-        assert store.crm.load(family, evolve, id, cut=AsOf(as_of=max(now.time, now.recorded))) == now
-        assert store.crm.load(family, evolve, id, cut=AsOf(known_at=now.recorded)) == now
-        for cut in cuts(events):
-            expected = replay(evolve, None, [event for event in events if before(cut, event)])
+        assert store.crm.load(family, evolve, id, as_of=AsOf(as_of=max(now.time, now.recorded))) == now
+        assert store.crm.load(family, evolve, id, as_of=AsOf(known_at=now.recorded)) == now
+        for moment in moments(events):
+            expected = replay(evolve, None, [event for event in events if before(moment, event)])
             if expected is None:
                 with pytest.raises(NotFound):
-                    store.crm.load(family, evolve, id, cut=cut)
+                    store.crm.load(family, evolve, id, as_of=moment)
             else:
-                assert store.crm.load(family, evolve, id, cut=cut) == expected
+                assert store.crm.load(family, evolve, id, as_of=moment) == expected
         first = events[0]
         for early in (
             AsOf(as_of=first.time - timedelta(microseconds=1)),
             AsOf(known_at=first.recorded - timedelta(microseconds=1)),
         ):
             with pytest.raises(NotFound):
-                store.crm.load(family, evolve, id, cut=early)
+                store.crm.load(family, evolve, id, as_of=early)
 
 
 @SETTINGS
@@ -134,11 +136,11 @@ def test_an_opportunity_at_a_cut_is_the_read_model_s_row_of_exactly_those_events
         whole = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id))
         assert whole is not None
         assert {name: whole[name] for name in now[str(id)]} == now[str(id)]
-        for cut in cuts([event for event, _ in stored]):
-            fed = [row for event, row in stored if before(cut, event)]
+        for moment in moments([event for event, _ in stored]):
+            fed = [row for event, row in stored if before(moment, event)]
             rows = fold_all(PIPELINE_V1, fed, CATALOGUE)["opportunity"]
-            then = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id, cut))
+            past = row_as_of(PIPELINE_V1, "opportunity", store.crm.history(id, moment))
             if str(id) not in rows:
-                assert then is None
+                assert past is None
             else:
-                assert then == {**rows[str(id)], "updated_at": rows[str(id)]["recorded"]}
+                assert past == {**rows[str(id)], "updated_at": rows[str(id)]["recorded"]}

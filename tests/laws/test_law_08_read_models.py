@@ -59,7 +59,7 @@ def feed(connection: Connection, projection: Projection, rows: list[StoredRow]) 
     apply_rows(connection, projection, rows)
 
 
-def cuts(history: History, places: list[tuple[int, int]]) -> list[Times]:
+def moments(history: History, places: list[tuple[int, int]]) -> list[Times]:
     """Cuts by either time, and by both."""
     found: list[Times] = []
     for one, other in places:
@@ -69,13 +69,13 @@ def cuts(history: History, places: list[tuple[int, int]]) -> list[Times]:
     return found
 
 
-def before(history: History, cut: Times) -> list[StoredRow]:
+def before(history: History, moment: Times) -> list[StoredRow]:
     """The stored events that the cut leaves."""
     return [
         row
         for event, row in zip(history.events, history.rows, strict=True)
-        if ("as_of" not in cut or event.time <= cut["as_of"])
-        and ("known_at" not in cut or event.recorded <= cut["known_at"])
+        if ("as_of" not in moment or event.time <= moment["as_of"])
+        and ("known_at" not in moment or event.recorded <= moment["known_at"])
     ]
 
 
@@ -110,26 +110,28 @@ def told(section: str, value: Any) -> Any:
             return value
 
 
-def past(history: History, cut: Times) -> PastSections | None:
+def past(history: History, moment: Times) -> PastSections | None:
     """The folds over the events before the cut, for the records asked for."""
-    if not cut:
+    if not moment:
         return None
-    left = before(history, cut)
+    left = before(history, moment)
     return PastSections(
-        AsOf(**cut),
+        AsOf(**moment),
         lambda ids: fold_all(
             CUSTOMER_360_V1, [row for row in left if row.aggregate_id in ids], CATALOGUE, opened
         ),
     )
 
 
-def overviews(connection: Connection, history: History, cut: Times) -> dict[UUID, Any]:
+def overviews(connection: Connection, history: History, moment: Times) -> dict[UUID, Any]:
     """Every customer's overview and whole timeline; of leads too, which may have become a customer."""
     customers = Customers(connection, Identity(connection))
     found: dict[UUID, Any] = {}
     for id in {row.aggregate_id for row in history.rows if row.type.split(".")[1] in ("customer", "lead")}:
-        overview = customers.overview(id, SECTIONS, first=500, past=past(history, cut))
-        entries = customers.timeline(id, limit=500, as_of=cut.get("as_of"), known_at=cut.get("known_at")).rows
+        overview = customers.overview(id, SECTIONS, first=500, past=past(history, moment))
+        entries = customers.timeline(
+            id, limit=500, as_of=moment.get("as_of"), known_at=moment.get("known_at")
+        ).rows
         shown = overview and (
             overview.customer_id,
             overview.parties,
@@ -151,23 +153,23 @@ def test_overview_and_timeline_at_a_cut_are_those_of_exactly_the_events_before_i
     late, early = ends(history)
     now = overviews(reading, history, {})
     assert any(overview for overview, _ in now.values())
-    assert all(overviews(reading, history, cut) == now for cut in late)
-    assert not any(overviews(reading, history, cut) for cut in early)
-    then = [(cut, overviews(reading, history, cut)) for cut in cuts(history, places[:1])]
-    for cut, shown in then:
-        feed(reading, IDENTITY_V1, before(history, cut))
-        feed(reading, CUSTOMER_360_V1, before(history, cut))
+    assert all(overviews(reading, history, moment) == now for moment in late)
+    assert not any(overviews(reading, history, moment) for moment in early)
+    then = [(moment, overviews(reading, history, moment)) for moment in moments(history, places[:1])]
+    for moment, shown in then:
+        feed(reading, IDENTITY_V1, before(history, moment))
+        feed(reading, CUSTOMER_360_V1, before(history, moment))
         assert shown == overviews(reading, history, {})
 
 
-def boards(connection: Connection, **cut: datetime) -> list[Any]:
+def boards(connection: Connection, **moment: datetime) -> list[Any]:
     """Both pipelines' boards, of all owners and of one, without the ages: those are of the time asked for."""
     opportunities = Opportunities(connection)
     found = [
         (pipeline, owner, stage.stage, stage.outcome, stage.count, stage.amount, stage.weighted)
         for pipeline in ("sales", "small")
         for owner in (None, UUID(int=901))
-        for stage in opportunities.board(pipeline, cut.get("as_of"), cut.get("known_at"), owner)
+        for stage in opportunities.board(pipeline, moment.get("as_of"), moment.get("known_at"), owner)
     ]
     connection.rollback()
     return found
@@ -182,9 +184,9 @@ def test_the_board_at_a_cut_is_that_of_exactly_the_events_before_it(
     late, early = ends(history)
     now = boards(reading)
     assert now
-    assert all(boards(reading, **cut) == now for cut in late)
-    assert not any(boards(reading, **cut) for cut in early)
-    then = [(cut, boards(reading, **cut)) for cut in cuts(history, places)]
-    for cut, shown in then:
-        feed(reading, PIPELINE_V1, before(history, cut))
+    assert all(boards(reading, **moment) == now for moment in late)
+    assert not any(boards(reading, **moment) for moment in early)
+    then = [(moment, boards(reading, **moment)) for moment in moments(history, places)]
+    for moment, shown in then:
+        feed(reading, PIPELINE_V1, before(history, moment))
         assert shown == boards(reading)

@@ -16,7 +16,7 @@ from tests.support.working import Workers
 
 @contextmanager
 def at_work(
-    workers: Workers, *projections: Projection, patience: Timeouts | None = None
+    workers: Workers, *projections: Projection, timeouts: Timeouts | None = None
 ) -> Iterator[list[Worker]]:
     """A worker of each of these read models (one may be named twice), until the end of the block."""
     made = [
@@ -27,7 +27,7 @@ def at_work(
             registry=CATALOGUE,
             public_key=workers.key.public_key(),
             cipher=CIPHER if projection.private else None,
-            timeouts=patience or Timeouts(**workers.patience),
+            timeouts=timeouts or Timeouts(**workers.timeouts),
         )
         for projection in projections
     ]

@@ -65,7 +65,7 @@ class World:
     def rows(self) -> tuple[StoredRow, ...]:
         """The store as it was filled; ask before it is damaged."""
         with EventReader(self.admin) as follower:
-            return tuple(follower.read(0, follower.settled()))
+            return tuple(follower.read(0, follower.high_water_mark()))
 
     @cached_property
     def seals(self) -> tuple[Seal, ...]:

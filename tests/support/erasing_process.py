@@ -2,7 +2,7 @@
 
 python -m tests.support.erasing_process '<JSON>'
 
-JSON: pairs of a place, as `Erasing` tells its checkpoint, and a command's words. Each is a process of
+JSON: pairs of a place, as `Erasing` tells its failpoint, and a command's words. Each is a process of
 its own, all at once, forked here so that everything is loaded once; writes how each ended, as
 `Popen.returncode` has it. One alone is no child: the process itself ends so.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def dying(place: str, words: Sequence[str]) -> int:
     """The command, to its end or to that place. Keys are destroyed one by one."""
-    tombstones.BATCH = 1  # type: ignore[misc]
+    tombstones.BATCH_ROWS = 1  # type: ignore[misc]
     wired_as_ever = persons.erasing
 
     def die(at: str) -> None:

@@ -47,7 +47,7 @@ from tests.support.database import PARTITIONS, Urls, migrated
 
 PRINCIPAL = UUID("00000000-0000-4000-8000-0000000000aa")
 KEY = bytes(range(32))
-EVERY = tuple(projection.name for projection in PROJECTIONS)
+ALL_PROJECTIONS = tuple(projection.name for projection in PROJECTIONS)
 
 
 def pipelines() -> Pipelines:
@@ -139,7 +139,7 @@ class Api:
         projection = next(p for p in PROJECTIONS if p.name == name)
         applier = Applier(projection, Decoder(CATALOGUE, self.cipher if projection.private else None))
         follower = EventReader(self.urls.worker)
-        target = follower.settled() if upto is None else upto
+        target = follower.high_water_mark() if upto is None else upto
         with connection.cursor() as c:
             applier.prepare(c)
             connection.commit()

@@ -19,7 +19,7 @@ from tests.support.store import execute, session
 
 DIGEST = re.compile(r"source_digest='[0-9a-f]{64}'")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 GATE = 4_711
 """The advisory lock that an import waits for at `ImportProcess.gate`."""
 INSTALL_GATE = """
@@ -58,8 +58,8 @@ class ImportProcess:
     def run(self, *options: str) -> tuple[int, str, str]:
         """One run to its end: exit code, standard output, standard error."""
         process = self.start(*options)
-        out, err = process.communicate(timeout=PATIENCE)
-        return process.wait(PATIENCE), out, err
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        return process.wait(TIMEOUT_SECONDS), out, err
 
     def claims(self) -> int:
         """Records taken so far."""
@@ -113,7 +113,7 @@ class ImportProcess:
 
     def until(self, process: CommandLine, condition: Callable[[], bool]) -> None:
         """Waits for `condition`; fails where the process ends before it holds."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not condition():
             assert process.poll() is None, f"the import ended before: {process.communicate()}"
             assert time.monotonic() < deadline, "the import did not get so far"
@@ -122,9 +122,9 @@ class ImportProcess:
     def kill(self, process: CommandLine) -> None:
         """Kill -9, and wait until the server has ended what it had under way."""
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT_SECONDS)
         sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rapport_app' AND state <> 'idle'"
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while execute(self.urls.admin, sessions + " AND pid <> pg_backend_pid()") != [(0,)]:
             assert time.monotonic() < deadline, "a session of the killed import stayed"
             time.sleep(0.01)

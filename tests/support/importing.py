@@ -92,7 +92,7 @@ class Importing:
 
     def events(self) -> list[Event]:
         """All events of the store, opened, in order."""
-        rows = self.follower.stream(0, self.follower.settled())
+        rows = self.follower.stream(0, self.follower.high_water_mark())
         return [decode(row.event, CATALOGUE, self.cipher) for row in rows]
 
     def ids(self, source: str, *external_ids: str) -> dict[str, UUID]:

@@ -66,7 +66,7 @@ def twice(projection: Projection, rows: list[StoredRow], sizes: list[int], publi
     model.catch_up(topics)
     topics.publish_all(rows[published:], sizes)
     again = model.gatherer(reread=range(PARTITIONS), seals_from_start=True)
-    assert set(again.places().values()) == {0}, "nothing was read again"
+    assert set(again.offsets().values()) == {0}, "nothing was read again"
     model.catch_up(topics, again)
     assert model.rows == fold_all(projection, rows, CATALOGUE, opened)
     assert model.positions == [row.position for row in read_by(projection, rows)]
@@ -112,7 +112,7 @@ def stopped_anywhere(
     topics.publish_all(rows, sizes)
     model = MemoryModel(projection)
     gatherer = model.gatherer()
-    read = gatherer.places()
+    read = gatherer.offsets()
     for where, count, most, dies in turns:
         for place in sorted(read) if where % 2 == 0 else [sorted(read)[where % len(read)]]:
             records = topics.read({place: read[place]})[place][:count]
@@ -127,7 +127,7 @@ def stopped_anywhere(
                 model.commit(batch)
         if dies:
             gatherer = model.gatherer()
-            read = gatherer.places()
+            read = gatherer.offsets()
         # Whatever has been committed is complete: exactly the events up to each share's position.
         positions = {s.position for s in model.standings.values()}
         assert len(positions) == 1, "one worker holds all shares: they move together"

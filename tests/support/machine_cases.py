@@ -121,9 +121,9 @@ class CaseMachine(CrmMachine):
     def assign(self, id: UUID, owner: UUID | None, imported: bool) -> None:
         ticket = self.tickets[id]
         state = self.desk.crm.events(id)
-        held = [e.payload.owner_id for e in state if hasattr(e.payload, "owner_id")]
+        owners = [e.payload.owner_id for e in state if hasattr(e.payload, "owner_id")]
         allowed = ticket.open or imported
-        allowed = allowed and (owner is None or imported or owner == held[-1] or self.active[owner])
+        allowed = allowed and (owner is None or imported or owner == owners[-1] or self.active[owner])
         command = s.AssignCase(id=id, owner_id=owner, queue="first line", imported=imported)
         if self.act(command, allowed) and ticket.state == "new" and not imported:
             ticket.state = "assigned"

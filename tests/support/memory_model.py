@@ -67,7 +67,7 @@ class MemoryModel:
     ) -> None:
         """Reads to the end and commits what is whole."""
         gatherer = gatherer or self.gatherer()
-        for place, records in topics.read(gatherer.places()).items():
+        for place, records in topics.read(gatherer.offsets()).items():
             gatherer.feed(place, records)
         while (batch := gatherer.take(most)) is not None:
             self.commit(batch)

@@ -125,10 +125,10 @@ def main() -> None:
             os.read(wake, 1024)
             _tell_ends(living)
         if asks.fileno() in ready:
-            request, held, _, _ = socket.recv_fds(asks, 1 << 20, 4)
+            request, descriptors, _, _ = socket.recv_fds(asks, 1 << 20, 4)
             if not request:
                 break
-            *streams, end = held
+            *streams, end = descriptors
             runner, told = json.loads(request)
             pid = os.fork()
             if pid == 0:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from tests.support.http import EVERY, Api
+from tests.support.http import ALL_PROJECTIONS, Api
 
 BEFORE, FIRST, SECOND, LATER = (f"2026-0{month}-01T00:00:00Z" for month in (1, 2, 3, 4))
 EVERY_WHAT: Final = ("customer", "overview", "case", "opportunity", "timeline", "board")
@@ -27,11 +27,11 @@ class Past:
     contact: str
     purchase: str
 
-    def get(self, path: str, **cut: str) -> httpx.Response:
-        return self.api.client.get(f"/v1/{path}", params=cut)
+    def get(self, path: str, **times: str) -> httpx.Response:
+        return self.api.client.get(f"/v1/{path}", params=times)
 
-    def read(self, path: str, **cut: str) -> dict[str, Any]:
-        answer = self.get(path, **cut)
+    def read(self, path: str, **times: str) -> dict[str, Any]:
+        answer = self.get(path, **times)
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body
@@ -80,7 +80,7 @@ def told(api: Api) -> Past:
     change("opportunities", opportunity, "linkCustomer", customer_id=customer)
     change("opportunities", opportunity, "changeAmount", amount=usd("25"))
     change("customers", customer, "merge", survivor_id=survivor)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     return Past(api, customer, survivor, person, case, opportunity, contact, purchase)
 
 

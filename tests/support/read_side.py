@@ -29,26 +29,26 @@ def apply_rows(
 ) -> int:
     """Applies the events of the projection's families in batches of these sizes, each in a transaction.
 
-    Answers how many are held. Shares are left where they are.
+    Answers how many are parked. Shares are left where they are.
     """
     applier = applier or Applier(projection, Decoder(CATALOGUE, CIPHER))
     with connection, connection.cursor() as c:
         applier.prepare(c)
         applier.forget(c)
     wanted = [row for row in rows if row.type.split(".")[1] in projection.families]
-    at, held = 0, 0
+    at, parked = 0, 0
     for size in cycle(sizes):
         if at >= len(wanted):
             break
         batch = [Received(row.position, str(row.party), row.event) for row in wanted[at : at + size]]
         with connection, connection.cursor() as c:
-            held += applier.apply(c, batch)
+            parked += applier.apply(c, batch)
         at += size
-    return held
+    return parked
 
 
 def clear(connection: Connection, projection: Projection) -> None:
-    """Empties the projection's tables and what is held."""
+    """Empties the projection's tables and what is parked."""
     with connection, connection.cursor() as c:
         for name in names(projection):
             c.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(projection.schema, name)))

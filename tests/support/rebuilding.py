@@ -20,7 +20,7 @@ from consumers.kafka.address import KafkaAddress
 from consumers.rebuild.rebuild import Endpoints
 from consumers.worker.worker import Timeouts, Worker
 from domain.events.catalogue import CATALOGUE
-from projections.release.schema import Installed, install
+from projections.release.schema import Installation, install
 from projections.runtime.projection import Projection
 from projections.runtime.replay import fold_all
 from tests.support.database import PARTITIONS, Urls
@@ -69,7 +69,7 @@ class Rebuilding:
             cipher=cipher,
         )
 
-    def install(self, *projections: Projection) -> Installed:
+    def install(self, *projections: Projection) -> Installation:
         """A release with these versions."""
         self.known = projections
         return install(self.urls.owner, projections, partitions=PARTITIONS)
@@ -110,7 +110,7 @@ class Rebuilding:
             registry=CATALOGUE,
             public_key=self.relays.key.public_key(),
             cipher=CIPHER if projection.private else None,
-            timeouts=Timeouts(lease=4.0, mismatch=5.0, standstill=10.0, broker=2.0),
+            timeouts=Timeouts(lease=4.0, mismatch=5.0, stall=10.0, broker=2.0),
         )
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(stop,), name=f"worker {projection.schema}")

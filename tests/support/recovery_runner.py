@@ -19,7 +19,7 @@ def main() -> None:
 
     with wiring.Wiring(load(home=Path(sys.argv[1]))) as wired:
         recovering = processes.recovering(wired, lambda _done, _total: None)
-        recovering.checkpoint = die
+        recovering.failpoint = die
         recovering.run()
 
 

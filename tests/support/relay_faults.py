@@ -1,7 +1,7 @@
 """Faults for relays, their store and their broker. Each answers, in words, what it did.
 
 What a fault breaks is whole again when it ends; relays that it killed stay dead. Where it does a thing at a
-checkpoint, the leader is stopped there first (SIGSTOP) and goes on when the thing is done.
+failpoint, the leader is stopped there first (SIGSTOP) and goes on when the thing is done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Fault = Callable[[Scene, Random], str]
 
 
 def leader_killed(at: str) -> Fault:
-    """Kill -9 of the leader at that checkpoint."""
+    """Kill -9 of the leader at that failpoint."""
 
     def fault(scene: Scene, chance: Random) -> str:
         times, pause = chance.randint(1, 3), chance.choice((0.0, 0.0, 0.1))

@@ -1,6 +1,6 @@
 """A relay as a process of its own: `python -m tests.support.relay_runner '<JSON>'`.
 
-JSON: store (URL), bootstrap, key (hex of the signing key), name, silence and patience (seconds), and trap, a
+JSON: store (URL), bootstrap, key (hex of the signing key), name, silence and timeouts (seconds), and trap, a
 `Trap` or null. Each line on standard input is a trap as well, and takes the place of the one before. When
 standard input ends, its starter is gone, and the process goes too.
 """
@@ -19,7 +19,7 @@ from typing import TypedDict
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay.leader import SILENCE
+from consumers.relay.leader import SILENCE_SECONDS
 from consumers.relay.relay import Relay, RelayStopped
 from tests.support.kafka import FAMILIES
 
@@ -27,7 +27,7 @@ TRAPPED = "trapped"
 
 
 class Trap(TypedDict):
-    """What befalls the relay: at its `time`-th passing of the checkpoint `at`, from 1, this one thread pauses
+    """What befalls the relay: at its `time`-th passing of the failpoint `at`, from 1, this one thread pauses
     so many seconds while the others go on; then the process gives itself `signal`, "SIGKILL" or "SIGSTOP".
     """
 
@@ -38,12 +38,12 @@ class Trap(TypedDict):
 
 
 class Traps:
-    """The trap that is set, and how often its checkpoint was passed."""
+    """The trap that is set, and how often its failpoint was passed."""
 
     def __init__(self, trap: Trap | None) -> None:
         self._trap, self._passed = trap, 0
 
-    def checkpoint(self, name: str) -> None:
+    def failpoint(self, name: str) -> None:
         """The relay is there."""
         trap = self._trap
         if trap is None or trap["at"] != name:
@@ -86,9 +86,9 @@ def main() -> int:
         signing_key=Ed25519PrivateKey.from_private_bytes(bytes.fromhex(told["key"])),
         families=FAMILIES,
         name=told.get("name"),
-        silence=told.get("silence", SILENCE),
-        timeouts=tuple(told.get("patience", (6.0, 60.0))),
-        failpoint=traps.checkpoint,
+        silence=told.get("silence", SILENCE_SECONDS),
+        timeouts=tuple(told.get("timeouts", (6.0, 60.0))),
+        failpoint=traps.failpoint,
     )
     try:
         relay.run(stop)

@@ -21,13 +21,13 @@ from tests.support.database import migrated
 from tests.support.kafka import SEALS, TOPICS, make_topics, read
 from tests.support.network import Network
 from tests.support.relay_runner import TRAPPED, Trap
-from tests.support.relaying import Relays, settled, until
+from tests.support.relaying import Relays, stable, until
 from tests.support.seals import check_topics
 from tests.support.store import execute
 from tests.support.story import Story, ends_of
 
 SILENCE = 2
-PATIENCE = (3.0, 60.0)
+TIMEOUTS = (3.0, 60.0)
 LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
 HOLDER = (
@@ -83,11 +83,11 @@ class Scene:
         return self.seats[1 - self.seats.index(seat)]
 
     def trap(self, at: str, which: str, *, pause: float = 0.0, times: int = 1) -> Seat:
-        """Whoever leads dies ("SIGKILL") or stops ("SIGSTOP") at that checkpoint; its seat."""
+        """Whoever leads dies ("SIGKILL") or stops ("SIGSTOP") at that failpoint; its seat."""
         return self._caught(Trap(at=at, time=times, pause=pause, signal=which), lambda seat: seat.frozen)
 
     def hold(self, at: str) -> Seat:
-        """The thread of the leader that comes to that checkpoint stays there, until the relay is killed or
+        """The thread of the leader that comes to that failpoint stays there, until the relay is killed or
         `heal`; its seat."""
         said = {seat.name: len(self.log(seat)) for seat in self.seats}
         return self._caught(
@@ -189,7 +189,7 @@ class Scene:
             assert not lost, f"confirmed, and not in the store: {sorted(lost)[:5]}"
             return len(stored)
 
-        return settled(seen, 10.0)
+        return stable(seen, 10.0)
 
     def report(self) -> list[str]:
         """What the leader says, and the ends of the relays' logs."""
@@ -204,7 +204,7 @@ class Scene:
         seat.process = self.relays.start(
             seat.name,
             silence=SILENCE,
-            patience=PATIENCE,
+            timeouts=TIMEOUTS,
             store=at_port(self.relays.urls.relay, seat.store.port),
             bootstrap=f"{HOST}:{seat.broker.port}",
         )

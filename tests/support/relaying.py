@@ -81,7 +81,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> No
         time.sleep(0.03)
 
 
-def settled(seen: Callable[[], int], seconds: float = 3.0) -> int:
+def stable(seen: Callable[[], int], seconds: float = 3.0) -> int:
     """What `seen` answers once its assertions hold; they must within so many seconds.
 
     A commit is answered before its markers are written, partition by partition: for a moment a reader may see
@@ -115,7 +115,7 @@ class Relays:
         die_time: int = 1,
         trap: Trap | None = None,
         silence: int = 10,
-        patience: tuple[float, float] = (6.0, 60.0),
+        timeouts: tuple[float, float] = (6.0, 60.0),
         store: str | None = None,
         bootstrap: str | None = None,
     ) -> subprocess.Popen[bytes]:
@@ -130,7 +130,7 @@ class Relays:
             "name": name,
             "trap": trap,
             "silence": silence,
-            "patience": patience,
+            "timeouts": timeouts,
         }
         with (self.logs / f"{name}.log").open("ab") as log:
             process = nursery().bear("relay", told, log, stdin=True)
@@ -191,7 +191,7 @@ class Relays:
             assert published == self.seal_records(), "the topics have other seals than the store"
             return sealed
 
-        return settled(seen)
+        return stable(seen)
 
     def check_what_is_visible(self) -> None:
         """What committed readers see is the store's events up to a seal's end, once, in order, sealed."""
@@ -202,7 +202,7 @@ class Relays:
             stored = [row for row in self.stored() if row[0] <= upto]
             return check_topics(records, stored, self.key.public_key())
 
-        settled(seen)
+        stable(seen)
 
     def stop(self, process: subprocess.Popen[bytes]) -> int:
         """SIGTERM, and the exit code."""

@@ -12,8 +12,8 @@ from uuid import UUID
 import orjson
 
 from commands.audit.history import Histories, Scope
-from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Fact, Kind, fact_of
+from commands.privacy.no_key_cipher import NoKeyCipher
 from commands.store.event_reader import StoredRow
 from commands.store.pool import Pool
 from consumers.relay.seals import seal_range

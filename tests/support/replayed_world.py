@@ -20,7 +20,7 @@ from consumers.relay.seals import seal_range
 from deploy.secrets import PUBLIC, Secrets
 from tests.support.commanding import told
 from tests.support.database import PARTITIONS
-from tests.support.http import EVERY, KEY, Api
+from tests.support.http import ALL_PROJECTIONS, KEY, Api
 from tests.support.working import KEY as SEAL_KEY
 
 CHECKOUT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ class Audited:
         urls = self.api.urls
         with EventReader(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
             last = seals.last()
-            rows = follower.read(last.last if last else 0, follower.settled(), limit=10_000)
+            rows = follower.read(last.last if last else 0, follower.high_water_mark(), limit=10_000)
             for at in range(0, len(rows), 4):
                 made = seal_range(
                     rows[at : at + 4], last, store=store_settings(urls.app).store_id, partitions=PARTITIONS,
@@ -120,7 +120,7 @@ def told_to(api: Api, home: Path) -> Audited:
     change("opportunities", linked, "linkCustomer", customer_id=customer)
     change("customers", customer, "change", name="Konrad Plankalkuel")
     change("customers", merged, "merge", survivor_id=customer)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     found = Audited(api, home, customer, merged, lead, opportunity, linked, case)
     found.seal()
     return found

@@ -1,4 +1,4 @@
-"""Lost topics restored by a process of the nursery that dies at a checkpoint, unless it comes to its end.
+"""Lost topics restored by a process of the nursery that dies at a failpoint, unless it comes to its end.
 
 Told as JSON: store (URL), bootstrap, key (hex of the seals' public key), and trap, a `Trap` as for a relay.
 """
@@ -24,6 +24,6 @@ def main() -> None:
         address=KafkaAddress(bootstrap=told["bootstrap"]),
         key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
         families=FAMILIES,
-        checkpoint=Traps(told["trap"]).checkpoint,
+        failpoint=Traps(told["trap"]).failpoint,
     ) as it:
         it.run()

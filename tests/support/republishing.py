@@ -1,4 +1,4 @@
-"""Lost topics restored in tests: in this process, or in one of its own that dies at a checkpoint."""
+"""Lost topics restored in tests: in this process, or in one of its own that dies at a failpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay.republish import Republisher, Restored
+from consumers.relay.republish import Republisher, RepublishResult
 from tests.support.kafka import FAMILIES, Record, read_committed
 from tests.support.nursery import nursery
 from tests.support.relay_runner import Trap
@@ -80,7 +80,7 @@ def republisher(relays: Relays, *, wait: float = 12.0) -> Republisher:
     )
 
 
-def republish(relays: Relays, names: Sequence[str] = (), *, wait: float = 12.0) -> Restored:
+def republish(relays: Relays, names: Sequence[str] = (), *, wait: float = 12.0) -> RepublishResult:
     """One run, to its end."""
     with republisher(relays, wait=wait) as it:
         return it.run(names)

@@ -16,7 +16,7 @@ from commands.privacy.keyring import Keyring
 
 def main(url: str, old: str, new: str, batch: str, reports: str) -> None:
     """Writes a line when it stands still; does not return."""
-    rotating.BATCH = int(batch)  # type: ignore[misc]
+    rotating.BATCH_ROWS = int(batch)  # type: ignore[misc]
     target = FileKek(bytes.fromhex(new))
     left = int(reports)
 

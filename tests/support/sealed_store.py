@@ -24,7 +24,7 @@ def append_sealed(urls: Urls, rows: Sequence[StoredRow], *, seal: bool = True) -
         values = [(str(r.aggregate_id), r.version, r.type, str(r.party), r.event) for r in rows]
         execute_values(c, INSERT, values, page_size=1000)
     with EventReader(urls.relay) as follower, closing(Seals(urls.relay)) as seals:
-        stored = follower.read(0, follower.settled(), limit=100_000, max_bytes=1 << 28)
+        stored = follower.read(0, follower.high_water_mark(), limit=100_000, max_bytes=1 << 28)
         last = seals.last()
         fresh = [row for row in stored if row.position > (last.last if last else 0)]
         for at in range(0, len(fresh) if seal else 0, 500):

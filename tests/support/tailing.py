@@ -23,7 +23,7 @@ from uuid import UUID
 
 import psycopg2
 
-from commands.store.event_reader import EventReader, NotSettled
+from commands.store.event_reader import EventReader, HighWaterMarkTimeout
 from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from tests.support.database import Urls
@@ -169,13 +169,13 @@ class Following(Reader):
         follower = EventReader(self._url)
         while not self.ended.is_set():
             try:
-                upto = follower.settled(timeout=self._chance.choice((0.02, 0.5)))
+                upto = follower.high_water_mark(timeout=self._chance.choice((0.02, 0.5)))
                 # What is settled stays so: all of it is read, in pages, before the next look.
                 while rows := follower.read(after, upto, limit=self._chance.choice((7, 500))):
                     for row in rows:
                         yield row.position, row.aggregate_id
                     after = rows[-1].position
-            except NotSettled:
+            except HighWaterMarkTimeout:
                 continue
             except psycopg2.OperationalError:
                 if not self._reconnects:

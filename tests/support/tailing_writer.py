@@ -163,17 +163,17 @@ def write(url: str, folder: Path, seed: int, lifeline: int) -> None:
 def main() -> None:
     """Forks a process for each seed: that takes milliseconds, and importing all this most of a second."""
     folder, url = Path(sys.argv[1]), sys.stdin.readline().strip()
-    lifeline, held = os.pipe()
+    lifeline, write_end = os.pipe()
     children = []
     for seed in sys.stdin:
         child = os.fork()
         if child == 0:
-            os.close(held)
+            os.close(write_end)
             write(url, folder, int(seed), lifeline)
             os._exit(0)
         children.append(child)
         print(child, flush=True)  # noqa: T201  # the answer
-    os.close(held)
+    os.close(write_end)
     for child in children:
         os.waitpid(child, 0)
 

@@ -29,7 +29,7 @@ Fault = Callable[[Scene, Random], str]
 
 
 def killed(at: str) -> Fault:
-    """Kill -9 of a worker at that checkpoint."""
+    """Kill -9 of a worker at that failpoint."""
 
     def fault(scene: Scene, chance: Random) -> str:
         seat, times, where = scene.a_seat(chance), chance.randint(1, 3), f"{chance.choice(ALL)}: {at}"
@@ -90,7 +90,7 @@ def removed(scene: Scene, chance: Random) -> str:
     seat.signal(signal.SIGTERM)
     code = seat.process.wait(LONG)
     assert code == 0, f"{seat.name} was told to stop and ended with {code}: {scene.log(seat)[-2000:]}"
-    assert not scene.held(seat), "it let nothing go"
+    assert not scene.owned(seat), "it let nothing go"
     if len(scene.seats) > 2:
         scene.seats.remove(seat)
     return f"{seat.name} removed"

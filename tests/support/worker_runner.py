@@ -1,8 +1,8 @@
 """A worker as a process of its own: `python -m tests.support.worker_runner '<JSON>'`.
 
-JSON: projection (a name, or several with commas: a worker of each in a thread; then checkpoints are named as
-"pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), patience (fields of
-`Patience`), and, to stop in the middle of a batch: halt_at (a checkpoint) and halt_file, a file that is made
+JSON: projection (a name, or several with commas: a worker of each in a thread; then failpoints are named as
+"pipeline: rows written"), read (URL), bootstrap, key (hex of the seals' public key), timeouts (fields of
+`Timeouts`), and, to stop in the middle of a batch: halt_at (a failpoint) and halt_file, a file that is made
 when it comes there first; the process stays there until the file is gone, and not again. With `traps`, each
 line on standard input is a `Trap` or null, as for a relay, and the process goes when its starter does.
 """
@@ -49,9 +49,9 @@ def main() -> None:
     if told.get("traps"):
         threading.Thread(target=traps.listen, daemon=True).start()
 
-    def checkpoint(prefix: str, name: str) -> None:
+    def failpoint(prefix: str, name: str) -> None:
         nonlocal halt
-        traps.checkpoint(prefix + name)
+        traps.failpoint(prefix + name)
         if halt is not None and name == told["halt_at"]:
             halt.touch()
             while halt.exists():
@@ -69,8 +69,8 @@ def main() -> None:
             registry=CATALOGUE,
             public_key=Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["key"])),
             cipher=CIPHER,
-            timeouts=Timeouts(**told["patience"]),
-            failpoint=partial(checkpoint, "" if len(names) == 1 else f"{name}: "),
+            timeouts=Timeouts(**told["timeouts"]),
+            failpoint=partial(failpoint, "" if len(names) == 1 else f"{name}: "),
         )
         for name in names
     ]

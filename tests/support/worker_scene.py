@@ -35,7 +35,7 @@ from tests.support.working import ALL, Workers
 
 LONG = 300.0
 """Seconds that anything may take on a busy machine before it counts as never."""
-PATIENCE = {"lease": 4.0, "mismatch": 2.0, "standstill": 5.0, "broker": 1.0, "pause": 1.0}
+TIMEOUTS = {"lease": 4.0, "mismatch": 2.0, "stall": 5.0, "broker": 1.0, "pause": 1.0}
 EVENTS = "SELECT position, aggregate_id, version, type, party, event FROM store.event ORDER BY position"
 
 
@@ -73,9 +73,9 @@ class Scene:
 
     def until_at_work(self, seat: Seat) -> None:
         """Its workers hold shares of every read model."""
-        until(lambda: self.held(seat) == set(ALL), f"{seat.name} holds shares", LONG)
+        until(lambda: self.owned(seat) == set(ALL), f"{seat.name} holds shares", LONG)
 
-    def held(self, seat: Seat) -> set[str]:
+    def owned(self, seat: Seat) -> set[str]:
         """The read models of which its workers hold shares."""
         assert seat.process is not None
         found = execute(
@@ -88,10 +88,10 @@ class Scene:
 
     def until_free_of(self, seat: Seat) -> None:
         """Others have taken its shares over."""
-        until(lambda: not self.held(seat), f"others have the shares of {seat.name}", LONG)
+        until(lambda: not self.owned(seat), f"others have the shares of {seat.name}", LONG)
 
     def trap(self, seat: Seat, at: str, which: str, times: int = 1) -> None:
-        """Its worker dies ("SIGKILL") or stops ("SIGSTOP") at that checkpoint; returns when it has."""
+        """Its worker dies ("SIGKILL") or stops ("SIGSTOP") at that failpoint; returns when it has."""
         assert seat.process is not None
         self.workers.set_trap(seat.process, Trap(at=at, time=times, pause=0.0, signal=which))
         until(lambda: seat.frozen or not seat.alive, f"{seat.name} at: {at}", LONG)
@@ -172,7 +172,7 @@ class Scene:
             assert received == {p: counts[p] for p in range(PARTITIONS)}, f"{name}: events taken in"
             assert {share["seal_sequence"] for share in shares} == {last}, f"{name}: not at the last seal"
             assert {share["state"] for share in shares} == {"running"}, f"{name}: {shares}"
-        assert execute(self.workers.urls.admin, "SELECT * FROM control.held") == [], "sound events are held"
+        assert execute(self.workers.urls.admin, "SELECT * FROM control.held") == [], "sound events are parked"
         return len(rows)
 
     def check_while_clients_rest(self) -> int:
@@ -207,7 +207,7 @@ def scene(workers: Workers, kafka: LocalKafka, postgres: LocalPostgres, seed: in
     with ExitStack() as stack:
         stack.callback(kafka.start)
         stack.callback(postgres.start)
-        workers.patience |= PATIENCE
+        workers.timeouts |= TIMEOUTS
         relays = Relays(workers.urls, workers.bootstrap, workers.logs)
         stack.callback(relays.close)
         workers.key = relays.key

@@ -77,11 +77,11 @@ class Workers:
     bootstrap: str
     logs: Path
     key: Ed25519PrivateKey = KEY
-    patience: dict[str, float] = field(
+    timeouts: dict[str, float] = field(
         default_factory=lambda: {
             "lease": 2.0,
             "mismatch": 2.0,
-            "standstill": 2.0,
+            "stall": 2.0,
             "broker": 1.0,
             "pause": 1.0,
         }
@@ -103,7 +103,7 @@ class Workers:
             "read": self.urls.worker,
             "bootstrap": self.bootstrap,
             "key": self.key.public_key().public_bytes_raw().hex(),
-            "patience": self.patience,
+            "timeouts": self.timeouts,
             "halt_at": halt_at,
             "halt_file": str(self.logs / f"{name}.halted") if halt_at else None,
             "traps": traps,
@@ -121,7 +121,7 @@ class Workers:
             process.stdin.flush()
 
     def halted(self, name: str = "worker") -> Path:
-        """The file that is there while that worker stands at its checkpoint."""
+        """The file that is there while that worker stands at its failpoint."""
         return self.logs / f"{name}.halted"
 
     def log(self, name: str = "worker") -> str:
@@ -155,10 +155,10 @@ class Workers:
             assert normal(found) == normal(fold_all(projection, rows, CATALOGUE, opened))
             received = sum(int(share["received"]) for share in self.shares(name))
             assert received == sum(row.type.split(".")[1] in projection.families for row in rows)
-            held = execute(
+            parked = execute(
                 self.urls.admin, "SELECT count(*) FROM control.held WHERE projection = %s", (name,)
             )
-            assert held == [(0,)], "sound events are held"
+            assert parked == [(0,)], "sound events are parked"
             standings = {(share["position"], share["seal_sequence"]) for share in self.shares(name)}
             assert len(standings) == 1, f"shares stand at different seals: {standings}"
 

@@ -23,7 +23,7 @@ def moment_of(at: str | None, version: int | None, known_at: str | None) -> Mome
     if version is not None and (at is not None or known_at is not None):
         raise typer.BadParameter("Name a version or times, not both.")
     return Moment(
-        version=version, cut=AsOf(as_of=time_of("--at", at), known_at=time_of("--known-at", known_at))
+        version=version, as_of=AsOf(as_of=time_of("--at", at), known_at=time_of("--known-at", known_at))
     )
 
 
@@ -34,7 +34,7 @@ def point_of(option: str, text: str) -> Moment:
 
     if text.isdecimal():
         return Moment(version=int(text))
-    return Moment(cut=AsOf(as_of=time_of(option, text)))
+    return Moment(as_of=AsOf(as_of=time_of(option, text)))
 
 
 def time_of(option: str, text: str | None) -> datetime | None:

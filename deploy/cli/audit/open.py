@@ -13,9 +13,9 @@ from deploy.cli.output import JsonOption, finish, number
 from deploy.health.findings import Diagnostic
 
 if TYPE_CHECKING:
-    from commands.audit.export_reader import Opened
+    from commands.audit.export_reader import ExportContents
 
-SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 """Faults of a file that are listed."""
 
 
@@ -66,7 +66,7 @@ def _public(text: str) -> Any:
         raise typer.BadParameter("--key takes 64 hex digits, or a file that holds them.") from None
 
 
-def _summary(found: Opened) -> dict[str, Any]:
+def _summary(found: ExportContents) -> dict[str, Any]:
     return {
         "kind": found.kind,
         "id": str(found.id),
@@ -83,16 +83,16 @@ def _summary(found: Opened) -> dict[str, Any]:
     }
 
 
-def _told(found: Opened) -> Sequence[Diagnostic]:
+def _told(found: ExportContents) -> Sequence[Diagnostic]:
     told = [
         Diagnostic(
             fact=f"Line {each.line}: {each.fact}",
             cause="The file is not what was exported.",
             act="Trust nothing in it; have it exported again, and keep this one to find out who changed it.",
         )
-        for each in found.faults[:SHOWN]
+        for each in found.faults[:MAX_SHOWN]
     ]
-    if more := len(found.faults) - SHOWN:
+    if more := len(found.faults) - MAX_SHOWN:
         told += [Diagnostic(fact=f"{number(more)} more faults are not listed.")] if more > 0 else []
     if found.unsealed:
         told.append(

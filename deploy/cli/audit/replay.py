@@ -111,7 +111,7 @@ def timeline(
             "parties": [str(party) for party in at.scope.parties],
             "groups": [group_json(group, at.names, full=full) for group in groups],
             "after": page.after,
-            "continues": page.cut,
+            "continues": page.as_of,
         }
         text = [line for group in groups for line in group_lines(group, at.names, full=full)]
     text = text or ["Nothing happened in that time."]

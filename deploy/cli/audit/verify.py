@@ -19,7 +19,7 @@ from deploy.settings import load
 
 if TYPE_CHECKING:
     from commands.audit.kept_seal import KeptSeal
-    from commands.audit.verify import Mark, Verified
+    from commands.audit.verify import ChainVerification, Mark
 
 MAX_WORKERS: Final = 64
 _SEAL: Final = "seal:"
@@ -152,7 +152,7 @@ def prove(
     finish(as_json=as_json, data=data, text=text)
 
 
-def not_shown(seen: Verified, kept: list[KeptSeal]) -> list[str]:
+def not_shown(seen: ChainVerification, kept: list[KeptSeal]) -> list[str]:
     """What no finding means nothing for, in sentences."""
     limits = []
     if seen.unsealed:
@@ -181,7 +181,7 @@ def not_shown(seen: Verified, kept: list[KeptSeal]) -> list[str]:
     return limits
 
 
-def _lines(seen: Verified, kept: list[KeptSeal], took: float) -> list[str]:
+def _lines(seen: ChainVerification, kept: list[KeptSeal], took: float) -> list[str]:
     rate = f", {number(int(seen.events / took))} a second" if seen.events and took else ""
     kept_too = f"; {len(kept)} kept seal{'s' * (len(kept) > 1)}" if kept else ""
     lines = [

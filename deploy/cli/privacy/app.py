@@ -258,16 +258,16 @@ def list_holds(as_json: JsonOption = False) -> None:
     )
 
 
-def _told(held: Hold) -> dict[str, Any]:
+def _told(hold: Hold) -> dict[str, Any]:
     return {
-        "id": held.id, "party": held.party, "kind": held.kind, "month": held.month,
-        "reference": held.reference, "legal_basis": held.legal_basis,
+        "id": hold.id, "party": hold.party, "kind": hold.kind, "month": hold.month,
+        "reference": hold.reference, "legal_basis": hold.legal_basis,
     }  # fmt: skip
 
 
-def _line(held: Hold) -> str:
-    what = f"record {held.party}" if held.party else f"texts {held.kind}, {held.month or 'of every month'}"
-    return f"{held.id}  {what}  {held.reference}  {held.legal_basis}"
+def _line(hold: Hold) -> str:
+    what = f"record {hold.party}" if hold.party else f"texts {hold.kind}, {hold.month or 'of every month'}"
+    return f"{hold.id}  {what}  {hold.reference}  {hold.legal_basis}"
 
 
 def _kinds() -> tuple[str, ...]:

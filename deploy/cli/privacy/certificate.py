@@ -17,7 +17,7 @@ from deploy.health.findings import Diagnostic
 from deploy.settings import SettingsProblem, load
 
 if TYPE_CHECKING:
-    from commands.privacy.certificates import Issued
+    from commands.privacy.certificates import IssuedCertificate
 
 
 def register(noun: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def certificate(
     finish(as_json=as_json, data=data, text=text)
 
 
-def _lines(issued: Issued, file: Path) -> list[str]:
+def _lines(issued: IssuedCertificate, file: Path) -> list[str]:
     content = issued.content
     lines = [f"Erasure {content.erasure}, certified up to position {content.position}:"]
     lines += [f"  {each.place:28} {each.found}" for each in content.places]

@@ -77,8 +77,8 @@ def rotate(
         wired.refuse_other_schema("keys_url", KEYS)
         ring = keks.ring(settings, wired.secrets)
         with rotating(settings.need("keys_url"), ring) as rotation:
-            standing = rotation.standing()
-            if not standing.under_way:
+            status = rotation.status()
+            if not status.under_way:
                 rotation.begin(lambda now: _target(settings, files, now, to), uuid4())
 
             def end(ended: RotationStatus) -> None:
@@ -163,14 +163,14 @@ def retention(
 
 
 def _target(
-    settings: Settings, files: KekFiles, standing: RotationStatus, to: KekPlace | None
+    settings: Settings, files: KekFiles, status: RotationStatus, to: KekPlace | None
 ) -> KeyEncryptionKey:
     from deploy import key_encryption_keys as keks
 
     if to is None:
-        to = _place(files, standing)
+        to = _place(files, status)
     if to is KekPlace.FILE:
-        return files.prepared(standing.known) or files.make()[0]
+        return files.prepared(status.known) or files.make()[0]
     found = keks.of_service(settings) if to is KekPlace.SERVICE else keks.of_environment(settings)
     if not found:
         name = "RAPPORT_VAULT_URL" if to is KekPlace.SERVICE else "RAPPORT_KEK"
@@ -180,27 +180,25 @@ def _target(
     return found[0]
 
 
-def _place(files: KekFiles, standing: RotationStatus) -> KekPlace:
-    if standing.current is None or standing.current in files.ids():
+def _place(files: KekFiles, status: RotationStatus) -> KekPlace:
+    if status.current is None or status.current in files.ids():
         return KekPlace.FILE
-    return KekPlace.SERVICE if standing.current.startswith("vault:") else KekPlace.ENVIRONMENT
+    return KekPlace.SERVICE if status.current.startswith("vault:") else KekPlace.ENVIRONMENT
 
 
-def _record(wired: Any, standing: RotationStatus) -> None:
+def _record(wired: Any, status: RotationStatus) -> None:
     from commands.dispatch.acts import record
     from deploy.wiring.persons import acting
     from domain.privacy import key_rotation as rotation
 
-    assert standing.rotation is not None, "begun"
-    assert standing.previous is not None, "begun"
-    assert standing.current is not None, "begun"
-    payload = rotation.KekRotated(
-        from_kek=standing.previous, to_kek=standing.current, keys=standing.rewrapped
-    )
+    assert status.rotation is not None, "begun"
+    assert status.previous is not None, "begun"
+    assert status.current is not None, "begun"
+    payload = rotation.KekRotated(from_kek=status.previous, to_kek=status.current, keys=status.rewrapped)
     record(
         wired.crm,
         rotation.evolve,
-        standing.rotation,
+        status.rotation,
         lambda state: payload if state is None else None,
         acting(operator()).actor,
     )

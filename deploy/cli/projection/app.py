@@ -84,13 +84,13 @@ def run(
             worker.run(stop)
 
 
-TITLES: Final = (
-    "projection", "state", "position", "head", "lag events", "lag s", "lag grows/s", "left s", "events/s",
-    "rows (about)", "held", "worker s ago",
+STATUS_COLUMNS: Final = (
+    "projection", "state", "position", "head", "lag", "lag seconds", "trend", "eta", "events/s",
+    "rows (about)", "parked", "worker s ago",
 )  # fmt: skip
 
 
-HELD_TITLES: Final = ("aggregate", "category", "position", "behind it", "error")
+FAILURE_COLUMNS: Final = ("aggregate", "category", "position", "behind it", "error")
 
 
 @projection.command()
@@ -104,13 +104,13 @@ def status(as_json: JsonOption = False) -> None:
         name = f"{row.projection} v{row.version}" + ("" if row.active else " (not active)")
         figures = (
             row.position, row.head, row.lag_events, row.lag_seconds, row.lag_trend, row.time_left, row.rate,
-            row.rows, row.held, row.heartbeat_age,
+            row.rows, row.parked, row.heartbeat_age,
         )  # fmt: skip
         rows.append((name, row.state, *map(number, figures)))
     finish(
         as_json=as_json,
         data=[asdict(row) for row in seen.rows],
-        text=[*columns(TITLES, rows, right=2), *_verdict(seen)] if rows else [],
+        text=[*columns(STATUS_COLUMNS, rows, right=2), *_verdict(seen)] if rows else [],
         diagnostics=seen.findings,
         failed=not seen.ok,
     )
@@ -133,7 +133,8 @@ def list_failures(
     version: VersionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a read model holds because it could not be applied: by aggregate, with the act that heals it."""
+    """The parked events of a read model, which could not be applied: by aggregate, with the act that heals
+    it."""
     from commands.store.pool import connect
     from projections.control.failures import failures
 
@@ -143,24 +144,24 @@ def list_failures(
         found = failures(c, wanted.name, wanted.version, most=MAX_ROWS + 1)
     more = len(found) > MAX_ROWS
     found = found[:MAX_ROWS]
-    text = _lines(found) or [f"{wanted.name} version {wanted.version} holds nothing."]
+    text = _lines(found) or [f"{wanted.name} version {wanted.version} has no parked events."]
     if more:
         text.append(f"There are more than these {MAX_ROWS:,}.")
     finish(as_json=as_json, data=[asdict(each) for each in found], text=text)
 
 
 @projection.command("retry")
-def retry_held(
+def retry_parked(
     name: NameArgument,
     aggregate: Annotated[
-        UUID | None, typer.Option(help="Only what is held of this aggregate, from `failures`.")
+        UUID | None, typer.Option(help="Only what is parked of this aggregate, from `failures`.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that is held.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is parked.")] = False,
     version: VersionOption = None,
     why: Annotated[str | None, typer.Option(help="The reason, kept with the act.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Applies held events again, in order, once what held them was healed; what still fails stays held."""
+    """Applies parked events again, in order, once their cause was healed; what still fails stays parked."""
     from commands.operations.read_models import record_operations
     from commands.store.pool import connect
     from consumers.worker.retry import retry
@@ -187,16 +188,16 @@ def retry_held(
             record_operations(connection, lambda: wired.crm)
     if done.applied or done.failures:
         freed = counted(done.freed, "aggregate waits", "aggregates wait")
-        said = f"Applied {counted(done.applied, 'held event')}; {freed} no more."
+        said = f"Applied {counted(done.applied, 'parked event')}; {freed} no more."
     else:
-        said = f"{wanted.title} held nothing of what was asked for: there was nothing to apply."
+        said = f"Nothing that was asked for is parked in {wanted.title}: there was nothing to apply."
     finish(
         as_json=as_json,
         data=asdict(done),
         text=[said, *_lines(done.failures)],
         diagnostics=[
             Diagnostic(
-                fact=f"{counted(len(done.failures), 'aggregate is', 'aggregates are')} still held in "
+                fact=f"{counted(len(done.failures), 'aggregate is', 'aggregates are')} still parked in "
                 f"{wanted.name}.",
                 cause=f"The first one fails at position {done.failures[0].position}.",
                 act=done.failures[0].act,
@@ -236,5 +237,5 @@ def _lines(found: Sequence[Failure]) -> list[str]:
         for each in found
     ]  # fmt: skip
     acts = {each.category: each.act for each in found}
-    table = columns(HELD_TITLES, rows, right=9)
+    table = columns(FAILURE_COLUMNS, rows, right=9)
     return [*table, "", *(f"{category}: {act}" for category, act in acts.items())]

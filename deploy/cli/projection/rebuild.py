@@ -43,18 +43,18 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Acting:
+class OperatorAct:
     """One act: the objects of this process, the version it is about, and who does it."""
 
     wired: Wiring
-    places: Endpoints
+    endpoints: Endpoints
     projection: Projection
     by: str
 
     @property
     def owner(self) -> str:
         """The read side's URL as its owner."""
-        return self.places.owner_url
+        return self.endpoints.owner_url
 
 
 def register(noun: typer.Typer) -> None:
@@ -86,7 +86,8 @@ def rebuild(
     as_json: JsonOption = False,
 ) -> None:
     """Builds a candidate anew, or goes on where it stopped; killed at any moment, run it again."""
-    from consumers.rebuild.rebuild import begin, opened, wait_ready
+    from consumers.rebuild.operate import opened
+    from consumers.rebuild.rebuild import begin, wait_ready
     from consumers.rebuild.run import carry_on
     from projections.control.rebuilds import OVER
     from projections.registry import PROJECTIONS
@@ -97,13 +98,13 @@ def rebuild(
             made = swapping.plan(act.owner, act.projection, PROJECTIONS)
             finish(as_json=as_json, data=made.as_json(), text=_plan_lines(made))
             return
-        under_way = opened(act.projection, act.places)
+        under_way = opened(act.projection, act.endpoints)
         if under_way is None or under_way.state in OVER:
-            begin(act.projection, act.places, by=act.by, why=why, source=source.value)
+            begin(act.projection, act.endpoints, by=act.by, why=why, source=source.value)
         with _shown(act.projection) as tell:
-            found = carry_on(act.projection, act.places, workers=workers, tell=tell)
+            found = carry_on(act.projection, act.endpoints, workers=workers, tell=tell)
             if wait and found.state == "catching_up":
-                found = wait_ready(act.projection, act.places, seconds=WAIT_SECONDS, tell=tell)
+                found = wait_ready(act.projection, act.endpoints, seconds=WAIT_SECONDS, tell=tell)
     next_act = {
         "catching_up": f"Its workers bring the rest: `rapport projection run {name} --version "
         f"{act.projection.version}`; then verify it.",
@@ -133,14 +134,14 @@ def pause(
     as_json: JsonOption = False,
 ) -> None:
     """Stops a rebuild, or a read model's workers, until `resume`."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
 
     with _acting(name, version, paused=True) as act:
-        under_way = rebuilding.opened(act.projection, act.places)
+        under_way = operate.opened(act.projection, act.endpoints)
         if under_way is not None and under_way.state in ("filling", "catching_up", "ready"):
-            rebuilding.pause(act.projection, act.places, by=act.by, why=why)
+            operate.pause(act.projection, act.endpoints, by=act.by, why=why)
         else:
-            rebuilding.pause_shares(act.projection, act.places, by=act.by, why=why)
+            operate.pause_shares(act.projection, act.endpoints, by=act.by, why=why)
     text = f"{act.projection.title} is paused. Go on with `rapport projection resume {name} --version "
     finish(as_json=as_json, data=_about(act), text=[f"{text}{act.projection.version}`."])
 
@@ -155,18 +156,18 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Goes on with what was paused; a rebuild that was being filled goes on here, with so many processes."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
     from consumers.rebuild.run import carry_on
 
     with _acting(name, version, paused=True) as act:
-        under_way = rebuilding.opened(act.projection, act.places)
+        under_way = operate.opened(act.projection, act.endpoints)
         if under_way is not None and under_way.state == "paused":
-            found = rebuilding.resume(act.projection, act.places, by=act.by, why=why)
+            found = operate.resume(act.projection, act.endpoints, by=act.by, why=why)
             if found.state == "filling":
                 with _shown(act.projection) as tell:
-                    carry_on(act.projection, act.places, workers=workers, tell=tell)
+                    carry_on(act.projection, act.endpoints, workers=workers, tell=tell)
         else:
-            rebuilding.resume_shares(act.projection, act.places, by=act.by, why=why)
+            operate.resume_shares(act.projection, act.endpoints, by=act.by, why=why)
     finish(as_json=as_json, data=_about(act), text=[f"{act.projection.title} goes on."])
 
 
@@ -174,10 +175,10 @@ def abort(
     name: NameArgument, version: CandidateOption = None, why: WhyOption = None, as_json: JsonOption = False
 ) -> None:
     """Ends a rebuild for good; the active version is not touched."""
-    from consumers.rebuild import rebuild as rebuilding
+    from consumers.rebuild import operate
 
     with _acting(name, version) as act:
-        rebuilding.abort(act.projection, act.places, by=act.by, why=why)
+        operate.abort(act.projection, act.endpoints, by=act.by, why=why)
     text = (
         f"The rebuild of {act.projection.title} is aborted. Begin again: `rapport projection rebuild {name}`."
     )
@@ -199,7 +200,7 @@ def verify(
 
     with _acting(name, version) as act, _shown(act.projection) as tell:
         found = compare(
-            act.projection, act.places, by=act.by, why=why, sample=sample, workers=workers, tell=tell
+            act.projection, act.endpoints, by=act.by, why=why, sample=sample, workers=workers, tell=tell
         )
     what = f"{number(found.parties)} parties, {number(found.events)} events, {number(found.rows)} rows"
     if found.sample is not None:
@@ -208,7 +209,10 @@ def verify(
     finish(
         as_json=as_json,
         data=found.as_json(),
-        text=[f"{act.projection.title} {verdict}: {what} compared, up to position {number(found.settled)}."],
+        text=[
+            f"{act.projection.title} {verdict}: {what} compared, up to position "
+            f"{number(found.high_water_mark)}."
+        ],
         diagnostics=[
             Diagnostic(
                 fact=f"{each}.",
@@ -277,21 +281,21 @@ def drop(
 @contextmanager
 def _acting(
     name: str, version: int | None, *, paused: bool = False, active_one: bool = False
-) -> Iterator[Acting]:
+) -> Iterator[OperatorAct]:
     """The version an act is about: the one named, else the candidate; with `paused` else the active one;
     with `active_one` that one in any case.
 
     What was done is recorded as an event at the end; while the store is away it is kept until it can be.
     """
-    from consumers.rebuild.rebuild import standing_of
+    from consumers.rebuild.operate import versions_of
     from deploy.wiring import processes, wiring
     from projections.registry import candidate_of, named
 
     settings = load()
     logs.configure("WARNING")
     with wiring.Wiring(settings) as wired:
-        places = processes.rebuild_endpoints(wired)
-        active, under_way = standing_of(places, name)
+        endpoints = processes.rebuild_endpoints(wired)
+        active, under_way = versions_of(endpoints, name)
         try:
             if active_one:
                 wanted = named(name, active)
@@ -302,16 +306,16 @@ def _acting(
         except KeyError as error:
             raise typer.BadParameter(str(error.args[0])) from None
         try:
-            yield Acting(wired, places, wanted, operator())
+            yield OperatorAct(wired, endpoints, wanted, operator())
         finally:
-            _record(wired, places)
+            _record(wired, endpoints)
 
 
-def _record(wired: Wiring, places: Endpoints) -> None:
+def _record(wired: Wiring, endpoints: Endpoints) -> None:
     from commands.operations.read_models import record_operations
     from consumers.rebuild.fill import connect_owner
 
-    with closing(connect_owner(places.owner_url, "rapport operations")) as connection:
+    with closing(connect_owner(endpoints.owner_url, "rapport operations")) as connection:
         left = record_operations(connection, lambda: wired.crm)
     if left:
         say(
@@ -346,7 +350,7 @@ def _shown(projection: Projection) -> Iterator[Tell]:
         yield tell
 
 
-def _about(act: Acting) -> dict[str, Any]:
+def _about(act: OperatorAct) -> dict[str, Any]:
     return {"projection": act.projection.name, "version": act.projection.version}
 
 

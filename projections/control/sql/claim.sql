@@ -6,7 +6,7 @@ WITH free AS MATERIALIZED (
     SELECT partition FROM control.share
     WHERE projection = %(projection)s AND version = %(version)s AND state = ANY (%(states)s)
       AND (worker IS NULL OR worker = %(worker)s OR lease_until < clock_timestamp())
-      AND NOT partition = ANY (%(held)s::int[])
+      AND NOT partition = ANY (%(owned)s::int[])
     ORDER BY worker = %(worker)s DESC NULLS LAST, partition
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED

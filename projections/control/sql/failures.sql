@@ -1,4 +1,4 @@
--- One row for each aggregate that waits, by its first held event, and for each party whose event cannot even be
+-- One row for each aggregate that waits, by its first parked event, and for each party whose event cannot even be
 -- read (aggregate_id is null), with how many more wait behind it.
 SELECT position, aggregate_id::text, party::text, category, error, held_at, waiting
 FROM (

@@ -2,6 +2,6 @@ UPDATE control.share AS s
 SET worker = NULL, lease_until = '-infinity',
     state = CASE WHEN s.state = 'retrying' THEN 'running' ELSE s.state END,
     reason = CASE WHEN s.state = 'retrying' THEN NULL ELSE s.reason END
-FROM jsonb_to_recordset(%(held)s) AS h (partition int, epoch bigint)
+FROM jsonb_to_recordset(%(owned)s) AS o (partition int, epoch bigint)
 WHERE s.projection = %(projection)s AND s.version = %(version)s
-  AND s.partition = h.partition AND s.epoch = h.epoch AND s.worker = %(worker)s
+  AND s.partition = o.partition AND s.epoch = o.epoch AND s.worker = %(worker)s

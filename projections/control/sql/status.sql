@@ -17,15 +17,15 @@ WITH shares AS (
            coalesce(sum(rate) FILTER (WHERE heartbeat > clock_timestamp() - interval '15 seconds'), 0) AS rate,
            extract(epoch FROM clock_timestamp() - max(heartbeat))::float8 AS heartbeat_age
     FROM control.worker GROUP BY projection, version
-), held AS (
-    SELECT projection, version, count(*)::bigint AS held FROM control.held GROUP BY projection, version
+), parked AS (
+    SELECT projection, version, count(*)::bigint AS parked FROM control.held GROUP BY projection, version
 )
 SELECT s.projection, s.version, (a.version IS NOT NULL) AS active, s.shares, s.position, s.never_claimed,
        s.received, s.unowned, s.state, s.reason, r.state AS rebuild, r.reason AS rebuild_reason,
        m.at AS mark_at, m.position AS mark_position,
        extract(epoch FROM clock_timestamp() - m.at)::float8 AS mark_age,
        coalesce(w.workers, 0) AS workers, coalesce(w.rate, 0)::float8 AS rate, w.heartbeat_age,
-       coalesce(h.held, 0) AS held,
+       coalesce(h.parked, 0) AS parked,
        coalesce((SELECT sum(greatest(t.n_live_tup, k.reltuples)) FROM pg_stat_user_tables t
                  JOIN pg_class k ON k.oid = t.relid
                  WHERE t.schemaname = s.projection || '_v' || s.version), 0)::bigint AS rows
@@ -41,5 +41,5 @@ LEFT JOIN LATERAL (
     ORDER BY abs(extract(epoch FROM clock_timestamp() - at) - 60) LIMIT 1
 ) m ON true
 LEFT JOIN workers w ON w.projection = s.projection AND w.version = s.version
-LEFT JOIN held h ON h.projection = s.projection AND h.version = s.version
+LEFT JOIN parked h ON h.projection = s.projection AND h.version = s.version
 ORDER BY s.projection, s.version

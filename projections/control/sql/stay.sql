@@ -3,8 +3,8 @@
 WITH mine AS MATERIALIZED (
     SELECT s.partition
     FROM control.share AS s
-    JOIN jsonb_to_recordset(%(held)s) AS h (partition int, epoch bigint)
-      ON s.partition = h.partition AND s.epoch = h.epoch
+    JOIN jsonb_to_recordset(%(owned)s) AS o (partition int, epoch bigint)
+      ON s.partition = o.partition AND s.epoch = o.epoch
     WHERE s.projection = %(projection)s AND s.version = %(version)s
     FOR UPDATE OF s SKIP LOCKED
 )

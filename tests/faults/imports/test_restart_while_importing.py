@@ -105,7 +105,7 @@ def lock(holder: Connection) -> None:
 
 
 @contextmanager
-def held(admin: str, run: Callable[[], CommandLine]) -> Iterator[CommandLine]:
+def blocked(admin: str, run: Callable[[], CommandLine]) -> Iterator[CommandLine]:
     """An import that stands still between its first transaction and its second, until this is left."""
     with ExitStack() as stack:
         first, second = (stack.enter_context(closing(psycopg2.connect(admin))) for _ in range(2))
@@ -151,7 +151,7 @@ def killed(up: Up, victim: tuple[str, ...]) -> bool:
 def befall(up: Up, admin: str, verb: str, path: Path, victim: tuple[str, ...], *, interrupted: bool) -> None:
     """The import of that path, at first with a victim, and then until it is through."""
     wait(lambda: bool(up.pids_of(*victim)), LONG, lambda: f"no process runs {victim}")
-    with held(admin, lambda: taken_by(up, verb, path)) as run:
+    with blocked(admin, lambda: taken_by(up, verb, path)) as run:
 
         def struck() -> bool:
             # Not asked afterwards: it may end by the kill, as when PostgreSQL dies under it.
@@ -225,7 +225,7 @@ def test_the_figures_are_those_of_an_undisturbed_run(
             befall(up, admin, verb, path, victim, interrupted=number % 4 == 0)
             story.say(f"{path.name} is in, and {' '.join(victim)} was killed meanwhile")
         with closing(EventReader(settings.need("store_url"))) as follower:
-            head = follower.settled()
+            head = follower.high_water_mark()
         wait(
             lambda: {row.position for row in projection_health(settings).rows} == {head},
             LONG,

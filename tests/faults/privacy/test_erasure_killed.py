@@ -19,7 +19,7 @@ from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from deploy.secrets import Secrets
 from tests.support.commanding import told
-from tests.support.http import EVERY, KEY, Api, database, running
+from tests.support.http import ALL_PROJECTIONS, KEY, Api, database, running
 from tests.support.persons import ERASE, Told, forgotten, rows, somebody
 from tests.support.relaying import CHECKOUT, until
 from tests.support.store import execute
@@ -131,7 +131,7 @@ def test_killed_at_any_point_it_goes_on_to_its_end(api: Api, home: Path) -> None
     """Given erasures that were killed -9 at each of their points, on the command line and in a request, when
     one is run again and an API started, then each is at its end."""
     *told_of, asked = [somebody(api, uuid4().hex) for _ in range(len(PLACES) + 1)]
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     persons = dict(zip(PLACES, told_of, strict=True))
     killed_in_a_request(api, home, asked)
     assert left(api, asked) == (3, 2)
@@ -152,7 +152,7 @@ def test_killed_at_any_point_it_goes_on_to_its_end(api: Api, home: Path) -> None
     with api_process(api, home, port, "deploy.cli", "api") as served:
         until(lambda: {left(api, person) for person in everybody} == {(0, 0)}, "all keys are gone", 120)
         assert not ready(port, served), "The read models have not heard of it yet."
-        api.catch_up(projections=EVERY)
+        api.catch_up(projections=ALL_PROJECTIONS)
         until(lambda: ready(port, served), "the API is ready", 120)
     code, resumed, said = told(home, "privacy", "erase", "--resume", **settings(api))
     assert (code, resumed) == (0, {"finished": [], "destroyed_again": 0}), said

@@ -44,7 +44,7 @@ def test_what_commits_late_or_during_the_fill_is_in_and_once(world: Rebuilding) 
     with closing(psycopg2.connect(world.urls.app)) as holding, holding.cursor() as c:
         c.execute("SET idle_in_transaction_session_timeout = 0")  # a busy machine may take longer
         world.append(late, c)  # not committed: its positions are drawn, and nothing behind them is sealed
-        held_at = int(execute(world.urls.admin, "SELECT last_value FROM store.event_position_seq")[0][0])
+        open_from = int(execute(world.urls.admin, "SELECT last_value FROM store.event_position_seq")[0][0])
         stop = threading.Event()
 
         def writes() -> None:
@@ -56,10 +56,10 @@ def test_what_commits_late_or_during_the_fill_is_in_and_once(world: Rebuilding) 
 
         writer = threading.Thread(target=writes)
         writer.start()
-        begin(PIPELINE_V2, world.places, by="tester", stretch=100)
+        begin(PIPELINE_V2, world.places, by="tester", events_per_slice=100)
         carry_on(PIPELINE_V2, world.places, workers=1)
         assert wait_ready(PIPELINE_V2, world.places, seconds=60).state == "ready"
-        assert world.sealed() < held_at, "a position behind an open transaction was sealed"
+        assert world.sealed() < open_from, "a position behind an open transaction was sealed"
         holding.commit()
     stop.set()
     writer.join()

@@ -22,7 +22,7 @@ from tests.support.commanding import told
 from tests.support.database import PASSWORDS, urls
 from tests.support.http import database
 from tests.support.kafka import read_committed
-from tests.support.relaying import CHECKOUT, settled, until
+from tests.support.relaying import CHECKOUT, stable, until
 from tests.support.restoring import Installation, installed
 from tests.support.seals import check_topics
 from tests.support.working import Workers
@@ -31,9 +31,9 @@ from tests.support.working import Workers
 def check(here: Installation) -> None:
     """Topics and store are the same, sealed throughout."""
     with EventReader(here.admin) as follower:
-        stored = [(row.position, row.event) for row in follower.stream(0, follower.settled())]
+        stored = [(row.position, row.event) for row in follower.stream(0, follower.high_water_mark())]
     public = Secrets(here.home / "secrets").seal_public()
-    assert settled(lambda: check_topics(read_committed(here.bootstrap), stored, public), 30) > 0
+    assert stable(lambda: check_topics(read_committed(here.bootstrap), stored, public), 30) > 0
 
 
 def killed_before_its_commit(here: Installation) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consumers.kafka.address import KafkaAddress
-from consumers.relay.republish import Restored
+from consumers.relay.republish import RepublishResult
 from consumers.relay.status import relay_status
 from consumers.relay.topic_survey import RepublishRefused
 from deploy.secrets import PUBLIC, Secrets
@@ -46,7 +46,7 @@ def until_there(relays: Relays, before: list[Content]) -> None:
     until(lambda: contents_now(relays) == before, "every record as it was", 60)
 
 
-def found(restored: Restored) -> dict[str, str]:
+def found(restored: RepublishResult) -> dict[str, str]:
     """The topics concerned and how they were found."""
     return {topic.name: topic.state for topic in restored.topics}
 
@@ -172,7 +172,7 @@ def test_the_command_says_what_it_does(relays: Relays, tmp_path: Path) -> None:
     code, again = told(tmp_path, "relay", "republish", "--all", **settings)
     assert (code, again["data"]["records"], len(again["data"]["topics"])) == (0, 0, len(TOPICS) + 1)
     code, status = told(tmp_path, "relay", "status", **settings)
-    assert (code, status["data"]["state"], status["data"]["settled"]) == (1, "stopped", relays.head())
+    assert (code, status["data"]["state"], status["data"]["high_water_mark"]) == (1, "stopped", relays.head())
     assert "has restored what was lost. Start it with" in status["diagnostics"][0]["fact"]
     silent = "UPDATE store.relay SET state = 'republishing', heartbeat = now() - interval '1 minute'"
     execute(relays.urls.admin, silent)

@@ -61,23 +61,23 @@ def wait_until(reached: Callable[[], bool], what: str, seconds: float = 60) -> N
         time.sleep(0.02)
 
 
-def late(urls: Urls, readers: list[Reader], patience: float) -> tuple[UUID, Callable[[Facts], None]]:
+def late(urls: Urls, readers: list[Reader], seconds: float) -> tuple[UUID, Callable[[Facts], None]]:
     """An event whose position is drawn first and committed last: not before each reader has passed it, or,
-    where none does, `patience` seconds later. Which one it is, and what notes it and the other."""
+    where none does, `seconds` seconds later. Which one it is, and what notes it and the other."""
     low, high = uuid4(), uuid4()
     with session(urls.app) as a, session(urls.app) as b:
-        held, passed = run(a, stored_event(low)), run(b, stored_event(high))
+        late_appends, passed = run(a, stored_event(low)), run(b, stored_event(high))
         b.commit()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and any(reader.position < passed for reader in readers):
             time.sleep(0.02)
         committing = time.monotonic_ns()
         a.commit()
 
     def note(facts: Facts) -> None:
-        facts.note("plans", committing, {low: held})
+        facts.note("plans", committing, {low: late_appends})
         facts.note("plans", 0, {high: passed})
-        facts.note("done", time.monotonic_ns(), {low: held, high: passed})
+        facts.note("done", time.monotonic_ns(), {low: late_appends, high: passed})
 
     return low, note
 
@@ -106,7 +106,7 @@ def tail(
             writers.start(TOGETHER)
             if number % 2:  # not each time: a wait for who holds on for seconds begins anew with a session
                 execute(urls.admin, END_READERS)
-        came_late, note = late(urls, readers, patience=2 if guarded else 60)
+        came_late, note = late(urls, readers, seconds=2 if guarded else 60)
         writers.end()
         head = execute(urls.admin, "SELECT max(position) FROM store.event")[0][0] if guarded else 0
         wait_until(lambda: all(r.failed or r.position >= head for r in readers), "all readers are at the end")

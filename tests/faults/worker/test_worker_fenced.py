@@ -57,7 +57,7 @@ def test_no_row_is_locked_while_the_database_waits_for_rows_to_be_sent(workers: 
 def publisher(workers: Workers) -> Iterator[Publisher]:
     """Publishes to the workers' topics, of a read side with that model; leases are long."""
     install(workers.urls.owner, [SHARED_ROW_V1], partitions=PARTITIONS)
-    workers.patience |= {"lease": LONG}
+    workers.timeouts |= {"lease": LONG}
     publisher = Publisher(workers.bootstrap)
     yield publisher
     publisher.close()

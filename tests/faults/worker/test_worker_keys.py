@@ -32,7 +32,7 @@ class Interrupted(HistoryCipher):
         super().load(privates)
 
 
-def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_held(workers: Workers) -> None:
+def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_parked(workers: Workers) -> None:
     rows = long_history(300, every_family=True).rows
     publisher = Publisher(workers.bootstrap)
     publisher.publish(rows, size=40)
@@ -45,7 +45,7 @@ def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_held(workers: Wo
         registry=CATALOGUE,
         public_key=KEY.public_key(),
         cipher=keys,
-        timeouts=Timeouts(**workers.patience),
+        timeouts=Timeouts(**workers.timeouts),
     )
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
@@ -59,13 +59,13 @@ def test_a_key_store_that_is_away_is_waited_out_and_no_event_is_held(workers: Wo
         assert said.startswith(
             "The key store does not give the persons' keys (could not connect to the keys)"
         )
-        held = execute(workers.urls.admin, "SELECT count(*) FROM control.held")
+        parked = execute(workers.urls.admin, "SELECT count(*) FROM control.held")
         keys.there.set()
         workers.until_at(rows[-1].position, "customer_360", 60)
     finally:
         keys.there.set()
         stop.set()
         thread.join(30)
-    assert held == [(0,)]
+    assert parked == [(0,)]
     assert {(s["state"], s["reason"]) for s in workers.shares("customer_360")} == {("running", None)}
     workers.check(rows, ["customer_360"])

@@ -31,7 +31,7 @@ class Scene:
         """Opens an opportunity and publishes what was recorded; the token."""
         token: str = self.api.open()["consistency_token"]
         with EventReader(self.workers.urls.relay) as follower:
-            rows = follower.read(self.published, follower.settled(), limit=1000, max_bytes=1 << 24)
+            rows = follower.read(self.published, follower.high_water_mark(), limit=1000, max_bytes=1 << 24)
         self.publisher.publish(rows)
         self.published = rows[-1].position
         return token

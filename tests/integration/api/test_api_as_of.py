@@ -16,7 +16,7 @@ import pytest
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
 from deploy.local.postgres import LocalPostgres
-from tests.support.http import EVERY, KEY, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, KEY, database, problem, running
 from tests.support.past import BEFORE, EVERY_WHAT, FIRST, LATER, SECOND, Past, told
 
 TICK: Final = timedelta(microseconds=1)
@@ -41,17 +41,17 @@ def without_cut(body: dict[str, Any]) -> dict[str, Any]:
 def test_as_of_now_equals_now(past: Past, what: str) -> None:
     path = past.every()[what]
     now = without_cut(past.read(path))
-    for cut in ({"as_of": LATER}, {"known_at": "2999-01-01T00:00:00Z"}):
-        assert without_cut(past.read(path, **cut)) == now
+    for times in ({"as_of": LATER}, {"known_at": "2999-01-01T00:00:00Z"}):
+        assert without_cut(past.read(path, **times)) == now
 
 
 @pytest.mark.parametrize("what", EVERY_WHAT)
 def test_an_answer_names_its_cut_and_where_it_comes_from(past: Past, what: str) -> None:
     """All in the same words, null in an answer of now."""
-    path, cut = past.every()[what], {"as_of": LATER, "known_at": "2999-01-01T00:00:00Z"}
-    now, then = past.read(path), past.read(path, **cut)
-    assert {name: now[name] for name in cut} == dict.fromkeys(cut)
-    assert {name: then[name] for name in cut} == cut
+    path, times = past.every()[what], {"as_of": LATER, "known_at": "2999-01-01T00:00:00Z"}
+    now, then = past.read(path), past.read(path, **times)
+    assert {name: now[name] for name in times} == dict.fromkeys(times)
+    assert {name: then[name] for name in times} == times
     # A single record is always read from the store, unless its answer says otherwise.
     source = {"overview": "both", "opportunity": "store"}.get(what, "read_model")
     assert now.get("meta", {}).get("source", "read_model") == "read_model"
@@ -65,10 +65,12 @@ def test_before_its_first_event_a_record_is_not_there(past: Past, what: str) -> 
     problem(past.get(path, as_of=LATER, known_at=LATER), 404, "not-found")
 
 
-@pytest.mark.parametrize("cut", [{"as_of": BEFORE}, {"known_at": LATER}, {"as_of": LATER, "known_at": LATER}])
-def test_before_the_first_event_timeline_and_board_are_empty(past: Past, cut: dict[str, str]) -> None:
-    assert past.read(past.every()["timeline"], **cut)["entries"] == []
-    assert past.read(past.every()["board"], **cut)["totals"]["count"] == 0
+@pytest.mark.parametrize(
+    "times", [{"as_of": BEFORE}, {"known_at": LATER}, {"as_of": LATER, "known_at": LATER}]
+)
+def test_before_the_first_event_timeline_and_board_are_empty(past: Past, times: dict[str, str]) -> None:
+    assert past.read(past.every()["timeline"], **times)["entries"] == []
+    assert past.read(past.every()["board"], **times)["totals"]["count"] == 0
 
 
 def test_a_customer_is_itself_before_it_was_merged(past: Past) -> None:
@@ -117,7 +119,7 @@ def test_a_merge_after_the_cut_does_not_count_and_one_before_it_does(past: Past)
 
 
 def test_the_overview_of_then_has_every_section_of_then(past: Past) -> None:
-    then, now = (past.read(past.every()["overview"], **cut) for cut in ({"as_of": FIRST}, {}))
+    then, now = (past.read(past.every()["overview"], **times) for times in ({"as_of": FIRST}, {}))
     assert (then["profile"]["name"], then["profile"]["tags"]) == ("ACME Ltd", ["new"])
     assert (now["profile"]["name"], now["profile"]["tags"]) == ("Acme", [])
     assert [case["priority"] for case in then["cases"]["items"]] == [3]
@@ -146,12 +148,12 @@ def test_a_look_back_needs_no_read_model_to_have_caught_up(past: Past) -> None:
     made = past.api.create("opportunities", pipeline="small", at=FIRST)
     problem(past.get(f"opportunities/{made}"), 404, "not-found")
     assert past.read(f"opportunities/{made}", as_of=SECOND)["opportunity"]["version"] == 1
-    past.api.catch_up(projections=EVERY)
+    past.api.catch_up(projections=ALL_PROJECTIONS)
 
 
-def seen(past: Past, what: str, **cut: str) -> Any:
+def seen(past: Past, what: str, **times: str) -> Any:
     """What tells the change of each thing."""
-    answer = past.get(past.every()[what], **cut)
+    answer = past.get(past.every()[what], **times)
     if answer.status_code != 200:
         problem(answer, 404, "not-found")
         return None
@@ -207,9 +209,10 @@ def test_the_timeline_has_the_entry_at_the_cut_and_not_one_a_microsecond_later(p
     at = moment_of(past, "crm.case.priority_changed", time)
     field = {"as_of": "occurred", "known_at": "recorded"}[time]
 
-    def types(cut: datetime) -> list[str]:
-        entries = past.read(past.every()["timeline"], page_size="500", **{time: cut.isoformat()})["entries"]
-        assert all(datetime.fromisoformat(entry[field]) <= cut for entry in entries)
+    def types(moment: datetime) -> list[str]:
+        page = past.read(past.every()["timeline"], page_size="500", **{time: moment.isoformat()})
+        entries = page["entries"]
+        assert all(datetime.fromisoformat(entry[field]) <= moment for entry in entries)
         return [entry["type"] for entry in entries]
 
     assert "crm.case.priority_changed" in types(at)

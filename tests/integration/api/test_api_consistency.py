@@ -19,7 +19,7 @@ from api.reads.snapshot import snapshot
 from commands.store.pool import Pool
 from deploy.local.postgres import LocalPostgres
 from projections.pipeline.v1.queries import Opportunities
-from tests.support.http import EVERY, Api, database, problem, running, served
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running, served
 
 LIST = "/v1/opportunities"
 
@@ -170,7 +170,7 @@ def test_rows_and_position_are_of_one_moment(current: Api) -> None:
         assert later.position == look.position + 1
 
 
-def test_held_events_show_in_every_answer(current: Api) -> None:
+def test_parked_events_show_in_every_answer(current: Api) -> None:
     with closing(psycopg2.connect(current.urls.worker)) as connection, connection.cursor() as c:
         c.execute(
             "INSERT INTO control.held (projection, version, position, party, category, error, event) "
@@ -178,10 +178,10 @@ def test_held_events_show_in_every_answer(current: Api) -> None:
             (str(uuid4()),),
         )
         connection.commit()
-        assert current.client.get(LIST).json()["meta"]["held"] == 1
+        assert current.client.get(LIST).json()["meta"]["parked"] == 1
         c.execute("DELETE FROM control.held")
         connection.commit()
-    assert current.client.get(LIST).json()["meta"]["held"] == 0
+    assert current.client.get(LIST).json()["meta"]["parked"] == 0
 
 
 def test_reads_go_on_while_the_event_store_is_away(current: Api) -> None:
@@ -212,7 +212,7 @@ def test_a_read_side_that_is_away_is_503(current: Api) -> None:
 def test_the_status_of_the_read_models(current: Api) -> None:
     current.open()
     rows = {row["projection"]: row for row in current.client.get("/v1/projections").json()["projections"]}
-    assert set(rows) == set(EVERY)
+    assert set(rows) == set(ALL_PROJECTIONS)
     found = rows["pipeline"]
     assert (found["state"], found["active"], found["version"]) == ("never_started", True, 1)
     assert (found["lag_events"], found["head"] - found["position"]) == (1, 1)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 MODELS = {
     "/v1/opportunities": ("pipeline", "identity"),
@@ -44,7 +44,7 @@ def test_a_read_waits_for_the_lowest_of_the_models_it_uses(api: Api) -> None:
         "customer": api.create("customers", kind="organisation", name="Acme"),
         "opportunity": api.open()["id"],
     }
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     token = api.open()["consistency_token"]
     caught_up: set[str] = set()
     for model in (None, "customer_360", "pipeline", "identity", "service_history"):
@@ -73,7 +73,7 @@ def test_a_read_waits_for_the_lowest_of_the_models_it_uses(api: Api) -> None:
 
 
 def test_every_model_used_says_how_far_it_is_behind(api: Api) -> None:
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     api.open()
     api.catch_up(projections=["pipeline"])
     meta = api.client.get("/v1/opportunities").json()["meta"]

@@ -331,8 +331,8 @@ def test_an_answer_says_where_it_comes_from(filled: Filled) -> None:
     meta = filled.get()["meta"]
     assert meta == {
         "projection": "pipeline", "version": 1, "position": filled.api.services.head(),
-        "lag": {"events": 0, "seconds": 0.0}, "source": "read_model", "stale": False, "held": 0,
-        "held_here": None,
+        "lag": {"events": 0, "seconds": 0.0}, "source": "read_model", "stale": False, "parked": 0,
+        "parked_here": None,
         "models": [
             {
                 "projection": name, "version": 1, "position": filled.api.services.head(),

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from tests.support.http import EVERY, Api, database, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, running
 
 HOSTILE: Final = (
     # SQL, formats, a page, a shell, a path, JSON: each breaks what is not a parameter.
@@ -162,7 +162,7 @@ def test_no_text_of_a_command_is_taken_for_anything_but_text(
                 shown = api.client.get(f"/v1/{collection}/{answer.json()['id']}")
                 if shown.status_code == 200 and strings(shown.json()) & {text, text.strip()}:
                     kept.add(command.path)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
 
     after = counts(api)
     assert {table for table in before if table not in after} == set(), "nothing is emptied"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commands.audit.verify import Verified, verify
+from commands.audit.verify import ChainVerification, verify
 from consumers.kafka import topic_archive as copied
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.topic_archive import TopicsCopy
@@ -99,7 +99,7 @@ def test_processes_find_together_what_one_finds(world: World, monkeypatch: pytes
     monkeypatch.setattr("commands.audit.verify.CHUNK_EVENTS", 1)
     progress: list[tuple[int, int]] = []
 
-    def seen(workers: int) -> Verified:
+    def seen(workers: int) -> ChainVerification:
         return verify(
             world.admin, world.key.public_key(), home=lambda _party: 0, workers=workers,
             progress=lambda done, total: progress.append((done, total)),

@@ -12,6 +12,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.ports import free_port
 from deploy.local.postgres import LocalPostgres
 from tests.support.bad_input import AGENT, DEALS, Answer, Case, World, world
+from tests.support.bad_input_away import broker_away, database_away, newer_database
 from tests.support.bad_input_rows import COMMANDS, FILES
 from tests.support.http import database
 from tests.support.import_runs import cdnow_lines, file_of, incident_lines
@@ -103,36 +104,6 @@ def taken_reference(here: World) -> Answer:
 def port_in_use(here: World) -> Answer:
     with socket.create_server(("127.0.0.1", free_port())) as holder:
         return here.process("api", RAPPORT_API_PORT=str(holder.getsockname()[1]))
-
-
-def broker_away(*words: str) -> Callable[[World], Answer]:
-    def act(here: World) -> Answer:
-        return here.cli(*words, RAPPORT_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}")
-
-    return act
-
-
-def database_away(*words: str) -> Callable[[World], Answer]:
-    def act(here: World) -> Answer:
-        nobody = f"postgresql://rapport_app:x@127.0.0.1:{free_port()}/rapport"
-        return here.cli(*words, RAPPORT_STORE_URL=nobody, RAPPORT_READ_URL=nobody)
-
-    return act
-
-
-def newer_database(*words: str) -> Callable[[World], Answer]:
-    def act(here: World) -> Answer:
-        version = here.ask("SELECT version_num FROM store.schema_version")
-        here.ask("UPDATE store.schema_version SET version_num = '9999'")
-        try:
-            # What stays up sets signal handlers and logs: not for the process of the tests.
-            answer = here.process(*words) if words[-1] in {"api", "run"} else here.cli(*words)
-            assert here.ask("SELECT version_num FROM store.schema_version") == "9999"
-            return answer
-        finally:
-            here.ask(f"UPDATE store.schema_version SET version_num = '{version}'")
-
-    return act
 
 
 CDNOW, BOUGHT = cdnow_lines()[0], cdnow_lines()[1:4]  # two customers

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.postgres import LocalPostgres
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 USD = {"currency": "USD"}
 
@@ -89,7 +89,7 @@ def told(api: Api) -> Story:
         post(f"leads/{lead}:move", to_state=to_state)
     post(f"leads/{lead}:convert", pipeline="sales", customer_id=merged, amount={"amount": "500"} | USD)
     post(f"customers/{merged}:merge", survivor_id=acme)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     return Story(api, acme, merged, lead, case)
 
 
@@ -240,7 +240,7 @@ def test_an_unmerge_gives_each_its_own_again(story: Story) -> None:
         f"/v1/customers/{story.merged}:unmerge", json={}, headers={"If-Match": "*"}
     )
     assert answer.status_code == 200, answer.text
-    story.api.catch_up(projections=EVERY)
+    story.api.catch_up(projections=ALL_PROJECTIONS)
     mine, other = story.overview(sections="totals"), story.overview(story.merged, sections="totals,cases")
     assert (mine["totals"]["purchases"], mine["totals"]["purchase_value"]) == (2, "31")
     assert (other["totals"]["purchases"], other["totals"]["purchase_value"]) == (1, "30.5")

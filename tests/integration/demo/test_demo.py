@@ -26,7 +26,7 @@ from tests.support.commanding import told
 from tests.support.tour import fits, steps
 
 CHECKOUT = Path(__file__).parents[3]
-PATIENCE = 280.0
+TIMEOUT_SECONDS = 280.0
 MARK = "--- end of step"
 COMMAND = [sys.executable, "-m", "deploy.cli", "demo"]
 RECORDS = ("8,933", "93,229", "1,651")
@@ -125,7 +125,7 @@ def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Dem
     done = subprocess.run(
         ["bash"], input=script, capture_output=True, text=True, cwd=CHECKOUT,
         env={**demo.environment, "LC_ALL": "C.UTF-8", "PATH": os.pathsep.join(path)},
-        timeout=PATIENCE, check=False,
+        timeout=TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
     printed = done.stdout.split(MARK)
     assert len(printed) == len(tour) + 1, done.stdout
@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_no_process_and_a_second_run_finds_the_same(demo: Demo) ->
     assert not [child for child in children if child.is_running()]
 
     again = subprocess.run(
-        [*COMMAND, "--exit"], env=demo.environment, capture_output=True, text=True, timeout=PATIENCE,
+        [*COMMAND, "--exit"], env=demo.environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
         check=False,
     )  # fmt: skip
     assert again.returncode == 0, again.stdout + again.stderr
@@ -183,7 +183,7 @@ def table(text: str) -> list[tuple[str, Decimal]]:
 
 def until_it_says(demo: Demo, text: str) -> None:
     """Waits for a line of its output."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while text not in demo.told:
         assert demo.process.poll() is None, demo.told
         assert time.monotonic() < deadline, demo.told

@@ -50,7 +50,7 @@ def seen(stack: Stack) -> tuple[dict[str, Number], dict[str, int]]:
     """The figures of the views and where each read model stands; the topics hold what the store holds."""
     url = stack.settings.need("store_url")
     with closing(EventReader(url)) as follower:
-        head = follower.settled()
+        head = follower.high_water_mark()
         stack.wait_visible(head, 120)  # who read too early looks again after a minute
         events = len(follower.read(0, head, limit=100_000))
     topics = [topic(name) for name in CATALOGUE.families]

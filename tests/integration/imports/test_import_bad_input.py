@@ -61,14 +61,14 @@ def test_a_bad_deal_in_the_middle_is_reported_and_the_others_are_taken(
     """Line 3 of the file; a new good row stands before it, known ones behind."""
     number = zlib.crc32(row.encode()) % 10**8
     fresh = f"N{number:08d},{AGENT},GTX Basic,,Prospecting,,,"
-    settled = store.follower.settled()
+    mark = store.follower.high_water_mark()
     report = store.run(folder_with(tmp_path / "files", deals=[fresh, row, *GOOD[1:]]))
     assert [(problem.file, problem.line) for problem in report.failed] == [("sales_pipeline.csv", 3)]
     assert report.failed[0].sentence.startswith(sentence)
     assert (report.created, report.unchanged) == (1, 41 + 7 + 85 + 2)
     assert store.ids("maven-opportunity", f"N{number:08d}")
     assert not store.ids("maven-opportunity", "BAD00001")
-    assert len(store.follower.read(settled, store.follower.settled())) == 1
+    assert len(store.follower.read(mark, store.follower.high_water_mark())) == 1
 
 
 def test_no_sentence_names_a_person(store: Importing, tmp_path: Path) -> None:
@@ -140,13 +140,13 @@ def test_a_file_that_cannot_be_used_stops_the_import_before_it_begins(
         file.write_text(file.read_text(), "utf-16")
     else:
         file.write_text("name,sector\nAcme,retail\n")
-    settled = store.follower.settled()
+    mark = store.follower.high_water_mark()
     code, out, err = ImportProcess(urls, tmp_path / "home", folder).run()
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {says}")
     assert err.rstrip().endswith("nothing was imported.") or "Nothing was imported." in err
     assert "Traceback" not in err
-    assert store.follower.settled() == settled
+    assert store.follower.high_water_mark() == mark
 
 
 def test_the_command_line_reports_rows_counts_and_exit_code(

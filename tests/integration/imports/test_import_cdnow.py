@@ -71,10 +71,10 @@ def test_a_second_run_changes_nothing_and_a_longer_file_adds_what_is_new(
 ) -> None:
     """The shop sends the whole file again, grown: with purchases of old and of new customers."""
     cdnow(empty, slice_)
-    settled = empty.follower.settled()
+    mark = empty.follower.high_water_mark()
     again = cdnow(empty, slice_, now=NOW.replace(year=2027))
     assert again.summary() == "Everything is unchanged: all 1,286 records were there already."
-    assert empty.follower.settled() == settled
+    assert empty.follower.high_water_mark() == mark
     more = [" 00001 19980630  1   10.00", " 99999 19980630  1   10.00"]
     report = cdnow(empty, file_of(tmp_path / "longer.txt", HEADER, *SLICE, *more))
     assert (report.created, report.unchanged, report.failed) == (3, 1286, [])
@@ -117,7 +117,7 @@ def test_bad_lines_are_reported_and_the_others_taken_and_taken_once_corrected(
 def test_no_name_of_a_customer_stands_in_the_store_in_clear(empty: Importing, slice_: Path) -> None:
     """They are persons: even a name made of a number is closed with their own key."""
     cdnow(empty, slice_)
-    stored = b"".join(row.event for row in empty.follower.stream(0, empty.follower.settled()))
+    stored = b"".join(row.event for row in empty.follower.stream(0, empty.follower.high_water_mark()))
     assert b"CDNOW customer" not in stored
     names = {e.payload.name for e in empty.events() if isinstance(e.payload, customer.Registered)}
     assert "CDNOW customer 00001" in names

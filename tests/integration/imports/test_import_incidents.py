@@ -131,10 +131,10 @@ def happened(payload: object) -> list[str]:
 
 def test_a_second_run_changes_nothing_and_says_so(whole: Importing) -> None:
     """Not an event more, although the clock and all ids are others."""
-    before = whole.follower.settled()
+    before = whole.follower.high_water_mark()
     report = incidents(whole, LOG, now=NOW.replace(year=2027))
     assert report.summary() == "Everything is unchanged: all 1,651 records were there already."
-    assert whole.follower.settled() == before
+    assert whole.follower.high_water_mark() == before
 
 
 def test_a_case_is_told_as_the_log_tells_it(whole: Importing, streams: dict[str, list[Event]]) -> None:
@@ -219,7 +219,7 @@ def test_a_question_mark_is_nothing_also_where_something_was(streams: dict[str, 
 
 def test_no_name_of_a_resolver_or_caller_stands_in_an_event_in_clear(whole: Importing) -> None:
     """A caller's number is the service desk's reference; the name is closed with the person's key."""
-    stored = [row.event for row in whole.follower.stream(0, whole.follower.settled())]
+    stored = [row.event for row in whole.follower.stream(0, whole.follower.high_water_mark())]
     assert not any(b"Resolver " in each for each in stored)
     names = {
         event.payload.name
@@ -285,11 +285,11 @@ def test_a_case_that_changed_since_is_reported_and_changes_nothing(empty: Import
     """An import only adds: a case that was cut off by the end of a file stays as it came."""
     lines = lines_of(FIRST, SECOND)
     incidents(empty, file_of(tmp_path / "cut.csv", HEADER, *lines[:-1]))
-    settled = empty.follower.settled()
+    mark = empty.follower.high_water_mark()
     report = incidents(empty, file_of(tmp_path / "whole.csv", HEADER, *lines))
     assert [problem.line for problem in report.failed] == [6]
     assert "imported before, with other content" in report.failed[0].sentence
-    assert empty.follower.settled() == settled
+    assert empty.follower.high_water_mark() == mark
 
 
 def test_a_caller_who_becomes_known_later_is_linked(empty: Importing, tmp_path: Path) -> None:

@@ -85,11 +85,11 @@ def test_the_aggregates_hold_what_a_second_reader_of_the_files_counts(whole: Imp
 
 def test_a_second_run_changes_nothing_and_says_so(whole: Importing) -> None:
     """Not an event more, although the clock and all ids are others."""
-    before = whole.follower.settled()
+    before = whole.follower.high_water_mark()
     report = whole.run(DATA, now=NOW.replace(year=2027))
     assert (report.created, report.unchanged, report.failed) == (0, 8933, [])
     assert report.summary() == "Everything is unchanged: all 8,933 records were there already."
-    assert whole.follower.settled() == before
+    assert whole.follower.high_water_mark() == before
 
 
 def test_a_closed_deal_keeps_list_price_until_the_close_and_says_what_it_skipped(whole: Importing) -> None:
@@ -149,7 +149,7 @@ def test_no_name_of_a_principal_stands_in_the_store_in_clear(whole: Importing) -
     """Not in an event, a reference or a claim; with the key they are all there."""
     people = {line.split(",")[0] for line in original("sales_teams")[1:]}
     people |= {line.split(",")[1] for line in original("sales_teams")[1:]}
-    rows = list(whole.follower.stream(0, whole.follower.settled()))
+    rows = list(whole.follower.stream(0, whole.follower.high_water_mark()))
     with whole.commands.crm.recorder.pool.connection() as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(
             "SELECT source, external_id FROM store.claim WHERE source = ANY (%s)", (list(SOURCES),)
@@ -180,7 +180,7 @@ def test_a_row_that_was_changed_is_reported_and_changes_nothing(empty: Importing
     """An import only adds; the next rows are taken all the same, a changed spelling is no change."""
     lines = original("sales_pipeline")[1:4]
     empty.run(folder_with(tmp_path / "first", deals=lines))
-    settled = empty.follower.settled()
+    mark = empty.follower.high_water_mark()
     changed = [lines[0].replace("1054", "1055"), lines[1].replace("GTXPro", "GTX Pro"), lines[2]]
     report = empty.run(
         folder_with(tmp_path / "second", deals=changed, products=["GTX Basic,GTX,551", *PRODUCTS[1:]])
@@ -192,7 +192,7 @@ def test_a_row_that_was_changed_is_reported_and_changes_nothing(empty: Importing
     assert all("imported before, with other content" in problem.sentence for problem in report.failed)
     assert (report.created, report.unchanged) == (0, 41 + 85 + 6 + 2)
     assert report.summary() == "0 records created, 134 unchanged; 2 rows were not taken."
-    assert empty.follower.settled() == settled
+    assert empty.follower.high_water_mark() == mark
 
 
 def test_progress_counts_every_row_to_the_end(empty: Importing, tmp_path: Path) -> None:

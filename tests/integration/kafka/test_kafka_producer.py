@@ -87,8 +87,8 @@ class Died(Exception):
     """The process died here."""
 
 
-def dies_before_the_commit(checkpoint: str) -> None:
-    if checkpoint == "before the commit":
+def dies_before_the_commit(failpoint: str) -> None:
+    if failpoint == "before the commit":
         raise Died
 
 

@@ -33,7 +33,7 @@ VERIFICATION = "transaction.partition.verification.enable"
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for long."""
-    monkeypatch.setattr(module, "SETTLING", 0.3)
+    monkeypatch.setattr(module, "OPEN_TRANSACTION_SECONDS", 0.3)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def leave_open(producer: SealingProducer, publishing: Publishing) -> None:
     inside.begin_transaction()
     transactions.maybe_add_partition_to_transaction = lambda _: None
     transactions.is_send_to_partition_allowed = lambda _: True
-    producer._gathering.begin()
+    producer._accumulator.begin()
     producer._send(rows)
     producer._send_seal(seal.record)
     producer._flush()
@@ -84,7 +84,7 @@ def test_records_that_no_transaction_knows_are_not_committed_with_the_next(
         leave_open(first, publishing)
     second = publishing.producer()
     assert {topic for topic, _ in open_transactions(publishing.address, ALL)} == {"crm.customer.v1", SEALS}
-    second.settle(ALL)
+    second.end_open_transactions(ALL)
     assert not open_transactions(publishing.address, ALL)
     assert last_committed_seal(publishing.address) == publishing.last
     publishing.publish(second, 3)
@@ -99,12 +99,12 @@ def test_another_producers_transaction_is_waited_for_and_named(publishing: Publi
     stranger.flush()
     mine = publishing.producer()
     with pytest.raises(BrokerFailure, match=r"crm\.customer\.v1 partition 4, from offset 0 on") as refused:
-        mine.settle(ALL)
+        mine.end_open_transactions(ALL)
     assert refused.value.verdict is Verdict.RETRY
     stranger.abort_transaction()
     stranger.close()
     until(lambda: not open_transactions(publishing.address, ALL), "it has ended")
-    mine.settle(ALL)
+    mine.end_open_transactions(ALL)
     publishing.publish(mine, 2)
     all_once(publishing, 1)
 
@@ -120,8 +120,8 @@ def test_a_range_of_which_a_part_was_sent_again_is_not_committed(
     transactions: Any = slow._producer._transaction_manager
     rows, _ = publishing.range(4)
 
-    def stands_still(checkpoint: str) -> None:
-        if checkpoint == "in the transaction":
+    def stands_still(failpoint: str) -> None:
+        if failpoint == "in the transaction":
             slow._producer._sender.wakeup()
             until(lambda: bool(transactions._partitions_in_transaction), "the partition takes part")
             pid = kafka.pid
@@ -135,7 +135,7 @@ def test_a_range_of_which_a_part_was_sent_again_is_not_committed(
         slow.publish(rows, None, stands_still)
     assert refused.value.verdict is Verdict.RETRY
     last = publishing.producer()
-    last.settle(ALL)
+    last.end_open_transactions(ALL)
     assert last_committed_seal(publishing.address) == publishing.last
     publishing.publish(last, 4)
     all_once(publishing, 2)

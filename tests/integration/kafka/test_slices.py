@@ -9,14 +9,14 @@ from typing import Any
 from kafka import KafkaProducer
 
 from consumers.kafka.address import KafkaAddress
-from consumers.kafka.slices import FIRST_WINDOW, Published, TopicSlices
+from consumers.kafka.slices import FIRST_WINDOW, PublishedRecord, TopicSlices
 
 LEADS, SEALS = "crm.lead.v1", "crm.seal.v1"
 
 
 @contextmanager
 def transactions(bootstrap: str) -> Iterator[Any]:
-    producer: Any = KafkaProducer(bootstrap_servers=bootstrap, transactional_id="stretches")
+    producer: Any = KafkaProducer(bootstrap_servers=bootstrap, transactional_id="slices")
     with closing(producer):
         producer.init_transactions()
         yield producer
@@ -36,7 +36,7 @@ def send(producer: Any, positions: range, *, partition: int = 0, commit: bool = 
 
 
 def upto(position: int) -> Any:
-    def passed(record: Published) -> bool:
+    def passed(record: PublishedRecord) -> bool:
         return record.position is not None and record.position <= position
 
     return passed

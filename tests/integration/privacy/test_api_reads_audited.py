@@ -18,7 +18,7 @@ from deploy.local.postgres import LocalPostgres
 from deploy.secrets import Secrets
 from domain.kernel.errors import EventTooLarge
 from tests.support.commanding import run
-from tests.support.http import EVERY, PRINCIPAL, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, PRINCIPAL, Api, database, problem, running
 
 SECRET = "Quillfeather"
 HEADER = {"Purpose": "support.call"}
@@ -48,7 +48,7 @@ def ids(api: Api) -> dict[str, str]:
             reference={"source": "mail", "external_id": "1"},
         ),
     }  # fmt: skip
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     return made
 
 
@@ -147,7 +147,7 @@ def test_whose_an_address_is_is_a_read_too(api: Api, ids: dict[str, str]) -> Non
 
 
 def test_a_look_back_is_a_read_too(api: Api, ids: dict[str, str]) -> None:
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     at = {"as_of": datetime.now(UTC).isoformat()}
     for party, record in ((ids["customers"], ids["customers"]), (ids["organisations"], ids["contacts"])):
         address = f"/v1/customers/{party}/overview"

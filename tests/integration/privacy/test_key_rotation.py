@@ -24,7 +24,7 @@ from tests.support.store import execute, session
 OLD, NEW = FileKek(b"o" * 32), FileKek(b"n" * 32)
 BOTH = Keyring.of(OLD, NEW)
 MARCH = Retention("case", "2026-03")
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ class Others:
             finally:
                 self._stop.set()
             for each in running:
-                each.result(PATIENCE)
+                each.result(TIMEOUT_SECONDS)
 
     def wait(self) -> None:
         """Until each has done something more."""
         made, turns = len(self.made), self.turns
         done = threading.Event()
-        for _ in range(int(PATIENCE / 0.02)):
+        for _ in range(int(TIMEOUT_SECONDS / 0.02)):
             if len(self.made) > made + 1 and self.turns > turns + 1:
                 return
             done.wait(0.02)
@@ -132,7 +132,7 @@ def test_a_rotation_killed_in_the_middle_goes_on_and_nobody_notices(urls: Urls) 
         recorded: list[RotationStatus] = []
         told: list[tuple[int, int]] = []
         with rotating(urls.app, BOTH) as rotation:
-            before = rotation.standing()
+            before = rotation.status()
             assert before.under_way
             with pytest.raises(RotationRefused, match="under way"):
                 rotation.begin(lambda _: OLD, uuid4())
@@ -176,13 +176,13 @@ def test_a_new_key_is_never_wrapped_with_a_former_one(urls: Urls) -> None:
                     (str(john), OLD.id),
                 )
             begun = own.submit(rotation.begin, lambda _: NEW, uuid4())
-            for _ in range(int(PATIENCE / 0.02)):
+            for _ in range(int(TIMEOUT_SECONDS / 0.02)):
                 if execute(urls.admin, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
                     break
                 assert not begun.done()
                 threading.Event().wait(0.02)
             making.rollback()
-            begun.result(PATIENCE)
+            begun.result(TIMEOUT_SECONDS)
             with pytest.raises(psycopg2.Error) as refused:
                 execute(
                     urls.app,
@@ -210,7 +210,7 @@ def test_the_first_key_says_which_one_is_current_and_older_stores_are_asked(urls
         rotation.begin(lambda _: NEW, uuid4())
     with keys(urls.app, OLD, NEW) as one, keys(urls.app, NEW, OLD) as two, ThreadPoolExecutor(2) as own:
         for made in [own.submit(each.ensure, [uuid4() for _ in range(20)]) for each in (one, two)]:
-            made.result(PATIENCE)
+            made.result(TIMEOUT_SECONDS)
     ((current,),) = execute(urls.admin, "SELECT id FROM keys.kek")
     assert used(urls) == {current: 40}
     for statement in (

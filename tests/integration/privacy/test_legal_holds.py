@@ -17,7 +17,7 @@ from commands.privacy.erasure import ErasureResult, Erasures
 from commands.privacy.holds import Hold, OnHold
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore, Retention
-from commands.privacy.person import Linked, People
+from commands.privacy.person import LinkedParties, People
 from commands.privacy.tombstones import Tombstones
 from commands.store.contact_index import ContactIndex
 from deploy.local.postgres import LocalPostgres
@@ -47,7 +47,7 @@ class Desk:
     def erasing(self) -> Erasures:
         """As a process of its own has it."""
         crm = self.bus.commands.crm
-        people = People(crm, lambda party, _: Linked(parties=(party,), incoming=()))
+        people = People(crm, lambda party, _: LinkedParties(parties=(party,), incoming=()))
         pool = crm.pool
         return Erasures(crm, people, Tombstones(pool), ContactIndex(pool), AesGcmCipher(self.keys))
 

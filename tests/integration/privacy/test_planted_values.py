@@ -175,10 +175,10 @@ def published(here: Planted) -> dict[str, bytes]:
     return places
 
 
-def test_held_events_hold_no_private_value(here: Planted, wanted: Needles) -> None:
-    held = tables(str(here.settings.read_admin_url))["control.held"]
+def test_parked_events_hold_no_private_value(here: Planted, wanted: Needles) -> None:
+    parked = tables(str(here.settings.read_admin_url))["control.held"]
     assert execute(str(here.settings.read_admin_url), "SELECT count(*) FROM control.held")[0][0] > 0
-    assert holders({"held": held}, wanted) == []
+    assert holders({"parked": parked}, wanted) == []
 
 
 def test_logs_metrics_and_errors_hold_no_private_value(here: Planted, wanted: Needles) -> None:

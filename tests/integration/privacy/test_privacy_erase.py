@@ -22,7 +22,7 @@ from api.reads.links import links
 from commands.audit.chain import CopyAway
 from commands.privacy import holds
 from commands.privacy.certificate import opened as opened_file
-from commands.privacy.certificates import Certifying, NotClean, TooEarly
+from commands.privacy.certificates import CertificateIssuer, NotClean, TooEarly
 from commands.privacy.erasure import Erasures
 from commands.privacy.kek import FileKek
 from commands.privacy.keys import PostgresKeyStore
@@ -38,7 +38,7 @@ from domain.privacy.erasure import evolve
 from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.runtime.decode import Decoder
 from projections.runtime.replay import Rows, fold_all
-from tests.support.http import EVERY, KEY, Api, database, erasing, problem, running, served
+from tests.support.http import ALL_PROJECTIONS, KEY, Api, database, erasing, problem, running, served
 from tests.support.persons import (
     EMAIL,
     ERASE,
@@ -66,7 +66,7 @@ def api(postgres: LocalPostgres) -> Iterator[Api]:
 @pytest.fixture
 def person(api: Api) -> Told:
     told = somebody(api, uuid4().hex)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     return told
 
 
@@ -83,7 +83,7 @@ def refolded(api: Api) -> Rows:
         return event
 
     with closing(EventReader(api.urls.worker)) as follower:
-        stored = follower.read(0, follower.settled(), limit=10_000, max_bytes=1 << 26)
+        stored = follower.read(0, follower.high_water_mark(), limit=10_000, max_bytes=1 << 26)
         return fold_all(CUSTOMER_360_V1, stored, CATALOGUE, opened)
 
 
@@ -105,7 +105,7 @@ def test_a_person_is_forgotten_by_store_keys_look_up_and_read_models(api: Api, p
         assert set(record["closed"].values()) == {"erased"}
     assert api.read("interactions", person.interaction)["closed"] == {"body": "erased"}
 
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     forgotten(api, person)
     assert totals(api) == before, "Counts and money stay."
     assert reports(api) == told_before, "So do the figures made of them."
@@ -156,7 +156,7 @@ def test_what_another_system_sends_again_brings_nobody_back(api: Api) -> None:
     row = {"kind": "person", "name": NAME}
     first = api.client.put(address, json=row)
     assert first.status_code == 201, first.text
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     assert erase(api, first.json()["id"]).status_code == 200
     head = api.services.head()
     refused = problem(api.client.put(address, json=row | {"name": OTHER_NAME}), 409, "erased")
@@ -181,7 +181,7 @@ def test_an_organisation_is_no_person_and_its_contacts_are(api: Api) -> None:
     problem(erase(api, firm), 422, "invalid")
     problem(erase(api, str(uuid4())), 404, "not-found")
     problem(erase(api, contact), 404, "not-found")
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     found = api.services.erasing.erase(
         "contact", UUID(contact), reason="objection", legal_basis="x", reference=None, context=acting(None)
     )
@@ -204,14 +204,14 @@ def test_a_legal_hold_forbids_it_until_it_is_released(api: Api, person: Told, wh
         party=UUID(person.lead) if what == "party" else None,
         kind="interaction-purchase" if what == "text" else None, month="2026-03" if what == "text" else None,
     )  # fmt: skip
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     refused = problem(erase(api, person.customer), 409, "legal-hold")
     assert (refused["hold"], refused["reference"]) == (str(placed.id), "LIT-7")
     assert holds.active(crm) == (placed,)
     assert api.read("customers", person.customer)["name"] == NAME
     holds.release(crm, context, placed.id)
     assert holds.active(crm) == ()
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     assert erase(api, person.customer).status_code == 200
 
 
@@ -249,16 +249,18 @@ def test_keys_that_come_back_are_destroyed_again(api: Api, person: Told) -> None
         cursor.execute("ALTER TABLE keys.person_key ENABLE TRIGGER USER")
     assert another(api).again() == [UUID(person.customer)]
     assert another(api).again() == []
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     forgotten(api, person)
 
 
 def test_while_erasures_may_not_be_applied_nothing_personal_is_given(api: Api, person: Told) -> None:
     """As after a restore; what is not personal goes on, in the same answers too."""
     firm = api.create("customers", kind="organisation", name="Quux & Sons")
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     why, settled = ["It was restored."], [True]
-    with served(replace(api.services, withheld=lambda: why, settled=lambda: bool(settled))) as address:
+    with served(
+        replace(api.services, withheld=lambda: why, erasures_enforced=lambda: bool(settled))
+    ) as address:
         client = httpx.Client(base_url=address, headers=api.client.headers, timeout=20)
         with client:
             for path in (
@@ -291,13 +293,13 @@ def test_a_certificate_says_what_was_looked_at_and_is_known_again(api: Api, pers
         participants=[other, person.contact], at="2026-03-02T10:00:00Z",
         reference={"source": uuid4().hex, "external_id": "1"},
     )  # fmt: skip
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     id = UUID(erase(api, person.customer).json()["erasure"])
 
-    def certifying(cache_seconds: float = 0, topics: Any = None) -> Certifying:
+    def certifying(cache_seconds: float = 0, topics: Any = None) -> CertificateIssuer:
         store, read = crm.pool, api.services.read_pool
         keys = PostgresKeyStore(api.urls.app, FileKek(KEY))
-        return Certifying(
+        return CertificateIssuer(
             crm, People(crm, links(read, wait=0)), keys, Tombstones(store), ContactIndex(store),
             read_side(read), seal_key, topics=topics, cache_seconds=cache_seconds,
         )  # fmt: skip
@@ -306,7 +308,7 @@ def test_a_certificate_says_what_was_looked_at_and_is_known_again(api: Api, pers
         certifying(60).issue(id, acting("olga"))
     with pytest.raises(TooEarly, match="have not passed position"):
         certifying().issue(id, acting("olga"))
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     with closing(psycopg2.connect(api.urls.admin)) as admin, admin, admin.cursor() as cursor:
         cursor.execute("INSERT INTO store.contact_index VALUES ('\\x01', %s)", (person.contact,))
         cursor.execute("UPDATE customer_360_v1.person SET name = %s WHERE id = %s", (NAME, person.lead))
@@ -347,7 +349,7 @@ def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_other
     (point, _) = api.read("contacts", person.contact)["points"]
     consent = {"point_id": point["id"], "purpose": "newsletter", "legal_basis": "consent", "source": "form"}
     done(api, "contacts", person.contact, "giveConsent", **consent, double_opt_in=True)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     found = export(crm, people, "lead", UUID(person.lead), acting("olga"))
     with zipfile.ZipFile(io.BytesIO(found.as_zip())) as file:
         machine, page = orjson.loads(file.read("person.json")), file.read("person.html").decode()

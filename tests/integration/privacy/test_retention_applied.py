@@ -145,8 +145,8 @@ def test_what_a_dry_run_lists_is_closed_for_good_unless_a_hold_keeps_it(here: In
     with here.wired() as wired:
         mute = said("chat", acme, "2020-01", body=None)
         wired.crm.record([registered(acme), registered(bolt), mute, *events, *kept])
-        nobody_held = here.months("--dry-run", "--as-of", "2022-06-15")
-        assert nobody_held == [
+        without_hold = here.months("--dry-run", "--as-of", "2022-06-15")
+        assert without_hold == [
             ("interaction-chat", "2020-01", 2, False, []), ("interaction-chat", "2020-02", 1, False, []),
             ("interaction-chat", "2020-03", 1, False, []), ("interaction-chat", "2020-04", 1, False, []),
         ]  # fmt: skip

@@ -17,7 +17,7 @@ from domain.events.registry import Registry
 from projections.registry import named
 from projections.runtime.apply import Applier
 from projections.runtime.decode import Decoder, Received
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 OLDER = Registry(
     [kind for kind in CATALOGUE.types if kind.name not in ("crm.opportunity.won", "crm.case.opened")]
@@ -25,7 +25,7 @@ OLDER = Registry(
 """What a program knows that is older than two types."""
 
 
-class Held:
+class Parked:
     """Two customers with an opportunity each; the read models could not apply some events of the first."""
 
     def __init__(self, api: Api) -> None:
@@ -40,7 +40,7 @@ class Held:
         self.case = api.create("cases", kind="complaint", priority=2, customer_id=self.acme)
         self.unreadable = api.create("opportunities", pipeline="sales")
         with closing(psycopg2.connect(api.urls.worker)) as connection:
-            for name in EVERY:
+            for name in ALL_PROJECTIONS:
                 self._apply(connection, name)
 
     def _apply(self, connection: Any, name: str) -> None:
@@ -48,7 +48,7 @@ class Held:
         projection = named(name, 1)
         applier = Applier(projection, Decoder(OLDER, self.api.cipher if projection.private else None))
         with closing(EventReader(self.api.urls.worker)) as follower:
-            upto = follower.settled()
+            upto = follower.high_water_mark()
             rows = follower.read(0, upto, limit=1000, max_bytes=1 << 24)
         with connection, connection.cursor() as c:
             applier.prepare(c)
@@ -70,44 +70,44 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def held(postgres: LocalPostgres) -> Iterator[Held]:
-    with database(postgres, "api_held") as url, running(url) as api:
-        yield Held(api)
+def parked(postgres: LocalPostgres) -> Iterator[Parked]:
+    with database(postgres, "api_parked") as url, running(url) as api:
+        yield Parked(api)
 
 
-def test_an_opportunity_says_what_is_held_of_it_beside_the_whole(held: Held) -> None:
+def test_an_opportunity_says_what_is_parked_of_it_beside_the_whole(parked: Parked) -> None:
     """Won, and reopened behind it."""
-    meta = held.meta(f"/v1/opportunities/{held.won}")
-    assert (meta["held"], meta["held_here"]) == (3, 2)
-    for calm in (held.calm, held.other):
-        meta = held.meta(f"/v1/opportunities/{calm}")
-        assert (meta["held"], meta["held_here"]) == (3, 0), "its party's other records are not its own"
+    meta = parked.meta(f"/v1/opportunities/{parked.won}")
+    assert (meta["parked"], meta["parked_here"]) == (3, 2)
+    for calm in (parked.calm, parked.other):
+        meta = parked.meta(f"/v1/opportunities/{calm}")
+        assert (meta["parked"], meta["parked_here"]) == (3, 0), "its party's other records are not its own"
 
 
 @pytest.mark.parametrize("view", ["overview", "timeline"])
-def test_a_customer_says_what_is_held_of_all_its_records(held: Held, view: str) -> None:
+def test_a_customer_says_what_is_parked_of_all_its_records(parked: Parked, view: str) -> None:
     """The opportunity's two and the case's one, though two models hold each of them."""
-    assert held.meta(f"/v1/customers/{held.acme}/{view}")["held_here"] == 3
-    meta = held.meta(f"/v1/customers/{held.beta}/{view}")
-    assert (meta["held"], meta["held_here"]) == (8, 0)
+    assert parked.meta(f"/v1/customers/{parked.acme}/{view}")["parked_here"] == 3
+    meta = parked.meta(f"/v1/customers/{parked.beta}/{view}")
+    assert (meta["parked"], meta["parked_here"]) == (8, 0)
 
 
-def test_the_cases_of_a_customer_say_that_one_is_missing(held: Held) -> None:
-    answer = held.api.client.get(f"/v1/customers/{held.acme}/cases").json()
-    assert (answer["cases"], answer["meta"]["held_here"]) == ([], 3)
-    assert held.meta(f"/v1/customers/{held.beta}/cases")["held_here"] == 0
+def test_the_cases_of_a_customer_say_that_one_is_missing(parked: Parked) -> None:
+    answer = parked.api.client.get(f"/v1/customers/{parked.acme}/cases").json()
+    assert (answer["cases"], answer["meta"]["parked_here"]) == ([], 3)
+    assert parked.meta(f"/v1/customers/{parked.beta}/cases")["parked_here"] == 0
 
 
-def test_answers_about_many_records_name_the_whole_alone(held: Held) -> None:
+def test_answers_about_many_records_name_the_whole_alone(parked: Parked) -> None:
     for path in ("/v1/opportunities", "/v1/pipelines/sales/board", "/v1/cases"):
-        meta = held.meta(path)
-        assert meta["held_here"] is None
-        assert meta["held"] > 0
+        meta = parked.meta(path)
+        assert meta["parked_here"] is None
+        assert meta["parked"] > 0
 
 
-def test_what_a_read_model_cannot_show_at_all_is_not_said_to_be_missing(held: Held) -> None:
+def test_what_a_read_model_cannot_show_at_all_is_not_said_to_be_missing(parked: Parked) -> None:
     """A client that is told 404 records it a second time."""
-    found = problem(held.api.client.get(f"/v1/opportunities/{held.unreadable}"), 503, "held")
-    assert found["held"] == 1
+    found = problem(parked.api.client.get(f"/v1/opportunities/{parked.unreadable}"), 503, "parked")
+    assert found["parked"] == 1
     assert "do not record it a second time" in found["detail"]
-    problem(held.api.client.get(f"/v1/opportunities/{uuid4()}"), 404, "not-found")
+    problem(parked.api.client.get(f"/v1/opportunities/{uuid4()}"), 404, "not-found")

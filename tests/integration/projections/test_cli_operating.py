@@ -51,8 +51,8 @@ HISTORY = [row for row in long_history(200, spread=8).rows if row.type.startswit
 
 
 @pytest.fixture
-def holding(home: Path, admin: str) -> int:
-    """A program that did not know one event type has held some of its events, and what waits behind them;
+def with_parked(home: Path, admin: str) -> int:
+    """A program that did not know one event type has parked some of its events, and what waits behind them;
     how many."""
     older = Registry([t for t in CATALOGUE.types if t.name != "crm.opportunity.team_changed"])
     with closing(psycopg2.connect(admin)) as connection:
@@ -65,14 +65,16 @@ def holding(home: Path, admin: str) -> int:
     return count
 
 
-def test_what_is_held_is_listed_with_the_act_that_heals_it_and_retried(home: Path, holding: int) -> None:
+def test_what_is_parked_is_listed_with_the_act_that_heals_it_and_retried(
+    home: Path, with_parked: int
+) -> None:
     _, rows, findings = told(home, "projection", "status")
-    assert next(row["held"] for row in rows if row["projection"] == "pipeline") == holding
+    assert next(row["parked"] for row in rows if row["projection"] == "pipeline") == with_parked
     assert any("`rapport projection failures pipeline --version 1`" in finding for finding in findings)
 
     code, listed, _ = told(home, "projection", "failures", "pipeline")
     assert code == 0
-    assert sum(1 + row["waiting"] for row in listed) == holding
+    assert sum(1 + row["waiting"] for row in listed) == with_parked
     assert {row["category"] for row in listed} == {"unknown_type"}
     assert all("crm.opportunity.team_changed" in row["error"] for row in listed)
     assert all("Upgrade this program" in row["act"] for row in listed)
@@ -83,11 +85,14 @@ def test_what_is_held_is_listed_with_the_act_that_heals_it_and_retried(home: Pat
     assert (code, done["applied"], done["freed"]) == (0, 1 + listed[0]["waiting"], 1)
     code, said = run(home, "projection", "retry", "pipeline", "--all", "--why", "the upgrade is done")
     assert code == 0, said
-    assert said.startswith(f"Applied {holding - done['applied']:,} held events;")
-    assert run(home, "projection", "failures", "pipeline") == (0, "pipeline version 1 holds nothing.\n")
+    assert said.startswith(f"Applied {with_parked - done['applied']:,} parked events;")
+    assert run(home, "projection", "failures", "pipeline") == (
+        0,
+        "pipeline version 1 has no parked events.\n",
+    )
 
 
-def test_what_an_operator_retried_is_an_event(home: Path, holding: int, admin: str) -> None:
+def test_what_an_operator_retried_is_an_event(home: Path, with_parked: int, admin: str) -> None:
     assert run(home, "projection", "retry", "pipeline", "--all", "--why", "because")[0] == 0
     with closing(psycopg2.connect(admin)) as connection, connection.cursor() as c:
         c.execute("SELECT convert_from(event, 'UTF8')::json -> 'data' FROM store.event "
@@ -95,7 +100,7 @@ def test_what_an_operator_retried_is_an_event(home: Path, holding: int, admin: s
         (data,) = c.fetchone() or ({},)
         c.execute("SELECT count(*) FROM control.operation WHERE NOT recorded")
         assert c.fetchone() == (0,)
-    assert data["applied"] == holding
+    assert data["applied"] == with_parked
 
 
 def test_a_retry_says_which_and_a_read_model_that_is_not_there_is_told(home: Path) -> None:

@@ -184,7 +184,7 @@ def test_an_unknown_customer_has_no_overview_and_an_empty_timeline(story: Story)
 
 
 def test_a_destroyed_key_shows_nothing_any_more_and_holds_nothing(story: Story) -> None:
-    """As a rebuild after an erasure meets it: counts stay, words go, no event is held."""
+    """As a rebuild after an erasure meets it: counts stay, words go, no event is parked."""
     story.keys.destroy(CONTACT)
     customers = story.show()
     overview = customers.overview(ADA, ["contacts"])

@@ -1,4 +1,4 @@
-"""Bad events are held by category, with what comes later of the same aggregate; the rest goes on."""
+"""Bad events are parked by category, with what comes later of the same aggregate; the rest goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as Connection
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import EventType, Registry
-from projections.control.parked import EVENTS, heads
+from projections.control.parked_events import EVENTS, heads
 from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
 from projections.runtime.apply import Applier
@@ -41,8 +41,8 @@ def reading(fresh_database: str) -> Iterator[Connection]:
         yield connection
 
 
-def held(connection: Connection) -> list[tuple[int, str | None, str, str]]:
-    """Position, aggregate, category and error of what is held, in order."""
+def parked_rows(connection: Connection) -> list[tuple[int, str | None, str, str]]:
+    """Position, aggregate, category and error of what is parked, in order."""
     with connection, connection.cursor() as c:
         c.execute("SELECT position, aggregate_id::text, category, error FROM control.held ORDER BY position")
         return c.fetchall()
@@ -73,7 +73,7 @@ def changing(kind: str) -> int:
 
 
 def without(rows: Sequence[StoredRow], number: int, *, party: bool = False) -> list[StoredRow]:
-    """What is applied when event `number` is held: all but it and what waits behind it."""
+    """What is applied when event `number` is parked: all but it and what waits behind it."""
     bad = HISTORY[number]
     return [
         row
@@ -102,13 +102,13 @@ BAD = [
 
 @pytest.mark.parametrize(("number", "members", "category", "error"), BAD)
 @pytest.mark.parametrize("size", [1, 1000], ids=["one by one", "in one batch"])
-def test_a_bad_event_is_held_with_what_follows_it_and_the_rest_goes_on(
+def test_a_bad_event_is_parked_with_what_follows_it_and_the_rest_goes_on(
     reading: Connection, number: int, members: dict[str, Any], category: str, error: str, size: int
 ) -> None:
     rows = with_bad(number, edited(HISTORY[number], **members))
     count = apply_rows(reading, PIPELINE_V1, rows, [size])
     behind = [row for row in rows[number:] if row.aggregate_id == HISTORY[number].aggregate_id]
-    found = held(reading)
+    found = parked_rows(reading)
     assert len(behind) > 1
     assert [position for position, *_ in found] == [row.position for row in behind]
     assert count == len(behind)
@@ -116,7 +116,7 @@ def test_a_bad_event_is_held_with_what_follows_it_and_the_rest_goes_on(
         (str(HISTORY[number].aggregate_id), category)
     }
     assert error in found[0][3]
-    assert found[1][3] == f"Waits behind the held event at position {rows[number].position}."
+    assert found[1][3] == f"Waits behind the parked event at position {rows[number].position}."
     expected = fold_all(PIPELINE_V1, without(rows, number), CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
 
@@ -130,7 +130,7 @@ def test_bytes_that_are_no_event_hold_the_whole_party(reading: Connection, value
     """Nobody can say whose aggregate it is; the record's key says whose party."""
     rows = with_bad(WON, HISTORY[WON]._replace(event=value))
     apply_rows(reading, PIPELINE_V1, rows, [50])
-    found = held(reading)
+    found = parked_rows(reading)
     waiting = [row.position for row in rows[WON:] if row.party == HISTORY[WON].party]
     assert [position for position, *_ in found] == waiting
     assert found[0][1:3] == (None, "decode")
@@ -144,11 +144,11 @@ def first_with(**members: Any) -> tuple[int, list[StoredRow]]:
     return number, with_bad(number, edited(HISTORY[number], **members))
 
 
-def test_an_id_that_is_none_is_held_before_a_row_is_looked_for_under_it(reading: Connection) -> None:
+def test_an_id_that_is_none_is_parked_before_a_row_is_looked_for_under_it(reading: Connection) -> None:
     """The database refuses it already in the question for the row. Nobody can say whose aggregate it is."""
     number, rows = first_with(subject="no-id")
     apply_rows(reading, PIPELINE_V1, rows, [1000])
-    found = held(reading)
+    found = parked_rows(reading)
     assert found[0] == (rows[number].position, None, "decode", "Undecodable: The event's subject is no id.")
     assert [position for position, *_ in found] == [
         row.position for row in rows[number:] if row.party == rows[number].party
@@ -157,10 +157,10 @@ def test_an_id_that_is_none_is_held_before_a_row_is_looked_for_under_it(reading:
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
 
 
-def test_a_subject_that_is_not_even_a_text_is_held_too(reading: Connection) -> None:
+def test_a_subject_that_is_not_even_a_text_is_parked_too(reading: Connection) -> None:
     number, rows = first_with(subject=["a", "list"])
     apply_rows(reading, PIPELINE_V1, rows, [50])
-    assert held(reading)[0][:3] == (rows[number].position, None, "decode")
+    assert parked_rows(reading)[0][:3] == (rows[number].position, None, "decode")
 
 
 def spoiling(values: Mapping[int, object]) -> Projection:
@@ -176,7 +176,7 @@ def spoiling(values: Mapping[int, object]) -> Projection:
     return replace(PIPELINE_V1, tables=(replace(table, fold=fold), *PIPELINE_V1.tables[1:]))
 
 
-def test_rows_that_cannot_be_spelled_are_held_as_what_the_fold_made_of_their_events(
+def test_rows_that_cannot_be_spelled_are_parked_as_what_the_fold_made_of_their_events(
     reading: Connection,
 ) -> None:
     """No JSON, a zero byte, half a character: each of another aggregate, all in one batch."""
@@ -185,7 +185,7 @@ def test_rows_that_cannot_be_spelled_are_held_as_what_the_fold_made_of_their_eve
     values = (Decimal("1.5"), "a\x00b", "\ud800")
     spoilt = spoiling({row.position: value for row, value in zip(bad, values, strict=True)})
     apply_rows(reading, spoilt, HISTORY, [1000], Applier(spoilt, Decoder(CATALOGUE)))
-    found = {one[0]: one[1:] for one in held(reading)}
+    found = {one[0]: one[1:] for one in parked_rows(reading)}
     for row, error in zip(bad, ("competitor is no text", "0x00", "surrogates"), strict=True):
         assert found[row.position][:2] == (str(row.aggregate_id), "apply")
         assert error in found[row.position][2]
@@ -222,12 +222,12 @@ def test_few_tries_find_the_event_among_many(reading: Connection) -> None:
         with patch.object(applier, "apply_carefully", wraps=applier.apply_carefully) as tries:
             applier.apply(c, [Received(row.position, str(row.party), row.event) for row in rows])
     assert 1 < tries.call_count < 4 * len(rows).bit_length()
-    assert held(reading)[0][0] == HISTORY[late].position
+    assert parked_rows(reading)[0][0] == HISTORY[late].position
 
 
 def test_what_is_older_than_what_its_party_waits_for_does_not_wait_for_it(reading: Connection) -> None:
-    """Given an aggregate held at a type that was unknown, and later its whole party at bytes that nobody can
-    read, when the type is known, then the aggregate is applied up to those bytes."""
+    """Given an aggregate parked at a type that was unknown, and later its whole party at bytes that nobody
+    can read, when the type is known, then the aggregate is applied up to those bytes."""
     bad = HISTORY[TEAM]
     mine = [row for row in HISTORY if row.aggregate_id == bad.aggregate_id]
     last = mine[-1]
@@ -239,12 +239,12 @@ def test_what_is_older_than_what_its_party_waits_for_does_not_wait_for_it(readin
         new.prepare(c)
         new.forget(c)
         new.drain(c, str(bad.aggregate_id), str(bad.party))
-    assert [position for position, *_ in held(reading)] == [unreadable.position, last.position]
+    assert [position for position, *_ in parked_rows(reading)] == [unreadable.position, last.position]
     expected = fold_all(PIPELINE_V1, mine[:-1], CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
 
 
-def test_held_events_are_applied_in_order_once_their_type_is_known(reading: Connection) -> None:
+def test_parked_events_are_applied_in_order_once_their_type_is_known(reading: Connection) -> None:
     """As after an upgrade: an older program holds, a newer one drains, and nothing shows of it."""
     old = Applier(PIPELINE_V1, Decoder(WITHOUT_TEAMS))
     assert apply_rows(reading, PIPELINE_V1, HISTORY[:200], [50], old) > 0
@@ -252,11 +252,11 @@ def test_held_events_are_applied_in_order_once_their_type_is_known(reading: Conn
     with reading, reading.cursor() as c:
         new.prepare(c)
         new.forget(c)
-        waited = len(held_positions(c))
+        waited = len(parked_positions(c))
         first = heads(c, PIPELINE_V1, "unknown_type", most=1000)
         assert all(new.knows(one) and not old.knows(one) for one in first)
         assert sum(new.drain(c, one.aggregate_id, one.party)[0] for one in first) == waited
-    assert held(reading) == []
+    assert parked_rows(reading) == []
     apply_rows(reading, PIPELINE_V1, HISTORY[200:], [50], new)
     expected = fold_all(PIPELINE_V1, HISTORY, CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
@@ -273,7 +273,7 @@ def test_a_retry_stops_at_the_first_event_that_still_fails(reading: Connection) 
         new.prepare(c)
         new.forget(c)
         new.drain(c, str(bad.aggregate_id), str(bad.party))
-    assert [position for position, *_ in held(reading)] == [last.position]
+    assert [position for position, *_ in parked_rows(reading)] == [last.position]
     expected = fold_all(PIPELINE_V1, rows[:-1], CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
 
@@ -292,10 +292,10 @@ def test_a_rolled_back_batch_leaves_no_trace(reading: Connection) -> None:
         assert applier.apply(c, batch) == 0
     expected = fold_all(PIPELINE_V1, HISTORY[:80], CATALOGUE)
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(expected)
-    assert held(reading) == []
+    assert parked_rows(reading) == []
 
 
-def held_positions(c: Any) -> list[int]:
+def parked_positions(c: Any) -> list[int]:
     c.execute("SELECT position FROM control.held")
     return [row[0] for row in c.fetchall()]
 
@@ -318,8 +318,8 @@ def test_an_old_version_of_an_event_is_folded_as_the_newest(reading: Connection)
     assert len(team) == 1
 
 
-def test_what_is_held_of_one_record_is_read_by_index(reading: Connection) -> None:
-    """Retrying asks that of each aggregate: reading all that is held every time would take hours."""
+def test_what_is_parked_of_one_record_is_read_by_index(reading: Connection) -> None:
+    """Retrying asks that of each aggregate: reading all that is parked every time would take hours."""
     whose = (PIPELINE_V1.name, PIPELINE_V1.version)
     with reading.cursor() as c:
         c.execute(

@@ -25,12 +25,12 @@ from tests.support.histories import CIPHER, long_history
 from tests.support.read_side import apply_rows, clear, normal, table_rows
 
 ROWS = long_history(400, every_family=True, spread=30).rows
-Held = dict[int, tuple[str | None, str]]
+Parked = dict[int, tuple[str | None, str]]
 """Position to aggregate and category."""
 
 
 def seconds_of(family: str) -> list[StoredRow]:
-    """The second events of aggregates, one per party: what is held by party then meets no other."""
+    """The second events of aggregates, one per party: what is parked by party then meets no other."""
     found: dict[UUID, StoredRow] = {}
     for row in ROWS:
         if row.version == 2 and row.type.startswith(f"crm.{family}."):
@@ -59,18 +59,18 @@ def spoiling(position: int) -> Projection:
     return replace(PIPELINE_V1, tables=(replace(table, fold=fold), *PIPELINE_V1.tables[1:]))
 
 
-def held(connection: Connection) -> Held:
-    """What is held now."""
+def parked_rows(connection: Connection) -> Parked:
+    """What is parked now."""
     with connection, connection.cursor() as c:
         c.execute("SELECT position, aggregate_id::text, category FROM control.held")
         return {position: (aggregate, category) for position, aggregate, category in c.fetchall()}
 
 
-def both_ways(connection: Connection, projection: Projection, rows: Sequence[StoredRow]) -> Held:
-    """What is held of a history, live and in a rebuild; so are the rows."""
+def both_ways(connection: Connection, projection: Projection, rows: Sequence[StoredRow]) -> Parked:
+    """What is parked of a history, live and in a rebuild; so are the rows."""
     decoder = Decoder(CATALOGUE, CIPHER)
     apply_rows(connection, projection, rows, [1000], Applier(projection, decoder))
-    live, shown = held(connection), normal(table_rows(connection, projection))
+    live, shown = parked_rows(connection), normal(table_rows(connection, projection))
     clear(connection, projection)
     parties: dict[UUID, list[Received]] = {}
     for row in rows:
@@ -78,13 +78,13 @@ def both_ways(connection: Connection, projection: Projection, rows: Sequence[Sto
             parties.setdefault(row.party, []).append(Received(row.position, str(row.party), row.event))
     with connection, connection.cursor() as c:
         assert refused_one_by_one(projection, decoder, c, parties.values()) == len(live)
-    assert held(connection) == live
+    assert parked_rows(connection) == live
     assert normal(table_rows(connection, projection)) == shown
     clear(connection, projection)
     return live
 
 
-def test_what_is_held_live_is_held_in_a_rebuild(fresh_database: str) -> None:
+def test_what_is_parked_live_is_parked_in_a_rebuild(fresh_database: str) -> None:
     """A value that is refused, ids that are none, data that is no object, a row that cannot be spelled."""
     install(fresh_database, partitions=6)
     time, no_id, no_text, no_data, spelled = seconds_of("opportunity")[:5]

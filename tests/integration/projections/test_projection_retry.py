@@ -1,4 +1,5 @@
-"""Held events are applied again by an operator, in order, beside workers whose shares it takes meanwhile."""
+"""Parked events are applied again by an operator, in order, beside workers whose shares it takes
+meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
-from consumers.worker.retry import Retried, RetryFailed, retry
+from consumers.worker.retry import RetryFailed, RetryResult, retry
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.control import operating
@@ -48,7 +49,7 @@ def reading(at: Urls) -> Iterator[Connection]:
 
 
 def hold_teams(reading: Connection) -> list[StoredRow]:
-    """Applies all with a program that does not know `team_changed`; answers the held events."""
+    """Applies all with a program that does not know `team_changed`; answers the parked events."""
     applier = Applier(PIPELINE_V1, Decoder(WITHOUT_TEAMS))
     assert apply_rows(reading, PIPELINE_V1, HISTORY, [50], applier)
     with reading, reading.cursor() as c:
@@ -57,7 +58,7 @@ def hold_teams(reading: Connection) -> list[StoredRow]:
     return [row for row in HISTORY if row.position in positions]
 
 
-def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGUE) -> Retried:
+def again(at: Urls, aggregate: UUID | None = None, registry: Registry = CATALOGUE) -> RetryResult:
     """A retry by a program that knows all types."""
     return retry(PIPELINE_V1, owner_url=at.owner, registry=registry, aggregate=aggregate, by="ann")
 
@@ -74,31 +75,31 @@ def shares(at: Urls) -> dict[int, tuple[int, str, str | None]]:
 def test_everything_is_drained_in_order_and_the_rows_are_as_if_nothing_had_happened(
     at: Urls, reading: Connection
 ) -> None:
-    held = hold_teams(reading)
+    parked = hold_teams(reading)
     done = again(at)
-    assert (done.applied, done.failures) == (len(held), ())
-    assert done.freed == len({row.aggregate_id for row in held})
+    assert (done.applied, done.failures) == (len(parked), ())
+    assert done.freed == len({row.aggregate_id for row in parked})
     assert execute(at.admin, "SELECT * FROM control.held") == []
     noted = execute(at.admin, "SELECT act, projection, version, principal, details FROM control.operation")
-    assert noted == [("retried", "pipeline", 1, "ann", {"applied": len(held), "aggregate": None})]
+    assert noted == [("retried", "pipeline", 1, "ann", {"applied": len(parked), "aggregate": None})]
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, HISTORY, CATALOGUE))
 
 
 def test_one_aggregate_is_drained_and_the_others_stay(at: Urls, reading: Connection) -> None:
-    held = hold_teams(reading)
-    one = held[0].aggregate_id
-    assert len({row.aggregate_id for row in held}) > 1
+    parked = hold_teams(reading)
+    one = parked[0].aggregate_id
+    assert len({row.aggregate_id for row in parked}) > 1
     done = again(at, one)
-    assert (done.applied, done.freed) == (sum(row.aggregate_id == one for row in held), 1)
+    assert (done.applied, done.freed) == (sum(row.aggregate_id == one for row in parked), 1)
     left = {UUID(str(id)) for (id,) in execute(at.admin, "SELECT DISTINCT aggregate_id FROM control.held")}
-    assert left == {row.aggregate_id for row in held} - {one}
-    applied = [row for row in HISTORY if row not in held or row.aggregate_id == one]
+    assert left == {row.aggregate_id for row in parked} - {one}
+    applied = [row for row in HISTORY if row not in parked or row.aggregate_id == one]
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, applied, CATALOGUE))
 
 
-def test_what_still_fails_stays_held_with_its_error_of_now(at: Urls, reading: Connection) -> None:
-    held = hold_teams(reading)
-    bad = held[0]
+def test_what_still_fails_stays_parked_with_its_error_of_now(at: Urls, reading: Connection) -> None:
+    parked = hold_teams(reading)
+    bad = parked[0]
     broken = orjson.loads(bad.event) | {"data": {}}
     execute(
         at.admin,
@@ -106,8 +107,8 @@ def test_what_still_fails_stays_held_with_its_error_of_now(at: Urls, reading: Co
         (psycopg2.Binary(orjson.dumps(broken)), bad.position),
     )
     done = again(at)
-    stuck = [row for row in held if row.aggregate_id == bad.aggregate_id]
-    assert done.applied == len(held) - len(stuck)
+    stuck = [row for row in parked if row.aggregate_id == bad.aggregate_id]
+    assert done.applied == len(parked) - len(stuck)
     (failure,) = done.failures
     assert (failure.position, failure.aggregate_id) == (bad.position, str(bad.aggregate_id))
     assert (failure.category, failure.waiting) == ("apply", len(stuck) - 1)
@@ -144,8 +145,8 @@ def test_an_unreadable_event_is_drained_with_all_that_its_party_waits_for(
 
 
 def test_the_worker_loses_its_share_for_as_long_as_the_retry_takes(at: Urls, reading: Connection) -> None:
-    held = hold_teams(reading)
-    wanted = {partition_of(str(row.party), PARTITIONS) for row in held}
+    parked = hold_teams(reading)
+    wanted = {partition_of(str(row.party), PARTITIONS) for row in parked}
     worker = Shares(PIPELINE_V1, uuid4(), lease=60.0, host="h", pid=1)
     with reading, reading.cursor() as c:
         epochs = {share.partition: share.epoch for share in worker.claim(c, {}, PARTITIONS)}
@@ -161,7 +162,7 @@ def test_the_worker_loses_its_share_for_as_long_as_the_retry_takes(at: Urls, rea
 
 
 def test_shares_of_a_retry_that_was_killed_are_free_after_its_lease(at: Urls, reading: Connection) -> None:
-    taken = operating.Taken(PIPELINE_V1, uuid4(), lease=0.0)
+    taken = operating.TakenShares(PIPELINE_V1, uuid4(), lease=0.0)
     with reading, reading.cursor() as c:
         assert taken.take(c, [0, 1])
     assert [shares(at)[p][1] for p in (0, 1)] == ["retrying", "retrying"]
@@ -175,11 +176,11 @@ def test_shares_of_a_retry_that_was_killed_are_free_after_its_lease(at: Urls, re
 
 
 def test_a_paused_read_model_is_retried_and_stays_paused(at: Urls, reading: Connection) -> None:
-    held = hold_teams(reading)
+    parked = hold_teams(reading)
     with reading, reading.cursor() as c:
         assert operating.pause(c, "pipeline", 1, "a fix is on its way.", "ann") == PARTITIONS
         assert operating.pause(c, "pipeline", 1, "again", "bob") == 0
-    assert again(at).applied == len(held)
+    assert again(at).applied == len(parked)
     assert {state for _, state, _ in shares(at).values()} == {"paused"}
     worker = Shares(PIPELINE_V1, uuid4(), lease=60.0, host="h", pid=1)
     with reading, reading.cursor() as c:
@@ -199,9 +200,9 @@ def test_a_version_that_is_being_built_is_not_retried(at: Urls, reading: Connect
     assert shares(at) == before
 
 
-def test_nothing_held_is_nothing_to_do(at: Urls) -> None:
+def test_nothing_parked_is_nothing_to_do(at: Urls) -> None:
     before = shares(at)
-    assert again(at) == Retried(applied=0, freed=0, failures=())
+    assert again(at) == RetryResult(applied=0, freed=0, failures=())
     assert shares(at) == before, "no worker is disturbed for nothing"
 
 

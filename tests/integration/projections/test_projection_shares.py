@@ -32,10 +32,10 @@ def owner(lease: float = 60.0, worker: UUID | None = None) -> Shares:
 
 
 def claim(
-    connection: Connection, shares: Shares, most: int = 6, held: dict[int, int] | None = None
+    connection: Connection, shares: Shares, most: int = 6, owned: dict[int, int] | None = None
 ) -> list[Share]:
     with connection, connection.cursor() as c:
-        return sorted(shares.claim(c, held or {}, most), key=lambda share: share.partition)
+        return sorted(shares.claim(c, owned or {}, most), key=lambda share: share.partition)
 
 
 def advance(connection: Connection, shares: Shares, claimed: list[Share]) -> None:
@@ -52,9 +52,9 @@ def test_what_is_claimed_is_nobody_elses_until_the_lease_runs_out(reading: Conne
     mine = claim(reading, first, 4)
     assert [share.partition for share in mine] == [0, 1, 2, 3]
     assert [share.partition for share in claim(reading, second)] == [4, 5]
-    assert claim(reading, second, held={4: 1, 5: 1}) == []
+    assert claim(reading, second, owned={4: 1, 5: 1}) == []
     time.sleep(0.35)
-    assert [share.partition for share in claim(reading, second, held={4: 1, 5: 1})] == [0, 1, 2, 3]
+    assert [share.partition for share in claim(reading, second, owned={4: 1, 5: 1})] == [0, 1, 2, 3]
     with pytest.raises(SharesLost, match="4 of 4 shares"):
         advance(reading, first, mine)
 
@@ -103,7 +103,7 @@ def test_the_next_owner_finds_the_place_where_the_last_one_stood(reading: Connec
     mine = claim(reading, first)
     with reading, reading.cursor() as c:
         first.report(c, epochs(mine), MISMATCH, "somewhere")
-    assert claim(reading, second) == [], "held, whatever its state"
+    assert claim(reading, second) == [], "owned, whatever its state"
     advance(reading, first, mine[:1])
     with reading, reading.cursor() as c:
         first.let_go(c, epochs(mine))
@@ -117,8 +117,8 @@ def test_a_share_that_is_being_committed_is_passed_over_not_waited_for(
 ) -> None:
     first, second = owner(lease=0.0), owner()
     mine = claim(reading, first)
-    with closing(psycopg2.connect(fresh_database)) as other, other.cursor() as held:
-        first.advance(held, [(share.partition, share.epoch, NEXT, 3) for share in mine[:2]])
+    with closing(psycopg2.connect(fresh_database)) as other, other.cursor() as committing:
+        first.advance(committing, [(share.partition, share.epoch, NEXT, 3) for share in mine[:2]])
         with reading, reading.cursor() as c:
             c.execute("SET LOCAL lock_timeout = '2s'")
             assert sorted(share.partition for share in second.claim(c, {}, 6)) == [2, 3, 4, 5]

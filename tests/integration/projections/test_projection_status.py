@@ -144,14 +144,14 @@ def test_shares_that_nobody_holds_are_told(reading: Connection) -> None:
     )
 
 
-def test_held_events_are_counted(reading: Connection) -> None:
+def test_parked_events_are_counted(reading: Connection) -> None:
     at_work(reading, 100)
     run(
         reading,
         "INSERT INTO control.held SELECT 'pipeline', 1, n, gen_random_uuid(), gen_random_uuid(), 'apply', "
         "'e', '' FROM generate_series(1, 3) n",
     )
-    assert pipeline(reading).held == 3
+    assert pipeline(reading).parked == 3
 
 
 def test_the_position_for_reading_ones_own_writes_is_the_least_share_of_the_active_version(

@@ -16,7 +16,7 @@ from psycopg2.extras import RealDictCursor
 
 from deploy.local.postgres import LocalPostgres
 from projections.registry import PROJECTIONS
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 Rows = list[dict[str, Any]]
 
@@ -230,7 +230,7 @@ def sold(api: Api) -> Sales:
     change("lost", "reopen", 12)
     change("lost", "changeAmount", 13, amount={"amount": "250", "currency": "USD"})
     change("lost", "lose", 14, reason="price")
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     made = Sales(api, ids)
     ids["since"] = made.get("/opportunities/{lost}/history")["versions"][1]["recorded"]
     return made

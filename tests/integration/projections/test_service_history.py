@@ -57,12 +57,12 @@ def put(connection: Connection, number: int, **given: Any) -> None:
             )
 
 
-def closed(number: int, *, hours: int, held: int = 0, reopened: int = 0, met: bool | None = None) -> Any:
+def closed(number: int, *, hours: int, on_hold: int = 0, reopened: int = 0, met: bool | None = None) -> Any:
     """The columns of a case that was resolved and closed so many hours after it was opened."""
     at = START + timedelta(days=number, hours=hours)
     return {
         "state": "closed", "open": False, "responded_at": at - timedelta(hours=hours / 2),
-        "first_resolved_at": at, "resolved_at": at, "closed_at": at, "held_us": held * 3_600_000_000,
+        "first_resolved_at": at, "resolved_at": at, "closed_at": at, "held_us": on_hold * 3_600_000_000,
         "reopened": reopened, "reported_sla": met,
     }  # fmt: skip
 
@@ -121,8 +121,8 @@ def test_reopening_is_a_rate_over_what_was_resolved_and_null_over_nothing(readin
 
 def test_times_are_means_and_medians_by_priority_less_the_hold(reading: Connection) -> None:
     hours = {0: (10, 4), 1: (2, 0), 2: (30, 1)}
-    for number, (taken, held) in hours.items():
-        put(reading, number, **closed(number, hours=taken, held=held))
+    for number, (taken, on_hold) in hours.items():
+        put(reading, number, **closed(number, hours=taken, on_hold=on_hold))
     put(reading, 3)
     put(reading, 4, priority=1)
     came_back = {"resolved_at": None, "closed_at": None, "state": "in_progress", "open": True}

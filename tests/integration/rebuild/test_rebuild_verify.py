@@ -210,7 +210,7 @@ def test_without_a_worker_nobody_is_waited_for_long(world: Rebuilding) -> None:
     assert world.state(PIPELINE_V2) == "ready"
 
 
-def test_what_is_held_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
+def test_what_is_parked_since_the_verification_keeps_the_swap_back(world: Rebuilding) -> None:
     verified(world)
     ((at,),) = execute(
         world.urls.admin,
@@ -254,16 +254,16 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
 
         execute(world.urls.admin, "UPDATE control.share SET position = 8000")
         monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
-        monkeypatch.setattr(attempts, "PATIENCE", 0.1)
+        monkeypatch.setattr(attempts, "RETRY_SECONDS", 0.1)
         monkeypatch.setattr(level, "HOLD_SECONDS", 0.1)
         with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
             change()
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
 
         monkeypatch.setattr(level, "HOLD_SECONDS", 10.0)
-        held: list[bool] = []
+        at_once: list[bool] = []
 
-        def its_workers(b: int = before, a: int = after, met: list[bool] = held) -> None:
+        def its_workers(b: int = before, a: int = after, met: list[bool] = at_once) -> None:
             """The active one's can't go on, the others' can."""
             try:
                 move(b, "100ms")
@@ -275,7 +275,7 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         later.start()
         change()
         later.join()
-        assert held == [True]
+        assert at_once == [True]
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(after,)]
 
 
@@ -307,7 +307,7 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
                 swapping.plan(world.urls.owner, PIPELINE_V2, world.known)
             assert len([wait for wait in waits if wait > 0.2]) <= 1
             waits.clear()
-            monkeypatch.setattr(attempts, "PATIENCE", 4.0)
+            monkeypatch.setattr(attempts, "RETRY_SECONDS", 4.0)
             began = time.monotonic()
             with pytest.raises(SwapRefused, match="Readers held the views for 4 seconds"):
                 swap(world)
@@ -324,7 +324,7 @@ def test_a_reader_in_a_long_transaction_holds_up_the_swap_and_no_other_reader(
     # A worker that has written rows and not committed yet is no reader of the views: it holds nothing up.
     with closing(psycopg2.connect(world.urls.worker)) as worker, worker.cursor() as c:
         c.execute("UPDATE pipeline_v1.opportunity SET stage = stage")
-        monkeypatch.setattr(attempts, "PATIENCE", 1.0)
+        monkeypatch.setattr(attempts, "RETRY_SECONDS", 1.0)
         swap(world)
         worker.rollback()
 

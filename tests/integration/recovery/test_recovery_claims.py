@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from consumers.recovery import set_aside as recovery_aside
-from consumers.recovery.derived import Deriving
+from consumers.recovery.derived import Derivation
 from domain.customers.customer.commands import AddReference, ChangeCustomer, RegisterCustomer
 from domain.kernel.values import Reference
 from domain.sales.lead.commands import CreateLead
@@ -50,7 +50,7 @@ def test_claims_are_derived_of_births_and_of_references_added_later(
     with connection, connection.cursor() as cursor:
         before = asked(connection, ALL)
         cursor.execute("CREATE TEMPORARY TABLE missing ON COMMIT DROP AS SELECT * FROM store.event")
-        Deriving(cursor, nobody, nobody, nobody).claims()
+        Derivation(cursor, nobody, nobody, nobody).claims()
         found = asked(connection, "SELECT source, external_id, id FROM back_claim ORDER BY 1")
     assert found == before
     assert [(source, str(id)) for source, _, id in found] == [

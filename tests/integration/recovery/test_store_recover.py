@@ -68,7 +68,7 @@ def refused(home: Path, admin: str, *words: str) -> str:
 
 
 @contextmanager
-def held(admin: str, statement: str, *values: int) -> Iterator[None]:
+def lock_held(admin: str, statement: str, *values: int) -> Iterator[None]:
     """While somebody else has done this in an open transaction."""
     with closing(psycopg2.connect(admin)) as opened, opened.cursor() as cursor:
         cursor.execute(statement, values)
@@ -201,7 +201,7 @@ def test_it_refuses_seals_that_this_installation_did_not_sign(home: Path, admin:
 def test_it_waits_for_nobody_for_ever(
     home: Path, admin: str, statement: str, values: tuple[int, int], sentence: str
 ) -> None:
-    with patch.object(recovery, "LOCK_SECONDS", 1), held(admin, statement, *values):
+    with patch.object(recovery, "LOCK_SECONDS", 1), lock_held(admin, statement, *values):
         assert sentence in refused(home, admin).replace("nothing", "Nothing")
 
 

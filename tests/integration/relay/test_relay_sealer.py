@@ -36,13 +36,13 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
     assert leadership.acquire()
 
     with ExitStack() as stack:
-        held: connection = stack.enter_context(session(urls.app))
+        open_session: connection = stack.enter_context(session(urls.app))
         stack.callback(leadership.close)
         stack.callback(pool.close)
 
-        def checkpoint(name: str) -> None:
+        def failpoint(name: str) -> None:
             if name == "before the seal row" and not ranges:
-                run(held, stored_event(type="crm.lead.created"))
+                run(open_session, stored_event(type="crm.lead.created"))
                 recorder.insert_events([stored_event(type="crm.lead.created")])
             if name == "after the seal row":
                 ranges.append(name)
@@ -58,7 +58,7 @@ def test_what_was_settled_is_sealed_while_a_writer_holds_on(fresh_database: str)
             buffer=SealBuffer(),
             clock=lambda: datetime.now(UTC),
             poll=0.05,
-            failpoint=checkpoint,
+            failpoint=failpoint,
         )
         sealing = threading.Thread(target=sealer.run, args=[ended])
         sealing.start()

@@ -15,7 +15,7 @@ from commands.dispatch.context import Context
 from deploy.local.postgres import LocalPostgres
 from domain.events.event import SYSTEM
 from domain.service.case.commands import CloseCase
-from tests.support.http import EVERY, Api, database, problem, running
+from tests.support.http import ALL_PROJECTIONS, Api, database, problem, running
 
 COUNT = 12
 
@@ -86,7 +86,7 @@ def filled(api: Api) -> Desk:
         missed, Context(actor=SYSTEM, correlation=uuid4(), cause=None, now=datetime.now(UTC), new_id=uuid4)
     )
     post(f"customers/{other}:merge", survivor_id=customer)
-    api.catch_up(projections=EVERY)
+    api.catch_up(projections=ALL_PROJECTIONS)
     return Desk(api, ids, customer, ann)
 
 

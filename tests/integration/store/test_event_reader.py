@@ -44,7 +44,7 @@ def follower(urls: Urls) -> Iterator[EventReader]:
 
 def test_an_empty_store_is_settled_at_0(follower: EventReader) -> None:
     """Given no event, then head and settled position are 0, and reading gives nothing."""
-    assert (follower.head(), follower.settled(), follower.read(0, 100)) == (0, 0, [])
+    assert (follower.head(), follower.high_water_mark(), follower.read(0, 100)) == (0, 0, [])
     assert list(follower.stream(0, 100)) == []
 
 
@@ -57,7 +57,7 @@ def test_rows_are_what_was_stored(recorder: PostgresApplicationRecorder, followe
     again = [stored_event(event=event, party=uuid4()) for event in AWKWARD]
     recorder.insert_events(events)
     recorder.insert_bulk(again)
-    rows = {row.aggregate_id: row for row in follower.read(0, follower.settled())}
+    rows = {row.aggregate_id: row for row in follower.read(0, follower.high_water_mark())}
     for event in events + again:
         row = rows[UUID(str(event.originator_id))]
         assert (row.version, row.type, row.party, row.event) == (1, event.topic, event.party, event.state)
@@ -142,7 +142,7 @@ def test_burnt_positions_alone_do_not_move_the_settled_position(urls: Urls, foll
         burnt = run(writer, stored_event())
         writer.rollback()
     assert execute(urls.admin, "SELECT last_value FROM store.event_position_seq") == [(burnt,)]
-    assert follower.settled() == kept
+    assert follower.high_water_mark() == kept
 
 
 def test_an_idle_look_is_one_query(urls: Urls, follower: EventReader) -> None:
@@ -150,14 +150,14 @@ def test_an_idle_look_is_one_query(urls: Urls, follower: EventReader) -> None:
     appended afterwards is seen all the same."""
     with session(urls.app, autocommit=True) as writer:
         run(writer, stored_event())
-        assert follower.settled() == 1
+        assert follower.high_water_mark() == 1
         pid, asked = last_query(urls)
         assert "max(position)" in asked
-        assert follower.settled() == 1
+        assert follower.high_water_mark() == 1
         assert last_query(urls) == (pid, last_query(urls)[1])
         assert "event_position_seq" in last_query(urls)[1]
         run(writer, stored_event())
-        assert follower.settled() == 2
+        assert follower.high_water_mark() == 2
 
 
 def last_query(urls: Urls) -> tuple[int, str]:
@@ -169,7 +169,7 @@ def last_query(urls: Urls) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "act",
-    [EventReader.settled, EventReader.head, lambda follower: follower.read(0, 2)],
+    [EventReader.high_water_mark, EventReader.head, lambda follower: follower.read(0, 2)],
     ids=["settled", "head", "read"],
 )
 def test_a_follower_heals(
@@ -181,7 +181,7 @@ def test_a_follower_heals(
     """Given a follower whose session is ended by the server, when it is asked, then it fails once with the
     driver's error for that, and works again afterwards."""
     recorder.insert_events([stored_event()])
-    assert follower.settled() == 1
+    assert follower.high_water_mark() == 1
     execute(
         urls.admin,
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'rapport_relay'",
@@ -189,7 +189,7 @@ def test_a_follower_heals(
     recorder.insert_events([stored_event()])
     with pytest.raises(psycopg2.OperationalError):
         act(follower)
-    assert follower.settled() == 2
+    assert follower.high_water_mark() == 2
     assert [row.position for row in follower.read(0, 2)] == [1, 2]
 
 

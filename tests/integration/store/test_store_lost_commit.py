@@ -48,7 +48,7 @@ def test_it_is_not_tried_for_ever(fresh_database: str) -> None:
     """Given a connection that is cut at every commit, when the bulk is appended, then the error is the one
     of a database that is away, and nothing is in the store."""
     urls = migrated(fresh_database)
-    cuts: tuple[Cut, ...] = ("before",) * bulk.TRIES
+    cuts: tuple[Cut, ...] = ("before",) * bulk.MAX_TRIES
     with cut_wire(urls.app, *cuts) as wire, closing(Pool(wire.url, 2)) as pool:
         with pytest.raises(OperationalError):
             PostgresApplicationRecorder(pool).insert_bulk([stored_event()])

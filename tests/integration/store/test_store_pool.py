@@ -42,10 +42,10 @@ def test_who_finds_none_free_waits_and_is_told(pool: Pool) -> None:
             release.wait(5)
 
     with ThreadPoolExecutor(2) as threads:
-        held = [threads.submit(hold) for _ in range(2)]
+        borrowed = [threads.submit(hold) for _ in range(2)]
         threading.Timer(0.1, release.set).start()
         assert backend(pool)
-        for one in held:
+        for one in borrowed:
             one.result()
 
 

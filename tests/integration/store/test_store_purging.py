@@ -50,7 +50,7 @@ def test_a_round_removes_all_that_expired_batch_by_batch(
     urls: Urls, idempotency: Idempotency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given more expired rows than a batch takes, when a round ends, then they are gone and no others."""
-    monkeypatch.setattr(purging, "BATCH", 2)
+    monkeypatch.setattr(purging, "BATCH_ROWS", 2)
     batches: list[int] = []
 
     def purge(limit: int) -> int:

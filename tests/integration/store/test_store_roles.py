@@ -7,7 +7,7 @@ from contextlib import suppress
 import psycopg2
 import pytest
 
-from commands.store.event_reader import EventReader, NotSettled
+from commands.store.event_reader import EventReader, HighWaterMarkTimeout
 from tests.support.database import Urls
 from tests.support.store import execute, run, session, stored_event
 
@@ -187,10 +187,10 @@ def test_a_sessions_own_objects_and_search_path_stand_in_for_nothing(each_store:
         opened.autocommit = False
         position = run(opened, stored_event())
         with EventReader(each_store.relay) as follower:
-            with pytest.raises(NotSettled):
-                follower.settled(timeout=0.1)
+            with pytest.raises(HighWaterMarkTimeout):
+                follower.high_water_mark(timeout=0.1)
             opened.commit()
-            assert follower.settled() == position
+            assert follower.high_water_mark() == position
     assert execute(each_store.admin, "SELECT count(*) FROM store.event") == [(1,)]
 
 
@@ -203,8 +203,8 @@ def test_a_session_cannot_let_go_of_the_lock(each_store: Urls) -> None:
             "SELECT pg_advisory_unlock_all(), pg_advisory_unlock_shared(1380012112, 1),"
             " pg_advisory_unlock(1380012112, 1)"
         )
-        with EventReader(each_store.relay) as follower, pytest.raises(NotSettled):
-            follower.settled(timeout=0.1)
+        with EventReader(each_store.relay) as follower, pytest.raises(HighWaterMarkTimeout):
+            follower.high_water_mark(timeout=0.1)
 
 
 def test_roles_are_nobody_else(each_store: Urls) -> None:

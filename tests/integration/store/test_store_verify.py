@@ -203,14 +203,14 @@ def test_verify_finds_that_readers_are_not_guarded(home: Path, admin: str) -> No
 def test_verify_waits_for_no_append_for_ever(home: Path, admin: str) -> None:
     """Given an append that stays open, what is sealed is verified all the same."""
     with (
-        patch.object(verify, "PATIENCE", 0.2),
+        patch.object(verify, "HIGH_WATER_MARK_SECONDS", 0.2),
         closing(psycopg2.connect(admin)) as opened,
         opened.cursor() as cursor,
     ):
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", APPEND_LOCK)
         code, found, said = verified(home)
         _, data, _ = told(home, "store", "verify")
-    assert (code, found) == (1, {"not_settled"})
+    assert (code, found) == (1, {"no_high_water_mark"})
     assert "see pg_locks and pg_prepared_xacts" in said
     assert data["events"] == EVENTS
 

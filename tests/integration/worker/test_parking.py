@@ -1,4 +1,4 @@
-"""A live worker meets events that it cannot apply: they are held, all others are shown, and it lives on."""
+"""A live worker meets events that it cannot apply: they are parked, all others are shown, and it lives on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def seconds_of(rows: Sequence[StoredRow], family: str) -> list[StoredRow]:
 
 
 def alone(rows: Sequence[StoredRow], row: StoredRow) -> bool:
-    """Whether the aggregate is all that its party has in that topic, so that held by party is no more."""
+    """Whether the aggregate is all that its party has in that topic, so that parked by party is no more."""
     family = row.type.split(".")[1]
     mine = {r.aggregate_id for r in rows if r.party == row.party and r.type.split(".")[1] == family}
     return mine == {row.aggregate_id}
@@ -53,7 +53,7 @@ def edited(row: StoredRow, **members: Any) -> StoredRow:
 
 
 def without(rows: Sequence[StoredRow], bad: Sequence[StoredRow]) -> list[StoredRow]:
-    """What is applied when these are held: all but them and what comes later of their aggregates."""
+    """What is applied when these are parked: all but them and what comes later of their aggregates."""
     first = {row.aggregate_id: row.position for row in bad}
     return [row for row in rows if row.position < first.get(row.aggregate_id, row.position + 1)]
 
@@ -69,8 +69,8 @@ def spoiling(position: int) -> Projection:
     return replace(PIPELINE_V1, tables=(replace(table, fold=fold), *PIPELINE_V1.tables[1:]))
 
 
-def held(workers: Workers, projection: str) -> dict[int, str]:
-    """Position to category of what is held for its own sake."""
+def parked_rows(workers: Workers, projection: str) -> dict[int, str]:
+    """Position to category of what is parked for its own sake."""
     found = execute(
         workers.urls.admin,
         "SELECT position, category FROM control.held"
@@ -103,16 +103,16 @@ def test_a_worker_holds_each_kind_of_bad_event_and_shows_all_others(
         publisher.publish([row for row in published if row.position > half], size=30)
         workers.until_at(rows[-1].position, "pipeline")
         workers.until_at(rows[-1].position, "customer_360")
-    assert held(workers, "pipeline") == {
+    assert parked_rows(workers, "pipeline") == {
         time.position: "apply", spelled.position: "apply", late.position: "apply", subject.position: "decode",
     }  # fmt: skip
     with closing(psycopg2.connect(workers.urls.admin)) as connection:
         found = table_rows(connection, PIPELINE_V1)
     spared = without(rows, [time, subject, spelled, late])
     assert normal(found) == normal(fold_all(PIPELINE_V1, spared, CATALOGUE))
-    assert held(workers, "customer_360")[data.position] == "decode"
+    assert parked_rows(workers, "customer_360")[data.position] == "decode"
     received = sum(int(share["received"]) for share in workers.shares())
-    assert received == sum(row.type.startswith("crm.opportunity.") for row in rows), "held ones count"
+    assert received == sum(row.type.startswith("crm.opportunity.") for row in rows), "parked ones count"
 
 
 SLOW = """
@@ -132,7 +132,7 @@ def test_a_refused_value_in_a_full_batch_costs_nobody_its_shares(
     bad = seconds_of(rows, "opportunity")[0]
     published = [edited(row, time="no time") if row is bad else row for row in rows]
     execute(workers.urls.admin, SLOW)
-    workers.patience |= {"lease": 0.8}
+    workers.timeouts |= {"lease": 0.8}
 
     def owners() -> list[tuple[str, int]]:
         return [(str(share["worker"]), share["epoch"]) for share in workers.shares()]
@@ -144,7 +144,7 @@ def test_a_refused_value_in_a_full_batch_costs_nobody_its_shares(
         publisher.publish(published, size=10_000)
         workers.until_at(rows[-1].position)
         assert owners() == before, "nobody lost a share over it"
-    assert held(workers, "pipeline") == {bad.position: "apply"}
+    assert parked_rows(workers, "pipeline") == {bad.position: "apply"}
     with closing(psycopg2.connect(workers.urls.admin)) as connection:
         found = table_rows(connection, PIPELINE_V1)
     assert normal(found) == normal(fold_all(PIPELINE_V1, without(rows, [bad]), CATALOGUE, opened))

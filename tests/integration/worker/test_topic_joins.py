@@ -18,7 +18,7 @@ from consumers.kafka.topics import topic
 from consumers.rebuild.compare import Ground, compare
 from consumers.rebuild.rebuild import RebuildRefused, RebuildStopped, begin, wait_ready
 from consumers.rebuild.run import carry_on
-from consumers.rebuild.source import stretches
+from consumers.rebuild.source import slices
 from consumers.rebuild.verify import verify
 from domain.events.catalogue import CATALOGUE
 from projections.release.schema import install
@@ -140,9 +140,9 @@ def test_the_rows_are_those_of_a_rebuild_and_the_comparison_says_so(
     positions = {share["partition"]: share["position"] for share in world.shares(SHARED_ROW_V1)}
     ground = Ground(
         projection=SHARED_ROW_V1, registry=CATALOGUE, owner_url=world.urls.owner, store_url=world.urls.store,
-        positions=positions, held=frozenset(), cipher=None,
+        positions=positions, parked=frozenset(), cipher=None,
     )  # fmt: skip
-    seen = compare(ground, stretches(4))
+    seen = compare(ground, slices(4))
     assert seen.differences == []
     assert seen.rows["party"] > 0
 

@@ -73,8 +73,8 @@ def test_from_the_store_through_the_relay_to_the_rows(workers: Workers) -> None:
 
 def owners(workers: Workers) -> list[int]:
     """How many shares each worker holds, most first."""
-    held = Counter(share["worker"] for share in workers.shares() if share["worker"] is not None)
-    return sorted(held.values(), reverse=True)
+    counts = Counter(share["worker"] for share in workers.shares() if share["worker"] is not None)
+    return sorted(counts.values(), reverse=True)
 
 
 def test_shares_are_dealt_out_fairly_as_workers_come_and_go(workers: Workers, publisher: Publisher) -> None:
@@ -115,7 +115,7 @@ def test_a_paused_share_is_left_alone_until_it_runs_again(workers: Workers, publ
     workers.check(rows)
 
 
-def test_a_newer_program_applies_what_an_older_one_held(workers: Workers, publisher: Publisher) -> None:
+def test_a_newer_program_applies_what_an_older_one_parked(workers: Workers, publisher: Publisher) -> None:
     rows = long_history(300, spread=10).rows
     projection = named("pipeline")
     old = Registry([t for t in CATALOGUE.types if t.name != "crm.opportunity.team_changed"])
@@ -124,8 +124,8 @@ def test_a_newer_program_applies_what_an_older_one_held(workers: Workers, publis
     with closing(psycopg2.connect(workers.urls.worker)) as connection, connection, connection.cursor() as c:
         applier = Applier(projection, Decoder(old))
         applier.prepare(c)
-        held = applier.apply(c, [Received(r.position, str(r.party), r.event) for r in mine[:150]])
-    assert held > 0
+        parked = applier.apply(c, [Received(r.position, str(r.party), r.event) for r in mine[:150]])
+    assert parked > 0
     skipped = [r for r in rows if r.position <= mine[149].position]
     publisher.publish(skipped)
     assert publisher.last is not None
@@ -141,7 +141,9 @@ def test_a_newer_program_applies_what_an_older_one_held(workers: Workers, publis
         ),
     )
     workers.start()
-    until(lambda: execute(workers.urls.admin, "SELECT count(*) FROM control.held") == [(0,)], "nothing held")
+    until(
+        lambda: execute(workers.urls.admin, "SELECT count(*) FROM control.held") == [(0,)], "nothing parked"
+    )
     publisher.publish(rows[len(skipped) :], size=50)
     workers.until_at(rows[-1].position)
     workers.check(rows)

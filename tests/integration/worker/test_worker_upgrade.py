@@ -1,4 +1,4 @@
-"""After an upgrade a worker applies what an older program held: under its shares' locks, bit by bit."""
+"""After an upgrade a worker applies what an older program parked: under its shares' locks, bit by bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 from consumers.worker.upgrade import Upgrade
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
-from projections.control import parked as holding
+from projections.control import parked_events
 from projections.control.shares import Shares, SharesLost
 from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.release.schema import install
@@ -57,8 +57,8 @@ def upgraded(reading: Connection, registry: Registry, lease: float = 60.0) -> tu
     return Upgrade(applier, shares, lease), shares
 
 
-def held(reading: Connection) -> dict[int, tuple[object, ...]]:
-    """What is held, whole, by position."""
+def parked_rows(reading: Connection) -> dict[int, tuple[object, ...]]:
+    """What is parked, whole, by position."""
     with reading, reading.cursor() as c:
         c.execute(
             "SELECT position, category, aggregate_id::text, error, held_at"
@@ -67,24 +67,24 @@ def held(reading: Connection) -> dict[int, tuple[object, ...]]:
         return {row[0]: row[1:] for row in c.fetchall()}
 
 
-def test_a_worker_that_lost_a_share_touches_nothing_of_what_is_held(reading: Connection) -> None:
-    """Its lease ran out and another works on: applied by both, an event would be applied and held."""
+def test_a_worker_that_lost_a_share_touches_nothing_of_what_is_parked(reading: Connection) -> None:
+    """Its lease ran out and another works on: applied by both, an event would be applied and parked."""
     upgrade, _ = upgraded(reading, CATALOGUE)
-    before, rows = held(reading), table_rows(reading, PIPELINE_V1)
+    before, rows = parked_rows(reading), table_rows(reading, PIPELINE_V1)
     with reading, reading.cursor() as c:
         c.execute("UPDATE control.share SET epoch = epoch + 1 WHERE partition = 3")
     with pytest.raises(SharesLost, match="1 of 6 shares"):
         upgrade.run(reading, ALL, ALL, 0.0)
-    assert held(reading) == before
+    assert parked_rows(reading) == before
     assert table_rows(reading, PIPELINE_V1) == rows
 
 
 def test_what_is_still_unknown_stays_as_it_is(reading: Connection) -> None:
-    """Held since when it was, and not held again at each start."""
-    before = held(reading)
+    """Parked since when it was, and not parked again at each start."""
+    before = parked_rows(reading)
     upgrade, _ = upgraded(reading, NEWER)
     upgrade.run(reading, ALL, ALL, 0.0)
-    after = held(reading)
+    after = parked_rows(reading)
     first: dict[object, object] = {}
     for _, aggregate, error, _ in before.values():
         first.setdefault(aggregate, error)
@@ -98,19 +98,19 @@ def test_what_is_still_unknown_stays_as_it_is(reading: Connection) -> None:
 def test_much_is_applied_a_little_at_a_time_and_shares_are_renewed_in_between(reading: Connection) -> None:
     """Given a lease that is over at once, each aggregate has a transaction of its own; and who waits is not
     asked again for each, which would take hours."""
-    aggregates = {aggregate for _, aggregate, _, _ in held(reading).values()}
+    aggregates = {aggregate for _, aggregate, _, _ in parked_rows(reading).values()}
     upgrade, shares = upgraded(reading, CATALOGUE, lease=0.0)
     with (
         patch.object(shares, "keep", wraps=shares.keep) as renewed,
         patch.object(shares, "stay", wraps=shares.stay) as beaten,
-        patch.object(holding, "load", side_effect=AssertionError("all that is held was read again")),
+        patch.object(parked_events, "load", side_effect=AssertionError("all that is parked was read again")),
     ):
         upgrade.run(reading, ALL, ALL, 0.0)
         assert len(aggregates) > 1
         assert renewed.call_count == beaten.call_count == len(aggregates) + 1
         upgrade.run(reading, ALL, ALL, 0.0)
         assert renewed.call_count == len(aggregates) + 1, "once for each claim of a share"
-    assert held(reading) == {}
+    assert parked_rows(reading) == {}
     assert normal(table_rows(reading, PIPELINE_V1)) == normal(fold_all(PIPELINE_V1, HISTORY, CATALOGUE))
 
 

@@ -58,7 +58,7 @@ CODES = {
     "seal-differs": 500,
     "unavailable": 503,
     "not-yet-visible": 503,
-    "held": 503,
+    "parked": 503,
 }
 """Frozen: clients hold these. A code may be added, none may change or go."""
 

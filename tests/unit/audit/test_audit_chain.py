@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from commands.audit import chain
-from commands.audit.chain import Asked, CopyAway, beside_copy, beside_kept
+from commands.audit.chain import CopyAway, OptionalCopy, beside_copy, beside_kept
 from commands.audit.kept_seal import KeptSeal
 from commands.store.seals import Seals
 from domain.events.seal import Seal, sign
@@ -63,23 +63,23 @@ def rows_of(seals: Sequence[Seal]) -> Seals:
 
 def test_only_what_the_seal_proves_is_believed() -> None:
     """Whoever changed the store may have changed the topics as well."""
-    assert Asked(Shelf(CHAIN)).proven(CHAIN[1]) == [(row.position, row.event) for row in ROWS[5:10]]
+    assert OptionalCopy(Shelf(CHAIN)).proven(CHAIN[1]) == [(row.position, row.event) for row in ROWS[5:10]]
     told = [(row.position, row.event) for row in ROWS]
     changed = [*told[:7], (8, b"{}"), *told[8:]]
     for other in (changed, told[:7], [*told, (10, b"{}")], []):
-        assert Asked(Shelf(CHAIN, content=other)).proven(CHAIN[1]) is None
+        assert OptionalCopy(Shelf(CHAIN, content=other)).proven(CHAIN[1]) is None
 
 
 def test_topics_that_are_away_are_asked_once_and_told() -> None:
     shelf = Shelf(CHAIN, away=True)
-    asked = Asked(shelf)
+    asked = OptionalCopy(shelf)
     assert asked.head() is None
     assert asked.proven(CHAIN[0]) is None
     assert asked.fork(None, rows_of(CHAIN), PUBLIC, CHAIN[-1]).findings == ()
     assert (shelf.asked, asked.why_not) == (["head"], "Kafka can't be asked: it is away.")
-    empty = Asked(Shelf([]))
+    empty = OptionalCopy(Shelf([]))
     assert (empty.head(), empty.why_not) == (None, "They hold no seal.")
-    assert (Asked(None).head(), Asked(None).why_not) == (None, "They were not asked.")
+    assert (OptionalCopy(None).head(), OptionalCopy(None).why_not) == (None, "They were not asked.")
 
 
 def test_topics_that_lag_behind_are_no_fork() -> None:

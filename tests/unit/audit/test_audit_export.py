@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.audit.export import SealDiffers, decoded, raw, readable
-from commands.audit.export_reader import NoExport, Opened, read
+from commands.audit.export_reader import ExportContents, NoExport, read
 from commands.audit.history import Scope
 from commands.audit.replay import Moment, state_at
 from commands.audit.text_format import step_lines
@@ -46,7 +46,7 @@ def exported() -> tuple[bytes, ...]:
     return tuple(raw(histories(), sold().scope, KEY.public_key(), NOW))
 
 
-def state_in(found: Opened, moment: Moment = Moment()) -> Any:  # noqa: B008 - it is frozen
+def state_in(found: ExportContents, moment: Moment = Moment()) -> Any:  # noqa: B008 - it is frozen
     return state_at(found.kind, found.id, found.facts, moment).fields
 
 

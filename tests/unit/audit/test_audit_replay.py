@@ -82,12 +82,12 @@ def test_a_state_is_the_aggregate_at_each_version(kind: Any) -> None:
 def test_a_state_at_a_time_is_that_of_the_last_event_by_then() -> None:
     facts = closed().facts("lead", sold().lead)
     for fact in facts:
-        for cut in (AsOf(as_of=fact.event.time), AsOf(known_at=fact.event.recorded)):
+        for as_of in (AsOf(as_of=fact.event.time), AsOf(known_at=fact.event.recorded)):
             by_then = [other for other in facts if other.event.time <= fact.event.time]
-            found = state_at("lead", sold().lead, facts, Moment(cut=cut))
+            found = state_at("lead", sold().lead, facts, Moment(as_of=as_of))
             assert found.fact == by_then[-1]
     with pytest.raises(NotFound):
-        state_at("lead", sold().lead, facts, Moment(cut=AsOf(as_of=START - timedelta(seconds=1))))
+        state_at("lead", sold().lead, facts, Moment(as_of=AsOf(as_of=START - timedelta(seconds=1))))
 
 
 def test_a_record_of_another_kind_and_a_version_that_never_was_are_refused() -> None:
@@ -162,7 +162,7 @@ def test_a_difference_names_the_event_that_made_it_and_what_was_changed_back() -
 def test_a_difference_between_times_is_that_between_their_versions() -> None:
     facts = closed().facts("opportunity", sold().opportunity)
     start, end = facts[1].event.time, facts[3].event.time
-    between = diff(facts, Moment(cut=AsOf(as_of=start)), Moment(cut=AsOf(as_of=end)))
+    between = diff(facts, Moment(as_of=AsOf(as_of=start)), Moment(as_of=AsOf(as_of=end)))
     assert between == diff(facts, Moment(version=2), Moment(version=4))
 
 
@@ -244,11 +244,11 @@ def test_pages_of_any_size_are_the_whole_history_once(size: int) -> None:
         page = page_of(closed(), sold().scope, after=after, limit=size, full=True)
         found += page.steps
         if page.after is None:
-            assert not page.cut
+            assert not page.as_of
             break
         assert len(page.steps) == size
         following = whole.steps[len(found)]
-        assert page.cut == (following.fact.event.correlation == found[-1].fact.event.correlation)
+        assert page.as_of == (following.fact.event.correlation == found[-1].fact.event.correlation)
         after = page.after
     assert tuple(found) == whole.steps
     assert whole.after is None

@@ -205,7 +205,7 @@ def test_an_event_moved_under_another_seal_is_joined() -> None:
 def test_a_wide_range_is_not_searched_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, seal = world(30)
     now = [changed(row) if number == 3 else row for number, row in enumerate(rows)]
-    monkeypatch.setattr(naming, "TRIES", 1)
+    monkeypatch.setattr(naming, "MAX_TRIES", 1)
     assert by_sums(seal, now, HOME, no_gaps).kind in ("range", "changed")
 
 

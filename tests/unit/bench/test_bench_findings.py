@@ -78,8 +78,8 @@ def test_visible_is_when_the_position_was_first_passed_counted_from_when_it_was_
 
 def test_memory_counts_as_the_most_that_was_held_until_then() -> None:
     """What is given back before one looks was needed all the same."""
-    held = iter([50, 90, 70, 60, 80])
-    water = HighWater(100, lambda: next(held) * 1024 * 1024)
+    memory = iter([50, 90, 70, 60, 80])
+    water = HighWater(100, lambda: next(memory) * 1024 * 1024)
     for events in (5, 10, 49, 60, 100):
         water.at(events)
     assert water.mebibytes() == (90, 90, 90)

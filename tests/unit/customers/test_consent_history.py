@@ -81,14 +81,14 @@ class History:
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
 
-    def history(self, id: UUID, cut: AsOf) -> list[StoredRow]:
+    def history(self, id: UUID, as_of: AsOf) -> list[StoredRow]:
         """As `Crm.history`."""
         return [
             StoredRow(
                 100 + event.originator_version, id, event.originator_version,
                 CATALOGUE.of(event.payload).name, event.party, encode(event, CATALOGUE, OpenCipher()),
             )
-            for event in cut.of(self._events)
+            for event in as_of.of(self._events)
             if id == CONTACT
         ]  # fmt: skip
 

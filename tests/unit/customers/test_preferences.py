@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from commands.audit.redaction import NoKeyCipher
 from commands.audit.replay import Moment, diff, fact_of, state_at
 from commands.audit.timeline import state_json
+from commands.privacy.no_key_cipher import NoKeyCipher
 from domain.customers.customer import state as customer
 from domain.customers.customer.commands import ChangeCustomer, RegisterCustomer
 from domain.customers.customer.preferences import PREFERENCES, preferences

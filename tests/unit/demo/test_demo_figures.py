@@ -58,7 +58,7 @@ def no_stack(
 
     reports = [("maven-crm", ImportReport(failed=problems))]
     monkeypatch.setattr("deploy.up.Stack", stack)
-    monkeypatch.setattr(show, "imported", lambda *_: show.Imported(reports, 41.6, 51.2))
+    monkeypatch.setattr(show, "imported", lambda *_: show.ImportTimes(reports, 41.6, 51.2))
     monkeypatch.setattr(show, "compared", lambda *_: figures)
     return asked
 

@@ -57,8 +57,8 @@ def test_every_state_of_the_relay_is_explained() -> None:
     assert rows("States of the relay") == {*relay.STATES, "unknown"}
 
 
-def test_every_category_of_a_held_event_is_explained() -> None:
-    assert rows("Held events") == set(get_args(Category))
+def test_every_category_of_a_parked_event_is_explained() -> None:
+    assert rows("Parked events") == set(get_args(Category))
 
 
 def test_every_key_file_is_named() -> None:

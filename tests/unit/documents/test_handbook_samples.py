@@ -10,7 +10,7 @@ from typing import Final, get_args
 
 import pytest
 
-from deploy.cli.projection.app import HELD_TITLES, TITLES
+from deploy.cli.projection.app import FAILURE_COLUMNS, STATUS_COLUMNS
 from deploy.health.projection_health import judged
 from deploy.metrics import read_models, relay
 from projections.control.failures import ACTS
@@ -26,7 +26,7 @@ ROW: Final = re.compile(r"^(\w+) v(\d+)(?: \(not active\))?$")
 MODEL: Final = Status(
     projection="pipeline", version=1, active=True, state="live", reason=None, position=0, head=0,
     lag_events=0, lag_seconds=0.0, lag_trend=None, time_left=0.0, rate=0.0, rows=0, workers=1,
-    heartbeat_age=0.0, held=0, received=0,
+    heartbeat_age=0.0, parked=0, received=0,
 )  # fmt: skip
 
 
@@ -64,11 +64,11 @@ def test_the_tables_have_the_columns_that_are_printed() -> None:
         if line.startswith("projection ")
     ]
     assert len(heads) > len(read_models.STATES) / 2
-    assert {tuple(GAPS.split(head)) for head in heads} == {TITLES}
-    assert [line for line, *_ in models() if len(GAPS.split(line)) != len(TITLES)] == []
-    held = [lines[0] for lines in printed("rapport projection failures")]
-    assert held
-    assert {tuple(GAPS.split(head)) for head in held} == {HELD_TITLES}
+    assert {tuple(GAPS.split(head)) for head in heads} == {STATUS_COLUMNS}
+    assert [line for line, *_ in models() if len(GAPS.split(line)) != len(STATUS_COLUMNS)] == []
+    failures = [lines[0] for lines in printed("rapport projection failures")]
+    assert failures
+    assert {tuple(GAPS.split(head)) for head in failures} == {FAILURE_COLUMNS}
 
 
 @pytest.mark.parametrize("state", sorted(read_models.STATES))

@@ -15,7 +15,7 @@ from kafka.producer.future import FutureProduceResult
 from kafka.producer.record_accumulator import RecordAccumulator
 from kafka.record.memory_records import MemoryRecordsBuilder
 
-from consumers.kafka.batches import LARGEST, Gathering, Outcome, encoded_headers, encoded_key, varint
+from consumers.kafka.batches import LARGEST, BatchAccumulator, Outcome, encoded_headers, encoded_key, varint
 
 PLACE = TopicPartition("crm.lead.v1", 3)
 LZ4 = 3
@@ -76,7 +76,7 @@ def by_the_client(given: list[Record], batch_size: int) -> list[bytes]:
 def test_batches_are_those_of_the_client(given: list[Record], batch_size: int) -> None:
     """Times before the first one, empty values, batches that fill up: all the same bytes."""
     client = Client(batch_size)
-    gathering = Gathering(client, batch_size)
+    gathering = BatchAccumulator(client, batch_size)
     gathering.begin()
     for key, value, headers, timestamp in given:
         gathering.put("crm.lead.v1", 3, encoded_key(key), value, encoded_headers(headers), timestamp, 0)
@@ -91,7 +91,7 @@ def test_numbers_are_in_zigzag_encoding(value: int, encoded: str) -> None:
 
 
 def test_a_value_that_no_batch_takes_is_refused_at_once() -> None:
-    gathering = Gathering(Client(10_000), 10_000)
+    gathering = BatchAccumulator(Client(10_000), 10_000)
     gathering.begin()
     with pytest.raises(MessageSizeTooLargeError, match="more than 1,044,480"):
         gathering.put("crm.lead.v1", 3, encoded_key(b"k"), bytes(LARGEST + 1), encoded_headers([]), 0, 9)

@@ -36,7 +36,7 @@ LIVE = Status(
     heartbeat_age=0.5,
     lag_trend=None,
     time_left=0.0,
-    held=0,
+    parked=0,
     received=90,
 )
 
@@ -62,12 +62,12 @@ LIVE = Status(
             {"state": "waiting_for_broker"},
             ["The read model pipeline version 1 is not kept up to date (waiting for broker). See the log"],
         ),
-        ({"held": 2}, ["The read model pipeline version 1 holds 2 events that it could not apply."]),
+        ({"parked": 2}, ["The read model pipeline version 1 has 2 parked events, which it could not apply."]),
         (
-            {"held": 2, "state": "no_worker", "reason": "Start one."},
+            {"parked": 2, "state": "no_worker", "reason": "Start one."},
             [
                 "The read model pipeline version 1 is not kept up to date (no worker). Start one.",
-                "The read model pipeline version 1 holds 2 events",
+                "The read model pipeline version 1 has 2 parked events",
             ],
         ),
         ({"head": None, "lag_events": None, "lag_seconds": None}, []),
@@ -81,7 +81,7 @@ LIVE = Status(
         "frozen",
         "mismatch",
         "broker",
-        "held",
+        "parked",
         "two things",
         "store away",
         "not begun",

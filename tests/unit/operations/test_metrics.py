@@ -34,15 +34,15 @@ def value(collector: Collector | CollectorRegistry, name: str, **labels: str) ->
     return registry.get_sample_value(name, labels)
 
 
-def test_a_read_model_shows_lag_rate_heartbeat_held_and_state() -> None:
+def test_a_read_model_shows_lag_rate_heartbeat_parked_and_state() -> None:
     behind = replace(
         LIVE, state="catching_up", position=60, lag_events=30, lag_seconds=12.5, lag_trend=-3.0,
-        time_left=10.0, rate=4.0, held=2,
+        time_left=10.0, rate=4.0, parked=2,
     )  # fmt: skip
     shown = ReadModels(lambda: [behind])
     for name, expected in {
         "position": 60.0, "lag_events": 30.0, "lag_seconds": 12.5, "lag_trend_events_per_second": -3.0,
-        "time_left_seconds": 10.0, "events_per_second": 4.0, "held_events": 2.0, "workers": 1.0,
+        "time_left_seconds": 10.0, "events_per_second": 4.0, "parked_events": 2.0, "workers": 1.0,
         "heartbeat_age_seconds": 0.5, "rows": 7.0, "active": 1.0, "received_events_total": 90.0,
     }.items():  # fmt: skip
         assert value(shown, f"rapport_projection_{name}", **PIPELINE) == expected, name

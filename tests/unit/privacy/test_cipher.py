@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commands.privacy.cipher import AesGcmCipher, KeyMissing
-from commands.privacy.kek import FileKek, KekProblem, Owned
-from commands.privacy.keyring import Keyring, Wrapped
+from commands.privacy.kek import FileKek, KekProblem, OwnedKey
+from commands.privacy.keyring import Keyring, WrappedKey
 from commands.privacy.keys import DESTROYED, Key, KeyName, KeyState, Retention
 from domain.events.event import SYSTEM, Event
 from domain.events.private import PrivateParts, Unreadable
@@ -260,12 +260,16 @@ def test_a_wrapped_key_opens_with_its_kek_and_its_owner_alone() -> None:
     """Given a wrapped key, when another key-encryption key or another owner's row is tried, then a sentence
     says what is wrong."""
     kek, other = FileKek(b"k" * 32), FileKek(b"o" * 32)
-    (wrapped,) = kek.wrap([Owned(b"\x07" * 32, b"person|1")])
+    (wrapped,) = kek.wrap([OwnedKey(b"\x07" * 32, b"person|1")])
     assert b"\x07" * 32 not in wrapped
-    assert kek.unwrap([Owned(wrapped, b"person|1")]) == [b"\x07" * 32]
+    assert kek.unwrap([OwnedKey(wrapped, b"person|1")]) == [b"\x07" * 32]
     with pytest.raises(KekProblem, match="Put the key file `kek` back"):
-        Keyring.of(other).unwrap([Wrapped(kek.id, wrapped, b"person|1")])
-    for changed in (Owned(wrapped, b"person|2"), Owned(b"", b"person|1"), Owned(wrapped[:-1], b"person|1")):
+        Keyring.of(other).unwrap([WrappedKey(kek.id, wrapped, b"person|1")])
+    for changed in (
+        OwnedKey(wrapped, b"person|2"),
+        OwnedKey(b"", b"person|1"),
+        OwnedKey(wrapped[:-1], b"person|1"),
+    ):
         with pytest.raises(KekProblem, match="changed in the database"):
             kek.unwrap([changed])
     with pytest.raises(ValueError, match="32 bytes"):

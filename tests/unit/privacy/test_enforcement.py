@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from commands.privacy import enforcement as applied
-from commands.privacy.enforcement import INTERVAL_SECONDS, Applied
+from commands.privacy.enforcement import INTERVAL_SECONDS, ErasureEnforcement
 
 ADA = UUID(int=1)
 
@@ -29,10 +29,10 @@ class World:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def applied(self) -> Applied:
+    def applied(self) -> ErasureEnforcement:
         """What is tested."""
         world: Any = self
-        return Applied(lambda: world, lambda: world, lambda: (), self.showing)
+        return ErasureEnforcement(lambda: world, lambda: world, lambda: (), self.showing)
 
     def again(self) -> list[UUID]:
         """As `Erasing.again`."""
@@ -61,7 +61,7 @@ class World:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again at once."""
-    monkeypatch.setattr(applied, "AGAIN", 0)
+    monkeypatch.setattr(applied, "RETRY_SECONDS", 0)
 
 
 def test_until_they_were_applied_something_is_missing() -> None:
@@ -98,18 +98,18 @@ def test_who_asks_afterwards_is_answered_without_a_look_and_each_turn_looks_agai
 def test_where_the_store_has_to_be_recovered_all_begins_anew() -> None:
     world = World()
     checked = world.applied()
-    seen = [checked.settled]
+    seen = [checked.complete]
     checked.missing()
-    seen.append(checked.settled)
+    seen.append(checked.complete)
     checked.begin_anew()
-    seen.append(checked.settled)
+    seen.append(checked.complete)
     assert seen == [False, True, False]
     world.back = [ADA]
-    assert (checked.missing(), world.back, checked.settled) == ([], [], True)
+    assert (checked.missing(), world.back, checked.complete) == ([], [], True)
 
 
 def test_a_look_that_failed_is_not_repeated_by_each_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applied, "AGAIN", 60)
+    monkeypatch.setattr(applied, "RETRY_SECONDS", 60)
     world = World()
     checked = world.applied()
     world.away = True
@@ -127,7 +127,7 @@ def test_many_who_ask_at_once_wait_for_one_look_and_not_for_ever(monkeypatch: py
         first = threads.submit(checked.missing)
         world.at_work.wait(20)
         with monkeypatch.context() as patched:
-            patched.setattr(applied, "PATIENCE", 0.01)
+            patched.setattr(applied, "LOCK_WAIT_SECONDS", 0.01)
             assert checked.missing() != []
         asked = [threads.submit(checked.missing) for _ in range(7)]
         world.may_go_on.set()
@@ -137,7 +137,7 @@ def test_many_who_ask_at_once_wait_for_one_look_and_not_for_ever(monkeypatch: py
 
 def test_who_asks_while_they_are_first_applied_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """As at a start, where the first request may meet the thread that is at it: it is told the outcome."""
-    monkeypatch.setattr(applied, "AGAIN", 60)
+    monkeypatch.setattr(applied, "RETRY_SECONDS", 60)
     world = World()
     checked = world.applied()
     world.may_go_on.clear()

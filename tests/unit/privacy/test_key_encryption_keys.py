@@ -16,18 +16,18 @@ from commands.privacy.kek import (
     KekUnknown,
     KeyChanged,
     KeyEncryptionKey,
-    Owned,
+    OwnedKey,
     tried,
 )
-from commands.privacy.keyring import Keyring, Wrapped
-from commands.privacy.vault import BATCH, VaultKek
+from commands.privacy.keyring import Keyring, WrappedKey
+from commands.privacy.vault import BATCH_KEYS, VaultKek
 from deploy import key_encryption_keys as keks
 from deploy.secrets import Secrets, SecretsProblem
 from deploy.settings import SettingsProblem, load, write_env_file
 from tests.support.vault import TOKEN, FakeVault, fake_vault
 
 OLD, NEW = FileKek(b"o" * 32), FileKek(b"n" * 32)
-JANE, JOHN = Owned(b"\x01" * 32, b"person|jane"), Owned(b"\x02" * 32, b"person|john")
+JANE, JOHN = OwnedKey(b"\x01" * 32, b"person|jane"), OwnedKey(b"\x02" * 32, b"person|john")
 
 
 class Counting:
@@ -40,16 +40,16 @@ class Counting:
     def id(self) -> str:
         return self.kek.id
 
-    def wrap(self, keys: Sequence[Owned]) -> list[bytes]:
+    def wrap(self, keys: Sequence[OwnedKey]) -> list[bytes]:
         return self.kek.wrap(keys)
 
-    def unwrap(self, wrapped: Sequence[Owned]) -> list[bytes]:
+    def unwrap(self, wrapped: Sequence[OwnedKey]) -> list[bytes]:
         self.asked.append(len(wrapped))
         return self.kek.unwrap(wrapped)
 
 
-def wrapped(kek: KeyEncryptionKey, *keys: Owned) -> list[Wrapped]:
-    return [Wrapped(kek.id, raw, one.owner) for raw, one in zip(kek.wrap(list(keys)), keys, strict=True)]
+def wrapped(kek: KeyEncryptionKey, *keys: OwnedKey) -> list[WrappedKey]:
+    return [WrappedKey(kek.id, raw, one.owner) for raw, one in zip(kek.wrap(list(keys)), keys, strict=True)]
 
 
 def test_rows_of_two_keys_open_in_their_order_and_each_is_asked_once() -> None:
@@ -93,12 +93,12 @@ def test_a_service_wraps_and_unwraps_many_in_one_request(vault: FakeVault, token
     """Given more keys than one request may have, when they are wrapped and unwrapped, then they come back in
     their order and the service is asked once a batch; no key leaves in its own bytes."""
     kek = VaultKek(vault.url, "rapport", token)
-    keys = [Owned(os.urandom(32), f"person|{number}".encode()) for number in range(BATCH + 1)]
+    keys = [OwnedKey(os.urandom(32), f"person|{number}".encode()) for number in range(BATCH_KEYS + 1)]
     closed = kek.wrap(keys)
     assert [one.key for one in keys] == kek.unwrap(
-        [Owned(raw, one.owner) for raw, one in zip(closed, keys, strict=True)]
+        [OwnedKey(raw, one.owner) for raw, one in zip(closed, keys, strict=True)]
     )
-    assert vault.asked == [("encrypt", BATCH), ("encrypt", 1), ("decrypt", BATCH), ("decrypt", 1)]
+    assert vault.asked == [("encrypt", BATCH_KEYS), ("encrypt", 1), ("decrypt", BATCH_KEYS), ("decrypt", 1)]
     assert kek.id == "vault:transit/rapport"
     assert not any(one.key in raw for raw in closed for one in keys[:1])
     kek.close()
@@ -111,16 +111,20 @@ def test_what_a_service_refuses_is_told_and_what_was_changed_is_never_a_key(
     when it is asked, then a sentence tells each from the others and shows no key."""
     kek = VaultKek(vault.url, "rapport", token)
     (closed,) = kek.wrap([JANE])
-    for other in (Owned(closed, JOHN.owner), Owned(closed[:-8], JANE.owner), Owned(b"\xff", JANE.owner)):
+    for other in (
+        OwnedKey(closed, JOHN.owner),
+        OwnedKey(closed[:-8], JANE.owner),
+        OwnedKey(b"\xff", JANE.owner),
+    ):
         with pytest.raises(KeyChanged):
-            kek.unwrap([Owned(closed, JANE.owner), other])
+            kek.unwrap([OwnedKey(closed, JANE.owner), other])
     with pytest.raises(KekAway, match="encryption key not found"):
         VaultKek(vault.url, "unknown", token).wrap([JANE])
     token.write_text("s.wrong")
     with pytest.raises(KekAway, match=r"status 403: permission denied.*Check RAPPORT_VAULT_URL"):
-        kek.unwrap([Owned(closed, JANE.owner)])
+        kek.unwrap([OwnedKey(closed, JANE.owner)])
     token.write_text(TOKEN)
-    assert kek.unwrap([Owned(closed, JANE.owner)]) == [JANE.key]
+    assert kek.unwrap([OwnedKey(closed, JANE.owner)]) == [JANE.key]
     with pytest.raises(KekAway, match="token file"):
         VaultKek(vault.url, "rapport", tmp_path / "none").wrap([JANE])
     with pytest.raises(KekAway, match="does not answer"):

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from commands.privacy.certificate import CheckedPlace
-from commands.privacy.topic_check import NotPublishedYet, Published, Record
+from commands.privacy.topic_check import NotPublishedYet, Record, TopicCheck
 from domain.events.seal import Seal
 
 MINE, OTHER = UUID(int=1), UUID(int=2)
@@ -46,7 +46,7 @@ WHOLE = tuple(Record(party, position, event) for position, _, party, event in ST
 
 def compared(*records: Record, last: int = 9, meanwhile: Collection[int] = ()) -> CheckedPlace:
     """The certificate's place; `meanwhile` are positions that the store has got since it was read."""
-    published = Published(own={MINE})
+    published = TopicCheck(own={MINE})
     for event in STORED:
         published.add(*event)
     return published.compare(Kept(records, last), lambda positions: set(meanwhile) & set(positions))

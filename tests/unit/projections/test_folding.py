@@ -14,9 +14,9 @@ from domain.events.catalogue import CATALOGUE
 from projections.customer_360.v1.projection import CUSTOMER_360_V1
 from projections.pipeline.v1.projection import PIPELINE_V1
 from projections.runtime.binary_copy import Cells
-from projections.runtime.bulk_load import Filler, Filling
+from projections.runtime.bulk_load import BulkLoad, Filler
 from projections.runtime.decode import Decoder, Received
-from projections.runtime.folding import CHUNK, Folder
+from projections.runtime.folding import CHUNK_EVENTS, Folder
 from projections.runtime.projection import Key, Projection, Row
 from projections.runtime.tables import TableStore
 from tests.support.histories import CIPHER, HistoryCipher, long_history
@@ -81,10 +81,10 @@ def received(projection: Projection, number: int = 4_000) -> list[Received]:
 def test_rows_that_begin_in_a_batch_are_not_asked_for(projection: Projection) -> None:
     """Each would cost a query. (A person's row may begin with a later event than its aggregate's first.)"""
     events = received(projection)
-    assert len(events) > 2 * CHUNK
+    assert len(events) > 2 * CHUNK_EVENTS
     asked: set[Asking] = set()
     folded = folder(projection, CIPHER, asked).fold_plainly(NO_DATABASE, events)
-    assert folded.held == []
+    assert folded.parked == []
     begun = {
         (table.name, row[table.key])
         for table, rows in zip(projection.tables, folded.rows, strict=True)
@@ -97,7 +97,7 @@ def test_rows_that_begin_in_a_batch_are_not_asked_for(projection: Projection) ->
 
 def test_rows_that_began_earlier_are_asked_for_once() -> None:
     events = received(PIPELINE_V1)
-    earlier, later = events[:CHUNK], events[CHUNK:]
+    earlier, later = events[:CHUNK_EVENTS], events[CHUNK_EVENTS:]
     began = {event["subject"] for event in map(decoded, earlier)}
     subjects = {event["subject"] for event in map(decoded, later)}
     needed = {("opportunity", subject) for subject in subjects & began}
@@ -112,14 +112,14 @@ def test_keys_are_got_once_for_many_events() -> None:
     events = received(CUSTOMER_360_V1)
     live, rebuilt = Counting(), Counting()
     folder(CUSTOMER_360_V1, live, set()).fold_plainly(NO_DATABASE, events)
-    Filling(CUSTOMER_360_V1, Decoder(CATALOGUE, rebuilt), NO_DATABASE).add(events, ended=False)
+    BulkLoad(CUSTOMER_360_V1, Decoder(CATALOGUE, rebuilt), NO_DATABASE).add(events, ended=False)
     for cipher in (live, rebuilt):
         assert len(cipher.got) == 1
         assert len(cipher.got[0]) > 20
 
 
 def test_bytes_that_only_look_like_a_person_are_passed_over() -> None:
-    """They are held when they are read."""
+    """They are parked when they are read."""
     cipher = Counting()
     looks = [b'{"data":{"private":{"persons":{"' + end for end in (b"", b"nobody", b"\xff" * 36)]
     Decoder(CATALOGUE, cipher).prepare([Received(1, "", value) for value in looks])
@@ -135,8 +135,8 @@ def test_a_row_that_lacks_columns_is_the_events_fault_and_ends_no_worker() -> No
     filler = Filler(PIPELINE_V1, Decoder(CATALOGUE))
     made = filler.folded([first])
     assert [*live.rows, *[rows for _, rows in made]] == [[], []]
-    for (held,) in (live.held, filler.held):
-        assert (held.category, held.error) == (
+    for (parked,) in (live.parked, filler.parked):
+        assert (parked.category, parked.error) == (
             "apply",
             "NotBegun: a:1 changes a record that did not begin with it",
         )

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.relay.seal_buffer import STALL_SECONDS, SealBuffer, Sealed
+from consumers.relay.seal_buffer import STALL_SECONDS, SealBuffer, SealedRange
 from domain.events.seal import Seal
 
 
@@ -16,8 +16,8 @@ def seal(sequence: int) -> Seal:
     return cast(Seal, SimpleNamespace(sequence=sequence, last=sequence * 10))
 
 
-def sealed(sequence: int) -> Sealed:
-    return Sealed(seal(sequence), cast(Any, [object()]))
+def sealed(sequence: int) -> SealedRange:
+    return SealedRange(seal(sequence), cast(Any, [object()]))
 
 
 @pytest.fixture

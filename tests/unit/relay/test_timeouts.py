@@ -23,10 +23,10 @@ def test_a_slow_broker_gets_more_time_and_one_outage_after_the_other_gets_none(
     ranges: str, seconds: float
 ) -> None:
     """+ is a range that got through, - one that did not."""
-    patience = Timeouts()
+    timeouts = Timeouts()
     for outcome in ranges.split():
         if outcome == "+":
-            patience.acknowledged()
+            timeouts.acknowledged()
         else:
-            patience.failed()
-    assert patience.seconds == seconds
+            timeouts.failed()
+    assert timeouts.seconds == seconds

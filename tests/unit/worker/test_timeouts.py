@@ -38,13 +38,13 @@ class Database:
     def cursor(self) -> Database:
         return self
 
-    def tend(self, _c: object, held: dict[int, int], _rate: float) -> tuple[set[int], int]:
+    def tend(self, _c: object, owned: dict[int, int], _rate: float) -> tuple[set[int], int]:
         """Nothing is lost, nothing to be had."""
-        return set(held), len(held)
+        return set(owned), len(owned)
 
-    def let_go(self, _c: object, _held: object) -> None: ...
+    def let_go(self, _c: object, _owned: object) -> None: ...
 
-    def report(self, _c: object, _held: object, _state: str, _reason: str) -> None: ...
+    def report(self, _c: object, _owned: object, _state: str, _reason: str) -> None: ...
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     )
     monkeypatch.setattr(made, "_shares", Database())
     made._groups.add(Share(0, 1, Checkpoint()))
-    monkeypatch.setattr(made._groups.main.telling, "_shares", Database())
+    monkeypatch.setattr(made._groups.main.reporter, "_shares", Database())
     return made
 
 
@@ -99,7 +99,7 @@ def test_a_pause_is_short_again_only_after_what_was_waited_for_answered(worker: 
     group = worker._groups.main
     for state in (WAITING, KEYS):
         assert [waited(worker, group, state) for _ in range(3)] == [0.5, 1.0, 2.0]
-    group.reader, group._gatherer = cast(Any, Heard()), group._gathering()
+    group.reader, group._assembler = cast(Any, Heard()), group._new_assembler()
     assert group.read(0.0)
     assert (waited(worker, group, WAITING), waited(worker, group, KEYS)) == (0.5, 4.0)
     worker._groups.moved({0: Checkpoint()})

@@ -53,7 +53,7 @@ def position_of(record: MemoryRecord) -> int:
     return int.from_bytes(record.headers[0][1], "big")
 
 
-def standings() -> dict[int, Checkpoint]:
+def checkpoints() -> dict[int, Checkpoint]:
     """Of shares that have the first events, at offsets that the topics do not reach any more."""
     topics = MemoryTopics()
     topics.publish_all(ROWS[:HAD], [20])
@@ -72,17 +72,17 @@ def group(topics: MemoryTopics, *, heals: bool) -> tuple[Group, SlowReader]:
         TOPICS,
         KEY.public_key(),
         Timeouts(),
-        cast(Any, Telling()),
+        cast(Any, SilentReporter()),
         heals=heals,
     )
     made.reader = cast(Any, reader)
-    for partition, standing in standings().items():
-        made.add(Share(partition, 1, standing))
+    for partition, checkpoint in checkpoints().items():
+        made.add(Share(partition, 1, checkpoint))
     return made, reader
 
 
-class Telling:
-    """Nothing is told."""
+class SilentReporter:
+    """Reports nothing."""
 
     def clear(self) -> None:
         """Nothing is forgotten."""
@@ -96,7 +96,7 @@ def topics() -> MemoryTopics:
     return topics
 
 
-def test_an_offset_behind_the_end_sends_a_share_to_the_ward(topics: MemoryTopics) -> None:
+def test_an_offset_behind_the_end_sends_a_share_to_quarantine(topics: MemoryTopics) -> None:
     main, _ = group(topics, heals=False)
     with pytest.raises(OutOfRange, match="was made anew or cut"):
         main.seat()
@@ -105,14 +105,14 @@ def test_an_offset_behind_the_end_sends_a_share_to_the_ward(topics: MemoryTopics
 
 def test_what_is_had_is_searched_through_and_then_all_goes_on(topics: MemoryTopics) -> None:
     """While a place is searched nobody else is read; each event behind what was had comes once."""
-    ward, reader = group(topics, heals=True)
-    ward.seat()
+    quarantine, reader = group(topics, heals=True)
+    quarantine.seat()
     places = {*((topic, number) for topic in TOPICS for number in range(6)), SEAL_PLACE}
-    assert ward.again == places
+    assert quarantine.again == places
     positions: list[int] = []
     narrowed = done = False
     for _ in range(1000):
-        ward.read(0.0)
+        quarantine.read(0.0)
         if set(reader.at) != places:
             narrowed = True
         elif narrowed and not done:
@@ -120,7 +120,7 @@ def test_what_is_had_is_searched_through_and_then_all_goes_on(topics: MemoryTopi
             for place in places - {SEAL_PLACE}:
                 had = [r.offset for r in topics.lanes[place] if position_of(r) <= ROWS[HAD - 1].position]
                 assert reader.at[place] > had[-1], "others are read while this one is searched"
-        while (batch := ward.take(10_000)) is not None:
+        while (batch := quarantine.take(10_000)) is not None:
             positions += [event.position for event in batch.events]
     assert done
     wanted = [row.position for row in ROWS[HAD:] if f"crm.{row.type.split('.')[1]}.v1" in TOPICS]
@@ -130,29 +130,29 @@ def test_what_is_had_is_searched_through_and_then_all_goes_on(topics: MemoryTopi
 def test_a_single_lost_partition_is_searched_alone(topics: MemoryTopics) -> None:
     """Everything else stays where it was committed: nothing of it is read, or kept, meanwhile."""
     lost = (OPPORTUNITY, 2)
-    ward, reader = group(topics, heals=True)
+    quarantine, reader = group(topics, heals=True)
     gatherer = SealAssembler(TOPICS, dict.fromkeys(range(6), Checkpoint()), KEY.public_key())
     before = MemoryTopics()
     before.publish_all(ROWS[:HAD], [20])
-    for place, records in before.read(gatherer.places()).items():
+    for place, records in before.read(gatherer.offsets()).items():
         gatherer.feed(place, records)
     batch = gatherer.take(HAD)
     assert batch is not None
-    for partition, (standing, _) in batch.moved.items():
+    for partition, (checkpoint, _) in batch.moved.items():
         far = {OPPORTUNITY: 1_000_000} if partition == lost[1] else {}
-        ward.add(Share(partition, 1, replace(standing, offsets={**standing.offsets, **far})))
-    ward.seat()
+        quarantine.add(Share(partition, 1, replace(checkpoint, offsets={**checkpoint.offsets, **far})))
+    quarantine.seat()
     assert set(reader.at) == {lost}
     seals = batch.moved[0][0].offsets[SEAL_PLACE[0]]
     positions, searching = [], 0
     for _ in range(1000):
-        ward.read(0.0)
+        quarantine.read(0.0)
         if set(reader.at) == {lost}:
             searching += 1
             assert reader.at[lost] <= topics.ends[lost]
         else:
             assert reader.at[SEAL_PLACE] >= seals, "what was had of the seals is not read again"
-        while (found := ward.take(10_000)) is not None:
+        while (found := quarantine.take(10_000)) is not None:
             positions += [event.position for event in found.events]
     had = sum(position_of(r) <= ROWS[HAD - 1].position for r in topics.lanes[lost])
     assert searching <= had // SLICE + 1, "it is read on behind what was searched for"
@@ -166,10 +166,10 @@ def test_a_lost_partition_without_news_is_searched_to_its_end(topics: MemoryTopi
         had = [r for r in topics.lanes[place] if position_of(r) <= ROWS[HAD - 1].position]
         topics.lanes[place] = had
         topics.ends[place] = had[-1].offset + 2
-    ward, reader = group(topics, heals=True)
-    ward.seat()
+    quarantine, reader = group(topics, heals=True)
+    quarantine.seat()
     for _ in range(1000):
-        ward.read(0.0)
+        quarantine.read(0.0)
     assert len(reader.at) == 2 * 6 + 1, "all are read on"
 
 
@@ -179,35 +179,35 @@ def test_a_topic_that_is_being_restored_is_waited_for(topics: MemoryTopics) -> N
     place = (OPPORTUNITY, 2)
     topics.lanes[place] = whole[place][:2]
     ends, topics.ends = topics.ends, topics.ends | {place: topics.lanes[place][-1].offset + 1}
-    ward, _ = group(topics, heals=True)
-    ward.seat()
+    quarantine, _ = group(topics, heals=True)
+    quarantine.seat()
     for _ in range(1000):
-        ward.read(0.0)
+        quarantine.read(0.0)
     topics.lanes, topics.ends = whole, ends
     positions: list[int] = []
     for _ in range(1000):
-        ward.read(0.0)
-        while (batch := ward.take(10_000)) is not None:
+        quarantine.read(0.0)
+        while (batch := quarantine.take(10_000)) is not None:
             positions += [event.position for event in batch.events]
     wanted = [row.position for row in ROWS[HAD:] if f"crm.{row.type.split('.')[1]}.v1" in TOPICS]
     assert sorted(positions) == wanted
 
 
 def test_what_fits_is_not_read_again(topics: MemoryTopics) -> None:
-    ward, _ = group(topics, heals=True)
-    ward.seat()
+    quarantine, _ = group(topics, heals=True)
+    quarantine.seat()
     for _ in range(1000):
-        ward.read(0.0)
-    assert ward.take(10_000) is not None
-    ward.fits(3)
-    assert ward.again == {(topic, number) for topic in TOPICS for number in (0, 1, 2, 4, 5)}
+        quarantine.read(0.0)
+    assert quarantine.take(10_000) is not None
+    quarantine.advance(3, checkpoints()[3])
+    assert quarantine.again == {(topic, number) for topic in TOPICS for number in (0, 1, 2, 4, 5)}
 
 
 def test_a_share_taken_out_takes_along_what_was_to_be_read_again(topics: MemoryTopics) -> None:
-    ward, _ = group(topics, heals=True)
-    ward.again = {(OPPORTUNITY, 1), (OPPORTUNITY, 2), SEAL_PLACE}
-    ward.take_out(2)
-    assert ward.again == {(OPPORTUNITY, 1), SEAL_PLACE}
+    quarantine, _ = group(topics, heals=True)
+    quarantine.again = {(OPPORTUNITY, 1), (OPPORTUNITY, 2), SEAL_PLACE}
+    quarantine.take_out(2)
+    assert quarantine.again == {(OPPORTUNITY, 1), SEAL_PLACE}
     for partition in (0, 1, 3, 4, 5):
-        ward.take_out(partition)
-    assert (ward.again, ward.shares) == (set(), {})
+        quarantine.take_out(partition)
+    assert (quarantine.again, quarantine.shares) == (set(), {})

@@ -35,7 +35,7 @@ def topics() -> MemoryTopics:
 def gather(topics: MemoryTopics, shares: dict[int, Checkpoint] = START) -> SealAssembler:
     """A gatherer that has read everything."""
     gatherer = SealAssembler(TOPICS, shares, KEY.public_key())
-    for place, records in topics.read(gatherer.places()).items():
+    for place, records in topics.read(gatherer.offsets()).items():
         gatherer.feed(place, records)
     return gatherer
 
@@ -190,7 +190,7 @@ def test_sound_seals_before_a_bad_one_are_handed_out_first(topics: MemoryTopics)
 def test_a_seal_is_handed_out_whole_or_not_at_all(topics: MemoryTopics) -> None:
     gatherer = SealAssembler(TOPICS, START, KEY.public_key())
     feeds = [
-        (place, record) for place, records in topics.read(gatherer.places()).items() for record in records
+        (place, record) for place, records in topics.read(gatherer.offsets()).items() for record in records
     ]
     last, seen = 0, 0
     for place, record in sorted(feeds, key=lambda f: (f[1].offset, f[0])):
@@ -218,7 +218,7 @@ def test_reading_goes_on_behind_what_was_applied(topics: MemoryTopics) -> None:
     assert first is not None
     shares = {partition: standing for partition, (standing, _) in first.moved.items()}
     later = SealAssembler(TOPICS, shares, KEY.public_key())
-    for place, records in topics.read(later.places()).items():
+    for place, records in topics.read(later.offsets()).items():
         assert later.feed(place, records) == len(records)
     assert [e.position for e in first.events] + taken(later) == [row.position for row in ROWS]
 
@@ -247,7 +247,7 @@ def test_a_strangers_record_shows_before_the_next_seal_comes(topics: MemoryTopic
 def test_records_that_are_late_are_waited_for_by_name(topics: MemoryTopics) -> None:
     gatherer = SealAssembler(TOPICS, START, KEY.public_key())
     assert gatherer.waits_for() == []
-    everything = topics.read(gatherer.places())
+    everything = topics.read(gatherer.offsets())
     gatherer.feed(SEAL_PLACE, everything.pop(SEAL_PLACE))
     late = (OPPORTUNITY, 2)
     for place, records in everything.items():
@@ -290,7 +290,7 @@ def again(topics: MemoryTopics, place: Place, *, seals: bool = True, had: int = 
     assert batch is not None
     shares = {partition: standing for partition, (standing, _) in batch.moved.items()}
     found = SealAssembler(TOPICS, shares, KEY.public_key(), again={place, SEAL_PLACE} if seals else {place})
-    for at, records in topics.read(found.places()).items():
+    for at, records in topics.read(found.offsets()).items():
         found.feed(at, records)
     return found
 
@@ -382,7 +382,7 @@ def follow(
 ) -> tuple[list[int], dict[int, Checkpoint]]:
     """A program that reads these topics to their end: the positions handed out, and its shares afterwards."""
     gatherer = SealAssembler(names, shares, KEY.public_key())
-    for place, records in topics.read(gatherer.places()).items():
+    for place, records in topics.read(gatherer.offsets()).items():
         gatherer.feed(place, records)
     positions, after = [], dict(shares)
     while (batch := gatherer.take(most)) is not None:
@@ -469,7 +469,7 @@ def late_share(topics: MemoryTopics) -> tuple[SealAssembler, Place, list[MemoryR
     _, shares = follow(topics, CUSTOMER, START)
     place, _ = place_with(topics, next(row for row in ROWS if row.position in DEALS))
     gatherer = SealAssembler(TOPICS, {place[1]: shares[place[1]]}, KEY.public_key())
-    everything = topics.read(gatherer.places())
+    everything = topics.read(gatherer.offsets())
     records = everything.pop(place)
     for at, found in everything.items():
         gatherer.feed(at, found)

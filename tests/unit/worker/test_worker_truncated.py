@@ -44,8 +44,8 @@ class Told:
     def clear(self) -> None:
         """Nothing was told."""
 
-    def running(self, _connection: Any, held: Mapping[int, int]) -> None:
-        self.running_again.append(held)
+    def running(self, _connection: Any, owned: Mapping[int, int]) -> None:
+        self.running_again.append(owned)
         self.broker = False
 
 
@@ -65,12 +65,12 @@ def test_records_that_are_not_there_any_more_are_read_again_not_waited_for() -> 
     assert reader.poll(0.0) == {}, "another's partition by now"
 
 
-def test_a_share_that_goes_to_the_ward_does_not_say_for_ever_that_the_broker_is_away() -> None:
+def test_a_share_that_goes_to_quarantine_does_not_say_for_ever_that_the_broker_is_away() -> None:
     """With nothing to commit nobody else would take it back."""
     main, told = Told(broker=True), Told(broker=False)
     groups = Groups(group(main, heals=False), group(told, heals=True), cast(Any, None), 60.0)
     worker = Worker.__new__(Worker)
-    vars(worker).update(_groups=groups, _settle=lambda: True)
+    vars(worker).update(_groups=groups, _finish_write=lambda: True)
     for partition in (2, 3):
         groups.add(Share(partition, 7, Checkpoint()))
     groups.mismatch(cast(Any, None), groups.main, OutOfRange((OPPORTUNITY, 3), 5))

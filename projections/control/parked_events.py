@@ -1,4 +1,4 @@
-"""Held events: those that could not be applied, and what waits behind them."""
+"""Parked events: those that could not be applied, and what waits behind them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ EVENTS: Final = (
     "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
     "WHERE projection = %s AND version = %s "
 )
-"""Held events of a projection's version, as the beginning of a statement."""
+"""Parked events of a projection's version, as the beginning of a statement."""
 
 
 class ParkedEvent(NamedTuple):
-    """A held event. `aggregate_id` is None where the envelope cannot be read; then its party waits."""
+    """A parked event. `aggregate_id` is None where the envelope cannot be read; then its party waits."""
 
     position: int
     aggregate_id: str | None
@@ -48,25 +48,25 @@ class Waiting:
             return self.aggregates[aggregate_id]
         return self.parties.get(party)
 
-    def add(self, held: ParkedEvent) -> None:
+    def add(self, parked: ParkedEvent) -> None:
         """From now on what comes later of the same aggregate, or party, waits behind it."""
-        place = (held.category, held.position)
-        if held.aggregate_id is None:
-            self.parties.setdefault(held.party, place)
+        place = (parked.category, parked.position)
+        if parked.aggregate_id is None:
+            self.parties.setdefault(parked.party, place)
         else:
-            self.aggregates.setdefault(held.aggregate_id, place)
+            self.aggregates.setdefault(parked.aggregate_id, place)
 
-    def undo(self, held: Iterable[ParkedEvent]) -> None:
-        """Takes `add` of these back: they were not held after all."""
-        for one in held:
+    def undo(self, parked: Iterable[ParkedEvent]) -> None:
+        """Takes `add` of these back: they were not parked after all."""
+        for one in parked:
             whose = self.parties if one.aggregate_id is None else self.aggregates
             key = one.party if one.aggregate_id is None else one.aggregate_id
             if whose.get(key) == (one.category, one.position):
                 del whose[key]
 
-    def release(self, held: Iterable[ParkedEvent]) -> None:
+    def release(self, parked: Iterable[ParkedEvent]) -> None:
         """Whatever these waited for, they do no longer."""
-        for one in held:
+        for one in parked:
             if one.aggregate_id is None:
                 self.parties.pop(one.party, None)
             else:
@@ -74,7 +74,7 @@ class Waiting:
 
 
 def load(c: Cursor, projection: Projection) -> Waiting:
-    """Who waits, by the first held event of each aggregate and party."""
+    """Who waits, by the first parked event of each aggregate and party."""
     c.execute(
         "SELECT DISTINCT ON (aggregate_id, CASE WHEN aggregate_id IS NULL THEN party END) "
         "position, aggregate_id::text, party::text, category, '', ''::bytea FROM control.held "
@@ -88,7 +88,7 @@ def load(c: Cursor, projection: Projection) -> Waiting:
     return waiting
 
 
-def park(c: Cursor, projection: Projection, held: Sequence[ParkedEvent]) -> None:
+def park(c: Cursor, projection: Projection, events: Sequence[ParkedEvent]) -> None:
     """Puts events aside, in the transaction that takes them in."""
     execute_values(
         c,
@@ -98,7 +98,7 @@ def park(c: Cursor, projection: Projection, held: Sequence[ParkedEvent]) -> None
         [
             (projection.name, projection.version, h.position, h.aggregate_id, _uuid(h.party), h.category,
              h.error[:2000].replace("\x00", ""), h.event)
-            for h in held
+            for h in events
         ],
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ def park(c: Cursor, projection: Projection, held: Sequence[ParkedEvent]) -> None
 def heads(
     c: Cursor, projection: Projection, category: Category, *, after: UUID = NOBODY, most: int
 ) -> list[ParkedEvent]:
-    """The first held event of each aggregate where that is of this category; the next so many by the
+    """The first parked event of each aggregate where that is of this category; the next so many by the
     aggregate's id."""
     c.execute(
         "SELECT position, aggregate_id::text, party::text, category, error, event FROM ("
@@ -119,7 +119,7 @@ def heads(
 
 
 def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[ParkedEvent]:
-    """An aggregate's held events in order."""
+    """An aggregate's parked events in order."""
     c.execute(
         EVENTS + "AND aggregate_id = %s ORDER BY position",
         (projection.name, projection.version, aggregate_id),
@@ -128,7 +128,7 @@ def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[P
 
 
 def of_party(c: Cursor, projection: Projection, party: str) -> list[ParkedEvent]:
-    """A party's held events in order, of whichever aggregate."""
+    """A party's parked events in order, of whichever aggregate."""
     c.execute(
         EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
     )

@@ -64,7 +64,7 @@ def row_as_of(model: Projection, table: str, events: Sequence[StoredRow]) -> dic
 def past(services: Services, look: Snapshot, moment: AsOf) -> PastSections | None:
     """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
     that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
-    raises `Problem` (`validation`) for a section that would take more than `MOST_RECORDS`."""
+    raises `Problem` (`validation`) for a section that would take more than `MAX_RECORDS`."""
     if moment.whole:
         return None
 

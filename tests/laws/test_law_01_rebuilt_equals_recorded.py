@@ -9,30 +9,16 @@ from uuid import UUID
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant
 
-from domain.activities.interaction import state as interaction
-from domain.customers.contact import state as contact
-from domain.customers.customer import state as customer
-from domain.directory.principal import state as principal
 from domain.events.event import Event
 from domain.kernel.aggregate import Aggregate, replay
-from domain.sales.lead import state as lead
-from domain.sales.opportunity import state as opportunity
-from domain.sales.product import state as product
-from domain.service.case import state as case
+from domain.record_types import BUSINESS
 from tests.support.machine import CrmMachine, PeopleMachine
 from tests.support.machine_cases import CaseMachine
 from tests.support.machine_leads import LeadMachine
 from tests.support.machine_opportunities import OpportunityMachine
 
-EVOLVE: dict[str, Callable[[Any, Event], Aggregate]] = {
-    "domain.customers.customer.state": customer.evolve,
-    "domain.sales.opportunity.state": opportunity.evolve,
-    "domain.directory.principal.state": principal.evolve,
-    "domain.sales.product.state": product.evolve,
-    "domain.customers.contact.state": contact.evolve,
-    "domain.sales.lead.state": lead.evolve,
-    "domain.service.case.state": case.evolve,
-    "domain.activities.interaction.state": interaction.evolve,
+EVOLVE: dict[type[Any], Callable[[Any, Event], Aggregate]] = {
+    event.payload: each.evolve for each in BUSINESS if each.evolve is not None for event in each.events
 }
 
 
@@ -48,7 +34,7 @@ class Rebuilding(CrmMachine):
         def remembering(events: Sequence[Event], **options: Any) -> list[int]:
             positions = record(events, **options)
             for event in events:
-                evolve = EVOLVE[type(event.payload).__module__]
+                evolve = EVOLVE[type(event.payload)]
                 id = event.originator_id
                 self.recorded[id] = evolve(self.recorded.get(id), event)
                 self.changed[id] = evolve

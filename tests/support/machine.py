@@ -103,6 +103,11 @@ class CrmMachine(RuleBasedStateMachine):
         id: UUID = outcome.id
         return id
 
+    def last(self, id: UUID, field: str) -> Any:
+        """What the newest event that speaks of the field says: a record may refer on to what it refers to."""
+        said = [getattr(e.payload, field) for e in self.desk.crm.events(id) if hasattr(e.payload, field)]
+        return said[-1] if said else None
+
     def make(self, command: Any, allowed: bool, external_id: str | None) -> UUID | None:
         """Sends a command that makes a record, under an external id where one is given; one that is taken by
         a record of whatever kind is refused."""
@@ -269,7 +274,8 @@ class PeopleMachine(CrmMachine):
 
     @rule(id=CrmMachine.customers, owner=CrmMachine.principals)
     def assign_customer_owner(self, id: UUID, owner: UUID) -> None:
-        allowed = self.parties[id].into is None and self.active[owner]
+        party = self.parties[id]
+        allowed = party.into is None and (owner == party.owner or self.active[owner])
         if self.act(c.AssignCustomerOwner(id=id, owner_id=owner), allowed):
             self.parties[id].owner = owner
 

@@ -120,10 +120,9 @@ class CaseMachine(CrmMachine):
     @rule(id=cases, owner=st.none() | CrmMachine.principals, imported=SOMETIMES)
     def assign(self, id: UUID, owner: UUID | None, imported: bool) -> None:
         ticket = self.tickets[id]
-        state = self.desk.crm.events(id)
-        owners = [e.payload.owner_id for e in state if hasattr(e.payload, "owner_id")]
+        owner_now = self.last(id, "owner_id")
         allowed = ticket.open or imported
-        allowed = allowed and (owner is None or imported or owner == owners[-1] or self.active[owner])
+        allowed = allowed and (owner is None or imported or owner == owner_now or self.active[owner])
         command = s.AssignCase(id=id, owner_id=owner, queue="first line", imported=imported)
         if self.act(command, allowed) and ticket.state == "new" and not imported:
             ticket.state = "assigned"
@@ -200,7 +199,8 @@ class CaseMachine(CrmMachine):
 
     @rule(id=cases, customer=CrmMachine.customers)
     def link_case(self, id: UUID, customer: UUID) -> None:
-        self.act(s.LinkCase(id=id, customer_id=customer), self.parties[customer].into is None)
+        allowed = customer == self.last(id, "customer_id") or self.parties[customer].into is None
+        self.act(s.LinkCase(id=id, customer_id=customer), allowed)
 
     @rule(
         target=interactions,
@@ -267,7 +267,8 @@ class CaseMachine(CrmMachine):
 
     @rule(id=interactions, customer=st.none() | CrmMachine.customers, about=st.none() | cases)
     def link_interaction(self, id: UUID, customer: UUID | None, about: UUID | None) -> None:
-        allowed = bool(customer or about) and (customer is None or self.parties[customer].into is None)
+        known = customer is None or customer == self.said[id].customer
+        allowed = bool(customer or about) and (known or self.parties[customer or id].into is None)
         command = i.LinkInteraction(id=id, customer_id=customer, case_id=about)
         if self.act(command, allowed):
             said = self.said[id]

@@ -120,14 +120,16 @@ class LeadMachine(CrmMachine):
 
     @rule(id=leads, owner=CrmMachine.principals)
     def assign_lead(self, id: UUID, owner: UUID) -> None:
-        allowed = self.prospects[id].state != "converted" and self.active[owner]
+        lead = self.prospects[id]
+        allowed = lead.state != "converted" and (owner == lead.owner or self.active[owner])
         if self.act(e.AssignLeadOwner(id=id, owner_id=owner), allowed):
             self.prospects[id].owner = owner
 
     @rule(id=leads, customer=CrmMachine.customers)
     def link_lead(self, id: UUID, customer: UUID) -> None:
         lead = self.prospects[id]
-        allowed = lead.state != "converted" and self.parties[customer].into is None
+        allowed = lead.state != "converted"
+        allowed = allowed and (customer == lead.customer or self.parties[customer].into is None)
         if self.act(e.LinkLead(id=id, customer_id=customer), allowed):
             lead.customer = customer
 

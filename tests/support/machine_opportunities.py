@@ -170,8 +170,10 @@ class OpportunityMachine(CrmMachine):
 
     @rule(id=opportunities, customer=CrmMachine.customers)
     def link(self, id: UUID, customer: UUID) -> None:
-        self.act(o.LinkCustomer(id=id, customer_id=customer), self.parties[customer].into is None)
+        allowed = customer == self.last(id, "customer_id") or self.parties[customer].into is None
+        self.act(o.LinkCustomer(id=id, customer_id=customer), allowed)
 
     @rule(id=opportunities, owner=CrmMachine.principals)
     def assign_owner(self, id: UUID, owner: UUID) -> None:
-        self.act(o.AssignOwner(id=id, owner_id=owner), self.active[owner])
+        allowed = owner == self.last(id, "owner_id") or self.active[owner]
+        self.act(o.AssignOwner(id=id, owner_id=owner), allowed)

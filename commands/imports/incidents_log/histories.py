@@ -27,7 +27,7 @@ from domain.service.case.commands import (
     ReopenCase,
     ResolveCase,
 )
-from domain.service.case.decide import OPEN
+from domain.service.case.events import OPEN
 
 CALLER: Final = "incidents-caller"
 RESOLVER: Final = "incidents-resolver"

@@ -1,6 +1,6 @@
 """Lead: somebody who may become a customer. Its own id is its party, after its conversion too.
 
-What may happen: `lead_moves.py`.
+What may happen: `decide.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Lead(Aggregate):
 
 
 def evolve(state: Lead | None, event: Event) -> Lead:
-    """The lead after `event`. Raises `NotFound` where the stream is not a lead's."""
+    """Returns the lead after `event`. Raises `NotFound` if the stream is not a lead's."""
     payload: LeadEvent = event.payload
     if state is None:
         return _created(event)

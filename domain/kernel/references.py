@@ -50,6 +50,12 @@ def references_of(payload: Any, state: Any | None) -> Iterator[tuple[str, UUID]]
                 yield found
 
 
+def references_in(payload: type[Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a payload's class that refer to a record, each with the record type."""
+    for name, marker in _marked(cast("Hashable", payload)):
+        yield name, marker.record_type
+
+
 @cache
 def _marked(payload: Hashable) -> tuple[tuple[str, RefersTo], ...]:
     return tuple(

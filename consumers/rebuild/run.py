@@ -32,7 +32,7 @@ from consumers.rebuild.rebuild import (
     Tell,
     gone,
 )
-from consumers.worker.seals import HANDED_OVER
+from consumers.worker.partition_buffer import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild

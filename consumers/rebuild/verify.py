@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
@@ -22,43 +21,26 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from commands.processes import possible_workers
-from commands.store.event_reader import EventReader
 from commands.store.pool import connect
-from consumers.kafka.topics import topic
 from consumers.rebuild.compare import Comparison, Difference, Ground, compare, expected_rows
 from consumers.rebuild.fill import connect_owner
 from consumers.rebuild.rebuild import (
-    POLL_SECONDS,
     Endpoints,
     RebuildProgress,
     RebuildRefused,
     RebuildStopped,
     Tell,
     gone,
-    position,
 )
 from consumers.rebuild.source import slices
-from consumers.rebuild.source_offsets import newest_seal
-from consumers.worker.seals import APPLIED_TO
+from consumers.rebuild.verify_shares import WAIT_SECONDS, let_go, sealed_mark, take_shares
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
-from projections.control.shares import RUNNING, WORKED_ON
-from projections.control.status import STALE_SECONDS
 from projections.release.catch_up import parked_alone
 from projections.release.schema import taken
 from projections.runtime.indexes import tables
 from projections.runtime.projection import Projection
 
-WITHOUT_WORKERS_SECONDS: Final = 10.0
-"""Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""
-WAIT_SECONDS: Final = 120.0
-"""Seconds for which relay and workers are waited for."""
-HIGH_WATER_MARK_SECONDS: Final = 60.0
-_THERE: Final = """
-    (position >= %(settled)s
-     AND (position = 0 OR offsets ?& %(topics)s::text[] AND NOT offsets ?| %(marks)s::text[]))
-"""
-# A topic that joined the version may not be applied yet up to where its share stands.
 _MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
 
 
@@ -109,14 +91,14 @@ def verify(
     Raises `RebuildRefused` where there is nothing to verify or another process verifies it, and
     `RebuildStopped` where the candidate does not come to the high-water mark within `seconds`.
     """
-    mark = _sealed_mark(endpoints, seconds)
+    mark = sealed_mark(endpoints, seconds)
     with closing(connect_owner(endpoints.owner_url, f"rapport verify {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
             _alone(c, projection)
             rebuild = _begin(c, projection)
             try:
-                _take_shares(c, projection, mark, seconds, tell)
+                take_shares(c, projection, mark, seconds, tell)
                 seen, positions, parked = _compare(c, projection, endpoints, sample, workers, tell)
                 if sample is None and not seen.differences:
                     seen.differences += _extra(c, projection, endpoints, seen)
@@ -133,7 +115,7 @@ def verify(
                     differences=tuple(seen.differences),
                 )
             except BaseException:
-                _let_go(c, projection)
+                let_go(c, projection)
                 c.execute(
                     "UPDATE control.rebuild SET state = %s WHERE id = %s AND state = %s",
                     (CATCHING_UP if rebuild.caught_up_at is None else READY, str(rebuild.id), VERIFYING),
@@ -141,26 +123,6 @@ def verify(
                 raise
             _record(c, projection, rebuild, found, by, why)
     return found
-
-
-def _sealed_mark(endpoints: Endpoints, seconds: float) -> int:
-    """A high-water mark that a seal covers: what is verified goes at least so far."""
-    with closing(EventReader(endpoints.store_url)) as follower:
-        mark = follower.high_water_mark(HIGH_WATER_MARK_SECONDS)
-    deadline = time.monotonic() + seconds
-    while (sealed := _sealed(endpoints)) < mark:
-        if time.monotonic() > deadline:
-            raise RebuildStopped(
-                f"The relay has sealed up to position {sealed:,}, and the store's high-water mark is "
-                f"{mark:,}: nothing can be verified before that is sealed. See `rapport relay status`."
-            )
-        time.sleep(POLL_SECONDS)
-    return mark
-
-
-def _sealed(endpoints: Endpoints) -> int:
-    seal, _ = newest_seal(endpoints.store_url)
-    return seal.last if seal else 0
 
 
 def _alone(c: Cursor, projection: Projection) -> None:
@@ -195,66 +157,6 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
     rebuilds.change(c, rebuild.id, VERIFYING)
     c.execute("COMMIT")
     return rebuild
-
-
-def _take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, tell: Tell) -> None:
-    """Takes each share as soon as it stands at or behind the position, with all topics of the
-    version; it then is always a seal's end."""
-    begun = time.monotonic()
-    deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS_SECONDS)
-    topics = [topic(family) for family in projection.families]
-    whose = {
-        "projection": projection.name, "version": projection.version, "settled": mark, "topics": topics,
-        "marks": [APPLIED_TO + name for name in topics],
-    }  # fmt: skip
-    while True:
-        c.execute(
-            "UPDATE control.share SET state = 'verifying', reason = 'It is being verified.', "  # noqa: S608
-            "epoch = epoch + 1, worker = NULL, lease_until = '-infinity' "
-            f"WHERE projection = %(projection)s AND version = %(version)s AND {_THERE} "
-            "AND state = ANY (%(states)s)",
-            whose | {"states": list(WORKED_ON)},
-        )
-        c.execute(
-            f"SELECT count(*) FILTER (WHERE state <> 'verifying' OR NOT {_THERE}), "  # noqa: S608
-            "min(state) FILTER (WHERE state <> 'verifying') FROM control.share "
-            "WHERE projection = %(projection)s AND version = %(version)s",
-            whose,
-        )
-        missing, state = c.fetchone() or (0, None)
-        at = min(position(c, projection), mark)
-        tell(RebuildProgress(state="waiting for its shares", done=at, whole=mark, unit="positions"))
-        if not missing:
-            return
-        now = rebuilds.open_one(c, projection.name, projection.version)
-        if now is None or now.state != VERIFYING:
-            raise RebuildStopped(gone(now, projection))
-        moment = time.monotonic()
-        if moment > deadline or (moment > alone and not _worked_on(c, projection)):
-            raise RebuildStopped(
-                f"{missing} shares of {projection.title} ({state}) did not come, with all topics, to "
-                f"position {mark:,} in {moment - begun:.0f} seconds. Its workers bring them: `rapport "
-                f"projection run {projection.name} --version {projection.version}`; see `rapport projection "
-                "status`."
-            )
-        # A share that a verification before has left standing too early goes on first.
-        c.execute(
-            "UPDATE control.share SET state = 'running', reason = NULL "  # noqa: S608 - our own condition
-            "WHERE projection = %(projection)s AND version = %(version)s AND state = 'verifying' "
-            f"AND NOT {_THERE}",
-            whose,
-        )
-        time.sleep(POLL_SECONDS)
-
-
-def _worked_on(c: Cursor, projection: Projection) -> bool:
-    """Whether a worker of the version lives."""
-    c.execute(
-        "SELECT EXISTS (SELECT 1 FROM control.worker WHERE projection = %s AND version = %s "
-        "AND heartbeat > clock_timestamp() - make_interval(secs => %s))",
-        (projection.name, projection.version, STALE_SECONDS),
-    )
-    return c.fetchone() == (True,)
 
 
 def _compare(
@@ -384,14 +286,6 @@ def _parked_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
     ]
 
 
-def _let_go(c: Cursor, projection: Projection) -> None:
-    c.execute(
-        "UPDATE control.share SET state = %s, reason = NULL WHERE projection = %s AND version = %s "
-        "AND state = 'verifying'",
-        (RUNNING, projection.name, projection.version),
-    )
-
-
 def _record(
     c: Cursor, projection: Projection, rebuild: Rebuild, found: Verification, by: str, why: str | None
 ) -> None:
@@ -401,7 +295,7 @@ def _record(
     if now is None or now.state != VERIFYING:
         c.execute("ROLLBACK")
         raise RebuildStopped(gone(now, projection))
-    _let_go(c, projection)
+    let_go(c, projection)
     rebuilds.change(c, rebuild.id, VERIFIED if found.passed else FAILED, reason)
     c.execute("UPDATE control.rebuild SET verification = %s WHERE id = %s",
               (Json(found.as_json()), str(rebuild.id)))  # fmt: skip

@@ -15,7 +15,8 @@ from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker.seals import SEAL_PLACE, Batch, Place, SealAssembler
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
+from consumers.worker.seals import Batch, SealAssembler
 from consumers.worker.stall_detector import StallDetector
 from consumers.worker.state_reporter import StateReporter
 from consumers.worker.timeouts import Backoff, Timeouts

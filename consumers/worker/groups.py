@@ -13,7 +13,8 @@ from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
-from consumers.worker.seals import SEAL_PLACE, Mismatch, Place
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
+from consumers.worker.seals import Mismatch
 from projections.control.shares import MISMATCH, WAITING, Checkpoint, Share, Shares
 
 log = logging.getLogger(__name__)

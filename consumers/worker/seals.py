@@ -9,37 +9,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from consumers.worker.partition_buffer import (
+    HANDED_OVER,
+    MODULUS,
+    SEAL_PLACE,
+    Entry,
+    PartitionBuffer,
+    Place,
+    applied_to,
+    join_topics,
+    new_buffer,
+    offsets_of_unknown_topics,
+    record_hash,
+    release,
+)
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Digest, Seal, key_id, parse, signed_by
 from domain.kernel.errors import Undecodable
 from projections.control.shares import Checkpoint
 from projections.runtime.decode import Received
-
-Place = tuple[str, int]
-"""Topic and partition."""
-
-SEAL_PLACE: Final[Place] = (SEALS, 0)
-HANDED_OVER: Final = "handed_over"
-"""Among a share's offsets: a rebuild noted them before its fill, so records up to the share's position may
-still follow there. They are dropped; later on such a record is a stranger's."""
-APPLIED_TO: Final = "applied_to:"
-"""Among a share's offsets, before the name of a topic: the position up to which that topic is applied. It is
-there where a program that does not know the topic has taken the share further."""
-_MODULUS: Final = 1 << 256
-
-
-def applied_to(checkpoint: Checkpoint, topic: str) -> int:
-    """The position up to which the events of a topic are applied. It is the share's own, but for a topic that
-    has joined the version since: nothing of that one is applied."""
-    if topic not in checkpoint.offsets:
-        return 0
-    return checkpoint.offsets.get(APPLIED_TO + topic, checkpoint.position)
 
 
 class Mismatch(Exception):
@@ -58,57 +50,6 @@ class Batch(NamedTuple):
 
     events: list[Received]
     moved: dict[int, tuple[Checkpoint, int]]
-
-
-Kept = tuple[int, int, bytes, bytes | None, bytes]
-"""A record that waits for its seal: position, offset, the position's eight bytes, key, value."""
-
-
-class Sum:
-    """How many records, and the sum of their hashes."""
-
-    __slots__ = ("count", "total")
-
-    def __init__(self) -> None:
-        self.count, self.total = 0, 0
-
-    def add(self, count: int, total: int) -> None:
-        """Takes in so many more."""
-        self.count, self.total = self.count + count, (self.total + total) % _MODULUS
-
-
-class PartitionBuffer:
-    """The records of one topic and partition, in order, from `start` on not handed out yet."""
-
-    __slots__ = ("applied_to", "had", "kept", "late", "latest", "offset", "read", "sealed", "start")
-
-    def __init__(self, offset: int, position: int = 0, *, applied_to: int, anew: bool = False) -> None:
-        self.kept: list[Kept] = []
-        self.start = 0
-        self.offset = offset
-        """The first record behind what was handed out."""
-        self.read = offset
-        """The next record to read."""
-        self.latest = position
-        """The highest position before the next record: of the last one read, or of what is applied."""
-        self.applied_to = applied_to
-        """Up to this position the topic's events are applied; behind the share's for one that joins."""
-        self.late: list[Kept] = []
-        """Records of a topic that joins, between that position and the share's."""
-        self.had = Sum() if anew else None
-        """What is dropped where the topic is read from its first record again."""
-        self.sealed = Sum()
-        """What was sealed of that, by the seals that are read again too."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A share at work."""
-
-    checkpoint: Checkpoint
-    buffers: dict[str, PartitionBuffer]
-    joining: tuple[str, ...]
-    """Topics that are applied less far than the share: they joined the version after it had come there."""
 
 
 class SealAssembler:
@@ -147,7 +88,7 @@ class SealAssembler:
         self._entries = {
             partition: Entry(
                 checkpoint,
-                {t: _buffer(checkpoint, t, anew=(t, partition) in anew) for t in topics},
+                {t: new_buffer(checkpoint, t, anew=(t, partition) in anew) for t in topics},
                 joining[partition],
             )
             for partition, checkpoint in sorted(shares.items())
@@ -218,7 +159,7 @@ class SealAssembler:
                     buffer.late.append((position, record.offset, stamp, record.key, record.value or b""))
                 buffer.offset = record.offset + 1
                 if buffer.had is not None:
-                    buffer.had.add(1, _hashed(stamp, record.value or b""))
+                    buffer.had.add(1, record_hash(stamp, record.value or b""))
             read = record.offset + 1
         buffer.latest, buffer.read = latest, read
         if buffer.had is not None:
@@ -314,7 +255,7 @@ class SealAssembler:
                 return None
             for partition, entry in self._entries.items():
                 if entry.joining:
-                    counts[partition] += _join(entry, events)
+                    counts[partition] += join_topics(entry, events)
                     moved[partition] = entry.checkpoint
         while self._seals and len(events) < most:
             seal, next_offset, hashed = self._seals[0]
@@ -329,10 +270,10 @@ class SealAssembler:
                 if entry.checkpoint.sequence >= seal.sequence:
                     continue
                 for topic, buffer in entry.buffers.items():
-                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, buffer, events)
+                    counts[partition] += release(_expected(seal, (topic, partition)).count, buffer, events)
                     if buffer.latest < seal.last:
                         buffer.latest = seal.last  # what still comes up to there is in no seal
-                offsets = _unknown_here(entry)
+                offsets = offsets_of_unknown_topics(entry)
                 offsets |= {topic: buffer.offset for topic, buffer in entry.buffers.items()}
                 offsets[SEALS] = next_offset
                 entry.checkpoint = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
@@ -405,72 +346,9 @@ class SealAssembler:
             raise Mismatch(place, _differ(have, expected.count, seal))
         total = 0
         for _, _, stamp, _, value in kept[buffer.start : end]:
-            total += _hashed(stamp, value)
-        if total % _MODULUS != expected.total:
+            total += record_hash(stamp, value)
+        if total % MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
-
-
-def _buffer(checkpoint: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
-    """Where reading goes on, or begins `anew`."""
-    reached = applied_to(checkpoint, topic)
-    if anew:
-        return PartitionBuffer(0, applied_to=reached, anew=True)
-    return PartitionBuffer(
-        checkpoint.offsets.get(topic, 0),
-        0 if HANDED_OVER in checkpoint.offsets else checkpoint.position,
-        applied_to=reached,
-    )
-
-
-def _join(entry: Entry, events: list[Received]) -> int:
-    """Moves the late records of the topics that join into `events`, and notes the topics as applied."""
-    checkpoint, number = entry.checkpoint, len(events)
-    offsets = dict(checkpoint.offsets)
-    for topic in entry.joining:
-        buffer = entry.buffers[topic]
-        events += map(_received, buffer.late)
-        buffer.late, buffer.applied_to = [], checkpoint.position
-        buffer.latest = max(buffer.latest, checkpoint.position)  # what still comes up to there is in no seal
-        offsets[topic] = buffer.offset
-        offsets.pop(APPLIED_TO + topic, None)
-    entry.checkpoint, entry.joining = replace(checkpoint, offsets=offsets), ()
-    return len(events) - number
-
-
-def _unknown_here(entry: Entry) -> dict[str, int]:
-    """Of the topics that only another program knows: their offsets, and up to where they are applied. Without
-    that a program that knows them would apply them twice, or pass over what came meanwhile."""
-    checkpoint = entry.checkpoint
-    found = {}
-    for name in checkpoint.offsets:
-        topic = name.removeprefix(APPLIED_TO)
-        if topic not in entry.buffers and topic not in (SEALS, HANDED_OVER):
-            found[topic] = checkpoint.offsets[topic]
-            found[APPLIED_TO + topic] = applied_to(checkpoint, topic)
-    return found
-
-
-def _hashed(stamp: bytes, value: bytes) -> int:
-    """A record's part of a digest."""
-    return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
-
-
-def _received(kept: Kept) -> Received:
-    position, _, _, key, value = kept
-    return Received(position, (key or b"").decode("ascii", "replace"), value)
-
-
-def _hand_out(count: int, buffer: PartitionBuffer, events: list[Received]) -> int:
-    """Moves the buffer's next records into `events`."""
-    if count:
-        end = buffer.start + count
-        events += map(_received, buffer.kept[buffer.start : end])
-        buffer.offset = buffer.kept[end - 1][1] + 1
-        buffer.start = end
-        if end > 4096:
-            del buffer.kept[:end]
-            buffer.start = 0
-    return count
 
 
 def _differ(have: int, expected: int, seal: Seal) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from consumers.worker.seals import Mismatch, Place
+from consumers.worker.partition_buffer import Place
+from consumers.worker.seals import Mismatch
 
 
 class StallDetector:

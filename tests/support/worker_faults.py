@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from random import Random
 
-from consumers.worker.seals import SEAL_PLACE
+from consumers.worker.partition_buffer import SEAL_PLACE
 from tests.support.befalling import Seat
 from tests.support.database import PARTITIONS
 from tests.support.kafka import SEALS, TOPICS

@@ -40,17 +40,17 @@ MakeCipher = Callable[[], OpeningCipher]
 
 # A slice under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
 # the slices of the rebuild before are deleted, which waits for those under way: no late row comes in.
-_STRETCH: Final = """
+_SLICE: Final = """
     SELECT s.number, s.low, s.high, r.filled_to, s.done
       FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
      WHERE r.id = %s AND r.state = 'filling'
 """
-_AMONG: Final = _STRETCH + " AND s.number = ANY(%s) ORDER BY s.number"
+_AMONG: Final = _SLICE + " AND s.number = ANY(%s) ORDER BY s.number"
 _CLAIM: Final = (
-    _STRETCH + " AND NOT s.done AND s.number = ANY(%s) ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+    _SLICE + " AND NOT s.done AND s.number = ANY(%s) ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
 )
 # From the end on: the process whose they are goes the other way.
-_CLAIM_ANY: Final = _STRETCH + " AND NOT s.done ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+_CLAIM_ANY: Final = _SLICE + " AND NOT s.done ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
 _PARTY: Final = itemgetter(1)
 _DONE: Final = """
     UPDATE control.slice SET done = true, events = %s, received = %s WHERE rebuild = %s AND number = %s

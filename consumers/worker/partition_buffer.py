@@ -1,4 +1,4 @@
-"""What an assembler keeps of each topic and partition until its seal is whole."""
+"""The records that an assembler keeps of each topic and partition until their seal is whole."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Place = tuple[str, int]
 
 SEAL_PLACE: Final[Place] = (SEALS, 0)
 HANDED_OVER: Final = "handed_over"
-"""Among a share's offsets: a rebuild noted them before its fill, so records up to the share's position may
-still follow there. They are dropped; later on such a record is a stranger's."""
+"""A member of a share's offsets: a rebuild noted these offsets before its fill. So records up to the share's
+position may still follow there; they are dropped. Without this member such a record is a stranger's."""
 APPLIED_TO: Final = "applied_to:"
-"""Among a share's offsets, before the name of a topic: the position up to which that topic is applied. It is
-there where a program that does not know the topic has taken the share further."""
+"""With a topic's name behind it, a member of a share's offsets: the position up to which the topic is
+applied. A program that does not know the topic writes it when it moves the share on."""
 MODULUS: Final = 1 << 256
 
 
 def applied_to(checkpoint: Checkpoint, topic: str) -> int:
-    """The position up to which the events of a topic are applied. It is the share's own, but for a topic that
-    has joined the version since: nothing of that one is applied."""
+    """Returns the position up to which the events of a topic are applied: the share's own, or 0 for a topic
+    that has joined the version since."""
     if topic not in checkpoint.offsets:
         return 0
     return checkpoint.offsets.get(APPLIED_TO + topic, checkpoint.position)
@@ -36,7 +36,7 @@ Kept = tuple[int, int, bytes, bytes | None, bytes]
 
 
 class Sum:
-    """How many records, and the sum of their hashes."""
+    """A number of records and the sum of their hashes."""
 
     __slots__ = ("count", "total")
 
@@ -44,12 +44,12 @@ class Sum:
         self.count, self.total = 0, 0
 
     def add(self, count: int, total: int) -> None:
-        """Takes in so many more."""
+        """Adds `count` records whose hashes sum up to `total`."""
         self.count, self.total = self.count + count, (self.total + total) % MODULUS
 
 
 class PartitionBuffer:
-    """The records of one topic and partition, in order, from `start` on not handed out yet."""
+    """The records of one topic and partition, in order; those from `start` on are not released yet."""
 
     __slots__ = ("applied_to", "had", "kept", "late", "latest", "offset", "read", "sealed", "start")
 
@@ -57,33 +57,33 @@ class PartitionBuffer:
         self.kept: list[Kept] = []
         self.start = 0
         self.offset = offset
-        """The first record behind what was handed out."""
+        """The offset behind the last released record."""
         self.read = offset
-        """The next record to read."""
+        """The offset of the next record to read."""
         self.latest = position
-        """The highest position before the next record: of the last one read, or of what is applied."""
+        """The position of the last record read, or applied."""
         self.applied_to = applied_to
-        """Up to this position the topic's events are applied; behind the share's for one that joins."""
+        """Up to this position the topic's events are applied; a topic that joins is behind its share."""
         self.late: list[Kept] = []
-        """Records of a topic that joins, between that position and the share's."""
+        """Records of a topic that joins, between `applied_to` and the share's position."""
         self.had = Sum() if anew else None
-        """What is dropped where the topic is read from its first record again."""
+        """The applied records that are dropped while the topic is read again."""
         self.sealed = Sum()
-        """What was sealed of that, by the seals that are read again too."""
+        """The same records as the seals count them, which are read again too."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """A share at work."""
+    """A share, its buffers, and the topics that join it."""
 
     checkpoint: Checkpoint
     buffers: dict[str, PartitionBuffer]
     joining: tuple[str, ...]
-    """Topics that are applied less far than the share: they joined the version after it had come there."""
+    """Topics that are applied less far than the share, since they joined the version later."""
 
 
 def new_buffer(checkpoint: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
-    """Where reading goes on, or begins `anew`."""
+    """Returns the buffer from which reading goes on, or begins `anew`."""
     reached = applied_to(checkpoint, topic)
     if anew:
         return PartitionBuffer(0, applied_to=reached, anew=True)
@@ -95,14 +95,16 @@ def new_buffer(checkpoint: Checkpoint, topic: str, *, anew: bool) -> PartitionBu
 
 
 def join_topics(entry: Entry, events: list[Received]) -> int:
-    """Moves the late records of the topics that join into `events`, and notes the topics as applied."""
+    """Moves the late records of joining topics into `events` and marks the topics as applied. Returns how
+    many records it moved."""
     checkpoint, number = entry.checkpoint, len(events)
     offsets = dict(checkpoint.offsets)
     for topic in entry.joining:
         buffer = entry.buffers[topic]
         events += map(_received, buffer.late)
         buffer.late, buffer.applied_to = [], checkpoint.position
-        buffer.latest = max(buffer.latest, checkpoint.position)  # what still comes up to there is in no seal
+        # records up to there that still come are in no seal
+        buffer.latest = max(buffer.latest, checkpoint.position)
         offsets[topic] = buffer.offset
         offsets.pop(APPLIED_TO + topic, None)
     entry.checkpoint, entry.joining = replace(checkpoint, offsets=offsets), ()
@@ -110,8 +112,8 @@ def join_topics(entry: Entry, events: list[Received]) -> int:
 
 
 def offsets_of_unknown_topics(entry: Entry) -> dict[str, int]:
-    """Of the topics that only another program knows: their offsets, and up to where they are applied. Without
-    that a program that knows them would apply them twice, or pass over what came meanwhile."""
+    """Returns the offsets of topics that only another program knows, and up to where they are applied.
+    Without them that program would apply events twice, or skip those that came meanwhile."""
     checkpoint = entry.checkpoint
     found = {}
     for name in checkpoint.offsets:
@@ -123,7 +125,7 @@ def offsets_of_unknown_topics(entry: Entry) -> dict[str, int]:
 
 
 def record_hash(stamp: bytes, value: bytes) -> int:
-    """A record's part of a digest."""
+    """Returns the hash of a record, its part of a digest."""
     return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
 
 
@@ -133,7 +135,7 @@ def _received(kept: Kept) -> Received:
 
 
 def release(count: int, buffer: PartitionBuffer, events: list[Received]) -> int:
-    """Moves the buffer's next records into `events`."""
+    """Moves the buffer's next `count` records into `events`."""
     if count:
         end = buffer.start + count
         events += map(_received, buffer.kept[buffer.start : end])

@@ -1,8 +1,8 @@
-"""Whole seals: gathers records until a seal is complete and proven, then hands out its events in order.
+"""Whole seals: assembles records until a seal is complete and proven, then returns its events in order.
 
-Pure: no Kafka, no database, no clock. For each share the seals must follow each other in one signed chain,
-and of each of its topics exactly the sealed events must have come: their count and the sum of their hashes.
-What does not fit raises `Mismatch`, which names the topic and partition; nothing of that seal is handed out.
+Pure: no Kafka, no database, no clock. For each share the seals must follow each other in one signed chain.
+Each of its topics must have exactly the sealed events: the count and the sum of hashes must be equal. If not,
+it raises `Mismatch`, which names the topic and partition, and returns no event of that seal.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from projections.runtime.decode import Received
 
 
 class Mismatch(Exception):
-    """What was read is not what was sealed. `places` are the topics and partitions concerned."""
+    """The records that were read are not those that were sealed. `place` is their topic and partition."""
 
     def __init__(self, place: Place, why: str) -> None:
         super().__init__(f"{place[0]} partition {place[1]}: {why}")
@@ -43,9 +43,9 @@ class Mismatch(Exception):
 
 
 class Batch(NamedTuple):
-    """The events of one or more whole seals, in order of position, and where each share stands after them.
+    """The events of one or more whole seals, in order of position.
 
-    `moved` gives by partition the new checkpoint and how many of the events are that share's.
+    `moved` has by partition the share's new checkpoint and how many of the events are that share's.
     """
 
     events: list[Received]
@@ -53,17 +53,18 @@ class Batch(NamedTuple):
 
 
 class SealAssembler:
-    """Gathers for some shares of one projection.
+    """Assembles whole seals for some shares of one projection.
 
-    A topic that joins a version is read from its first record, and the seals too: they prove that all of its
-    events up to where the share stands are there. Then these are handed out, in one batch, and the share
-    stands where it stood, the topic among its offsets. No seal is applied to any share before that.
+    A topic that joins a version is read from its first record. The seals are read again too: they prove that
+    all of its events up to the share's position are there. Then `take` returns these events in one batch, the
+    share keeps its position, and its offsets get the topic. Until then no seal is applied to any share.
 
     Args:
         topics: the topics whose partitions the shares stand for.
         shares: partition to checkpoint; reading must begin at `offsets()`.
         key: the public key that seals are signed with.
-        again: topics and partitions, that of the seals too, that are read from their first record again.
+        again: topics and partitions that are read again from their first record; the seals' may be among
+            them.
     """
 
     def __init__(
@@ -103,21 +104,21 @@ class SealAssembler:
         )
         self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
-        self._again = {place: told for place, told in self._buffers.items() if told[0].had is not None}
+        self._again = {place: found for place, found in self._buffers.items() if found[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
         start = Checkpoint() if self._seals_anew else least
         self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
     def offsets(self) -> dict[Place, int]:
-        """Where reading must go on: the offset for each topic and partition."""
-        places = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
-        if places:
-            places[SEAL_PLACE] = self._seal_offset
-        return places
+        """Returns by topic and partition the offset at which reading must go on."""
+        offsets = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
+        if offsets:
+            offsets[SEAL_PLACE] = self._seal_offset
+        return offsets
 
     def found(self, place: Place) -> bool:
-        """Whether something was read there that the shares do not have yet."""
+        """Whether it has read a record there that the shares do not have yet."""
         if place == SEAL_PLACE:
             return bool(self._seals)
         buffer, _ = self._buffers[place]
@@ -129,9 +130,9 @@ class SealAssembler:
         return sum(len(buffer.kept) - buffer.start for buffer, _ in self._buffers.values())
 
     def feed(self, place: Place, records: Iterable[Any]) -> int:
-        """Takes in records (`offset`, `key`, `value`, `headers`) in order; answers how many were new.
+        """Takes in records (`offset`, `key`, `value`, `headers`) in order. Returns how many were new.
 
-        Positions never go back within a partition, so one that does is nobody's of ours. Raises `Mismatch`.
+        Positions never go back within a partition: a record that does is a stranger's. Raises `Mismatch`.
         """
         if place == SEAL_PLACE:
             return self._feed_seals(records)
@@ -188,7 +189,7 @@ class SealAssembler:
             self._sealed(seal)
             self._chain = (seal.sequence, hashed, seal.last)
             if seal.sequence <= self._least.sequence:
-                # Had: it was proven then, maybe with a key of that time. That it is still the same one shows.
+                # Applied already, and proven then, maybe with an older key: only the last one is compared.
                 if seal.sequence == self._least.sequence and hashed != self._least.hash:
                     raise Mismatch(
                         SEAL_PLACE,
@@ -208,17 +209,17 @@ class SealAssembler:
         return taken
 
     def _sealed(self, seal: Seal) -> None:
-        """Adds up what was sealed of the places that are read again, up to where their shares stand."""
+        """Adds up the sealed events of the partitions that are read again, up to their shares' positions."""
         for place, (buffer, had) in self._again.items():
             if seal.last <= had:
                 expected = _expected(seal, place)
                 buffer.sealed.add(expected.count, expected.total)
 
     def _judge(self, place: Place, buffer: PartitionBuffer, had: int) -> None:
-        """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
-        stranger wrote it. Less may be a topic that is being published again.
+        """Raises `Mismatch` if a partition has more records at applied positions than were sealed, or others:
+        a stranger wrote them. Fewer may be a topic that is being published again.
 
-        Known only where the seals are read again too, and have been up to there.
+        Checks only if the seals are read again too, and have been read up to there.
         """
         if buffer.had is None or not self._seals_anew or self._chain[2] < had:
             return
@@ -229,9 +230,9 @@ class SealAssembler:
             )
 
     def waits_for(self) -> list[Place]:
-        """The topics and partitions that the next seal still misses records of; none without a next seal.
+        """Returns the topics and partitions of which the next seal misses records; none without a next seal.
 
-        While topics join: those that miss records of the seals up to where their share stands.
+        While topics join, returns those that miss records of the seals up to their share's position.
         """
         if any(entry.joining for entry in self._entries.values()):
             return [place for place, buffer, upto in self._joining() if self._lacks(place, buffer, upto)]
@@ -241,11 +242,10 @@ class SealAssembler:
         return [place for place, buffer in self._behind(seal) if self._missing(seal, place, buffer)]
 
     def take(self, most: int) -> Batch | None:
-        """The events of the next whole seals, some `most` of them (a seal is never divided).
+        """Returns the events of the next whole seals, about `most` of them (a seal is never divided).
 
-        None where no seal is whole yet. Raises `Mismatch` where the very next seal does not fit; one further
-        on waits for the next call, so that what is sound before it is not lost with it. Topics that join are
-        handed out first.
+        Returns None while no seal is whole. Raises `Mismatch` if the very next seal does not fit. If a later
+        one does not fit, it returns the sound seals before it first. Topics that join come before all seals.
         """
         events: list[Received] = []
         counts = dict.fromkeys(self._entries, 0)
@@ -272,7 +272,7 @@ class SealAssembler:
                 for topic, buffer in entry.buffers.items():
                     counts[partition] += release(_expected(seal, (topic, partition)).count, buffer, events)
                     if buffer.latest < seal.last:
-                        buffer.latest = seal.last  # what still comes up to there is in no seal
+                        buffer.latest = seal.last  # records up to there that still come are in no seal
                 offsets = offsets_of_unknown_topics(entry)
                 offsets |= {topic: buffer.offset for topic, buffer in entry.buffers.items()}
                 offsets[SEALS] = next_offset
@@ -284,7 +284,7 @@ class SealAssembler:
         return Batch(events, {p: (checkpoint, counts[p]) for p, checkpoint in moved.items()})
 
     def _joining(self) -> list[tuple[Place, PartitionBuffer, int]]:
-        """Of the topics that join: the place, and the position up to which its events are wanted."""
+        """Returns the partitions of joining topics, and the position up to which their events must come."""
         return [
             ((topic, partition), entry.buffers[topic], entry.checkpoint.position)
             for partition, entry in self._entries.items()
@@ -292,7 +292,7 @@ class SealAssembler:
         ]
 
     def _lacks(self, place: Place, buffer: PartitionBuffer, upto: int) -> bool:
-        """Whether records of the seals read again are still to come. Raises `Mismatch` where they cannot."""
+        """Whether records of the seals read again are still to come. Raises `Mismatch` if they cannot."""
         if buffer.had is None or self._chain[2] < upto or buffer.had.count >= buffer.sealed.count:
             return False
         if buffer.latest > upto:
@@ -306,7 +306,7 @@ class SealAssembler:
         return self._chain[2] >= upto and not self._lacks(place, buffer, upto)
 
     def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
-        """The places whose shares have not come to the seal yet."""
+        """Returns the partitions whose shares have not come to the seal yet."""
         return [
             ((topic, partition), buffer)
             for partition, entry in self._entries.items()
@@ -315,7 +315,7 @@ class SealAssembler:
         ]
 
     def _whole(self, seal: Seal) -> bool:
-        """Whether all of the seal's events are there, and none else. Raises `Mismatch`."""
+        """Whether exactly the seal's events are there. Raises `Mismatch`."""
         behind = self._behind(seal)
         if any(self._missing(seal, place, buffer) for place, buffer in behind):
             return False
@@ -327,7 +327,7 @@ class SealAssembler:
         return True
 
     def _missing(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> bool:
-        """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
+        """Whether records of the seal are still to come. Raises `Mismatch` if they cannot any more."""
         expected = _expected(seal, place).count
         if expected <= len(buffer.kept) - buffer.start:
             return False

@@ -1,7 +1,7 @@
-"""Verifies a candidate: takes its shares once each stands behind the high-water mark, and compares its rows.
+"""Verifies a candidate: takes its shares when each is behind the high-water mark, and compares its rows.
 
-Only the candidate stands still meanwhile, and one verification at a time is at it. Killed in the middle, its
-shares stand as they were taken until the next one, which goes on with them; an abort ends both.
+Only the candidate stops meanwhile, and one verification at a time runs on it. If it is killed, the shares
+stay stopped until the next verification goes on with them, or an operator aborts the rebuild.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification saw. `high_water_mark`: that of the store when it began, `position`:
-    where the least share stood; `sample`: parties drawn, None for all."""
+    """The result of a verification. `high_water_mark` is the store's when it began, `position` that of the
+    least share, `sample` the number of compared parties, None for all."""
 
     passed: bool
     high_water_mark: int
@@ -61,7 +61,7 @@ class Verification:
     at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For machines, and for the rebuild's row."""
+        """Returns the result for machines, and for the rebuild's row."""
         return {
             "passed": self.passed,
             "settled": self.high_water_mark,
@@ -86,10 +86,10 @@ def verify(
     seconds: float = WAIT_SECONDS,
     tell: Tell = lambda _: None,
 ) -> Verification:
-    """Compares all parties, or `sample` drawn ones, and records what came of it.
+    """Compares all parties, or `sample` random ones, and records the result.
 
-    Raises `RebuildRefused` where there is nothing to verify or another process verifies it, and
-    `RebuildStopped` where the candidate does not come to the high-water mark within `seconds`.
+    Raises `RebuildRefused` if there is nothing to verify or another process verifies it, and `RebuildStopped`
+    if the candidate does not come to the high-water mark within `seconds`.
     """
     mark = sealed_mark(endpoints, seconds)
     with closing(connect_owner(endpoints.owner_url, f"rapport verify {projection.schema}")) as owner:
@@ -126,8 +126,8 @@ def verify(
 
 
 def _alone(c: Cursor, projection: Projection) -> None:
-    """Holds, for the session, the right to verify this version: whoever ends first lets the shares go, and
-    they would move under the other."""
+    """Takes the lock to verify this version, until the session ends. With two verifications the first to end
+    would release the shares, and they would move on under the other."""
     if not taken(c, f"verify {projection.schema}"):
         raise RebuildRefused(
             f"Another process verifies {projection.title}. Watch it with `rapport projection status`, and "
@@ -142,8 +142,8 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
         c.execute("ROLLBACK")
         if versions.active(c).get(projection.name) == projection.version:
             raise RebuildRefused(
-                f"{projection.title} is the active one, and a candidate is what is verified, before it is "
-                "swapped to. `rapport projection plan` says which there are."
+                f"{projection.title} is the active version, and only a candidate can be verified, before the "
+                "swap to it. `rapport projection plan` shows the candidates."
             )
         if rebuild is None:
             raise RebuildRefused(
@@ -197,7 +197,7 @@ def _ground(c: Cursor, projection: Projection, endpoints: Endpoints) -> Ground:
 
 
 def _drawn(endpoints: Endpoints, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
-    """So many parties, drawn anew each time; fewer where there are not so many."""
+    """Returns `number` random parties, other ones each time; fewer if the store has fewer."""
     chance = random.SystemRandom()
     types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in projection.families)
     drawn: set[UUID] = set()
@@ -219,7 +219,8 @@ def _next(party: UUID) -> UUID | None:
 
 
 def _extra(c: Cursor, projection: Projection, endpoints: Endpoints, seen: Comparison) -> list[Difference]:
-    """Rows that no event asks for: every expected row was found, so they are there when the counts differ."""
+    """Returns rows that no event makes. Every expected row was found, so there are some if the counts
+    differ."""
     found: list[Difference] = []
     for name in tables(projection):
         c.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(projection.schema, name)))
@@ -230,7 +231,7 @@ def _extra(c: Cursor, projection: Projection, endpoints: Endpoints, seen: Compar
 
 
 def _named(c: Cursor, projection: Projection, endpoints: Endpoints, name: str) -> list[Difference]:
-    """The first rows of a table that are not among the expected ones."""
+    """Returns the first rows of a table that are not among the expected ones."""
     table = next(t for t in projection.tables if name in (t.name, t.history))
     key = sql.Identifier(table.key)
     c.execute(
@@ -272,14 +273,14 @@ def _named(c: Cursor, projection: Projection, endpoints: Endpoints, name: str) -
 
 
 def _parked_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
-    """Events that the candidate holds, and the active version has applied."""
+    """Returns events that the candidate has parked and the active version has applied."""
     return [
         Difference(
             table="control.held",
             key=f"position {at}",
             column="category",
             found=category,
-            expected="an event that is applied, as the active version did",
+            expected="an applied event, as in the active version",
             party=party,
         )
         for at, category, party in parked_alone(c, projection)

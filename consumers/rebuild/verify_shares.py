@@ -28,9 +28,9 @@ from projections.control.status import STALE_SECONDS
 from projections.runtime.projection import Projection
 
 WITHOUT_WORKERS_SECONDS: Final = 10.0
-"""Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""
+"""Seconds to wait for the first sign of a worker: only workers move the shares on."""
 WAIT_SECONDS: Final = 120.0
-"""Seconds for which relay and workers are waited for."""
+"""Seconds to wait for relay and workers."""
 HIGH_WATER_MARK_SECONDS: Final = 60.0
 _THERE: Final = """
     (position >= %(settled)s
@@ -40,7 +40,7 @@ _THERE: Final = """
 
 
 def sealed_mark(endpoints: Endpoints, seconds: float) -> int:
-    """A high-water mark that a seal covers: what is verified goes at least so far."""
+    """Returns a high-water mark that a seal covers: the verification goes at least so far."""
     with closing(EventReader(endpoints.store_url)) as reader:
         mark = reader.high_water_mark(HIGH_WATER_MARK_SECONDS)
     deadline = time.monotonic() + seconds
@@ -60,8 +60,8 @@ def _sealed(endpoints: Endpoints) -> int:
 
 
 def take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, tell: Tell) -> None:
-    """Takes each share as soon as it stands at or behind the position, with all topics of the
-    version; it then is always a seal's end."""
+    """Takes each share as soon as it is at or behind `mark`, with all topics of the version. Its position is
+    then always the end of a seal."""
     begun = time.monotonic()
     deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS_SECONDS)
     topics = [topic(family) for family in projection.families]
@@ -99,7 +99,7 @@ def take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, te
                 f"projection run {projection.name} --version {projection.version}`; see `rapport projection "
                 "status`."
             )
-        # A share that a verification before has left standing too early goes on first.
+        # A share that an earlier verification stopped before the mark goes on first.
         c.execute(
             "UPDATE control.share SET state = 'running', reason = NULL "  # noqa: S608 - our own condition
             "WHERE projection = %(projection)s AND version = %(version)s AND state = 'verifying' "
@@ -110,7 +110,7 @@ def take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, te
 
 
 def _worked_on(c: Cursor, projection: Projection) -> bool:
-    """Whether a worker of the version lives."""
+    """Whether a worker of the version is alive."""
     c.execute(
         "SELECT EXISTS (SELECT 1 FROM control.worker WHERE projection = %s AND version = %s "
         "AND heartbeat > clock_timestamp() - make_interval(secs => %s))",

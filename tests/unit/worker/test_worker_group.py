@@ -99,7 +99,7 @@ def topics() -> MemoryTopics:
 
 def test_an_offset_behind_the_end_sends_a_share_to_quarantine(topics: MemoryTopics) -> None:
     main, _ = group(topics, heals=False)
-    with pytest.raises(OutOfRange, match="was made anew or cut"):
+    with pytest.raises(OutOfRange, match="was made anew or truncated"):
         main.seat()
     assert not main.seated
 

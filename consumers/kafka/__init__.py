@@ -1,10 +1,12 @@
-"""All that speaks to Kafka; no other package imports the client library.
+"""All code that uses Kafka; no other package imports the client library.
 
-- `address`: where the cluster is and how it is spoken to
+- `address`: where the cluster is, and how clients connect
 - `topics`: names, partitions of parties, making and checking the topics
-- `gathering`: records into the client's batches, fast
-- `producer`: one seal's events and its record in one transaction
+- `batches`: puts records into the client's batches, fast
+- `producer`: publishes one seal's events and its record in one transaction; `failures`: what an error asks
+  for
 - `tail`: the last committed records, searched backwards
-- `whole`, `counting`: all committed records of topics, and how many they are
+- `read_all`, `counts`: all committed records of topics, and how many they are
 - `reader`: committed records from given offsets on
+- `slices`, `topic_archive`: the newest part of topics, and the topics as a copy of the store for audits
 """

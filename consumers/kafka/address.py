@@ -1,4 +1,4 @@
-"""Where Kafka is and how to speak to it, as plain values; and what its clients share."""
+"""Where Kafka is and how to connect to it, as plain values, and the arguments that all clients share."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class KafkaAddress:
     password: str | None = field(default=None, repr=False)
 
     def options(self, *, timeout: float = 10.0) -> dict[str, Any]:
-        """The arguments that every kafka-python client takes. `timeout` is for the first contact, in seconds.
+        """Returns the arguments of every kafka-python client. `timeout` is for the first contact, in seconds.
 
-        Connecting again is tried at least each second: a broker that was restarted is found at once.
+        A client tries to connect again at least each second, so it finds a restarted broker at once.
         """
         return {
             "bootstrap_servers": [server.strip() for server in self.bootstrap.split(",") if server.strip()],

@@ -1,4 +1,4 @@
-"""Records into the client's batches, several times faster than `KafkaProducer.send` puts them there.
+"""Puts records into the client's batches, several times faster than `KafkaProducer.send` does.
 
 `send` formats a log line, looks up metadata, validates, measures and encodes each record field by field,
 makes a future for it, and takes several locks: most of a relay's time. Here a batch's records are encoded in
@@ -23,13 +23,13 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from consumers.kafka.topics import MAX_MESSAGE_BYTES
 
 LARGEST: Final = MAX_MESSAGE_BYTES - 4096
-"""Most bytes of a value: what a batch takes, less room for key, headers and the batch's own fields."""
+"""Most bytes of a value: those of a batch, less room for key, headers and the batch's own fields."""
 MAGIC: Final = 2
 """The format of Kafka's record batches since 0.11."""
 
 
 def varint(value: int) -> bytes:
-    """A number in zigzag encoding, seven bits a byte, as records have it."""
+    """Returns a number in zigzag encoding, seven bits a byte, as records have it."""
     value = (value << 1) ^ (value >> 63)
     found = bytearray()
     while value >= 0x80:
@@ -60,10 +60,11 @@ def encoded_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 class Outcome:
-    """How a batch's records fared: acknowledged or failed, together, or in parts where the client split them.
+    """The outcome of a batch's records: acknowledged or failed, together, or in parts if the client split
+    them.
 
-    The client keeps a future for each record, and tells it where it went when it splits a batch that the
-    broker finds too large. Here those futures are made only then.
+    The client keeps a future for each record, and moves it to the new batch when it splits a batch that is
+    too large for the broker. Here those futures are made only then.
     """
 
     def __init__(self, future: Any, positions: Sequence[int]) -> None:
@@ -77,13 +78,14 @@ class Outcome:
         return _Record(self, record)
 
     def move(self, record: int, future: Any, index: int) -> None:
-        """The record is number `index` of another batch now, with that future."""
+        """Moves the record to another batch, as its number `index`, with that future."""
         before, _ = self._moved.get(record, (self._future, record))
         self._moved[record] = future, index
-        before._latch.set()  # nobody completes it any more: who waits for it has to look again
+        before._latch.set()  # nobody completes it any more: a waiting thread must check again
 
     def done(self, deadline: float) -> bool:
-        """Whether it is known how all fared, at the monotonic time `deadline` at the latest."""
+        """Waits until all outcomes are known, until the monotonic time `deadline`. Returns whether they
+        are."""
         while True:
             futures = self._futures()
             for future in futures:
@@ -95,7 +97,7 @@ class Outcome:
             time.sleep(0.001)  # a batch is being split
 
     def failure(self) -> tuple[Any, int | None] | None:
-        """The error that a record met, and the position of its event where the broker named it; else None.
+        """Returns the error of a record, and its event's position if the broker named it; None without error.
 
         The other records of a batch get a general error.
         """
@@ -133,7 +135,7 @@ class _Record:
         self._outcome, self._number = outcome, number
 
     def rebind(self, future: Any, index: int) -> None:
-        """The record stands in another batch now, as its number `index`."""
+        """Moves the record to another batch, as its number `index`."""
         self._outcome.move(self._number, future, index)
 
 
@@ -151,7 +153,7 @@ class _Filling:
 
 
 class BatchAccumulator:
-    """The records of one transaction after the other, of one producer.
+    """Collects one producer's records, one transaction after the other.
 
     `batch_size`: bytes at which a batch is full, before compression; a larger record has one of its own.
     """
@@ -166,11 +168,11 @@ class BatchAccumulator:
 
     @property
     def sent_again(self) -> str | None:
-        """A topic of which some batch of this transaction was sent more than once, since it got no answer."""
+        """A topic of which the client sent a batch of this transaction again, since no response came."""
         return next((batch.topic_partition.topic for batch in self._batches if batch.in_retry()), None)
 
     def begin(self) -> None:
-        """A transaction begins: no partition takes part yet."""
+        """Begins a transaction: no partition takes part yet."""
         self._filling.clear()
         self._outcomes, self._batches = [], []
 
@@ -187,8 +189,7 @@ class BatchAccumulator:
         """Adds a record. `key` and `headers` are encoded (see above), `timestamp` is in milliseconds since
         1970, `position` is the event's and stays in this program (0 for what is no event).
 
-        Raises Kafka's errors: for a partition that is not there, a value that is too large, a transaction
-        that has failed.
+        Raises Kafka's errors: for a missing partition, a value that is too large, a failed transaction.
         """
         filling = self._filling.get((topic, partition)) or self._enter(topic, partition)
         if len(value) > LARGEST:
@@ -215,8 +216,8 @@ class BatchAccumulator:
         filling.count = count + 1
 
     def flush(self, timeout: float) -> Sequence[Outcome]:
-        """Sends what is left and waits until all is acknowledged or failed, at most `timeout` seconds; the
-        outcome of each batch, in the order they were handed over."""
+        """Sends the remaining records and waits at most `timeout` seconds until all are acknowledged or
+        failed. Returns the outcome of each batch, in the order of sending."""
         for filling in self._filling.values():
             if filling.count:
                 self._hand_over(filling)
@@ -232,7 +233,7 @@ class BatchAccumulator:
         return self._outcomes
 
     def _enter(self, topic: str, partition: int) -> _Filling:
-        """The partition, now taking part in the transaction."""
+        """Makes the partition take part in the transaction."""
         if partition not in self._producer.partitions_for(topic):
             raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")
         place = TopicPartition(topic, partition)
@@ -241,7 +242,7 @@ class BatchAccumulator:
         return made
 
     def _hand_over(self, filling: _Filling) -> None:
-        """The records so far become a batch of the client's, and it is told to send it."""
+        """Makes a batch of the records so far, and lets the client send it."""
         records = MemoryRecordsBuilder(MAGIC, self._compression, self._batch_size)
         builder = records._builder
         builder._buffer += b"".join(filling.parts)
@@ -258,7 +259,7 @@ class BatchAccumulator:
         filling.count, filling.size = 0, _HEADER
 
     def _append(self, place: Any, batch: Any) -> None:
-        """As the accumulator's own `append` does with a batch that it begins."""
+        """Does what the accumulator's own `append` does with a batch that it begins."""
         accumulator = self._accumulator
         accumulator._appends_in_progress.increment()
         try:

@@ -1,4 +1,4 @@
-"""Counts the committed records of topics by reading them: what a subscriber who begins today would get."""
+"""Counts the committed records of topics by reading them: those that a new subscriber would get."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from consumers.kafka.read_all import read_whole
 
 
 def count_committed(address: KafkaAddress, topics: Iterable[str]) -> dict[str, int]:
-    """Committed records per topic, from the first offset to where each partition ended at the call.
+    """Returns the committed records per topic, from the first offset to each partition's end at the call.
 
-    A topic that is missing has none. Raises what `read_whole` raises.
+    A missing topic has none. Raises the errors of `read_whole`.
     """
     counts = dict.fromkeys(topics, 0)
     for topic, _, records in read_whole(address, list(counts)):

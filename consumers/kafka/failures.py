@@ -13,12 +13,12 @@ from domain.kernel.user_errors import EnvironmentProblem
 
 
 class Verdict(StrEnum):
-    """What an error asks for."""
+    """What to do about an error."""
 
     RETRY = "retry"
-    """It passes by itself, or when the broker is back: try again from the last committed seal."""
+    """The error passes by itself, or when the broker is back: try again from the last committed seal."""
     FENCED = "fenced"
-    """Another producer has taken over the transactional id: look who leads, then try again or stand by."""
+    """Another producer has taken over the transactional id: see who leads, then try again or wait."""
     STOP = "stop"
     """Trying again would fail the same way: somebody has to act."""
 
@@ -44,9 +44,9 @@ NAME: Final = re.compile(r"\b[A-Z]\w+")
 
 
 class BrokerFailure(EnvironmentProblem):
-    """Kafka did not do what it was asked. Its text is for an operator.
+    """A request to Kafka failed. Its text is for an operator.
 
-    `verdict` tells what to do; `position` is that of the event it is about, where it is about one.
+    `verdict` is what to do; `position` is that of the event to blame, if there is one.
     """
 
     def __init__(self, text: str, *, verdict: Verdict, position: int | None = None) -> None:
@@ -55,7 +55,7 @@ class BrokerFailure(EnvironmentProblem):
 
 
 def verdict(error: BaseException) -> Verdict:
-    """What an error met while speaking to Kafka asks for."""
+    """Returns what to do about an error of the Kafka client."""
     if isinstance(error, BrokerFailure):
         return error.verdict
     if isinstance(error, FENCED):
@@ -73,8 +73,8 @@ def verdict(error: BaseException) -> Verdict:
 
 
 def _verdict_of_wrapped(text: str) -> Verdict:
-    """That of a general error, which names its cause, if at all, in its text alone: so the client tells of a
-    transaction's request that got no answer."""
+    """Returns the verdict on a general error, which names its cause only in its text. The client raises one
+    when a transaction's request gets no response."""
     for name in NAME.findall(text):
         cause = getattr(errors, name, None)
         if (
@@ -87,7 +87,7 @@ def _verdict_of_wrapped(text: str) -> Verdict:
 
 
 def describe(error: BaseException) -> str:
-    """An error of the client as a few words for a sentence."""
+    """Returns an error of the client as a few words for a sentence."""
     name = type(error).__name__
     text = re.sub(r"^\[Error -?\d+\] ", "", str(error).strip())
     return text.removeprefix(f"{name}:").strip() or name

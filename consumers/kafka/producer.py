@@ -1,4 +1,4 @@
-"""Publishing: one seal's events and its record in one transaction, at most one producer at a time."""
+"""Publishes one seal's events and its record in one transaction; at most one producer works at a time."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ SENDING: Final[Mapping[str, Any]] = {
     "batch_size": MAX_MESSAGE_BYTES // 4,
     "linger_ms": 1000,  # a range is flushed whole: until then only full batches are worth a request
     "max_request_size": MAX_MESSAGE_BYTES,
-    "retry_backoff_ms": 20,  # a transaction that begins while the one before is still being closed waits this
+    # the wait of a transaction that begins while the one before is still being closed
+    "retry_backoff_ms": 20,
     "metrics_enabled": False,
 }
-"""How the client gathers records (the bench sends its reference the same way)."""
+"""How the client collects records (the bench sends its reference the same way)."""
 OPEN_TRANSACTION_SECONDS: Final = 3.0
-"""Seconds that a broker gets to end the transaction before, when it has fenced its producer."""
+"""Seconds that a broker gets to end the transaction of a producer that it has fenced."""
 CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 SEAL_KEY: Final = b"seal"
 POSITION: Final = "position"
@@ -44,12 +45,13 @@ _BEFORE_POSITION, _, _BEHIND_POSITION = encoded_headers(
 _NO_HEADERS: Final = encoded_headers([])
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
-# In an envelope the key stands before everything that a client can write, so its first occurrence is it.
+# In an envelope this key is before everything that a client can write, so the first occurrence is the right
+# one.
 RECORDED: Final = b'"recordedtime":"'
 
 
 class EventRow(Protocol):
-    """What of a stored event is published (as `commands.store.event_reader.StoredRow` has it)."""
+    """The part of a stored event that is published (as `commands.store.event_reader.StoredRow` has it)."""
 
     @property
     def position(self) -> int: ...
@@ -62,7 +64,7 @@ class EventRow(Protocol):
 
 
 def recorded_ms(event: bytes) -> int:
-    """The `recordedtime` of an encoded event as milliseconds since 1970, rounded down."""
+    """Returns the `recordedtime` of an encoded event as milliseconds since 1970, rounded down."""
     start = event.index(RECORDED) + len(RECORDED)
     instant = event[start : event.index(b'"', start)].decode("ascii")
     since = datetime.fromisoformat(instant) - EPOCH
@@ -79,8 +81,8 @@ def _placed(party: UUID, partitions: int) -> tuple[bytes, int]:
 class SealingProducer:
     """Publishes sealed ranges under one transactional id.
 
-    `init()` fences every earlier producer with that id: what it had open is aborted, and whatever it tries
-    afterwards is refused. After any error the producer is of no use; close it and make another.
+    `init()` fences every earlier producer with that id: the broker aborts its open transaction and refuses
+    its later requests. After any error close the producer and make another.
 
     Args:
         address: the cluster.
@@ -112,17 +114,17 @@ class SealingProducer:
         self._accumulator = BatchAccumulator(self._producer, SENDING["batch_size"])
 
     def init(self) -> None:
-        """Fences the producers before this one. Raises `BrokerFailure`."""
+        """Fences earlier producers. Raises `BrokerFailure`."""
         with self._failures():
             self._producer.init_transactions()
 
     def end_open_transactions(self, topics: Iterable[str]) -> None:
-        """Sees, after `init`, that no transaction is open in these topics any more.
+        """Makes sure, after `init`, that no transaction is open in these topics.
 
-        What lies open in a partition is committed with whatever comes next under this id. A broker that was
-        killed can leave such records behind: it still ends their transaction, which is waited for, or does
-        not know any more that the partition takes part in it; then they are aborted here. Raises
-        `BrokerFailure` where somebody else's transaction is open.
+        Open records in a partition would be committed with the next transaction under this id. A broker that
+        was killed can leave such records behind. Either it still ends their transaction, and this waits for
+        it; or it has forgotten that the partition takes part, and this aborts them. Raises `BrokerFailure` if
+        somebody else's transaction is open.
         """
         names, aborted, deadline = list(topics), False, time.monotonic() + OPEN_TRANSACTION_SECONDS
         with self._failures():
@@ -148,11 +150,11 @@ class SealingProducer:
     ) -> None:
         """Publishes the rows and the seal's record in one transaction; all or nothing becomes visible.
 
-        Without a record the rows alone: lost topics are restored so, whose seals are still there. Without
-        rows the seal alone.
+        Without a record it publishes the rows alone, to restore lost topics whose seals are still there.
+        Without rows it publishes the seal alone.
 
-        `failpoint` is told "in the transaction" after half of the rows and "before the commit". Raises
-        `BrokerFailure`; then nothing is known, and the last committed seal tells.
+        `failpoint` gets "in the transaction" after half of the rows, and "before the commit". Raises
+        `BrokerFailure`; only the last committed seal then shows whether the records were committed.
         """
         producer = self._producer
         with self._failures():
@@ -168,7 +170,7 @@ class SealingProducer:
             self._commit()
 
     def publish_seals(self, records: Sequence[bytes]) -> None:
-        """Publishes seals' records alone, in order, in one transaction: a lost topic of seals is restored so.
+        """Publishes seals' records alone, in order, in one transaction, to restore a lost topic of seals.
 
         Raises `BrokerFailure`.
         """
@@ -181,9 +183,9 @@ class SealingProducer:
             self._commit()
 
     def close(self) -> None:
-        """Lets go at once, whatever is under way. A transaction left open is aborted by the next `init`."""
-        # `close` waits for what cannot be sent any more and then gives up before it ends the sender's
-        # thread; so the thread is told first, and what it says about its cut-off work is of no use.
+        """Closes at once, whatever is under way. The next `init` aborts a transaction that is left open."""
+        # The client's `close` waits for records that can no longer be sent, and then gives up before it ends
+        # the sender's thread. So the thread gets the signal first, and its errors do not matter.
         self._producer._sender.force_close()
         with suppress(KafkaError):
             self._producer.close(timeout=1.0)
@@ -222,18 +224,18 @@ class SealingProducer:
                 raise self._failure(error, position or None)
         again = self._accumulator.sent_again
         if again is not None:
-            # Brokers know a batch that comes twice, but one that was killed in between has to have its memory
-            # from its log: nothing here depends on that. Begun anew, these records are aborted.
+            # Brokers drop a batch that comes twice, but one that was killed in between must find that in its
+            # log. To be safe, the transaction is aborted and begun anew.
             raise BrokerFailure(f"records of {again} had to be sent again", verdict=Verdict.RETRY)
 
     def _commit(self) -> None:
-        """As `commit_transaction`, which would wait for ever for a broker that is gone."""
+        """Commits with a timeout: `commit_transaction` would wait for ever for a broker that is gone."""
         self._acknowledged(self._producer._transaction_manager.begin_commit(), "commit")
 
-    def _abort(self, places: Iterable[tuple[str, int]]) -> None:
-        """Aborts what is open under this id in these partitions: by a transaction without records."""
+    def _abort(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Aborts the open records under this id in these partitions, by a transaction without records."""
         transactions = self._producer._transaction_manager
-        parts = [TopicPartition(*place) for place in places]
+        parts = [TopicPartition(*place) for place in partitions]
         self._producer.begin_transaction()
         for part in parts:
             transactions.maybe_add_partition_to_transaction(part)
@@ -259,7 +261,7 @@ class SealingProducer:
             raise self._failure(error) from error
 
     def _failure(self, error: BaseException, position: int | None = None) -> BrokerFailure:
-        """The failure of an error. After the first one the client answers every call with a general error;
+        """Makes a failure of an error. After the first error every call of the client raises a general one;
         the transaction manager keeps the first, which is the cause."""
         first = self._producer._transaction_manager.last_error
         cause = first if first is not None and type(error) is KafkaError else error

@@ -19,11 +19,11 @@ class TopicsUnread(FailureFound):
 
 
 def read_whole(address: KafkaAddress, topics: Iterable[str]) -> Iterator[tuple[str, int, list[Any]]]:
-    """`(topic, partition, records)`, each partition's records in order; memory stays flat.
+    """Yields `(topic, partition, records)`, each partition's records in order; memory stays flat.
 
-    A record has `offset`, `key`, `value` and `headers`. Control records and aborted transactions are not
-    handed out, and a topic that is missing gives nothing. Raises `TopicsUnread` when nothing comes for 30 s,
-    and Kafka's own errors while the broker is away.
+    A record has `offset`, `key`, `value` and `headers`. It leaves out control records and aborted
+    transactions; a missing topic has no records. Raises `TopicsUnread` when nothing comes for 30 s, and
+    Kafka's own errors while the broker is away.
     """
     consumer: Any = KafkaConsumer(
         **address.options(),
@@ -36,17 +36,17 @@ def read_whole(address: KafkaAddress, topics: Iterable[str]) -> Iterator[tuple[s
     )
     try:
         existing = consumer.topics()
-        places = [
+        partitions = [
             TopicPartition(name, number)
             for name in topics
             if name in existing
             for number in sorted(consumer.partitions_for_topic(name) or ())
         ]
-        if not places:
+        if not partitions:
             return
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        yield from _until_the_end(consumer, consumer.end_offsets(places))
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        yield from _until_the_end(consumer, consumer.end_offsets(partitions))
     finally:
         consumer.close(autocommit=False)
 
@@ -58,7 +58,7 @@ def _until_the_end(consumer: Any, ends: dict[Any, int]) -> Iterator[tuple[str, i
         for place, records in consumer.poll(timeout_ms=200).items():
             yield place.topic, place.partition, [r for r in records if r.offset < ends[place]]
             deadline = time.monotonic() + STALL_SECONDS
-        # The position moves past control records too, which poll never hands out.
+        # The position moves past control records too, which poll never returns.
         passed = {place for place in left if consumer.position(place) >= ends[place]}
         if passed:
             left -= passed

@@ -1,7 +1,7 @@
-"""Reading: committed records from given offsets on, of partitions that the caller owns.
+"""Reads committed records from given offsets on, of partitions that the caller owns.
 
-No group coordinator deals out the partitions: the shares in the database do, since the rows' transaction has
-to fence anyway. Offsets are committed to a group all the same, so that lag tools have something to show.
+No group coordinator assigns the partitions. The shares in the database do, since the rows' transaction has to
+fence anyway. The reader commits offsets to a group only for lag tools.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ Place = tuple[str, int]
 """Topic and partition."""
 
 FETCH_BYTES: Final = 256 * 1024
-"""Bytes of a partition per fetch. `poll` hands out one partition after the other in whole fetches: with
-larger ones partitions run far ahead of each other, and all that has to be kept until its seal is whole."""
+"""Bytes of a partition per fetch. `poll` returns one partition after the other in whole fetches. With larger
+ones a partition runs far ahead of the others, and all its records wait in memory until their seal is
+whole."""
 
 
 class BrokerAway(EnvironmentProblem):
-    """The broker does not answer, or not with what is needed. Its text is a sentence for an operator."""
+    """The broker does not respond, or misses a topic. Its text is a sentence for an operator."""
 
 
 def _silent(address: KafkaAddress, error: BaseException) -> BrokerAway:
@@ -39,14 +40,14 @@ def _silent(address: KafkaAddress, error: BaseException) -> BrokerAway:
 
 
 class OutOfRange(Exception):
-    """A partition has no record at the offset where reading should go on: it was made anew, or cut.
+    """A partition has no record at the offset where reading should go on: it was made anew, or truncated.
 
-    `offset` is None where the broker only says that what was read is not there any more.
+    `offset` is None if the broker only says that records that were read are gone.
     """
 
     def __init__(self, place: Place, offset: int | None) -> None:
-        lacks = "has not what was read of it" if offset is None else f"has no offset {offset}"
-        super().__init__(f"{place[0]} partition {place[1]} {lacks}: it was made anew or cut")
+        lacks = "lost records that were read already" if offset is None else f"has no offset {offset}"
+        super().__init__(f"{place[0]} partition {place[1]} {lacks}: it was made anew or truncated")
         self.place = place
 
 
@@ -65,7 +66,7 @@ class CommittedReader:
                 enable_auto_commit=False,
                 isolation_level="read_committed",
                 auto_offset_reset="none",  # a gap must be seen, not skipped
-                # A question for the end offsets waits in line behind the fetch under way.
+                # A request for the end offsets waits behind the fetch under way.
                 fetch_max_wait_ms=200,
                 max_poll_records=20_000,
                 max_partition_fetch_bytes=FETCH_BYTES,
@@ -76,9 +77,9 @@ class CommittedReader:
             raise _silent(address, error) from error
 
     def seat(self, offsets: Mapping[Place, int]) -> None:
-        """From now on reads exactly these partitions, each from its offset; what was under way is dropped.
+        """Reads from now on exactly these partitions, each from its offset, and drops fetches under way.
 
-        Raises `BrokerAway`, also for a topic that is not there: reading it would be silence for ever.
+        Raises `BrokerAway`, also for a missing topic: a read would wait for ever.
         """
         try:
             missing = sorted({topic for topic, _ in offsets} - self._consumer.topics())
@@ -95,7 +96,8 @@ class CommittedReader:
             self._consumer.seek(TopicPartition(*place), offset)
 
     def poll(self, seconds: float) -> Mapping[Place, list[Any]]:
-        """What has come by topic and partition, waiting up to `seconds`; nothing while no broker answers.
+        """Waits up to `seconds` and returns the new records by topic and partition; none while no broker
+        responds.
 
         A record has `offset`, `key`, `value` and `headers`. Raises `OutOfRange`, and `BrokerAway` for an
         error that the broker itself gives.
@@ -106,7 +108,7 @@ class CommittedReader:
             place, offset = next(iter(error.args[0].items()))
             raise OutOfRange((place.topic, place.partition), getattr(offset, "offset", offset)) from error
         except LogTruncationError as error:
-            # Met instead of the error above where a topic is made anew under a reader that keeps its session.
+            # Raised instead of the error above if a topic is made anew under a reader that keeps its session.
             gone = sorted(self._consumer.assignment().intersection(error.divergent_offsets))
             if not gone:  # found for what was read before
                 return {}
@@ -115,28 +117,28 @@ class CommittedReader:
             raise _silent(self._address, error) from error
         return polled
 
-    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The offset behind the last committed record, or marker, of each. Raises `BrokerAway`."""
+    def ends(self, partitions: Iterable[Place]) -> dict[Place, int]:
+        """Returns the offset behind the last committed record, or marker, of each. Raises `BrokerAway`."""
         try:
             found = self._consumer.end_offsets(
-                [TopicPartition(*place) for place in places], timeout_ms=self._timeout_ms
+                [TopicPartition(*place) for place in partitions], timeout_ms=self._timeout_ms
             )
         except KafkaError as error:
             raise _silent(self._address, error) from error
         return {(place.topic, place.partition): end for place, end in found.items()}
 
     def passed(self, ends: Mapping[Place, int]) -> set[Place]:
-        """Which of these partitions have been read up to that offset, markers and all."""
+        """Returns which of these partitions have been read up to that offset, markers included."""
         try:
             return {p for p, end in ends.items() if (self._consumer.position(TopicPartition(*p)) or 0) >= end}
         except KafkaError as error:
             raise _silent(self._address, error) from error
 
-    def read_to(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The next offset of each of these partitions that would be read, behind markers; none while the
-        broker is away."""
+    def read_to(self, partitions: Iterable[Place]) -> dict[Place, int]:
+        """Returns the next offset to read of each of these partitions, behind markers; none while the broker
+        is away."""
         try:
-            found = {place: self._consumer.position(TopicPartition(*place)) for place in places}
+            found = {place: self._consumer.position(TopicPartition(*place)) for place in partitions}
         except KafkaError:
             return {}
         return {place: offset for place, offset in found.items() if offset is not None}
@@ -149,7 +151,7 @@ class CommittedReader:
         )
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         self._consumer.close(autocommit=False, timeout_ms=1000)
 
     def _shown(self, _: object, answer: object) -> None:

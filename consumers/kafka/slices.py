@@ -1,4 +1,4 @@
-"""Reading the newest part of topics: found from the end backwards, read forwards, committed records only."""
+"""Reads the newest part of topics: it searches the start from the end backwards. Committed records only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDEN: Final = 16
 
 
 class PublishedRecord(NamedTuple):
-    """A committed record. `position` is its header, None where it has none of ours."""
+    """A committed record. `position` is from its header; None if it has none."""
 
     topic: str
     partition: int
@@ -31,7 +31,7 @@ class PublishedRecord(NamedTuple):
 class TopicSlices:
     """The committed records of these topics up to where each partition ends now; as a context manager.
 
-    A topic that is missing has none. Raises `KafkaTimeoutError` when nothing comes for `timeout` seconds, and
+    A missing topic has none. Raises `KafkaTimeoutError` when nothing comes for `timeout` seconds, and
     Kafka's own errors while the broker is away.
     """
 
@@ -54,17 +54,19 @@ class TopicSlices:
                 for topic in sorted(set(topics) & there)
                 for number in sorted(self._consumer.partitions_for_topic(topic) or ())
             ]
-            self.begins: dict[Place, int] = _places(self._consumer.beginning_offsets(parts) if parts else {})
-            self.ends: dict[Place, int] = _places(self._consumer.end_offsets(parts) if parts else {})
+            self.begins: dict[Place, int] = _by_partition(
+                self._consumer.beginning_offsets(parts) if parts else {}
+            )
+            self.ends: dict[Place, int] = _by_partition(self._consumer.end_offsets(parts) if parts else {})
         except BaseException:
             self.close()
             raise
 
     def behind(self, passed: Callable[[PublishedRecord], bool]) -> dict[Place, int]:
-        """For each partition with records an offset from which all come for which `passed` is false;
+        """Returns for each partition an offset at or before its first record for which `passed` is false.
         `passed` is true up to some record of a partition and false from there on.
 
-        Looks backwards in windows that grow, so that the old part of a topic is not read.
+        It searches backwards in windows that grow, so that it does not read the old part of a topic.
         """
         found: dict[Place, int] = {}
         window = FIRST_WINDOW
@@ -81,12 +83,12 @@ class TopicSlices:
         return found
 
     def read(self, starts: Mapping[Place, int]) -> Iterator[PublishedRecord]:
-        """The records of each partition from its offset on, each partition in order."""
+        """Yields the records of each partition from its offset on, each partition in order."""
         for records in self._polled(starts):
             yield from records
 
     def close(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         self._consumer.close(autocommit=False)
 
     def __enter__(self) -> Self:
@@ -98,14 +100,14 @@ class TopicSlices:
         self.close()
 
     def _firsts(self, starts: Mapping[Place, int]) -> dict[Place, PublishedRecord]:
-        """The first record of each partition at or behind its offset, where there is one."""
+        """Returns the first record of each partition at or behind its offset, if there is one."""
         firsts: dict[Place, PublishedRecord] = {}
         looking = dict(starts)
         while looking:
             for records in self._polled(looking):
                 for record in records:
                     firsts.setdefault((record.topic, record.partition), record)
-                break  # the rest of these windows is not wanted
+                break  # the rest of these windows is not needed
             looking = {
                 place: at
                 for place, at in ((place, self._at(place)) for place in looking)
@@ -121,7 +123,7 @@ class TopicSlices:
         left, deadline = set(parts), time.monotonic() + self._timeout
         while left:
             polled = self._consumer.poll(timeout_ms=200)
-            # The position moves past control records too, which are never handed out.
+            # The position moves past control records too, which poll never returns.
             done = {part for part in left if self._consumer.position(part) >= self.ends[tuple(part)]}
             if polled or done:
                 deadline = time.monotonic() + self._timeout
@@ -138,7 +140,7 @@ class TopicSlices:
         return at
 
 
-def _places(offsets: Mapping[Any, int]) -> dict[Place, int]:
+def _by_partition(offsets: Mapping[Any, int]) -> dict[Place, int]:
     return {(part.topic, part.partition): offset for part, offset in offsets.items()}
 
 

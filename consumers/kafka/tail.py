@@ -19,7 +19,7 @@ WIDEN: Final = 16
 
 
 class Tail(NamedTuple):
-    """The last committed record of a partition. `position` is its header, None where it has none of ours."""
+    """The last committed record of a partition. `position` is from its header; None if it has none."""
 
     topic: str
     partition: int
@@ -29,9 +29,9 @@ class Tail(NamedTuple):
 
 
 def last_committed_seal(address: KafkaAddress, *, timeout: float = 10.0) -> Seal | None:
-    """The last committed record of the seals' topic; None where there is none, or no topic.
+    """Returns the last committed seal; None if the seals' topic is empty or missing.
 
-    It is parsed, not checked against a key. Raises `Undecodable` for a record that is no seal, and Kafka's
+    It parses the seal and checks no signature. Raises `Undecodable` for a record that is no seal, and Kafka's
     own errors while the broker is away.
     """
     for tail in tails(address, [SEALS], timeout=timeout):
@@ -40,10 +40,10 @@ def last_committed_seal(address: KafkaAddress, *, timeout: float = 10.0) -> Seal
 
 
 def tails(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0) -> list[Tail]:
-    """The last committed record of each partition of these topics that has one.
+    """Returns the last committed record of each partition of these topics that has one.
 
-    A transaction's markers, and the records of aborted ones, take offsets too but are never handed out. So
-    the search goes backwards, over windows that grow, until a committed record or the beginning is met.
+    Markers and the records of aborted transactions have offsets too, but no reader gets them. So the search
+    goes backwards, over windows that grow, until it finds a committed record or the beginning.
     """
     consumer = KafkaConsumer(
         **address.options(timeout=timeout),
@@ -52,7 +52,7 @@ def tails(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=100,
-        allow_auto_create_topics=False,  # looking must not make what is missing
+        allow_auto_create_topics=False,  # a look must not make a missing topic
     )
     try:
         partitions = [
@@ -71,9 +71,9 @@ def tails(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
 def open_transactions(
     address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0
 ) -> dict[tuple[str, int], int]:
-    """The partitions of these topics in which a transaction is open, each with the offset where it begins.
+    """Returns the partitions of these topics with an open transaction, each with the offset where it begins.
 
-    Raises Kafka's own errors while the broker is away; a topic that is missing has none.
+    Raises Kafka's own errors while the broker is away; a missing topic has none.
     """
     admin: Any = KafkaAdminClient(**address.options(timeout=timeout))
     try:
@@ -85,7 +85,8 @@ def open_transactions(
         }
         if not latest:
             return {}
-        # In this order: what is written meanwhile, and is no transaction's, does not look like an open one.
+        # In this order: a record that is written meanwhile without a transaction does not look like an open
+        # one.
         ends = admin.list_partition_offsets(latest)
         stable = admin.list_partition_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED)
     finally:
@@ -113,7 +114,7 @@ def _search(consumer: Any, partitions: list[Any], deadline: float) -> list[Tail]
 
 
 def _last_in(consumer: Any, starts: dict[Any, int], ends: dict[Any, int], deadline: float) -> dict[Any, Tail]:
-    """The last committed record of each partition from its start up to, not including, its end."""
+    """Returns the last committed record of each partition from its start up to, not including, its end."""
     consumer.assign(list(starts))
     for part, start in starts.items():
         consumer.seek(part, start)

@@ -1,4 +1,4 @@
-"""The topics as a copy of the store's history, for audits: the events of one seal's range, and the seals."""
+"""Reads the topics as a copy of the store's history, for audits: the events of one seal, and the seals."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from domain.events.seal import Seal, parse
 from domain.kernel.errors import Undecodable
 
 NEAR: Final = 64
-"""So many offsets are read through rather than halved once more."""
+"""A range of at most so many offsets is read through and not halved again."""
 
 
 class BisectedSlices(TopicSlices):
-    """Slices whose beginning is found by halving: any place of a long topic costs twenty questions."""
+    """Slices whose start is found by bisection: any offset of a long topic takes about twenty requests."""
 
     def from_the_first(self, passed: Callable[[PublishedRecord], bool]) -> dict[Place, int]:
-        """For each partition an offset little before its first record for which `passed` is false; it is true
-        up to some record of a partition and false from there on."""
+        """Returns for each partition an offset shortly before its first record for which `passed` is false.
+        `passed` is true up to some record of a partition and false from there on."""
         low, high = dict(self.begins), dict(self.ends)
         while wide := {place: (low[place] + high[place]) // 2 for place in low if _wide(low, high, place)}:
             firsts = self._firsts(wide)
@@ -47,19 +47,19 @@ def _wide(low: Mapping[Place, int], high: Mapping[Place, int], place: Place) -> 
 
 
 class TopicsCopy:
-    """What an audit asks of the topics (`commands.audit.chain.Copy`), and the certificate of an erasure
+    """The topics as an audit reads them (`commands.audit.chain.Copy`), and the certificate of an erasure
     (`commands.privacy.topic_check.Topics`)."""
 
     def __init__(self, address: KafkaAddress, *, timeout: float = 20.0) -> None:
         self._address, self._timeout = address, timeout
 
     def head(self) -> Seal | None:
-        """The last committed seal."""
+        """Returns the last committed seal."""
         with _away():
             return last_committed_seal(self._address, timeout=self._timeout)
 
     def seals(self, passed: Callable[[Seal], bool]) -> Iterator[Seal]:
-        """The seals from the first one for which `passed` is false."""
+        """Yields the seals from the first one for which `passed` is false."""
         with _away(), BisectedSlices(self._address, [SEALS], timeout=self._timeout) as topic:
             starts = topic.from_the_first(lambda record: passed(parse(record.value)))
             skipping = True
@@ -70,13 +70,15 @@ class TopicsCopy:
                     yield seal
 
     def events(self, seal: Seal) -> Sequence[tuple[int, bytes]]:
-        """Position and bytes of the records in the seal's range, of the topics that it touched."""
-        places = {(topic, number) for topic, parts in seal.partitions.items() for number in parts}
+        """Returns position and bytes of the records in the seal's range, of the topics that it touched."""
+        partitions = {(topic, number) for topic, parts in seal.partitions.items() for number in parts}
         found: list[tuple[int, bytes]] = []
         with _away(), BisectedSlices(self._address, seal.partitions, timeout=self._timeout) as topics:
-            left = {place: seal.partitions[place[0]][place[1]].count for place in places & topics.ends.keys()}
+            left = {
+                place: seal.partitions[place[0]][place[1]].count for place in partitions & topics.ends.keys()
+            }
             starts = topics.from_the_first(lambda record: (record.position or 0) < seal.first)
-            # Where the right number of records does not come, a partition is read to its end.
+            # If a partition has fewer records than were sealed, it is read to its end.
             for record in topics.read({place: at for place, at in starts.items() if place in left}):
                 place = (record.topic, record.partition)
                 if place not in left or record.position is None or record.position < seal.first:
@@ -91,12 +93,12 @@ class TopicsCopy:
         return sorted(found)
 
     def keyed(self, keys: Mapping[str, Collection[UUID]], first: int) -> Iterator[Record]:
-        """The records of these topics with one of these keys each, from the position `first` on. Reads the
-        keys' partitions through."""
+        """Yields the records of these topics with one of these keys, from the position `first` on. It reads
+        the keys' partitions through."""
         wanted = {topic: {str(key).encode(): key for key in theirs} for topic, theirs in keys.items()}
         with _away(), BisectedSlices(self._address, keys, timeout=self._timeout) as topics:
             wide = {topic: sum(place[0] == topic for place in topics.ends) for topic in keys}
-            places = {
+            partitions = {
                 (topic, partition_of(key, wide[topic]))
                 for topic, theirs in keys.items()
                 for key in theirs
@@ -105,7 +107,7 @@ class TopicsCopy:
             starts = topics.from_the_first(
                 lambda record: record.position is not None and record.position < first
             )
-            for record in topics.read({place: at for place, at in starts.items() if place in places}):
+            for record in topics.read({place: at for place, at in starts.items() if place in partitions}):
                 key = wanted[record.topic].get(record.key)
                 if key is not None and (record.position is None or record.position >= first):
                     yield Record(key, record.position, record.value)

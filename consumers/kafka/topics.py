@@ -1,4 +1,4 @@
-"""Topics: their names, which partition a party is in, and making and checking them on the broker."""
+"""Topics: their names, the partition of a party, and how they are made and checked on the broker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 UNKNOWN_TOPIC: Final = UnknownTopicOrPartitionError.errno
 
 RENEWALS: Final = 10
-"""Tries to make topics before a reader's question does."""
+"""Tries to make a topic before a reader's request makes it."""
 
 KEPT_FOR_EVER: Final[Mapping[str, str]] = {
     "cleanup.policy": "delete",
@@ -32,8 +32,8 @@ KEPT_FOR_EVER: Final[Mapping[str, str]] = {
 SETTINGS: Final[Mapping[str, str]] = {
     **KEPT_FOR_EVER,
     "max.message.bytes": str(MAX_MESSAGE_BYTES),
-    # The record's time is the event's; by default the broker refuses one more than an hour ahead of its
-    # clock, and then an event that the store holds could never be published.
+    # The record's time is the event's. By default the broker refuses a time more than an hour ahead of its
+    # clock: then an event in the store could never be published.
     "message.timestamp.type": "CreateTime",
     "message.timestamp.after.max.ms": str(2**63 - 1),
     "message.timestamp.before.max.ms": str(2**63 - 1),
@@ -41,7 +41,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 
 class WrongTopics(EnvironmentProblem):
-    """Topics on the broker are not what they must be. Its text is a sentence for an operator."""
+    """Topics on the broker have wrong settings. Its text is a sentence for an operator."""
 
 
 class WrongPartitions(WrongTopics):
@@ -72,7 +72,7 @@ def place(party: UUID | str, partitions: int) -> tuple[bytes, int]:
     """`(key, partition)` of a party: the key is its id in ASCII.
 
     The partition is that of Kafka's default partitioner, so every other producer that sends with this key
-    meets the same one. Kept per party, since the hash is computed in Python.
+    uses the same one. The result is cached, since Python computes the hash slowly.
     """
     key = str(party).encode("ascii")
     return key, (murmur2(key) & 0x7FFFFFFF) % partitions
@@ -86,23 +86,23 @@ def partition_of(party: UUID | str, partitions: int) -> int:
 def ensure_topics(
     address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
 ) -> tuple[str, ...]:
-    """Makes the topics that are missing, the seals' too, and checks those that are there.
+    """Makes missing topics, the seals' too, and checks the existing ones.
 
-    Answers the names of those it made; several at once may call it. Raises `WrongPartitions`, `WrongTopics`
-    for a topic that would forget events, and Kafka's own errors while the broker is away.
+    Returns the names of those it made; several processes may call it at once. Raises `WrongPartitions`,
+    `WrongTopics` for a topic that would forget events, and Kafka's own errors while the broker is away.
     """
     return ensure_named(address, wanted(families, partitions), timeout=timeout)
 
 
 def wanted(families: Iterable[str], partitions: int) -> dict[str, int]:
-    """All topics of an installation, the seals' too, and the partitions that each must have."""
+    """Returns all topics of an installation, the seals' too, and the partitions that each must have."""
     return {topic(family): partitions for family in sorted(set(families))} | {SEALS: 1}
 
 
 def ensure_named(
     address: KafkaAddress, topics: Mapping[str, int], *, timeout: float = 10.0
 ) -> tuple[str, ...]:
-    """As `ensure_topics`, for these names and their partitions alone."""
+    """Does what `ensure_topics` does, for these names and their partitions alone."""
     admin = KafkaAdminClient(**address.options(timeout=timeout))
     try:
         found = _partition_counts(admin, topics)
@@ -121,7 +121,7 @@ def ensure_named(
 def missing_topics(
     address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
 ) -> tuple[str, ...]:
-    """The topics that are not there; nothing is made. Those that are there are checked as above."""
+    """Returns the missing topics and makes none. It checks the existing ones as `ensure_topics` does."""
     topics = wanted(families, partitions)
     admin = KafkaAdminClient(**address.options(timeout=timeout))
     try:
@@ -133,7 +133,7 @@ def missing_topics(
 
 
 def topic_ids(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 10.0) -> dict[str, UUID]:
-    """What tells a topic from another of the same name that is made after it; without those that are missing.
+    """Returns the topics' ids, which differ if a topic is made anew under its name; without missing topics.
 
     Raises Kafka's own errors while the broker is away.
     """
@@ -148,9 +148,9 @@ def topic_ids(address: KafkaAddress, topics: Iterable[str], *, timeout: float = 
 def renew_topics(
     address: KafkaAddress, families: Iterable[str], partitions: int, *, timeout: float = 10.0
 ) -> None:
-    """Removes the families' topics and the seals', with all that is in them, and makes them anew.
+    """Removes the families' topics and the seals', with all records, and makes them anew.
 
-    Only for a broker that keeps nothing anyway. Raises `BrokerFailure`.
+    Only for a broker that does not keep its records anyway. Raises `BrokerFailure`.
     """
     names = [*map(topic, families), SEALS]
     for attempt in range(1, RENEWALS + 1):
@@ -159,7 +159,7 @@ def renew_topics(
             ensure_topics(address, families, partitions, timeout=timeout)
             return
         except WrongTopics as error:
-            # The demo's stand-in makes a topic when a reader asks for it, with partitions as it likes.
+            # The demo's stand-in makes a topic when a reader requests it, with its own number of partitions.
             if attempt == RENEWALS:
                 raise BrokerFailure(str(error), verdict=Verdict.RETRY) from error
         except (KafkaError, OSError) as error:
@@ -189,7 +189,7 @@ def _partition_counts(admin: Any, wanted: Iterable[str]) -> dict[str, int]:
 
 
 def _create(admin: Any, name: str, partitions: int, timeout: float) -> bool:
-    """Whether the topic was made by this call."""
+    """Makes the topic. Returns whether this call made it."""
     try:
         admin.create_topics(
             {name: {"num_partitions": partitions, "configs": dict(SETTINGS)}}, timeout_ms=int(timeout * 1000)
@@ -201,7 +201,7 @@ def _create(admin: Any, name: str, partitions: int, timeout: float) -> bool:
 
 def _check_kept(admin: Any, topics: Iterable[str]) -> None:
     """Refuses topics, made by hand, that would drop records one day."""
-    # All settings are asked for: the demo's stand-in for Kafka does not understand a question for a few.
+    # Requests all settings: the demo's stand-in for Kafka does not understand a request for a few.
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(topics)]
     described = admin.describe_configs(resources, config_filter="all") if resources else {}
     for name, configs in described.get("topic", {}).items():

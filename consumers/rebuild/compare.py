@@ -1,7 +1,7 @@
 """Compares the rows of a candidate with an independent fold over the store, party after party.
 
-Nothing else of the runtime takes part: the expected rows come from `projections.runtime.replay`, one party
-at a time, in memory; the found ones are read by key.
+It uses nothing else of the runtime: the expected rows come from `projections.runtime.replay`, one party at a
+time, in memory. It reads the candidate's rows by key.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from projections.runtime.tables import TableStore
 EVENTS_AT_ONCE: Final = 2_000
 """Expected rows that are compared by one query per table."""
 MAX_DIFFERENCES: Final = 20
-"""Differences after which a comparison has seen enough."""
+"""Differences after which a comparison ends."""
 
 
 class Stored(NamedTuple):
-    """A stored event as a fold over the store takes it."""
+    """A stored event, as input of a fold over the store."""
 
     position: int
     event: bytes
@@ -41,8 +41,8 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A row that is not what it must be. `column` is None where the whole row is missing, or should not be
-    there; `found` and `expected` are not told of a model that shows private values."""
+    """A wrong row. `column` is None if the whole row is missing, or should not be there. For a model that
+    shows private values `found` and `expected` have no values."""
 
     table: str
     key: str
@@ -61,7 +61,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Comparison:
-    """What a comparison saw: events, parties, expected rows by table, and the first differences."""
+    """The result of a comparison: events, parties, expected rows by table, and the first differences."""
 
     events: int = 0
     parties: int = 0
@@ -69,7 +69,7 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
 
     def add(self, other: Comparison) -> None:
-        """Takes another comparison's into account."""
+        """Adds another comparison's numbers and differences."""
         self.events += other.events
         self.parties += other.parties
         for table, count in other.rows.items():
@@ -79,8 +79,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What a comparison needs; it travels to other processes. `positions`: by partition, where the share
-    stands; `parked`: positions of events that the candidate holds and has not applied."""
+    """The input of a comparison; it is sent to other processes. `positions` has by partition the share's
+    position, `parked` the positions of the candidate's parked events."""
 
     projection: Projection
     registry: Registry
@@ -109,8 +109,8 @@ def compare(ground: Ground, parts: Sequence[tuple[UUID, UUID | None]]) -> Compar
 def expected_rows(
     ground: Ground, parts: Sequence[tuple[UUID, UUID | None]], visit: Visit, seen: Comparison
 ) -> None:
-    """Folds every party of these slices up to where its share stands; `visit` gets the rows of a few
-    hundred parties at a time. Ends early when `seen` has enough differences."""
+    """Folds every party of these slices up to its share's position; `visit` gets the rows of a few hundred
+    parties at a time. It ends early when `seen` has enough differences."""
     projection = ground.projection
     decoder = Decoder(ground.registry, ground.cipher() if ground.cipher and projection.private else None)
     batch: Rows = {}
@@ -153,7 +153,7 @@ def expected_rows(
 
 
 def _folded(projection: Projection, events: Iterable[Stored], registry: Registry, decoder: Decoder) -> Rows:
-    """The rows of one party."""
+    """Returns the rows of one party."""
 
     def opened(event: dict[str, Any]) -> dict[str, Any]:
         if projection.private:
@@ -165,7 +165,8 @@ def _folded(projection: Projection, events: Iterable[Stored], registry: Registry
 
 
 def _unfolded(projection: Projection, party: str, error: Exception) -> Difference:
-    """What the tables have taken in, and the fold refuses: it is not what it was when they were filled."""
+    """Returns the difference of a party that the fold refuses: the fold has changed since the tables were
+    filled."""
     return Difference(
         table=projection.schema,
         key=f"party {party}",
@@ -214,21 +215,21 @@ class _Checker:
 def differences(
     projection: Projection, table: Table, name: str, expected: Mapping[Key, Row], found: Mapping[Key, Row]
 ) -> Iterator[Difference]:
-    """Where the rows differ, by key."""
-    place = f"{projection.schema}.{name}"
+    """Yields the differences of the rows, by key."""
+    where = f"{projection.schema}.{name}"
     for key in sorted(expected.keys() | found.keys()):
         there, wanted = found.get(key), expected.get(key)
         party = (wanted or there or {}).get("party")
         if there is None or wanted is None:
             yield Difference(
-                table=place, key=f"{table.key} {key}", column=None, found=None if there is None else "a row",
+                table=where, key=f"{table.key} {key}", column=None, found=None if there is None else "a row",
                 expected=None if wanted is None else "a row", party=party,
             )  # fmt: skip
             continue
         for column, kind in table.columns.items():
             if not _equal(there[column], wanted[column], kind):
                 yield Difference(
-                    table=place, key=f"{table.key} {key}", column=column, party=party,
+                    table=where, key=f"{table.key} {key}", column=column, party=party,
                     found=_told(there[column], projection), expected=_told(wanted[column], projection),
                 )  # fmt: skip
 
@@ -246,5 +247,5 @@ def _equal(one: Any, other: Any, kind: str) -> bool:
 
 def _told(value: Any, projection: Projection) -> str:
     if projection.private:
-        return "a value (not told, since this model shows private values)"
+        return "a value (not shown, since this model has private values)"
     return repr(value) if value is not None else "nothing"

@@ -1,6 +1,6 @@
-"""One process of a fill: takes slices of parties that nobody fills yet, each in one transaction.
+"""One process of a fill: it fills slices of parties that no other process fills, each in one transaction.
 
-Killed at any moment, a slice is either filled and marked so, or as if nothing had happened.
+If it is killed, each slice is either filled and marked as filled, or unchanged.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from projections.runtime.projection import Projection
 log = logging.getLogger(__name__)
 
 MakeCipher = Callable[[], OpeningCipher]
-"""Makes, in the process that needs it, what opens private values; it travels to other processes."""
+"""Makes the cipher for private values in the process that needs it; it is sent to other processes."""
 
-# A slice under way is finished when the rebuild is paused; none is begun. Before anything is filled anew
-# the slices of the rebuild before are deleted, which waits for those under way: no late row comes in.
-_STRETCH: Final = """
+# When the rebuild is paused, a process ends its slice under way and begins no other. A new rebuild first
+# deletes the slices of the one before, which waits for those under way: so no late row comes in.
+_SLICE: Final = """
     SELECT s.number, s.low, s.high, r.filled_to, s.done
       FROM control.slice s JOIN control.rebuild r ON r.id = s.rebuild
      WHERE r.id = %s AND r.state = 'filling'
 """
-_AMONG: Final = _STRETCH + " AND s.number = ANY(%s) ORDER BY s.number"
+_AMONG: Final = _SLICE + " AND s.number = ANY(%s) ORDER BY s.number"
 _CLAIM: Final = (
-    _STRETCH + " AND NOT s.done AND s.number = ANY(%s) ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+    _SLICE + " AND NOT s.done AND s.number = ANY(%s) ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
 )
-# From the end on: the process whose they are goes the other way.
-_CLAIM_ANY: Final = _STRETCH + " AND NOT s.done ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+# Begins at the end: the process to which these slices belong begins at the front.
+_CLAIM_ANY: Final = _SLICE + " AND NOT s.done ORDER BY s.number DESC LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
 _PARTY: Final = itemgetter(1)
 _DONE: Final = """
     UPDATE control.slice SET done = true, events = %s, received = %s WHERE rebuild = %s AND number = %s
@@ -61,21 +61,21 @@ _LEFT: Final = """
 """
 
 SLICES_AT_ONCE: Final = 50
-"""Slices that are read in one go: about a million events, for which the disk must have room."""
+"""Slices that are read in one run: about a million events, for which the disk must have room."""
 MIN_SLICES: Final = 4
-"""Slices that are not worth it."""
+"""Fewer slices than this are not worth a spill file."""
 
 
 class Share(NamedTuple):
-    """Which of the `processes` that share the slices one is, from 0 on."""
+    """One of the `processes` that share the slices; `process` is its number, from 0 on."""
 
     process: int = 0
     processes: int = 1
 
     def runs(self, slices: int) -> list[range]:
-        """The numbers of the slices that this process reads in one go, go by go."""
-        goes = self.processes * max(1, -(-slices // (SLICES_AT_ONCE * self.processes)))
-        size = max(1, -(-slices // goes))
+        """Returns the numbers of this process's slices, run by run."""
+        runs = self.processes * max(1, -(-slices // (SLICES_AT_ONCE * self.processes)))
+        size = max(1, -(-slices // runs))
         return [
             range(first, min(first + size, slices))
             for first in range(self.process * size, slices, self.processes * size)
@@ -95,10 +95,11 @@ def fill(
     share: Share | None = None,
     stop: Flag | None = None,
 ) -> None:
-    """Fills slices until none is free; `read_url` as the owner. Ends early, after the slice under way,
-    once `stop` is set, and when the process that started this one is gone.
+    """Fills slices until none is free; `read_url` is the owner's. It ends early, after the slice under way,
+    when `stop` is set, or the process that started this one is gone.
 
-    First those of its own `share`, with their events put aside in `folder`; then what others have left.
+    It begins with the slices of its own `share`, whose events it puts into a spill file in `folder`; then it
+    fills those that others have left.
     """
     parent = multiprocessing.parent_process()
 
@@ -111,7 +112,7 @@ def fill(
         closing(connect_owner(read_url, f"rapport fill {projection.schema}")) as connection,
     ):
         with connection, connection.cursor() as c:
-            # Rows and their slice are lost together or not at all, and the hand-over waits for the disk.
+            # A crash loses rows and the mark of their slice together, and the hand-over waits for the disk.
             c.execute("SET synchronous_commit = off")
             c.execute("SELECT count(*) FROM control.slice WHERE rebuild = %s", (str(rebuild),))
             (slices,) = c.fetchone() or (0,)
@@ -129,7 +130,7 @@ def fill(
 
 
 class _Reading:
-    """Where the events of slices are read: in what was put aside, else in the store."""
+    """Reads the events of slices: from the spill file, or else from the store."""
 
     def __init__(
         self, store_url: str, projection: Projection, folder: Path | None, going: Callable[[], bool]
@@ -141,8 +142,8 @@ class _Reading:
         self._spill_files: SpillFile | None = None
 
     def spill(self, slices: Sequence[Slice]) -> None:
-        """Puts the events of these neighbours aside that are not done yet, and lets go of those before.
-        Where that cannot be, each slice is read by itself."""
+        """Puts the events of these neighbouring slices into a spill file, without slices that are done.
+        Removes the file before it. If that is not possible, `read` reads each slice from the store."""
         self._let_go()
         if sum(not slice_.done for slice_ in slices) < MIN_SLICES or not self._going():
             return
@@ -155,7 +156,7 @@ class _Reading:
                 log.warning("%s Events are read slice by slice, which takes longer.", error)
 
     def read(self, slice_: Slice, take: Take) -> None:
-        """Hands `take` all events of the slice, party by party."""
+        """Gives `take` all events of the slice, party by party."""
         if self._spill_files is not None and self._spill_files.holds(slice_.number):
             self._spill_files.read(slice_.number, take)
         else:
@@ -173,7 +174,7 @@ class _Reading:
 
 
 def fill_alone(*arguments: Any, **named: Any) -> None:
-    """The same in a process of its own."""
+    """Runs `fill` in a process of its own."""
     # Events hold no cycles. At Python's own pace the collector would take half of this process's time.
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)
@@ -181,14 +182,14 @@ def fill_alone(*arguments: Any, **named: Any) -> None:
 
 
 def left(c: Cursor, rebuild: UUID) -> int:
-    """Slices that are not filled yet, while the rebuild is being filled."""
+    """Returns how many slices are not filled yet, while the rebuild is being filled."""
     c.execute(_LEFT, (str(rebuild),))
     row = c.fetchone()
     return int(row[0]) if row else 0
 
 
 def connect_owner(url: str, name: str) -> Connection:
-    """A session of the read side's owner that shows as `name`."""
+    """Opens a session of the read side's owner with the application name `name`."""
     return psycopg2.connect(
         url, connect_timeout=10, application_name=name, keepalives_idle=30, keepalives_interval=5,
         keepalives_count=3,
@@ -208,7 +209,7 @@ class _Filler:
         self._reading = reading
 
     def filled(self, connection: Connection, claim: str, *among: Sequence[int]) -> bool:
-        """Fills the slice that `claim` finds, in one transaction; False where it finds none."""
+        """Fills the slice that `claim` finds, in one transaction. Returns False if it finds none."""
         with connection, connection.cursor() as c:
             c.execute(claim, (self._rebuild, *among))
             row = c.fetchone()
@@ -227,7 +228,7 @@ class _Filler:
         return True
 
     def _fill(self, c: Cursor, slice_: Slice, parties: Counter[str]) -> int:
-        """Fills it; counts the events of each party. Answers how many are parked."""
+        """Fills the slice and counts the events of each party. Returns how many events are parked."""
         c.execute("SAVEPOINT slice")
         filling = BulkLoad(self._projection, self._decoder, c)
 
@@ -241,7 +242,7 @@ class _Filler:
         except (psycopg2.Error, EncodeError) as error:
             if not is_refusal(error):
                 raise
-            # Some value is one that the database refuses: find the events that bring it, spare the others.
+            # The database refuses a value: find the events that have it, and apply the others.
             log.warning("A value was refused (%s); looking for its event.", type(error).__name__)
             c.execute("ROLLBACK TO SAVEPOINT slice")
             parties.clear()

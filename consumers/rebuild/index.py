@@ -1,4 +1,4 @@
-"""Brings a filled version's keys and indexes back, and gathers its statistics."""
+"""Makes a filled version's keys and indexes again, and collects its statistics."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _LARGEST: Final = """
 """
 
 _Act = Callable[[], bool]
-"""Does something, and answers whether that was a key or an index."""
+"""One step; returns whether it made a key or an index."""
 
 
 def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) -> None:
-    """Makes the keys and indexes that are not there, so many at once, the largest tables' first."""
+    """Makes missing keys and indexes, `workers` at once, the largest tables' first."""
     steps = _steps(owner_url, parts)
     done, running = 0, dict[Future[bool], str]()
     with ThreadPoolExecutor(max_workers=max(1, workers)) as threads:
@@ -48,8 +48,8 @@ def index(owner_url: str, parts: Sequence[bare.Part], workers: int, tell: Tell) 
 
 
 def _steps(owner_url: str, parts: Sequence[bare.Part]) -> dict[str, list[list[_Act]]]:
-    """What is to be done with each table, step by step: making a key locks it, indexes are made side by side,
-    and statistics are gathered when nothing is made any more."""
+    """Returns the steps of each table: a key locks the table, indexes are made side by side, and statistics
+    are collected at the end."""
     with _session(owner_url) as c:
         c.execute(_LARGEST, (sorted({part["table"] for part in parts}),))
         tables = [name for (name,) in c.fetchall()]

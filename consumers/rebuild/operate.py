@@ -1,5 +1,4 @@
-"""What operators do with a rebuild that is under way, and with the workers of a version: pause, resume,
-abort."""
+"""An operator pauses, resumes or aborts a rebuild, and pauses or resumes the workers of a version."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from projections.runtime.projection import Projection
 
 
 def pause(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
-    """Stops the rebuild until `resume`: a slice under way is finished, no other begun."""
+    """Stops the rebuild until `resume`: it ends the slice under way and begins no other."""
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if rebuild.state not in (FILLING, CATCHING_UP, READY):
@@ -35,7 +34,7 @@ def pause(projection: Projection, endpoints: Endpoints, *, by: str, why: str | N
 
 
 def resume(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> Rebuild:
-    """Lets a paused rebuild go on; one that was being filled waits for `carry_on`."""
+    """Resumes a paused rebuild; if it was being filled, it waits for `carry_on`."""
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if rebuild.state != PAUSED or rebuild.paused is None:
@@ -54,7 +53,7 @@ def resume(projection: Projection, endpoints: Endpoints, *, by: str, why: str | 
 
 
 def abort(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> None:
-    """Ends the rebuild for good. What was filled stays, unused, until the version is rebuilt or dropped."""
+    """Ends the rebuild for good. Its rows stay, unused, until the version is rebuilt or dropped."""
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         rebuild = _open(c, projection)
         if versions.active(c).get(projection.name) == projection.version:
@@ -70,13 +69,13 @@ def abort(projection: Projection, endpoints: Endpoints, *, by: str, why: str | N
 
 
 def opened(projection: Projection, endpoints: Endpoints) -> Rebuild | None:
-    """The rebuild of this version that has not ended."""
+    """Returns the rebuild of this version that has not ended."""
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         return rebuilds.open_one(c, projection.name, projection.version)
 
 
 def versions_of(endpoints: Endpoints, name: str) -> tuple[int | None, int | None]:
-    """The active version of a read model, and the version that is being rebuilt; None where there is none."""
+    """Returns the active version of a read model, and the version that is being rebuilt; each may be None."""
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         active = versions.active(c).get(name)
         c.execute(
@@ -89,9 +88,10 @@ def versions_of(endpoints: Endpoints, name: str) -> tuple[int | None, int | None
 
 
 def pause_shares(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> int:
-    """Stops the workers of a version, of the active one too, until `resume_shares`; answers how many shares.
+    """Stops the workers of a version, also of the active one, until `resume_shares`. Returns the number of
+    shares that it paused.
 
-    Raises `RebuildRefused` where none is worked on.
+    Raises `RebuildRefused` if no share is worked on.
     """
     with (
         closing(connect_owner(endpoints.owner_url, "rapport operations")) as owner,
@@ -109,7 +109,8 @@ def pause_shares(projection: Projection, endpoints: Endpoints, *, by: str, why: 
 
 
 def resume_shares(projection: Projection, endpoints: Endpoints, *, by: str, why: str | None = None) -> int:
-    """Lets the workers of a version go on; answers how many shares. Raises `RebuildRefused` for none."""
+    """Lets the workers of a version go on. Returns the number of resumed shares. Raises `RebuildRefused` if
+    no share is paused."""
     with (
         closing(connect_owner(endpoints.owner_url, "rapport operations")) as owner,
         owner,

@@ -1,12 +1,12 @@
-"""Rebuilds a candidate: begin, and how far it is. What fills it: `run`; what operators do with it: `operate`.
+"""Begins the rebuild of a candidate, and waits for it. `run` fills it; operators use `operate`.
 
     note E, the end of every partition -> then S, the newest seal -> fill to S -> go on at S, reading from E
 
-The order makes the hand-over exact. What is behind S is published after S was written, so it lies behind E;
-what lies behind E and not behind S is dropped by the worker. S is a seal, so all up to it is below the
-high-water mark: an event whose transaction is still open then is behind S, however long it stays open.
+The order makes the hand-over exact. Events behind S are published after S was written, so they are behind E.
+The worker drops events that are behind E but not behind S. S is a seal, so all events up to it are below the
+high-water mark: an event whose transaction is still open is behind S, however long it stays open.
 
-Every step is recorded with what it did. Whoever is killed, the next call goes on where it stopped.
+Every step is recorded with its result. After a kill the next call goes on where the last one stopped.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from projections.runtime.projection import Projection
 EVENTS_PER_SLICE: Final = 20_000
 MAX_SLICES: Final = 4_096
 MAX_TRIES: Final = 3
-"""How often the beginning is tried where it met workers in a deadlock."""
+"""Tries to begin, if workers cause a deadlock."""
 POLL_SECONDS: Final = 0.2
-"""Seconds between two looks at how far it is."""
+"""Seconds between two checks of the progress."""
 
 
 class RebuildRefused(FailureFound):
-    """What was asked for can't be done now. The text says why, and what to do."""
+    """The act is not possible now. The text says why, and what to do."""
 
 
 class RebuildStopped(FailureFound):
-    """It stopped before its end; what is done is kept. The text says how to go on."""
+    """The rebuild stopped before its end; its work is kept. The text says how to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildProgress:
-    """How far it is: the state of the rebuild; `done` of `whole` in `unit` (events where the whole is known,
-    estimated from the slices filled); for the catching up, `lag` in positions."""
+    """The progress of a rebuild: its state; `done` of `whole` in `unit` (the number of events may be an
+    estimate from the filled slices); while it catches up, `lag` in positions."""
 
     state: str
     done: int
@@ -70,10 +70,9 @@ Tell = Callable[[RebuildProgress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where things are. `owner_url`: the read side as its owner; `store_url`: the store, to be read;
-    `cipher`: makes, in any process, what opens private values, for a model that needs them; `folder`: where
-    events are put aside while they are filled, a gigabyte for each process (None: where this machine has its
-    temporary files)."""
+    """Where a rebuild connects. `owner_url` is the read side as its owner, `store_url` the store, to be read.
+    `cipher` makes, in any process, a cipher for a model that needs private values. `folder` is for the spill
+    files, a gigabyte for each process (None: the machine's folder for temporary files)."""
 
     owner_url: str
     store_url: str
@@ -92,11 +91,11 @@ def begin(
     source: str = "store",
     events_per_slice: int = EVENTS_PER_SLICE,
 ) -> Rebuild:
-    """Begins to build a candidate anew: its tables are emptied, its shares belong to nobody. One that was
-    dropped is made again.
+    """Begins to build a candidate anew: it empties the tables and takes the shares from their workers. It
+    makes a dropped version again.
 
-    `slice`: about how many events are filled in one transaction. Raises `RebuildRefused` for the active
-    version, and where a rebuild is under way.
+    `slice` is about how many events are filled in one transaction. Raises `RebuildRefused` for the active
+    version, and if a rebuild is under way.
     """
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         make_again(c, projection)
@@ -114,7 +113,8 @@ def begin(
         try:
             return _begin(projection, endpoints, fill, by, why)
         except psycopg2.errors.DeadlockDetected as error:
-            # With a fenced worker that was under way: it has its tables in another order, and ends by itself.
+            # A deadlock with a fenced worker, which locks the tables in another order: the worker ends by
+            # itself.
             met = error
     assert met is not None
     raise met
@@ -122,7 +122,7 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a candidate is filled from, `store` or `kafka`: `ends` is E, `seal` S; in so many `slices`."""
+    """The source of a fill, `store` or `kafka`: `ends` is E, `seal` is S; `slices` is their number."""
 
     source: str
     ends: Mapping[str, Mapping[str, int]]
@@ -185,9 +185,9 @@ def _begin(projection: Projection, endpoints: Endpoints, fill: Origin, by: str, 
 def _fence(projection: Projection, endpoints: Endpoints) -> None:
     """Takes the shares from the workers of a candidate that failed, or was rolled back, and ends its rebuild.
 
-    A transaction of its own, and before anything is emptied: a worker that has written rows and then wants
-    its share, and one that has its share and then wants to write rows, would wait in a circle with what
-    empties the tables and then sets the shares. Fenced, whoever is under way ends by itself.
+    It uses a transaction of its own, before the tables are emptied. In one transaction there would be a
+    deadlock: it would lock the tables and then the shares, while a worker may lock them the other way round.
+    A fenced worker ends by itself.
     """
     with closing(connect_owner(endpoints.owner_url, "rapport rebuild")) as owner, owner, owner.cursor() as c:
         c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
@@ -202,9 +202,10 @@ def wait_ready(
     seconds: float | None = None,
     tell: Tell = lambda _: None,
 ) -> Rebuild:
-    """Waits until the candidate's workers have come to the newest seal of when it asked; the rebuild then.
+    """Waits until the candidate's workers have come to the seal that is the newest at the call. Returns the
+    rebuild.
 
-    Raises `RebuildStopped` after `seconds`, with what is missing, and where it was paused or aborted.
+    Raises `RebuildStopped` after `seconds`, with what is missing, and if it was paused or aborted.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     with closing(connect_owner(endpoints.owner_url, f"rapport rebuild {projection.schema}")) as owner:
@@ -233,9 +234,8 @@ def wait_ready(
 
 
 def _newest(c: Cursor, projection: Projection, endpoints: Endpoints) -> int:
-    """The end of the newest seal: as the store has it, or, for a rebuild from the topics alone, as they do.
-
-    There the store may be away: what the topics have is all that can be waited for.
+    """Returns the end of the store's newest seal. For a rebuild from the topics, returns the end of the
+    topics' newest seal, since the store may be away.
     """
     rebuild = rebuilds.open_one(c, projection.name, projection.version)
     if rebuild is not None and rebuild.source == "kafka":
@@ -246,7 +246,7 @@ def _newest(c: Cursor, projection: Projection, endpoints: Endpoints) -> int:
 
 
 def position(c: Cursor, projection: Projection) -> int:
-    """The least position of the version's shares."""
+    """Returns the least position of the version's shares."""
     c.execute(
         "SELECT coalesce(min(position), 0) FROM control.share WHERE projection = %s AND version = %s",
         (projection.name, projection.version),
@@ -262,9 +262,9 @@ NONE: Final = (
 
 
 def gone(rebuild: Rebuild | None, projection: Projection) -> str:
-    """What to say of a rebuild that is not going on any more."""
+    """Returns the sentence about a rebuild that was paused or aborted."""
     if rebuild is None:
-        return f"The rebuild of {projection.title} was aborted. Begin it again when it is wanted."
+        return f"The rebuild of {projection.title} was aborted. Begin it again when you need it."
     return (
         f"The rebuild of {projection.title} was paused; what is filled is kept. Go on with "
         f"`rapport projection resume {projection.name} --version {projection.version}`."
@@ -296,7 +296,7 @@ def _partitions(projection: Projection, endpoints: Endpoints) -> int:
 
 
 def _bring_all_back(c: Cursor, projection: Projection) -> None:
-    """Keys and indexes that a rebuild before took away, and was aborted before it brought them back."""
+    """Makes the keys and indexes again that an aborted rebuild has removed."""
     c.execute(
         "SELECT ddl FROM control.rebuild WHERE projection = %s AND version = %s "
         "ORDER BY started_at DESC LIMIT 1",

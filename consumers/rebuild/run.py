@@ -1,4 +1,4 @@
-"""Fills a candidate with several processes, brings keys and indexes back, hands it over to its workers."""
+"""Fills a candidate with several processes, makes its keys and indexes, and hands it over to its workers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from consumers.rebuild.rebuild import (
     Tell,
     gone,
 )
-from consumers.worker.seals import HANDED_OVER
+from consumers.worker.partition_buffer import HANDED_OVER
 from domain.events.seal import TOPIC as SEALS
 from projections.control import rebuilds
 from projections.control.rebuilds import CATCHING_UP, FILLING, PAUSED, Rebuild
@@ -46,11 +46,10 @@ log = logging.getLogger(__name__)
 def carry_on(
     projection: Projection, endpoints: Endpoints, *, workers: int = 2, tell: Tell = lambda _: None
 ) -> Rebuild:
-    """Fills what is not filled yet, with so many processes, brings keys and indexes back, and hands over.
+    """Fills the remaining slices with `workers` processes, makes keys and indexes, and hands over.
 
-    Answers the rebuild as it then is. Raises `RebuildRefused` where none is under way, where it is paused and
-    where another process is at it; `RebuildStopped` where it was paused or aborted meanwhile, or a process of
-    it ended.
+    Returns the rebuild. Raises `RebuildRefused` if none is under way, it is paused, or another process fills
+    it. Raises `RebuildStopped` if it was paused or aborted meanwhile, or one of its processes ended.
     """
     with closing(connect_owner(endpoints.owner_url, f"rapport rebuild {projection.schema}")) as owner:
         owner.autocommit = True
@@ -75,7 +74,7 @@ def carry_on(
 
 
 def _alone(c: Cursor, projection: Projection) -> None:
-    """Holds, for the session, the right to fill this version."""
+    """Takes the lock to fill this version, until the session ends."""
     if not taken(c, projection.schema):
         raise RebuildRefused(
             f"Another process is filling {projection.title}. Watch it with `rapport projection status`."
@@ -83,8 +82,8 @@ def _alone(c: Cursor, projection: Projection) -> None:
 
 
 def _refuse_joined(rebuild: Rebuild, projection: Projection) -> None:
-    """Raises `RebuildRefused` where topics joined the version since the rebuild began: what is filled lacks
-    their events, what is still to be filled has them, and the workers would bring all of them."""
+    """Raises `RebuildRefused` if topics joined the version since the rebuild began. The filled slices lack
+    their events, the others would have them, and the workers would apply all of them again."""
     joined = sorted({topic(family) for family in projection.families} - rebuild.offsets.keys())
     if rebuild.offsets and joined:
         raise RebuildRefused(
@@ -107,7 +106,7 @@ def _fill(
         told = partial(_tell_filling, c, rebuild.id, tell)
         _together(workers, arguments, named, projection, told)
         if left(c, rebuild.id):
-            # A process of a rebuild that was killed has slices under way: it ends them, or lets them go.
+            # A process of a killed rebuild may still fill a slice: it ends it, or rolls back.
             time.sleep(POLL_SECONDS)
             workers = 1
     now = rebuilds.open_one(c, projection.name, projection.version)
@@ -123,7 +122,7 @@ def _together(
     projection: Projection,
     told: Callable[[], None],
 ) -> None:
-    """This process fills as well: it needs no start."""
+    """Fills with several processes. This process fills too, since it need not be started."""
     processes = _processes(workers - 1, arguments, named)
     try:
         _by_itself(arguments, {**named, "share": Share(0, workers)}, told)
@@ -166,7 +165,7 @@ def _by_itself(arguments: Sequence[Any], named: Mapping[str, Any], told: Callabl
 
 
 def _processes(workers: int, arguments: Sequence[Any], named: Mapping[str, Any]) -> list[BaseProcess]:
-    # All are forked from one that has done nothing but import: so many starts of Python are one.
+    # All are forked from one process that has only imported modules: Python starts once.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([fill_alone.__module__])
     processes: list[BaseProcess] = []
@@ -190,13 +189,13 @@ def _tell_filling(c: Cursor, rebuild: UUID, tell: Tell) -> None:
         (str(rebuild),),
     )
     done, slices, events = c.fetchone() or (0, 0, 0)
-    # How many events there are is known when all slices are read; until then, as many as it looks.
+    # The number of events is known when all slices are read; until then it is an estimate.
     whole = int(events) * slices // done if done else 0
     tell(RebuildProgress(state=FILLING, done=int(events), whole=whole))
 
 
 def _hand_over(owner: Connection, rebuild: Rebuild, projection: Projection) -> None:
-    """The shares stand at S and go on from E."""
+    """Sets the shares to S, from which they go on at E."""
     with owner.cursor() as c:
         c.execute("BEGIN")
         now = rebuilds.open_one(c, projection.name, projection.version, lock=True)

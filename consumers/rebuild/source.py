@@ -1,4 +1,4 @@
-"""The store's events, party after party, each party's in order: for rebuilding and verifying."""
+"""Reads the store's events, party after party, each party's in order, for rebuilds and verifications."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from commands.store.pool import connect
 from projections.runtime.decode import Received
 
 PORTION_EVENTS: Final = 1_000
-"""Events handed on at a time; more where the last party among them is not complete."""
+"""Events passed on at a time; more if the last party among them is not complete."""
 SORT_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of events that are put in order here: that takes less than PostgreSQL's sorting."""
+"""Bytes of events that are sorted here, which takes less time than in PostgreSQL."""
 
 _SLICE: Final = """
     COPY (SELECT position, party, event FROM store.event
@@ -26,21 +26,22 @@ _SLICE: Final = """
 _BY_PARTY: Final = "ORDER BY party, position"
 _SETTINGS: Final = "SET work_mem = '96MB'; SET jit = off; SET max_parallel_workers_per_gather = 0"
 HEADER_BYTES: Final = 19
-"""Before the first row of binary COPY."""
+"""The bytes before the first row of binary COPY."""
 TRAILER_BYTES: Final = 2
-"""Behind the last one."""
+"""The bytes behind the last row."""
 PARTY: Final = slice(18, 34)
-"""Where the party stands in a row."""
+"""Where a row has its party."""
 _fixed = struct.Struct(">hiqi16si").unpack_from
 _FIXED_BYTES: Final = 38
 _new: Final = tuple.__new__
 
 Take = Callable[[Sequence[Received], bool], None]
-"""Takes events; True: the last one's party is complete."""
+"""Takes events, and whether the last one's party is complete."""
 
 
 class Slice(NamedTuple):
-    """Parties from `low` on and below `high`, to be filled up to the position `upto`; `done`: they are."""
+    """Parties from `low` on and below `high`, to fill up to the position `upto`; `done` if they are
+    filled."""
 
     number: int
     low: UUID
@@ -50,15 +51,15 @@ class Slice(NamedTuple):
 
 
 class Sink(Protocol):
-    """Takes binary COPY as the driver hands it out: the header with the first row, rows, the trailer."""
+    """Takes binary COPY as the driver passes it: the header with the first row, rows, the trailer."""
 
     def write(self, data: bytes, /) -> None:
-        """Takes some of it."""
+        """Takes a part of it."""
         ...
 
 
 class PartySource:
-    """Reads slices of parties on a connection of its own, as a role that may read the store."""
+    """Reads slices of parties over its own connection, as a role that may read the store."""
 
     def __init__(self, url: str, families: Sequence[str]) -> None:
         self._connection: Connection = connect(url)
@@ -68,12 +69,12 @@ class PartySource:
         self._types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in families)
 
     def read(self, low: UUID, high: UUID | None, upto: int, take: Take, *, after: int = 0) -> None:
-        """Hands `take` all events of the families of parties from `low` on and below `high`, positions behind
-        `after` up to `upto` (a high-water mark). What `take` raises comes through."""
+        """Gives `take` all events of its families, of parties from `low` on and below `high`, at positions
+        behind `after` up to `upto` (a high-water mark). Raises the errors of `take`."""
         parties = _Parties(SORT_BYTES)
         self.copy(low, high, upto, parties, after=after)
         if parties.too_large:
-            # One party of very many events may be among them: read in order, they need not be kept.
+            # A party may have very many events: read in order, they need not be kept.
             portions = _Portions(take)
             self.copy(low, high, upto, portions, _BY_PARTY, after=after)
             portions.end()
@@ -83,9 +84,10 @@ class PartySource:
     def copy(
         self, low: UUID, high: UUID | None, upto: int, sink: Sink, order: str = "", *, after: int = 0
     ) -> None:
-        """The same events as binary COPY of position, party and event: as they lie, unless an order is given.
+        """Copies the same events as binary COPY of position, party and event, in the table's order unless an
+        order is given.
 
-        What `sink` raises comes through, and then the source can only be closed.
+        Raises the errors of `sink`; the source can then only be closed.
         """
         below = "" if high is None else f"AND party < '{high}'::uuid"
         statement = _SLICE.format(
@@ -100,15 +102,15 @@ class PartySource:
 
 
 def by_party(rows: bytes, take: Take) -> None:
-    """Hands on the events of whole parties of which `rows` are binary COPY, without header and trailer."""
+    """Gives `take` the events of whole parties; `rows` are binary COPY without header and trailer."""
     parties = _Parties(len(rows))
     parties.rows(rows)
     parties.hand_on(take)
 
 
 class _Parties:
-    """A sink that keeps the events by party, up to so many bytes; beyond them it is `too_large`, and keeps
-    nothing."""
+    """A sink that keeps the events by party, up to `most` bytes. With more it is `too_large` and keeps
+    none."""
 
     def __init__(self, most: int) -> None:
         self._skip = HEADER_BYTES
@@ -127,7 +129,7 @@ class _Parties:
             self.rows(data, at)
 
     def rows(self, data: bytes, at: int = 0) -> None:
-        """Takes the rows from there on."""
+        """Takes the rows from `at` on."""
         parties = self._parties
         for position, party, event in _rows(data, at):
             kept = parties.get(party)
@@ -136,11 +138,11 @@ class _Parties:
             kept[1].append(_new(Received, (position, kept[0], event)))
 
     def hand_on(self, take: Take) -> None:
-        """Hands on whole parties, in their order: so rows that are read together come to lie together."""
+        """Passes on whole parties, in their order: so rows that are read together are stored together."""
         portion: list[Received] = []
         for party in sorted(self._parties):
             _, events = self._parties.pop(party)
-            events.sort()  # they come as they lie in the table, which is nearly in order
+            events.sort()  # they come in the table's order, which is nearly right
             portion += events
             if len(portion) >= PORTION_EVENTS:
                 take(portion, True)
@@ -150,7 +152,7 @@ class _Parties:
 
 
 class _Portions:
-    """A sink that makes portions of events that come party by party, in order."""
+    """A sink that divides events into portions; they come party by party, in order."""
 
     def __init__(self, take: Take) -> None:
         self._skip = HEADER_BYTES
@@ -173,7 +175,7 @@ class _Portions:
             self._portion.append(_new(Received, (position, self._name, event)))
 
     def end(self) -> None:
-        """Hands on the rest."""
+        """Passes on the rest."""
         if self._portion:
             self._hand_on(True)
 
@@ -183,7 +185,7 @@ class _Portions:
 
 
 def _rows(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """Position, party and event of each row from there on; the trailer is none."""
+    """Yields position, party and event of each row from `at` on, without the trailer."""
     end = len(data) - TRAILER_BYTES
     while at < end:
         _, _, position, _, party, length = _fixed(data, at)
@@ -193,7 +195,7 @@ def _rows(data: bytes, at: int) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def slices(number: int) -> list[tuple[UUID, UUID | None]]:
-    """So many slices that hold all parties, of about the same size: ids are random."""
+    """Returns `number` slices that have all parties, of about the same size, since ids are random."""
     width = (1 << 128) // number
     starts = [UUID(int=width * index) for index in range(number)]
     return list(zip(starts, [*starts[1:], None], strict=True))

@@ -15,7 +15,7 @@ from projections.runtime.projection import Projection
 
 
 def topic_ends(address: KafkaAddress, projection: Projection, partitions: int) -> dict[str, dict[str, int]]:
-    """E: by topic and partition, the offset behind the last committed record."""
+    """Returns E: by topic and partition, the offset behind the last committed record."""
     reader = CommittedReader(address, projection.group, timeout=10.0)
     try:
         lanes = [(topic(family), number) for family in projection.families for number in range(partitions)]
@@ -29,7 +29,7 @@ def topic_ends(address: KafkaAddress, projection: Projection, partitions: int) -
 
 
 def newest_seal(store_url: str) -> tuple[Seal | None, int]:
-    """S, and how many events all seals up to it cover."""
+    """Returns S, and how many events all seals up to it cover."""
     with closing(Seals(store_url)) as seals:
         seal = seals.last()
     if seal is None:

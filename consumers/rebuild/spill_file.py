@@ -1,8 +1,8 @@
-"""Events of many slices, read in one go and put aside by slice.
+"""A file with the events of many slices, read from the store in one run.
 
-Parties lie all over the store. Read slice by slice, each event costs a page of the table; read as they
-lie, all events of a page come at once. So they are read as they lie, into a file, and taken from there
-slice by slice. The file has no name: it is gone with the process, whatever ends it.
+The events of a party are all over the store's table. Read slice by slice, each event takes a page of the
+table; read in the table's order, all events of a page come at once. So they are read in that order into a
+file, and from there slice by slice. The file has no name: it is gone when the process ends.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from consumers.rebuild.source import (
 )
 
 BUFFER_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of events that are kept in memory before they are put into the file."""
+"""Bytes of events that are kept in memory before they are written into the file."""
 SPARE_BYTES: Final = 1024 * 1024 * 1024
-"""Bytes of the disk that are left free: a database may live there."""
+"""Bytes of the disk that stay free: a database may be on it."""
 
 
 class SpillUnavailable(Exception):
-    """The events cannot be put aside here. The text says why."""
+    """A spill file is not possible here. The text says why."""
 
 
 _Kept = tuple[list[bytes], list[tuple[int, int]]]
-"""Rows in memory; where others begin in the file, and their length."""
+"""Rows in memory; where the others begin in the file, and their length."""
 
 
 class SpillFile:
-    """Takes binary COPY of neighbouring slices, and gives each one's events back; it is a `Sink`.
+    """Takes binary COPY of neighbouring slices, and returns each one's events; it is a `Sink`.
 
     Args:
-        slices: by number, in order, where each begins, and whether its events are wanted.
-        folder: where the file is made; None: where this machine has its temporary files.
-        going: is asked now and then whether to go on.
+        slices: by number, in order: where each begins, and whether its events are needed.
+        folder: the folder of the file; None is the machine's folder for temporary files.
+        going: returns whether to go on.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class SpillFile:
             raise SpillUnavailable(f"No file can be made in {self._folder} ({error.strerror}).") from error
 
     def write(self, data: bytes) -> None:
-        """Takes the rows as the driver hands them out: one each time, the first with the header, then the
-        trailer. Raises `NotAside` where the disk has no room, and where it is not to go on."""
+        """Takes the rows as the driver passes them: one each time, the first with the header, then the
+        trailer. Raises `SpillUnavailable` if the disk has no room, or `going` returns False."""
         if self._skip:
             data, self._skip = data[self._skip :], 0
         rows = self._rows[bisect_right(self._lows, data[PARTY]) - 1] if len(data) > TRAILER_BYTES else None
@@ -81,17 +81,17 @@ class SpillFile:
                 self._put()
 
     def end(self) -> None:
-        """All rows were taken. Raises `NotAside`."""
+        """Ends the file, after all rows. Raises `SpillUnavailable`."""
         self._put()
 
     def holds(self, number: int) -> bool:
-        """Whether `read` can give that slice: not one with a party of very many events, which out of order
-        take too much memory."""
+        """Whether `read` can read that slice. It cannot if a party has so many events that sorting them takes
+        too much memory."""
         kept = self._kept.get(number)
         return kept is not None and sum(length for _, length in kept[1]) <= SORT_BYTES
 
     def read(self, number: int, take: Take) -> None:
-        """Hands `take` all events of that slice, party by party."""
+        """Gives `take` all events of that slice, party by party."""
         found = []
         for at, length in self._kept[number][1]:
             self._file.seek(at)
@@ -99,12 +99,12 @@ class SpillFile:
         by_party(b"".join(found), take)
 
     def close(self) -> None:
-        """Lets the file go."""
+        """Closes the file, which removes it."""
         self._file.close()
 
     def _put(self) -> None:
         if not self._going():
-            raise SpillUnavailable("It is to stop.")
+            raise SpillUnavailable("The fill must stop.")
         try:
             if shutil.disk_usage(self._folder).free < SPARE_BYTES:
                 raise SpillUnavailable(f"Less than {SPARE_BYTES >> 30} GiB are free in {self._folder}.")
@@ -124,8 +124,8 @@ class SpillFile:
 def spill(
     source: PartySource, slices: Sequence[Slice], folder: Path | None, going: Callable[[], bool]
 ) -> SpillFile:
-    """The events of those of these neighbours, in order, that are not done (at least one). Raises
-    `NotAside`; then `source` can only be closed."""
+    """Returns a spill file with the events of these neighbouring slices that are not done (at least one).
+    Raises `SpillUnavailable`; `source` can then only be closed."""
     wanted = [slice_ for slice_ in slices if not slice_.done]
     spilled = SpillFile({each.number: (each.low, not each.done) for each in slices}, folder, going)
     try:

@@ -1,14 +1,13 @@
-"""Verifies a candidate: takes its shares once each stands behind the high-water mark, and compares its rows.
+"""Verifies a candidate: takes its shares when each is behind the high-water mark, and compares its rows.
 
-Only the candidate stands still meanwhile, and one verification at a time is at it. Killed in the middle, its
-shares stand as they were taken until the next one, which goes on with them; an abort ends both.
+Only the candidate stops meanwhile, and one verification at a time runs on it. If it is killed, the shares
+stay stopped until the next verification goes on with them, or an operator aborts the rebuild.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import random
-import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
@@ -22,50 +21,33 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from commands.processes import possible_workers
-from commands.store.event_reader import EventReader
 from commands.store.pool import connect
-from consumers.kafka.topics import topic
 from consumers.rebuild.compare import Comparison, Difference, Ground, compare, expected_rows
 from consumers.rebuild.fill import connect_owner
 from consumers.rebuild.rebuild import (
-    POLL_SECONDS,
     Endpoints,
     RebuildProgress,
     RebuildRefused,
     RebuildStopped,
     Tell,
     gone,
-    position,
 )
 from consumers.rebuild.source import slices
-from consumers.rebuild.source_offsets import newest_seal
-from consumers.worker.seals import APPLIED_TO
+from consumers.rebuild.verify_shares import WAIT_SECONDS, let_go, sealed_mark, take_shares
 from projections.control import operations, rebuilds, versions
 from projections.control.rebuilds import CATCHING_UP, FAILED, READY, VERIFIED, VERIFYING, Rebuild
-from projections.control.shares import RUNNING, WORKED_ON
-from projections.control.status import STALE_SECONDS
 from projections.release.catch_up import parked_alone
 from projections.release.schema import taken
 from projections.runtime.indexes import tables
 from projections.runtime.projection import Projection
 
-WITHOUT_WORKERS_SECONDS: Final = 10.0
-"""Seconds that are waited for a first sign of a worker: nobody else brings the shares on."""
-WAIT_SECONDS: Final = 120.0
-"""Seconds for which relay and workers are waited for."""
-HIGH_WATER_MARK_SECONDS: Final = 60.0
-_THERE: Final = """
-    (position >= %(settled)s
-     AND (position = 0 OR offsets ?& %(topics)s::text[] AND NOT offsets ?| %(marks)s::text[]))
-"""
-# A topic that joined the version may not be applied yet up to where its share stands.
 _MAY: Final = frozenset({CATCHING_UP, READY, VERIFYING, VERIFIED, FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification saw. `high_water_mark`: that of the store when it began, `position`:
-    where the least share stood; `sample`: parties drawn, None for all."""
+    """The result of a verification. `high_water_mark` is the store's when it began, `position` that of the
+    least share, `sample` the number of compared parties, None for all."""
 
     passed: bool
     high_water_mark: int
@@ -79,7 +61,7 @@ class Verification:
     at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """For machines, and for the rebuild's row."""
+        """Returns the result for machines, and for the rebuild's row."""
         return {
             "passed": self.passed,
             "settled": self.high_water_mark,
@@ -104,19 +86,19 @@ def verify(
     seconds: float = WAIT_SECONDS,
     tell: Tell = lambda _: None,
 ) -> Verification:
-    """Compares all parties, or `sample` drawn ones, and records what came of it.
+    """Compares all parties, or `sample` random ones, and records the result.
 
-    Raises `RebuildRefused` where there is nothing to verify or another process verifies it, and
-    `RebuildStopped` where the candidate does not come to the high-water mark within `seconds`.
+    Raises `RebuildRefused` if there is nothing to verify or another process verifies it, and `RebuildStopped`
+    if the candidate does not come to the high-water mark within `seconds`.
     """
-    mark = _sealed_mark(endpoints, seconds)
+    mark = sealed_mark(endpoints, seconds)
     with closing(connect_owner(endpoints.owner_url, f"rapport verify {projection.schema}")) as owner:
         owner.autocommit = True
         with owner.cursor() as c:
             _alone(c, projection)
             rebuild = _begin(c, projection)
             try:
-                _take_shares(c, projection, mark, seconds, tell)
+                take_shares(c, projection, mark, seconds, tell)
                 seen, positions, parked = _compare(c, projection, endpoints, sample, workers, tell)
                 if sample is None and not seen.differences:
                     seen.differences += _extra(c, projection, endpoints, seen)
@@ -133,7 +115,7 @@ def verify(
                     differences=tuple(seen.differences),
                 )
             except BaseException:
-                _let_go(c, projection)
+                let_go(c, projection)
                 c.execute(
                     "UPDATE control.rebuild SET state = %s WHERE id = %s AND state = %s",
                     (CATCHING_UP if rebuild.caught_up_at is None else READY, str(rebuild.id), VERIFYING),
@@ -143,29 +125,9 @@ def verify(
     return found
 
 
-def _sealed_mark(endpoints: Endpoints, seconds: float) -> int:
-    """A high-water mark that a seal covers: what is verified goes at least so far."""
-    with closing(EventReader(endpoints.store_url)) as follower:
-        mark = follower.high_water_mark(HIGH_WATER_MARK_SECONDS)
-    deadline = time.monotonic() + seconds
-    while (sealed := _sealed(endpoints)) < mark:
-        if time.monotonic() > deadline:
-            raise RebuildStopped(
-                f"The relay has sealed up to position {sealed:,}, and the store's high-water mark is "
-                f"{mark:,}: nothing can be verified before that is sealed. See `rapport relay status`."
-            )
-        time.sleep(POLL_SECONDS)
-    return mark
-
-
-def _sealed(endpoints: Endpoints) -> int:
-    seal, _ = newest_seal(endpoints.store_url)
-    return seal.last if seal else 0
-
-
 def _alone(c: Cursor, projection: Projection) -> None:
-    """Holds, for the session, the right to verify this version: whoever ends first lets the shares go, and
-    they would move under the other."""
+    """Takes the lock to verify this version, until the session ends. With two verifications the first to end
+    would release the shares, and they would move on under the other."""
     if not taken(c, f"verify {projection.schema}"):
         raise RebuildRefused(
             f"Another process verifies {projection.title}. Watch it with `rapport projection status`, and "
@@ -180,8 +142,8 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
         c.execute("ROLLBACK")
         if versions.active(c).get(projection.name) == projection.version:
             raise RebuildRefused(
-                f"{projection.title} is the active one, and a candidate is what is verified, before it is "
-                "swapped to. `rapport projection plan` says which there are."
+                f"{projection.title} is the active version, and only a candidate can be verified, before the "
+                "swap to it. `rapport projection plan` shows the candidates."
             )
         if rebuild is None:
             raise RebuildRefused(
@@ -195,66 +157,6 @@ def _begin(c: Cursor, projection: Projection) -> Rebuild:
     rebuilds.change(c, rebuild.id, VERIFYING)
     c.execute("COMMIT")
     return rebuild
-
-
-def _take_shares(c: Cursor, projection: Projection, mark: int, seconds: float, tell: Tell) -> None:
-    """Takes each share as soon as it stands at or behind the position, with all topics of the
-    version; it then is always a seal's end."""
-    begun = time.monotonic()
-    deadline, alone = begun + seconds, begun + min(seconds, WITHOUT_WORKERS_SECONDS)
-    topics = [topic(family) for family in projection.families]
-    whose = {
-        "projection": projection.name, "version": projection.version, "settled": mark, "topics": topics,
-        "marks": [APPLIED_TO + name for name in topics],
-    }  # fmt: skip
-    while True:
-        c.execute(
-            "UPDATE control.share SET state = 'verifying', reason = 'It is being verified.', "  # noqa: S608
-            "epoch = epoch + 1, worker = NULL, lease_until = '-infinity' "
-            f"WHERE projection = %(projection)s AND version = %(version)s AND {_THERE} "
-            "AND state = ANY (%(states)s)",
-            whose | {"states": list(WORKED_ON)},
-        )
-        c.execute(
-            f"SELECT count(*) FILTER (WHERE state <> 'verifying' OR NOT {_THERE}), "  # noqa: S608
-            "min(state) FILTER (WHERE state <> 'verifying') FROM control.share "
-            "WHERE projection = %(projection)s AND version = %(version)s",
-            whose,
-        )
-        missing, state = c.fetchone() or (0, None)
-        at = min(position(c, projection), mark)
-        tell(RebuildProgress(state="waiting for its shares", done=at, whole=mark, unit="positions"))
-        if not missing:
-            return
-        now = rebuilds.open_one(c, projection.name, projection.version)
-        if now is None or now.state != VERIFYING:
-            raise RebuildStopped(gone(now, projection))
-        moment = time.monotonic()
-        if moment > deadline or (moment > alone and not _worked_on(c, projection)):
-            raise RebuildStopped(
-                f"{missing} shares of {projection.title} ({state}) did not come, with all topics, to "
-                f"position {mark:,} in {moment - begun:.0f} seconds. Its workers bring them: `rapport "
-                f"projection run {projection.name} --version {projection.version}`; see `rapport projection "
-                "status`."
-            )
-        # A share that a verification before has left standing too early goes on first.
-        c.execute(
-            "UPDATE control.share SET state = 'running', reason = NULL "  # noqa: S608 - our own condition
-            "WHERE projection = %(projection)s AND version = %(version)s AND state = 'verifying' "
-            f"AND NOT {_THERE}",
-            whose,
-        )
-        time.sleep(POLL_SECONDS)
-
-
-def _worked_on(c: Cursor, projection: Projection) -> bool:
-    """Whether a worker of the version lives."""
-    c.execute(
-        "SELECT EXISTS (SELECT 1 FROM control.worker WHERE projection = %s AND version = %s "
-        "AND heartbeat > clock_timestamp() - make_interval(secs => %s))",
-        (projection.name, projection.version, STALE_SECONDS),
-    )
-    return c.fetchone() == (True,)
 
 
 def _compare(
@@ -295,7 +197,7 @@ def _ground(c: Cursor, projection: Projection, endpoints: Endpoints) -> Ground:
 
 
 def _drawn(endpoints: Endpoints, projection: Projection, number: int) -> list[tuple[UUID, UUID | None]]:
-    """So many parties, drawn anew each time; fewer where there are not so many."""
+    """Returns `number` random parties, other ones each time; fewer if the store has fewer."""
     chance = random.SystemRandom()
     types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in projection.families)
     drawn: set[UUID] = set()
@@ -317,7 +219,8 @@ def _next(party: UUID) -> UUID | None:
 
 
 def _extra(c: Cursor, projection: Projection, endpoints: Endpoints, seen: Comparison) -> list[Difference]:
-    """Rows that no event asks for: every expected row was found, so they are there when the counts differ."""
+    """Returns rows that no event makes. Every expected row was found, so there are some if the counts
+    differ."""
     found: list[Difference] = []
     for name in tables(projection):
         c.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(projection.schema, name)))
@@ -328,7 +231,7 @@ def _extra(c: Cursor, projection: Projection, endpoints: Endpoints, seen: Compar
 
 
 def _named(c: Cursor, projection: Projection, endpoints: Endpoints, name: str) -> list[Difference]:
-    """The first rows of a table that are not among the expected ones."""
+    """Returns the first rows of a table that are not among the expected ones."""
     table = next(t for t in projection.tables if name in (t.name, t.history))
     key = sql.Identifier(table.key)
     c.execute(
@@ -370,26 +273,18 @@ def _named(c: Cursor, projection: Projection, endpoints: Endpoints, name: str) -
 
 
 def _parked_here_alone(c: Cursor, projection: Projection) -> list[Difference]:
-    """Events that the candidate holds, and the active version has applied."""
+    """Returns events that the candidate has parked and the active version has applied."""
     return [
         Difference(
             table="control.held",
             key=f"position {at}",
             column="category",
             found=category,
-            expected="an event that is applied, as the active version did",
+            expected="an applied event, as in the active version",
             party=party,
         )
         for at, category, party in parked_alone(c, projection)
     ]
-
-
-def _let_go(c: Cursor, projection: Projection) -> None:
-    c.execute(
-        "UPDATE control.share SET state = %s, reason = NULL WHERE projection = %s AND version = %s "
-        "AND state = 'verifying'",
-        (RUNNING, projection.name, projection.version),
-    )
 
 
 def _record(
@@ -401,7 +296,7 @@ def _record(
     if now is None or now.state != VERIFYING:
         c.execute("ROLLBACK")
         raise RebuildStopped(gone(now, projection))
-    _let_go(c, projection)
+    let_go(c, projection)
     rebuilds.change(c, rebuild.id, VERIFIED if found.passed else FAILED, reason)
     c.execute("UPDATE control.rebuild SET verification = %s WHERE id = %s",
               (Json(found.as_json()), str(rebuild.id)))  # fmt: skip

@@ -1,7 +1,7 @@
-"""What stands beside the events in the store and is made of them again: claims and the contact index.
+"""Makes claims and the contact index again from the events: the store has them, the topics do not.
 
-Neither is in the topics. What can't be derived is told: the digests of imported rows, contact points whose
-person's key is lost with the restore, and those persons.
+It reports what it can't make: the digests of imported rows, contact points whose person's key is lost with
+the restore, and those persons.
 """
 
 from __future__ import annotations
@@ -41,14 +41,13 @@ _ALL: Final = "SELECT position, event FROM missing WHERE position > %s ORDER BY 
 
 @dataclass(kw_only=True)
 class DerivedRows:
-    """What was derived, and what could not be.
+    """The rows that were derived, and those that could not be.
 
-    `claims` come back without the digest of the row that an import made the record of: the same row would be
-    called changed if it came again. `points_not_opened`: event ids of contact points that no search finds.
-    `persons_without_key` and `texts_without_key`: whose personal values, and which kinds of text of which
-    months (`kind/YYYY-MM`), can't be read any more. `undecodable`: positions of events of which this program
-    can't tell what they carry. `erased_again`: erased persons who had no tombstone any
-    more.
+    `claims` come back without the digest of the imported row: an import would call the same row changed.
+    `points_not_opened` are event ids of contact points that no search finds. `persons_without_key` and
+    `texts_without_key` are the persons, and the kinds of text and months (`kind/YYYY-MM`), whose values can't
+    be read any more. `undecodable` are positions of events that this program can't read. `erased_again` are
+    erased persons who had no tombstone any more.
     """
 
     claims: list[UUID] = field(default_factory=list)
@@ -65,8 +64,8 @@ class Derivation:
 
     Args:
         at: a cursor of the recovery's transaction.
-        keys: the persons' keys; they may stand in a database of their own that lost nothing.
-        cipher: opens with them.
+        keys: the persons' keys; they may be in another database that lost nothing.
+        cipher: opens private values with them.
         identifiers: makes the blind index.
     """
 
@@ -88,8 +87,8 @@ class Derivation:
                 execute_values(self._at, "INSERT INTO back_claim VALUES %s", rows, page_size=PAGE_ROWS)
 
     def erase_again(self, derived: DerivedRows, tombstones: Tombstones, *, dry_run: bool) -> None:
-        """Destroys what keys came back of everybody whom an erasure names, in the store as it will be, and
-        removes them from the contact index. Keys stay destroyed, also if all else is undone."""
+        """Destroys the keys that came back of all erased persons, of the restored events too, and removes
+        these persons from the contact index. The keys stay destroyed even if the recovery is rolled back."""
         self._at.execute(ERASED_PERSONS)
         persons: list[UUID] = [person for (person,) in self._at.fetchall()]
         derived.erased_again = tombstones.open(persons)
@@ -99,7 +98,7 @@ class Derivation:
         self._at.execute("DELETE FROM store.contact_index WHERE person = ANY (%s::uuid[])", (persons,))
 
     def write(self, derived: DerivedRows) -> None:
-        """Writes claims and contact index, and finds out whose keys are lost."""
+        """Writes claims and contact index, and finds the persons whose keys are lost."""
         self._at.execute(
             "INSERT INTO store.claim (source, external_id, id) SELECT source, external_id, id FROM back_claim"
             " ON CONFLICT DO NOTHING RETURNING id"
@@ -131,7 +130,7 @@ class Derivation:
                     hmac = self._identifiers.contact_point(told["data"]["kind"], value)
                     rows.append((psycopg2.Binary(hmac), told["subject"]))
                     continue
-            except DomainError:  # changed, or no address by today's rules: told, as what has no key is
+            except DomainError:  # changed, or invalid by today's rules: reported, like a point without a key
                 value = None
             if not isinstance(value, Unreadable) or value.reason == "absent":
                 derived.points_not_opened.append(event_id)
@@ -166,7 +165,7 @@ class Derivation:
     def _upcast(
         self, page: Sequence[tuple[int, Any]], derived: DerivedRows | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Event id and upcast envelope of each event of the page that this program knows."""
+        """Yields event id and upcast envelope of each event of the page that this program knows."""
         for position, event in page:
             try:
                 told = CATALOGUE.upcast(parse(bytes(event)))
@@ -178,7 +177,7 @@ class Derivation:
 
 
 def _references(told: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The external ids that an event gives its record."""
+    """Returns the external ids that an event gives its record."""
     data = told["data"]
     if told["type"] == REFERENCE_ADDED:
         return (data["reference"],)

@@ -1,15 +1,16 @@
-"""`rapport store recover`: after a restore or a failover the store gets back what only the topics have.
+"""`rapport store recover`: after a restore or a failover the store gets back the events that only the topics
+have.
 
-    take the relay's lock, fence what still publishes, let nothing append
-    -> seals and events behind the last seal that both have, proven by the seals
-    -> what the restored store has recorded since, in their way: refused, or set aside
-    -> events and seals written back with their bytes and positions, claims and contact index made of them
-    -> keys of erased persons, which a restore may bring back, destroyed again
-    -> the sequence set past every position that was ever used
-    -> the server and timeline recorded as known
+    take the relay's lock, fence producers, block appends
+    -> read seals and events behind the last seal that both have, and prove them by the seals
+    -> refuse, or set aside, events in their way that the restored store has recorded since
+    -> write events and seals back with their bytes and positions, and make claims and contact index of them
+    -> destroy keys of erased persons again, which a restore may bring back
+    -> set the sequence past every position that was ever used
+    -> record the server and timeline as known
 
-All of it is one transaction of the store: killed at any moment, nothing of it was, but that the sequence may
-have been moved ahead. The parts: `recovery_stage`, `recovery_aside`, `recovery_derived`.
+All of it is one transaction of the store: if it is killed, nothing is changed, but the sequence may be ahead.
+The parts: `stage`, `set_aside`, `derived`.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ _EVENTS: Final = """
     SELECT position, aggregate_id, version, type, party, event FROM missing ORDER BY position
 """
 _SEQUENCE: Final = "SELECT setval('store.event_position_seq', %s, true)"
-# The next relay finds it agreed; until then nobody holds up commands any more.
+# The API takes commands again at once; the next relay checks that store and topics agree.
 _RELAY: Final = """
     UPDATE store.relay SET position = greatest(position, %s),
            state = CASE state WHEN %s THEN 'stopped' ELSE state END,
@@ -89,9 +90,9 @@ class Recovery:
 
     `new_incarnation`: the server or timeline was not known. `head` is the store's last position before.
     `common` is the last position that both sides have sealed, `upto` the topics' last sealed one. `events`
-    came back, `seals` too; `replaced` seals of the restored store's own gave way. `set_aside` events were
-    written to the file and removed. `sequence`: positions go on behind it. `aborted` are candidates of
-    rebuilds, `ahead` the read models in use that stand past what the store has.
+    and `seals` came back; `replaced` is how many of the restored store's own seals were removed. `set_aside`
+    events were written to the file and removed. Positions go on behind `sequence`. `aborted` are candidates,
+    `ahead` the read models in use, whose position is past the store's end.
     """
 
     new_incarnation: bool
@@ -119,11 +120,11 @@ class RecoveryRun:
         families: each has a topic.
         key: checks the seals.
         keys: the persons' keys.
-        tombstones: destroys those of the erased again.
-        cipher: opens private values with them.
+        tombstones: destroys the keys of erased persons again.
+        cipher: opens private values with the keys.
         identifiers: makes the blind index.
-        progress: told how many of how many records were read.
-        failpoint: told "before the commit", for tests.
+        progress: gets how many of how many records were read.
+        failpoint: gets "before the commit", for tests.
     """
 
     def __init__(
@@ -146,10 +147,10 @@ class RecoveryRun:
         self._progress, self.failpoint, self._tombstones = progress, failpoint, tombstones
 
     def run(self, *, set_aside: Path | None = None, dry_run: bool = False) -> Recovery:
-        """Recovers, or with `dry_run` tells what it would do and changes nothing.
+        """Recovers, or with `dry_run` reports what it would do and changes nothing.
 
-        Events in the way are written to the new file `set_aside` and removed. Raises `RecoveryRefused`, and
-        the drivers' errors while a service is away; then nothing was changed.
+        It writes events in the way to the new file `set_aside` and removes them. Raises `RecoveryRefused`,
+        and the drivers' errors while a service is away; then nothing is changed.
         """
         settings = store_settings(self._url)
         with closing(connect(self._url, autocommit=False)) as opened, opened.cursor() as at:
@@ -163,7 +164,7 @@ class RecoveryRun:
             return done
 
     def _alone(self, at: cursor, settings: StoreSettings) -> None:
-        """No relay leads, none that leads elsewhere can publish any more, and nothing is appended."""
+        """Makes sure that no relay leads, no other producer publishes, and nobody appends."""
         at.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_SECONDS}s",))
         try:
             at.execute("SELECT pg_advisory_xact_lock(%s, %s)", LEADER_LOCK)
@@ -199,7 +200,7 @@ class RecoveryRun:
                 "already. Nothing was changed. Use the broker that has the topics; if they are lost, restore "
                 "them with `rapport relay republish` first."
             )
-        # While a relay may publish, as in a dry run, the topics can be ahead of the seals just read.
+        # In a dry run a relay may publish, so the topics can be ahead of the seals that were just read.
         stage.events(self._address, self._families, fork, self._progress, still=not dry_run)
         derived = DerivedRows()
         deriving = Derivation(at, self._keys, self._cipher, self._identifiers)
@@ -220,7 +221,7 @@ class RecoveryRun:
             at.execute(_SEALS)
         at.execute(_EVENTS)
         back = at.rowcount
-        # Before the index is derived: of whom was erased nothing is to open.
+        # Before the index is derived: the values of erased persons must not open.
         deriving.erase_again(derived, self._tombstones, dry_run=dry_run)
         deriving.write(derived)
         at.execute(_RELAY, (fork.upto, BEHIND, BEHIND))
@@ -248,11 +249,11 @@ class RecoveryRun:
         return recovery
 
     def _read_side(self, sealed: int, *, dry_run: bool) -> tuple[list[str], list[tuple[str, int, bool]]]:
-        """Aborts the candidates that stand past the last seal: they show what never was, or was set aside.
+        """Aborts the candidates past the last seal: they show events that the store does not have.
 
-        Their names; and of each read model, those among them, how far it had come, and whether it is the one
-        that is read. Before the store's commit: work that is thrown away needlessly is done again, and a
-        candidate that stays would be taken for right.
+        Returns their names, and of each read model version, candidates too, its name, its position, and
+        whether it is active. It runs before the store's commit: a needlessly aborted candidate can be
+        rebuilt, while one that stays would look right and be wrong.
         """
         with closing(connect(self._read_url, autocommit=False)) as opened, opened.cursor() as at:
             at.execute("SELECT to_regclass('control.share'), to_regclass('control.rebuild')")
@@ -268,6 +269,6 @@ class RecoveryRun:
 
 
 def _noted(recovery: Recovery) -> dict[str, Any]:
-    """What the incarnation keeps of its recovery."""
+    """Returns what the incarnation keeps of its recovery."""
     kept = ("head", "common", "upto", "events", "seals", "replaced", "set_aside", "sequence")
     return {name: getattr(recovery, name) for name in kept}

@@ -1,9 +1,9 @@
-"""What a restored store has recorded since, and what stands in the way of what comes back: found, listed, set
-aside.
+"""Finds, lists and removes the events that a restored store has recorded since, in the way of those that come
+back.
 
-A restored store goes on at positions that the topics have for other events already, and decides on records as
-they were. Both can't stand. What the topics have was published and may have been acted upon, so it wins; the
-other is listed, and removed only once it is in a file.
+A restored store uses positions that the topics have for other events already, and decides on older states of
+its records. It can't keep both. Readers may have acted on the topics' events, so these win. The others are
+listed, and removed only when they are in a file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from consumers.recovery.stage import Fork, RecoveryRefused
 
 MAX_SHOWN: Final = 10
 
-# Where one event stands in the way, all that the restored store has recorded is set aside: it was decided
-# upon records as they were, and may refer to what goes.
+# If one event is in the way, all that the restored store has recorded is set aside: it was decided on older
+# states of the records, and may refer to removed events.
 _IN_THE_WAY: Final = """
     CREATE TEMPORARY TABLE aside ON COMMIT DROP AS
     WITH own AS (
@@ -62,19 +62,19 @@ _REMOVE: Final = """
 
 
 def find_missing(at: cursor) -> None:
-    """Fills `missing`: what the topics have and the store has not."""
+    """Fills `missing` with the events that the topics have and the store does not."""
     at.execute(_MISSING)
 
 
 def find_in_the_way(at: cursor, fork: Fork) -> int:
-    """Fills `aside`: what the store has instead. How many events that are."""
+    """Fills `aside` with the events that the store has instead. Returns their number."""
     at.execute(_IN_THE_WAY, {"after": fork.after, "upto": fork.upto})
     at.execute("SELECT count(*) FROM aside")
     return int(at.fetchall()[0][0])
 
 
 def refuse(at: cursor, count: int) -> None:
-    """Raises `RecoveryRefused` with the first of them."""
+    """Raises `RecoveryRefused`, which names the first of them."""
     at.execute(_ROWS + " LIMIT %s", (MAX_SHOWN,))
     listed = "; ".join(f"{row[0]}: {row[3]} of {row[1]}, version {row[2]}" for row in at.fetchall())
     more = f"; and {count - MAX_SHOWN} more" if count > MAX_SHOWN else ""
@@ -86,7 +86,7 @@ def refuse(at: cursor, count: int) -> None:
 
 
 def remove(at: cursor) -> None:
-    """Removes the events of `aside`, and what was recorded with them and belongs to nothing else."""
+    """Removes the events of `aside`, and the rows that were recorded with them alone."""
     at.execute(_REMOVE)
 
 
@@ -94,7 +94,7 @@ def write(at: cursor, file: Path) -> None:
     """Writes the events of `aside` into the new file (mode 0600), a JSON object a line.
 
     Each line has position, aggregate_id, version, type, party and the event's bytes as a text. The file is
-    complete and durable before this returns. Raises `RecoveryRefused` for a file that is there.
+    complete and durable before this returns. Raises `RecoveryRefused` for a file that exists already.
     """
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

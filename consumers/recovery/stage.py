@@ -1,6 +1,6 @@
-"""What only the topics have, brought into temporary tables and proven by seals before anything is changed.
+"""Reads events that only the topics have into temporary tables, and proves them by seals before any change.
 
-Everything here happens in the recovery's own transaction: rolled back, nothing of it was.
+Everything here happens in the recovery's own transaction: a rollback undoes all of it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TABLES: Final = """
         ON COMMIT DROP
 """
 _RANGE: Final = "SELECT position, event FROM published WHERE position BETWEEN %s AND %s ORDER BY position"
-# What the store has of a range is counted in only where the topics have nothing.
+# The store's events of a range count only where the topics have none.
 _MERGED: Final = """
     SELECT position, event FROM published WHERE position BETWEEN %(first)s AND %(last)s
     UNION ALL
@@ -58,12 +58,12 @@ _ONCE: Final = """
 
 
 class RecoveryRefused(Exception):
-    """Store and topics can't be brought together as they are. Its text says why and what to do."""
+    """Store and topics can't be brought together. Its text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
-    """Where store and topics part: the last seal that both have, and the topics' last one (None: none).
+    """Where store and topics part: the last seal that both have, and the topics' last one; each may be None.
 
     `seals` is how many the topics have behind `common`.
     """
@@ -74,7 +74,7 @@ class Fork:
 
     @property
     def after(self) -> int:
-        """The last position that both have for sure."""
+        """The last position up to which both are equal for sure."""
         return self.common.last if self.common else 0
 
     @property
@@ -98,9 +98,9 @@ class Stage:
         at.execute(_TABLES)
 
     def seals(self, address: KafkaAddress) -> Fork:
-        """Brings in the seals behind the last one that both have, each checked against the one before.
+        """Reads the seals behind the last one that both have, and checks each against the one before.
 
-        Raises `RecoveryRefused` where they are another store's, or no chain that this key signed.
+        Raises `RecoveryRefused` if they are another store's, or no chain that this key signed.
         """
         with TopicSlices(address, [SEALS]) as topics:
             starts = topics.behind(lambda record: self._has(_seal(record)))
@@ -130,10 +130,10 @@ class Stage:
         *,
         still: bool = True,
     ) -> None:
-        """Brings in the events that the topics have behind the fork, and proves them by the seals.
+        """Reads the topics' events behind the fork, and proves them by the seals.
 
-        Raises `RecoveryRefused` for a seal whose events are not all there, and, where the topics stand
-        `still`, for events behind the last seal: nobody knows of those whether they are the store's.
+        Raises `RecoveryRefused` for a seal whose events are not all there. If nothing publishes any more
+        (`still`), raises it for events behind the last seal too: nobody knows whether they are the store's.
         """
 
         def shared(record: PublishedRecord) -> bool:
@@ -183,7 +183,7 @@ class Stage:
             )
 
     def _row(self, record: PublishedRecord, fork: Fork) -> tuple[Any, ...] | None:
-        """The stored event that the record is; None for one before the fork, or of a stranger."""
+        """Returns the record as a stored event; None if it is before the fork, or a stranger's."""
         if record.position is None or record.position <= fork.after:
             return None
         try:
@@ -209,7 +209,7 @@ class Stage:
             )
 
     def _lost(self) -> Iterator[Seal]:
-        """The seals brought in, in order, by pages."""
+        """Yields the seals that were read, in order, by pages."""
         after = 0
         while True:
             self._at.execute(
@@ -224,7 +224,8 @@ class Stage:
             after = page[-1][0]
 
     def _prove(self, seal: Seal) -> None:
-        """What the seal covers is there, byte for byte: in the topics, or with what the store has of it."""
+        """Raises `RecoveryRefused` unless all events of the seal are there, byte for byte, in the topics or
+        the store."""
         found = self._leaves(_RANGE, (seal.first, seal.last))
         if len(found) == seal.count and root(found) == seal.root:
             return

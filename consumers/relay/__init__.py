@@ -4,5 +4,5 @@
 - `sealer` and `publisher`: its two halves, joined by `seal_buffer`; `seals`: seals made and checked, pure
 - `agreement`: whether topics and store agree when it starts; `topic_watch`: topics that are deleted under it
 - `republish`, `restore`: lost topics restored from the store; `topic_survey`: what they have lost
-- `status`: how the relay stands, seen from outside
+- `status`: the relay's state, seen from outside
 """

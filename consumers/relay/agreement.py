@@ -1,6 +1,6 @@
-"""Whether topics and store are of one mind when a relay starts: one pure function.
+"""Whether topics and store agree when a relay starts: one pure function.
 
-A relay that went on where they are not would publish events twice, or never, or use positions twice.
+If they do not, a relay that went on would publish events twice or never, or use positions twice.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Disagreement(FailureFound):
 
 
 class StoreBehind(Disagreement):
-    """The topics hold what the store does not: it was restored from an older state."""
+    """The topics have events that the store does not have: it was restored from an older state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSide:
-    """What the store knows: its id, its last seal, the seal with the sequence that the topics end with (None
-    where there is none), and the highest position that a relay noted as published."""
+    """The store's side: its id, its last seal, its seal with the number of the topics' last one (None if it
+    has none), and the highest position that a relay recorded as published."""
 
     id: UUID
     last: Seal | None
@@ -42,8 +42,8 @@ class StoreSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSide:
-    """What the topics hold: the last committed seal, the last committed record of each partition, and the
-    family topics, missing or without any record, although the store has published events of that family."""
+    """The topics' side: the last committed seal, the last committed record of each partition, and the family
+    topics that are missing or empty although events of the family were published."""
 
     last: Seal | None
     tails: Sequence[Tail]
@@ -51,7 +51,7 @@ class TopicSide:
 
 
 def agree(store: StoreSide, topics: TopicSide, key: Ed25519PublicKey) -> None:
-    """Returns when the relay can go on behind the topics' last seal. Raises `Disagreement`."""
+    """Raises `Disagreement` unless the relay can go on behind the topics' last seal."""
     last = topics.last
     if last is not None:
         same_history(store, last, key)
@@ -80,8 +80,7 @@ def agree(store: StoreSide, topics: TopicSide, key: Ed25519PublicKey) -> None:
 
 
 def same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
-    """Returns when the topics' last seal is this store's own, and one that the store has. Raises
-    `Disagreement`."""
+    """Raises `Disagreement` unless the store has the topics' last seal."""
     if last.store != store.id:
         raise Disagreement(
             f"The topics hold the events of another store ({last.store}; this one is {store.id}). "
@@ -110,8 +109,8 @@ def same_history(store: StoreSide, last: Seal, key: Ed25519PublicKey) -> None:
 
 
 def _holds_the_last_range(last: Seal, tails: Sequence[Tail]) -> None:
-    """Each partition that the last seal touched ends within that seal, unless a stranger wrote behind it,
-    which the readers find and name."""
+    """Raises `Disagreement` if a partition that the last seal touched ends before that seal. A stranger's
+    record behind it is found by the readers."""
     ends = {(tail.topic, tail.partition): tail.position for tail in tails}
     for topic, parts in last.partitions.items():
         for number in parts:

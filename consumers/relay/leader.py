@@ -1,4 +1,4 @@
-"""Who leads: one relay a store, by a lock that its session holds; and what the leader says about itself."""
+"""Which relay leads: one per store, by a lock of its session; and what the leader reports."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LEADER_LOCK: Final = (1380012112, 2)
 """The two numbers of the session's advisory lock."""
 
 SILENCE_SECONDS: Final = 10
-"""Seconds after which the server ends a leader's session that says nothing. A process that is stopped, or a
-machine that is gone, keeps its connection open; without this nobody could take over."""
+"""Seconds after which the server ends a silent leader's session. A stopped process or a lost machine keeps
+its connection open; without this limit nobody could take over."""
 
 REPUBLISHING: Final = "republishing"
 """The state of `store.relay` while lost topics are restored."""
@@ -50,21 +50,21 @@ _FORGET: Final = "UPDATE store.relay SET position = 0"
 
 
 def forget_published(url: str) -> None:
-    """Forgets how far was published, for topics that are known to be gone, and rightly: else the next relay
-    refuses topics that are behind. For when no relay runs; `url` is that of the role `rapport_relay`.
+    """Forgets the published position, after topics were removed on purpose: the next relay would refuse
+    topics that are behind it. Call it only while no relay runs. `url` is that of the role `rapport_relay`.
     """
     with closing(connect(url, connect_timeout=5)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(_FORGET)
 
 
 class LeadershipLost(Exception):
-    """This process leads no longer: its session ended, and with it the lock."""
+    """This process no longer leads: its session ended, and with it the lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What the store says about itself: its id, the partitions of every family topic, and the highest
-    position that was noted as published."""
+    """The store's settings: its id, the partitions of every family topic, and the highest position recorded
+    as published."""
 
     id: UUID
     partitions: int
@@ -72,18 +72,18 @@ class StoreFacts:
 
     @property
     def transactional_id(self) -> str:
-        """What this store's relays, and all else that publishes for it, call themselves at the broker: the
-        later one fences the earlier."""
+        """Returns the transactional id of all that publishes for this store: a later producer fences an
+        earlier one."""
         return f"rapport-relay-{self.id}"
 
 
 def relay_name() -> str:
-    """What tells this process from other relays: host and process id."""
+    """Returns the name of this process among relays: host and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Leadership:
-    """The leader's session: a direct connection (no pooler in between), used for the lock and the report.
+    """The leader's session: a direct connection (no pooler), used for the lock and the report.
 
     Raises `psycopg2.Error` while the store is away. Several threads may call `check` and `report`.
     """
@@ -94,7 +94,7 @@ class Leadership:
         self._backend = 0
 
     def acquire(self) -> bool:
-        """Whether this process leads from now on. A session that waits to lead is kept for the next try."""
+        """Returns whether this process leads from now on. It keeps its session for the next try."""
         if self._connection is None or self._connection.closed:
             self.open()
         return bool(self._one(_TRY, LEADER_LOCK)[0])
@@ -109,21 +109,21 @@ class Leadership:
             raise LeadershipLost("The store's address leads to a pool of sessions; the relay needs its own.")
 
     def facts(self) -> StoreFacts:
-        """The store's settings. Raises `LookupError` where the store was never migrated."""
+        """Returns the store's settings. Raises `LookupError` if the store was never migrated."""
         store, partitions, noted = self._one(_SETTINGS)
         if store is None or partitions is None:
             raise LookupError("The store has no id yet: it was never migrated. Run `rapport migrate` first.")
         return StoreFacts(UUID(store), partitions, noted)
 
     def leader(self) -> str | None:
-        """Who said last that it leads; None where nobody has for a minute."""
+        """Returns the relay that last reported that it leads; None if none has for a minute."""
         with self._connection.cursor() as cursor:
             cursor.execute(_LEADER)
             row = cursor.fetchone()
             return str(row[0]) if row else None
 
     def report(self, state: str, reason: str | None, position: int, rate: float) -> None:
-        """Writes the one row that `relay status` shows; also a sign of life. Raises `LeadershipLost`."""
+        """Writes the row that `relay status` shows, which is also a sign of life. Raises `LeadershipLost`."""
         said = {"state": state, "reason": reason, "leader": self._name, "position": position, "rate": rate}
         try:
             with self._connection.cursor() as cursor:
@@ -132,7 +132,7 @@ class Leadership:
             raise LeadershipLost(str(error).strip()) from error
 
     def close(self) -> None:
-        """Ends the session; another may lead."""
+        """Ends the session, so that another relay may lead."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

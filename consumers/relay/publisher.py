@@ -27,29 +27,29 @@ from domain.events.seal import Seal
 log = logging.getLogger(__name__)
 
 SLOW_SECONDS: Final = 2.0
-"""Seconds after which a range that is not acknowledged counts as waiting for the broker."""
+"""If a range is not acknowledged within so many seconds, the relay waits for the broker."""
 LONGEST_PAUSE_SECONDS: Final = 3.0
 """Seconds between two tries to reach the broker, at most."""
 
 
 class Publisher:
-    """Publishes, from the topics' last committed seal on, every seal of the store.
+    """Publishes every seal of the store behind the topics' last committed seal.
 
-    Each try begins the same way, at the start and after any failure: fence the producers before, read the
-    last committed seal, see that topics and store agree, go on behind it. So it does not matter what was
-    known about the transaction that failed.
+    Each try begins the same way, at the start and after any failure: it fences earlier producers, reads the
+    last committed seal, checks that topics and store agree, and goes on behind the seal. So it needs to know
+    nothing about a transaction that failed.
 
     Args:
         url: of the store.
-        facts: its id, partitions and what was noted as published.
+        facts: its id, partitions and the published position.
         address: the Kafka cluster.
         families: each has a topic.
         key: the public key that seals are checked with.
         leadership: checked before each range.
-        shelf: has what was just sealed; is told what was published.
-        poll: seconds between two looks for a new seal when nobody announces one.
-        patience: seconds for the acknowledgement of a range, at first and at most.
-        failpoint: told "in the transaction", "before the commit" and "after the commit".
+        buffer: has the ranges that were just sealed; gets those that were published.
+        poll: seconds between two checks for a new seal when nobody announces one.
+        timeouts: seconds for the acknowledgement of a range, at first and at most.
+        failpoint: gets "in the transaction", "before the commit" and "after the commit".
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Publisher:
         timeouts: tuple[float, float],
         failpoint: Callable[[str], None],
     ) -> None:
-        self._follower = EventReader(url)
+        self._event_reader = EventReader(url)
         self._seals = Seals(url)
         self._facts, self._address, self._families, self._key = facts, address, families, key
         self._leadership, self._buffer = leadership, buffer
@@ -78,14 +78,14 @@ class Publisher:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is published now: a sentence, None when all is well."""
+        """Returns a sentence that says why nothing is published now; None when all is well."""
         busy = self._busy_since
         if self._trouble is None and busy is not None and time.monotonic() - busy > SLOW_SECONDS:
             return self._waiting(f"it has acknowledged nothing for {time.monotonic() - busy:.0f} s")
         return self._trouble
 
     def run(self, ended: threading.Event) -> None:
-        """Publishes until `ended`. Raises what cannot pass by itself; retries the rest, for ever."""
+        """Publishes until `ended`. Raises errors that do not pass by themselves; tries again after others."""
         failures = 0
         try:
             while not ended.is_set():
@@ -98,7 +98,7 @@ class Publisher:
                     wanted = verdict(error)
                     if wanted is Verdict.STOP:
                         raise
-                    self._leadership.check()  # who is fenced has usually lost that first
+                    self._leadership.check()  # a fenced relay has usually lost the lead first
                     self._trouble = self._waiting(describe(error))
                     log.warning("%s", self._trouble)
                 finally:
@@ -106,11 +106,12 @@ class Publisher:
                 ended.wait(min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(failures, 8)))
                 failures += 1
         finally:
-            self._follower.close()
+            self._event_reader.close()
             self._seals.close()
 
     def _begin(self) -> Seal | None:
-        """The last committed seal, with every earlier producer fenced and topics and store in agreement."""
+        """Fences every earlier producer, checks that topics and store agree, and returns the last committed
+        seal."""
         self._busy_since = time.monotonic()
         self._leadership.check()
         self._producer = SealingProducer(
@@ -123,7 +124,7 @@ class Publisher:
         self._producer.end_open_transactions(wanted(self._families, self._facts.partitions))
         last = last_committed_seal(self._address)
         agree(self._store_side(last), self._topic_side(last), self._key)
-        # Not before: a lost topic that was made anew, empty, would let its readers believe that all is well.
+        # Not before: with a lost topic made anew, and empty, its readers would believe that all is well.
         ensure_topics(self._address, self._families, self._facts.partitions)
         self._buffer.stands_at(last)
         self._busy_since = self._trouble = None
@@ -144,7 +145,7 @@ class Publisher:
         return TopicSide(last=last, tails=found, emptied=self._published_once(empty, last))
 
     def _published_once(self, empty: set[str], last: Seal | None) -> set[str]:
-        """Those of the empty or missing topics that events were published in."""
+        """Returns the empty or missing topics that had published events."""
         upto = max(self._facts.noted, self._buffer.position, last.last if last else 0)
         return {name for name in empty if self._seals.names(name, upto)} if upto else set()
 
@@ -168,15 +169,17 @@ class Publisher:
         return sealed.seal
 
     def _next(self, last: Seal | None) -> SealedRange | None:
-        """The range behind `last`: from the shelf, else exactly as the store has it."""
+        """Returns the range behind `last`: from the buffer, or else from the store."""
         sequence = last.sequence + 1 if last else 1
-        shelved = self._buffer.take(sequence)
-        if shelved is not None:
-            return shelved
+        sealed = self._buffer.take(sequence)
+        if sealed is not None:
+            return sealed
         if sequence > self._buffer.sealed_up_to:
             return None
         seal = self._seals.since(sequence - 1, limit=1)[0]
-        rows = self._follower.read(seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES)
+        rows = self._event_reader.read(
+            seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES
+        )
         check_range(rows, seal)
         return SealedRange(seal, rows)
 

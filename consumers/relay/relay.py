@@ -2,12 +2,12 @@
 
     range below the high-water mark -> seal row in the store -> range and seal in one Kafka transaction
 
-The last committed seal record is the checkpoint. Whatever died when, the next leader fences the one before
-it, reads that record and goes on behind it. The parts:
+The last committed seal record is the checkpoint. Whenever a relay dies, the next leader fences it, reads that
+record and goes on behind it. The parts:
 
 - `leader`: the lock that makes one relay the leader, and the report that `relay status` shows
 - `sealer` and `publisher`: the two halves, a thread each, and `seal_buffer` between them
-- `agreement`: whether topics and store are of one mind, and `topic_watch`: whether they stay so
+- `agreement`: whether topics and store agree, and `topic_watch`: whether they stay so
 - `republish`: lost topics restored; `topic_survey` finds them, `restore` fills them
 """
 
@@ -50,11 +50,12 @@ STORE_AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
 class RelayStopped(FailureFound):
-    """The relay met what does not pass by itself. Its text says where it stands, why, and what to do."""
+    """The relay met a problem that does not pass by itself. Its text says the position, the cause, and what
+    to do."""
 
 
 class Relay:
-    """Leads, or stands by until it can.
+    """Leads, or waits until it can.
 
     Args:
         store_url: PostgreSQL of the store, as role `rapport_relay`, directly and not through a pooler.
@@ -62,11 +63,11 @@ class Relay:
         signing_key: signs the seals; its public half checks the last one found.
         families: the event families, each of which has a topic.
         name: what `relay status` calls this process.
-        poll: seconds between two looks at the store when it is quiet.
-        silence: seconds after which the server ends a leader's session that says nothing.
+        poll: seconds between two reads of the store when it is quiet.
+        silence: seconds after which the server ends a silent leader's session.
         timeouts: seconds for the acknowledgement of a range, at first and at most.
         clock: the time of sealing, UTC.
-        failpoint: told where the relay is, for tests: "before the seal row", "after the seal row",
+        failpoint: gets the relay's step, for tests: "before the seal row", "after the seal row",
             "in the transaction", "before the commit", "after the commit".
     """
 
@@ -97,10 +98,10 @@ class Relay:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Relays until `stop` is set; one that does not lead tries to twice a second.
+        """Relays until `stop` is set. While another relay leads, it tries to lead twice a second.
 
-        While PostgreSQL or Kafka is away it waits and goes on by itself, and so it does while the store needs
-        a recovery: neither seals then nor publishes. Raises `RelayStopped` for what does not pass;
+        While PostgreSQL or Kafka is away it waits, and goes on by itself. While the store needs a recovery it
+        waits too, and neither seals nor publishes. Raises `RelayStopped` for a problem that does not pass;
         `relay status` then shows the same text.
         """
         # Events hold no cycles: at Python's own pace the collector would take a tenth of this process's time.
@@ -116,7 +117,8 @@ class Relay:
                     self._lead(leadership, stop)
                 needed = ""
             except (LeadershipLost, SealConflict) as error:
-                # The sealer of one that was frozen may meet its successor's seal before the lost session.
+                # The sealer of a frozen relay may meet its successor's seal before it notices the lost
+                # session.
                 log.warning("This relay leads no longer: %s", error)
                 stop.wait(STANDBY_SECONDS)
             except RecoveryNeeded as error:
@@ -128,7 +130,7 @@ class Relay:
             except STORE_AWAY as error:
                 cause = str(error).strip()
                 if cause != told:  # once an outage, not once a second
-                    log.warning("The store does not answer: %s. It is tried again.", cause)
+                    log.warning("The store does not respond: %s. The relay tries again.", cause)
                 told = cause
                 stop.wait(STORE_RETRY_SECONDS)
             except (LookupError, psycopg2.Error) as error:
@@ -137,7 +139,7 @@ class Relay:
                 leadership.close()
 
     def _stand_by(self, leadership: Leadership, stop: threading.Event) -> None:
-        """Returns when this relay leads, or is to stop."""
+        """Returns when this relay leads or must stop."""
         announced = False
         while not stop.is_set() and not leadership.acquire():
             if not announced:
@@ -161,7 +163,7 @@ class Relay:
             term.end()
         error = term.error
         if error is None:
-            term.report("stopped", "The relay was told to stop.")
+            term.report("stopped", "An operator stopped the relay.")
         elif isinstance(error, StoreBehind):
             term.report(BEHIND, str(error))
             raise RecoveryNeeded(str(error)) from error
@@ -175,7 +177,7 @@ class Relay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """What sealer, publisher and topic watch of each term are made from; see `Relay`."""
+    """The arguments of each term's sealer, publisher and topic watch; see `Relay`."""
 
     url: str
     address: KafkaAddress
@@ -188,7 +190,7 @@ class _Parts:
 
 
 class _Term:
-    """One time of leading: its threads, and the first error that ended it."""
+    """One term as leader: its threads, and the first error that ended it."""
 
     def __init__(self, parts: _Parts, leadership: Leadership) -> None:
         self._leadership = leadership
@@ -196,7 +198,7 @@ class _Term:
         self.error: BaseException | None = None
         facts = leadership.facts()
         self._noted = facts.noted
-        # Commands are refused on what is reported here: that stands until store and topics were compared.
+        # The API refuses commands because of this report: it stays until store and topics were compared.
         self._behind = found_behind(parts.url)
         self._buffer = SealBuffer()
         self._publisher = Publisher(
@@ -222,7 +224,7 @@ class _Term:
             poll=parts.poll,
             failpoint=parts.failpoint,
         )
-        # Daemons: one that waits for a broker that is gone must not keep the process from ending.
+        # Daemons: a thread that waits for a lost broker must not keep the process from ending.
         self._threads = [
             threading.Thread(target=self._watched, args=(run,), name=name, daemon=True)
             for name, run in (
@@ -235,8 +237,9 @@ class _Term:
             thread.start()
 
     def _seal(self, sealer: Sealer, ended: threading.Event) -> None:
-        """Seals once store and topics agree, or the broker is away and nobody has found the store behind:
-        seals of one that was restored from an older state would stand beside those that the topics have."""
+        """Seals once store and topics agree, or while the broker is away and nobody has found the store
+        behind. A store that was restored from an older state would make seals that contradict those of the
+        topics."""
         patient = time.monotonic() + AGREEMENT_SECONDS
         while not (self._buffer.connected or ended.wait(0.01)):
             if self._behind is None and self._publisher.trouble and time.monotonic() > patient:
@@ -247,20 +250,20 @@ class _Term:
         try:
             run(self.ended)
         except Exception as error:
-            # The first error is the cause; what the other thread meets afterwards follows from it.
+            # The first error is the cause; errors of the other threads follow from it.
             if self.error is None:
                 self.error = error
         finally:
             self.ended.set()
 
     def end(self) -> None:
-        """The threads end, within the grace."""
+        """Ends the threads, within the grace period."""
         self.ended.set()
         for thread in self._threads:
             thread.join(GRACE_SECONDS)
 
     def report(self, state: str | None = None, reason: str | None = None) -> None:
-        """Writes how it goes; `state` and `reason` say more than what the publisher knows."""
+        """Reports the state. `state` and `reason` replace what the publisher knows."""
         trouble = self._publisher.trouble
         if state is None:
             state, reason = ("waiting_for_broker", trouble) if trouble else ("leading", None)
@@ -270,7 +273,7 @@ class _Term:
         self._leadership.report(state, reason, self._buffer.position, rate)
 
     def sentence(self, error: BaseException) -> str:
-        """Where it stands, the cause, what to do."""
+        """Returns a sentence with the position, the cause and what to do."""
         position = self._buffer.position or self._noted
         if isinstance(error, BrokerFailure):
             about = f" about the event at position {error.position}" if error.position else ""
@@ -282,7 +285,7 @@ class _Term:
 
 
 def _wait_for_either(stop: threading.Event, ended: threading.Event, seconds: float) -> None:
-    """Waits until one of both is set, at most that long."""
+    """Waits until one of the two is set, at most `seconds`."""
     for _ in range(int(seconds / 0.05)):
         if stop.is_set() or ended.wait(0.05):
             return

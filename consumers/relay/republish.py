@@ -2,8 +2,8 @@
 
     each seal of the store -> the lost topics' events of its range, in one transaction -> the seals, last
 
-The lock that a leading relay holds keeps relays away, and the relays' transactional id fences what one left
-behind. Nothing is remembered: where a run was killed, the topics themselves show which range was the last.
+It takes the leader's lock, so that no relay leads meanwhile. It uses the relays' transactional id, which
+fences what a relay has left open. A run that was killed leaves no state: the topics show the last range.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ __all__ = ["RepublishRefused", "RepublishResult", "Republisher"]
 log = logging.getLogger(__name__)
 
 LIFE_SECONDS: Final = 1.0
-"""How often `relay status` is told; a leader's session that says nothing for long is ended."""
+"""Seconds between two reports for `relay status`; the server ends a session that reports nothing for long."""
 DONE: Final = "`rapport relay republish` has restored what was lost."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepublishResult:
-    """What was done, or with a dry run what is to do.
+    """What a run did, or with a dry run would do.
 
-    `topics` are those concerned as they were found, `position` is where what was published ends, `records`
-    how many events and seals were put back (or are to be).
+    `topics` are the topics to restore, as they were found; `position` is the last published one; `records`
+    is how many events and seals were put back (or are to be).
     """
 
     topics: Sequence[TopicState]
@@ -52,7 +52,7 @@ class RepublishResult:
 
 
 Report = Callable[[int, int], None]
-"""Called with the records put back and how many there are in all."""
+"""Gets the number of records put back, and the number of all."""
 
 
 class Republisher:
@@ -61,12 +61,12 @@ class Republisher:
     Args:
         store_url: PostgreSQL of the store, as role `rapport_relay`, directly and not through a pooler.
         address: the Kafka cluster.
-        key: what seals are checked with.
+        key: checks the seals.
         families: the event families, each of which has a topic.
         name: what `relay status` calls this process.
         wait: seconds to wait for the leader's lock.
-        patience: seconds without any progress before a broker that does not answer is given up.
-        failpoint: told where it is, for tests, as the relay's.
+        timeout_seconds: seconds without progress after which it gives up a broker that does not respond.
+        failpoint: gets its step, for tests, as the relay's.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Republisher:
         self._url, self._address, self._key, self._families = store_url, address, key, families
         self._name, self._wait, self._timeout_seconds = name or relay_name(), wait, timeout_seconds
         self._failpoint = failpoint
-        self._seals, self._follower = Seals(store_url), EventReader(store_url)
+        self._seals, self._event_reader = Seals(store_url), EventReader(store_url)
         self._done = self._total = 0
         self._first: RepublishResult | None = None
 
@@ -93,15 +93,15 @@ class Republisher:
 
     def __exit__(self, *_: object) -> None:
         self._seals.close()
-        self._follower.close()
+        self._event_reader.close()
 
     @property
     def all_topics(self) -> tuple[str, ...]:
-        """The names of all topics, the seals' too."""
+        """Returns the names of all topics, the seals' too."""
         return tuple(wanted(self._families, 1))
 
     def plan(self, names: Sequence[str] = ()) -> RepublishResult:
-        """What `run` would do; nothing is changed, and a relay may lead meanwhile."""
+        """Returns what `run` would do. It changes nothing, and a relay may lead meanwhile."""
         leadership = Leadership(self._url, self._name)
         try:
             leadership.open()
@@ -115,9 +115,9 @@ class Republisher:
     def run(self, names: Sequence[str] = (), report: Report = lambda _done, _total: None) -> RepublishResult:
         """Restores the topics of these names, or without names all that have lost records.
 
-        A broker that goes away is waited for. Raises `RepublishRefused` (`BrokenSeals` is one),
-        `Disagreement` (also where the store is behind the topics), `RecoveryNeeded`, `WrongTopics`,
-        `BrokerFailure`, `ChangedAfterSealing`, and what the store raises.
+        It waits for a broker that goes away. Raises `RepublishRefused` (`BrokenSeals` is one), `Disagreement`
+        (also if the store is behind the topics), `RecoveryNeeded`, `WrongTopics`, `BrokerFailure`,
+        `ChangedAfterSealing`, and the store's errors.
         """
         leadership = Leadership(self._url, self._name)
         try:
@@ -144,14 +144,14 @@ class Republisher:
                 )
             time.sleep(0.2)
         behind = found_behind(self._url)
-        if behind is not None:  # what is reported from now on would take that back
+        if behind is not None:  # this run's reports would overwrite it
             raise RecoveryNeeded(behind)
         check(self._url)
         return leadership.facts()
 
     @contextmanager
     def _reporting(self, leadership: Leadership) -> Iterator[None]:
-        """Meanwhile `relay status` shows how far it is, and the session stays alive."""
+        """Reports for `relay status` how far it is, which also keeps the session alive."""
         ended, began = threading.Event(), time.monotonic()
 
         def tell() -> None:
@@ -162,10 +162,10 @@ class Republisher:
                     leadership.report(REPUBLISHING, said, 0, rate)
                 except LeadershipLost as error:
                     log.warning("The store ended the session: %s", error)
-                    return  # who publishes finds out before the next range
+                    return  # the publishing thread notices before the next range
                 ended.wait(LIFE_SECONDS)
 
-        thread = threading.Thread(target=tell, name="republish-telling", daemon=True)
+        thread = threading.Thread(target=tell, name="republish-report", daemon=True)
         thread.start()
         try:
             yield
@@ -176,7 +176,7 @@ class Republisher:
     def _persist(
         self, leadership: Leadership, facts: StoreFacts, names: Sequence[str], report: Report
     ) -> RepublishResult:
-        """Tries until it is done; each try finds out anew how far the topics are."""
+        """Tries until all is restored; each try finds out anew how far the topics are."""
         self._done = self._total = 0
         self._first = None
         moved, at = time.monotonic(), 0
@@ -194,7 +194,7 @@ class Republisher:
                     moved, at = time.monotonic(), self._done
                 if asked is Verdict.STOP or time.monotonic() - moved > self._timeout_seconds:
                     raise
-                log.warning("Kafka does not take events: %s. It is tried again.", describe(error))
+                log.warning("Kafka does not take events: %s. The run tries again.", describe(error))
             leadership.check()
             time.sleep(1.0)
 
@@ -209,17 +209,17 @@ class Republisher:
             producer.end_open_transactions(wanted(self._families, facts.partitions))
             seen, topics = self._survey(facts, names)
             if self._first is None:
-                # Once is enough: after that nobody else writes.
+                # Once: after that nobody else writes.
                 check_first_parts(self._address, self._seals, topics, self._key)
                 self._first = _restored(seen, topics)
                 self._total = self._first.records
             sizes = wanted(self._families, facts.partitions)
-            # Those that never had an event too: readers wait for every topic.
+            # Topics that never had an event too: readers wait for every topic.
             unused = [topic for topic in seen.topics.values() if topic.state == "missing" and not topic.lost]
             lost = [topic for topic in topics if topic.lost]
             ensure_named(self._address, {topic.name: sizes[topic.name] for topic in (*lost, *unused)})
             self._tell(report, self._total - sum(topic.due for topic in topics))
-            restoring = TopicRestore(producer, self._seals, self._follower, self._key, leadership.check)
+            restoring = TopicRestore(producer, self._seals, self._event_reader, self._key, leadership.check)
             for count in restoring.run(seen, topics, self._failpoint):
                 self._tell(report, self._done + count)
             return self._first
@@ -231,7 +231,7 @@ class Republisher:
         report(done, self._total)
 
     def _survey(self, facts: StoreFacts, names: Sequence[str]) -> tuple[Survey, list[TopicState]]:
-        seen = survey(self._address, self._seals, self._follower, facts, self._families, self._key)
+        seen = survey(self._address, self._seals, self._event_reader, facts, self._families, self._key)
         return seen, chosen(seen, names)
 
 

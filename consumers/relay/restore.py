@@ -1,4 +1,4 @@
-"""One try to restore lost topics: what is there is checked, what is missing is published, range by range."""
+"""One try to restore lost topics: it checks the records that are there, and publishes the missing ones."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ MAX_SEALS: Final = 500
 
 
 class TopicRestore:
-    """Publishes what topics lack.
+    """Publishes the missing records of topics.
 
     Args:
-        producer: has fenced those before it.
-        seals, follower: of the store; used by one thread at a time.
+        producer: has fenced earlier producers.
+        seals, event_reader: of the store; used by one thread at a time.
         key: checks the seals.
-        check: called before each transaction; raises where this process may not publish any more.
+        check: called before each transaction; raises if this process may not publish any more.
     """
 
     def __init__(
         self,
         producer: SealingProducer,
         seals: Seals,
-        follower: EventReader,
+        event_reader: EventReader,
         key: Ed25519PublicKey,
         check: Callable[[], None],
     ) -> None:
-        self._producer, self._seals, self._follower = producer, seals, follower
+        self._producer, self._seals, self._event_reader = producer, seals, event_reader
         self._key, self._check = key, check
 
     def run(
         self, seen: Survey, topics: Sequence[TopicState], failpoint: Callable[[str], None]
     ) -> Iterator[int]:
-        """Publishes; after each transaction hands out how many records it had. `failpoint` as the relay's.
+        """Publishes, and yields after each transaction its number of records. `failpoint` as the relay's.
 
-        Raises `BrokerFailure`, `BrokenSeals`, `ChangedAfterSealing`, and what the store and `check` raise.
+        Raises `BrokerFailure`, `BrokenSeals`, `ChangedAfterSealing`, and the errors of the store and `check`.
         """
         families = {topic.name: topic.upto for topic in topics if topic.name != TOPIC and topic.lost}
         if families:
@@ -63,11 +63,11 @@ class TopicRestore:
                 yield from self._restore_seals(seen.published, topic.upto, failpoint)
 
     def _ranges(self, published: Seal | None, families: dict[str, int]) -> Iterator[list[StoredRow]]:
-        """The events that are due, by seal."""
+        """Yields the missing events, by seal."""
         for seal in chain(self._seals, published, self._key, after=self._number(min(families.values()))):
             due = {name for name, upto in families.items() if name in seal.partitions and seal.first > upto}
             if due:
-                rows = self._follower.read(
+                rows = self._event_reader.read(
                     seal.first - 1, seal.last, limit=seal.count + 1, max_bytes=2 * MAX_BYTES
                 )
                 check_range(rows, seal)
@@ -84,13 +84,13 @@ class TopicRestore:
             yield len(records)
 
     def _number(self, upto: int) -> int:
-        """The number of the seal that ends at that position; 0 for none."""
+        """Returns the number of the seal that ends at that position; 0 for none."""
         seal = self._seals.by_last(upto) if upto else None
         return seal.sequence if seal else 0
 
 
 def _ahead(ranges: Iterator[list[StoredRow]]) -> Iterator[list[StoredRow]]:
-    """The same, each read while the one before is published."""
+    """Yields the same ranges; it reads each one while the one before is published."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="republish-reading") as reading:
         pending = reading.submit(next, ranges, None)
         while (rows := pending.result()) is not None:
@@ -101,8 +101,8 @@ def _ahead(ranges: Iterator[list[StoredRow]]) -> Iterator[list[StoredRow]]:
 def check_first_parts(
     address: KafkaAddress, seals: Seals, topics: Sequence[TopicState], key: Ed25519PublicKey
 ) -> None:
-    """Reads what the topics hold and compares it with what the seals say. Raises `RepublishRefused` for one
-    that holds anything else."""
+    """Compares the topics' records with the seals. Raises `RepublishRefused` for a topic with other
+    records."""
     begun = {topic.name: topic for topic in topics if topic.upto}
     if not begun:
         return

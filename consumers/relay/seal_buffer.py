@@ -1,4 +1,4 @@
-"""What passes between a relay's two threads: ranges just sealed, how far each is, and how fast."""
+"""Shared by a relay's two threads: sealed ranges that are not published yet, and how far each thread is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.events.seal import Seal
 
 RATE_SECONDS: Final = 10.0
 STALL_SECONDS: Final = 1.0
-"""Seconds without anything published after which nobody waits for the publisher any more."""
+"""If nothing is published for so many seconds, the sealer no longer waits for the publisher."""
 
 
 class SealedRange(NamedTuple):
@@ -24,10 +24,10 @@ class SealedRange(NamedTuple):
 
 
 class SealBuffer:
-    """Ranges that were sealed and not yet published, so that their rows need not be read twice.
+    """Keeps ranges that are sealed and not published yet, so that nobody reads their rows twice.
 
-    Holds at most `capacity` of them; while the broker is away the rest is only in the store. Also counts what
-    was published. For two threads.
+    It keeps at most `capacity` of them; while the broker is away the others are only in the store. It also
+    counts published events. Two threads may use it.
     """
 
     def __init__(self, capacity: int = 4) -> None:
@@ -41,13 +41,13 @@ class SealBuffer:
         self._moved = 0.0
 
     def begins_at(self, last: Seal | None) -> None:
-        """The store's last seal is this one, as it was found."""
+        """Sets the store's last seal, as the sealer found it."""
         with self._changed:
             self._highest = last.sequence if last else 0
             self._changed.notify_all()
 
     def put(self, sealed: SealedRange) -> None:
-        """This range was sealed; it is kept for publishing, unless there are enough already."""
+        """Adds a range that was just sealed. It keeps the range for publishing if it has room."""
         with self._changed:
             self._highest = sealed.seal.sequence
             if len(self._sealed) < self._capacity:
@@ -55,21 +55,21 @@ class SealBuffer:
             self._changed.notify_all()
 
     def take(self, sequence: int) -> SealedRange | None:
-        """The range with that number, if it is here; those before it are dropped."""
+        """Returns the range with that number, if it has it, and drops those before it."""
         with self._changed:
             for old in [number for number in self._sealed if number < sequence]:
                 del self._sealed[old]
             return self._sealed.pop(sequence, None)
 
     def stands_at(self, published: Seal | None) -> None:
-        """The topics end with this seal, as they were found."""
+        """Sets the topics' last seal, as the publisher found it."""
         with self._changed:
             self._published, self._connected = published, True
             self._moved = time.monotonic()
             self._changed.notify_all()
 
     def publish(self, sealed: SealedRange) -> None:
-        """This range was published."""
+        """Records that a range was published."""
         with self._changed:
             self._published = sealed.seal
             self._moved = time.monotonic()
@@ -77,17 +77,17 @@ class SealBuffer:
             self._changed.notify_all()
 
     def behind(self, sealed: Seal | None) -> bool:
-        """Whether the topics are behind this seal, or not known yet."""
+        """Whether the topics are behind this seal, or their end is not known yet."""
         with self._changed:
             if not self._connected:
                 return True
             return (sealed.sequence if sealed else 0) > (self._published.sequence if self._published else 0)
 
     def enough(self) -> bool:
-        """Whether all places are taken by ranges that are published one after the other right now.
+        """Whether the buffer is full, and its ranges are being published one after the other right now.
 
-        One more would have to be read and checked again for publishing. Where nothing moves, or where the
-        publisher has yet to come to what is here, there is nothing to wait for.
+        The publisher would have to read one more range from the store again. If nothing is published, or the
+        publisher has not come to these ranges yet, the sealer need not wait.
         """
         with self._changed:
             if len(self._sealed) < self._capacity or time.monotonic() - self._moved > STALL_SECONDS:
@@ -96,18 +96,18 @@ class SealBuffer:
             return min(self._sealed) <= published + 2  # the one in between is under way
 
     def wait(self, seconds: float) -> None:
-        """Waits until something is put or published, at most that long."""
+        """Waits until a range is put or published, at most `seconds`."""
         with self._changed:
             self._changed.wait(seconds)
 
     @property
     def connected(self) -> bool:
-        """Whether the topics' end is known, and store and topics agreed on it."""
+        """Whether the topics' end is known, and store and topics agree."""
         return self._connected
 
     @property
     def sealed_up_to(self) -> int:
-        """The number of the store's last seal; 0 where there is none or it is not known yet."""
+        """The number of the store's last seal; 0 if it has none, or it is not known yet."""
         return self._highest
 
     @property
@@ -117,7 +117,7 @@ class SealBuffer:
         return published.last if published else 0
 
     def rate(self) -> float:
-        """Events a second, published in the last ten."""
+        """Published events a second, over the last ten seconds."""
         with self._changed:
             now = time.monotonic()
             while self._counts and now - self._counts[0][0] > RATE_SECONDS:

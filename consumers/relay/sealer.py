@@ -1,4 +1,4 @@
-"""The relay's first half: seals the store up to its high-water mark, range by range, Kafka there or not."""
+"""The relay's first half: seals the store up to its high-water mark, range by range, also without Kafka."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from domain.events.envelope import LIMIT
 from domain.events.seal import Seal
 
 FULL_RANGE_SECONDS: Final = 1.0
-"""Seconds that events wait for a full range while the range before them is not published yet."""
+"""Seconds that events wait for a full range while the range before them is being published."""
 
 
 class Sealer:
-    """Appends a seal for each range below the high-water mark behind the last seal.
+    """Appends a seal for each range behind the last seal, up to the high-water mark.
 
-    Ranges are as large as what has come since the one before was published: one event when it is quiet, 2,500
-    when it is not. So many small transactions never pile up before the broker.
+    A range has all events that came since the one before was published: one when it is quiet, 2,500 when it
+    is not. So small transactions never pile up before the broker.
 
     Args:
         url: of the store.
@@ -36,10 +36,10 @@ class Sealer:
         partitions: of every family topic.
         key: signs the seals.
         leadership: checked before each seal.
-        shelf: takes what was sealed.
+        buffer: gets the sealed ranges.
         clock: the time of sealing, UTC.
-        poll: seconds between two looks at the store when nothing came.
-        failpoint: told "before the seal row" and "after the seal row".
+        poll: seconds between two reads of the store when nothing came.
+        failpoint: gets "before the seal row" and "after the seal row".
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Sealer:
         poll: float,
         failpoint: Callable[[str], None],
     ) -> None:
-        self._follower = EventReader(url)
+        self._event_reader = EventReader(url)
         self._seals = Seals(url)
         self._store, self._partitions, self._key = store, partitions, key
         self._leadership, self._buffer = leadership, buffer
@@ -63,7 +63,7 @@ class Sealer:
         self._upto = 0
 
     def run(self, ended: threading.Event) -> None:
-        """Seals until `ended`. Raises what the store raises, `LeadershipLost`, or `SealConflict`."""
+        """Seals until `ended`. Raises the store's errors, `LeadershipLost` and `SealConflict`."""
         try:
             self._upto = 0
             last = self._seals.last()
@@ -81,28 +81,28 @@ class Sealer:
                     last = self._seal(last, upto)
                     sealed_at = time.monotonic()
         finally:
-            self._follower.close()
+            self._event_reader.close()
             self._seals.close()
 
     def _high_water_mark(self, after: int) -> int:
-        """The high-water mark, as far as that is known; the store is asked when less than a full
-        range is known behind `after`.
+        """Returns the known high-water mark. It reads the store's only if less than a full range behind
+        `after` is known.
 
-        The high-water mark never goes back: while a writer holds its transaction open, what was below it
-        before that began is sealed all the same.
+        The high-water mark never goes back: events below it are sealed even while a writer keeps a later
+        transaction open.
         """
         if self._upto - after < MAX_EVENTS:
             with suppress(HighWaterMarkTimeout):
-                self._upto = max(self._upto, self._follower.high_water_mark(timeout=1.0))
+                self._upto = max(self._upto, self._event_reader.high_water_mark(timeout=1.0))
         return self._upto
 
     def _may_grow(self, last: Seal | None, upto: int) -> bool:
-        """Whether the next range is not full, and nobody waits for it."""
+        """Whether the next range is not full, and the publisher does not wait for it."""
         return upto - (last.last if last else 0) < MAX_EVENTS and self._buffer.behind(last)
 
     def _seal(self, last: Seal | None, upto: int) -> Seal | None:
         after = last.last if last else 0
-        rows = self._follower.read(after, upto, limit=MAX_EVENTS, max_bytes=MAX_BYTES - LIMIT)
+        rows = self._event_reader.read(after, upto, limit=MAX_EVENTS, max_bytes=MAX_BYTES - LIMIT)
         if not rows:
             return last
         seal = seal_range(

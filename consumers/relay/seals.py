@@ -1,4 +1,4 @@
-"""Seals made and checked, pure: a range of stored events and the seal before it in, a signed seal out."""
+"""Makes and checks seals, pure: from stored events and the seal before them it makes a signed seal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from domain.events.seal import GENESIS, Seal, digests, key_id, leaf_hash, sign
 from domain.kernel.user_errors import FailureFound
 
 MAX_EVENTS: Final = 2_500
-"""Of one seal: what one transaction publishes well."""
+"""Most events of one seal: as many as one transaction publishes well."""
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Of one seal's events together."""
+"""Most bytes of one seal's events together."""
 
 
 class ChangedAfterSealing(FailureFound):
-    """The store no longer holds what a seal says. Its text is for an operator."""
+    """The store no longer holds the events of a seal. Its text is for an operator."""
 
     def __init__(self, seal: Seal, found: str) -> None:
         super().__init__(
@@ -44,10 +44,10 @@ def seal_range(
     key: Ed25519PrivateKey,
     now: datetime,
 ) -> Seal:
-    """The seal of `rows`, which are all events behind `previous` up to the last of them, in order.
+    """Returns the seal of `rows`: all events behind `previous` up to the last of them, in order.
 
-    `partitions` is that of every family topic; `now` is the time of sealing. Raises `ValueError` for rows
-    that are none, out of order, or not behind `previous`.
+    `partitions` is the number of every family topic; `now` is the time of sealing. Raises `ValueError` if
+    there are no rows, or they are out of order or not behind `previous`.
     """
     after = previous.last if previous else 0
     positions = [after, *(row.position for row in rows)]

@@ -1,4 +1,4 @@
-"""How the relay stands, seen from outside: asked of store and topics, each of which may be away."""
+"""The relay's state, seen from outside: it reads store and topics, each of which may be away."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from domain.kernel.errors import Undecodable
 SILENT_SECONDS: Final = 5.0
 STUCK_SECONDS: Final = 10.0
 SETTLING_SECONDS: Final = 0.5
-"""How long appends that are under way are waited for."""
+"""Seconds that it waits for appends under way."""
 
 AGAIN: Final = "Run `rapport relay republish` again; it goes on behind the last range that was committed."
 SAID_LAST: Final = ("stopped", BEHIND, REPUBLISHING)
-"""States that stand although nobody repeats them."""
+"""States that stay although no relay reports them again."""
 
 _REPORTED: Final = """
     SELECT state, reason, leader, position, rate, extract(epoch FROM now() - heartbeat)::float8
@@ -35,7 +35,7 @@ _REPORTED: Final = """
 """
 _HEAD: Final = "SELECT coalesce(max(position), 0) FROM store.event"
 _LAST_SEAL: Final = "SELECT record FROM store.seal ORDER BY sequence DESC LIMIT 1"
-# Seals know their counts: only what is not sealed yet is counted event by event.
+# Seals have counts: only events that are not sealed yet are counted one by one.
 _BEHIND: Final = """
     SELECT (SELECT coalesce(sum(count), 0) FROM store.seal WHERE last > %(published)s)
          + (SELECT count(*) FROM store.event WHERE position > greatest(%(sealed)s, %(published)s))
@@ -48,15 +48,15 @@ _OLDEST: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayStatus:
-    """One look at the relay. What could not be asked is None.
+    """The relay's state at one moment. A value that could not be read is None.
 
     `state` is "leading", "waiting_for_broker", "recovery_needed" (the store is behind the topics, or on a
-    server it does not know), "republishing" (lost topics are being restored) or "stopped" as the leader says;
-    "silent" when it said nothing for 5 s, "none" when no relay ever ran, "unknown" while the store is away.
-    `head`, `high_water_mark`, `sealed`, `published` are positions: the highest event there is; the one up to
-    which none can appear any more; those of the last seal and of the last one published. `lag_seconds` is the
+    server it does not know), "republishing" (lost topics are being restored) or "stopped" as the leader
+    reports; "silent" when it reported nothing for 5 s, "none" when no relay ever ran, "unknown" while the
+    store is away. `head`, `high_water_mark`, `sealed` and `published` are positions: of the newest event; up
+    to which no event can appear any more; of the last seal; of the last published seal. `lag_seconds` is the
     age of the oldest event that is not published, 0 when all are; `rate` is in events a second. `findings`
-    are sentences about what is wrong, each with what to do; none: all well.
+    are sentences about what is wrong, each with what to do; empty when all is well.
     """
 
     state: str = "unknown"
@@ -74,12 +74,12 @@ class RelayStatus:
 
     @property
     def ok(self) -> bool:
-        """Whether there is nothing to act on."""
+        """Whether nobody has to act."""
         return not self.findings
 
 
 def relay_status(store_url: str, address: KafkaAddress, *, timeout: float = 4.0) -> RelayStatus:
-    """Asks store and topics; takes at most about twice `timeout` (seconds) while one of them is away.
+    """Reads store and topics. It takes at most about twice `timeout` (seconds) while one of them is away.
 
     `store_url` is of a role that may read the store. Never raises for a service that is away.
     """
@@ -107,13 +107,14 @@ def relay_status(store_url: str, address: KafkaAddress, *, timeout: float = 4.0)
 
 
 def reported(cursor: Any) -> RelayStatus:
-    """As `relay_status`, from what the store alone says: `published` is what the leader noted last, and
-    nothing is found fault with. Raises the driver's errors."""
-    return replace(_store(cursor, None, "the topics are not asked"), findings=())
+    """Returns the state from the store alone: `published` is the position that the leader reported last, and
+    `findings` is empty. Raises the driver's errors."""
+    return replace(_store(cursor, None, "the topics were not read"), findings=())
 
 
 def store_away(url: str, error: psycopg2.Error) -> str:
-    """The sentence for a PostgreSQL that does not answer; names its address without the password."""
+    """Returns the sentence about a PostgreSQL that does not respond, with its address without the
+    password."""
     told = parse_dsn(url)
     where = f"{told.get('host', 'localhost')}:{told.get('port', '5432')}"
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -129,7 +130,7 @@ def _topics(address: KafkaAddress, timeout: float) -> tuple[Seal | None, str | N
         return last_committed_seal(address, timeout=timeout), None
     except Undecodable as error:
         return None, f"crm.seal.v1 ends with a record that is no seal: {error} Look for who wrote it."
-    except Exception as error:  # whatever the client raises: a status page must not fail for it
+    except Exception as error:  # any error of the client: a status page must not fail for it
         return None, (
             f"Kafka at {address.bootstrap} does not answer: {describe(error)}. Start the broker, or correct "
             "the address. While the store runs, events are kept and sealed there."
@@ -145,7 +146,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
     cursor.execute(_LAST_SEAL)
     row = cursor.fetchone()
     sealed = parse(bytes(row[0])).last if row else 0
-    # While Kafka is away, what the leader noted last is the best that is known.
+    # While Kafka is away, the position that the leader reported last is the best known.
     upto = noted if kafka_finding else (published.last if published else 0)
     cursor.execute(_BEHIND, {"published": upto, "sealed": sealed})
     lag_events = int(cursor.fetchone()[0])
@@ -175,7 +176,7 @@ def _store(cursor: Any, published: Seal | None, kafka_finding: str | None) -> Re
 
 
 def _high_water_mark(cursor: Any) -> int | None:
-    """None while appends that are under way do not end: the high-water mark is not known then."""
+    """Returns None while appends under way do not end: the high-water mark is not known then."""
     try:
         return high_water_mark(cursor, last_drawn(cursor), SETTLING_SECONDS)
     except HighWaterMarkTimeout:
@@ -183,7 +184,7 @@ def _high_water_mark(cursor: Any) -> int | None:
 
 
 def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
-    """What the relay's own state asks for."""
+    """Returns what an operator must do about the relay's own state."""
     if status.state == "none":
         return ["No relay has run on this store yet. Start one with `rapport relay run`."]
     if status.state == "silent":
@@ -202,7 +203,7 @@ def _judged(status: RelayStatus, *, kafka_away: bool) -> list[str]:
         return [status.reason or "The relay waits for the broker."]
     stuck = status.state == "leading" and not status.rate and (status.lag_seconds or 0) > STUCK_SECONDS
     if stuck and status.head == status.sealed:
-        return ["The relay leads and publishes nothing, and says no reason. Look into its log."]
+        return ["The relay leads and publishes nothing, and gives no reason. Look into its log."]
     if stuck:
         return [
             "The relay seals nothing: a transaction that appends events has been open for long. Look for the "

@@ -1,7 +1,8 @@
-"""What the topics have lost of what was published: the store's seals say what each must hold.
+"""Which published records the topics have lost: the store's seals say what each must hold.
 
-A seal and its events are published in one transaction. So a topic that holds an event of a seal holds all
-of that seal's and of those before it, unless it was cut or written into, and its ends tell how far it is.
+A seal and its events are published in one transaction. So a topic that holds an event of a seal holds all of
+its events of that seal and of earlier ones, unless somebody truncated it or wrote into it. Its ends show how
+far it is.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ PAGE_SEALS: Final = 500
 
 
 class RepublishRefused(EnvironmentProblem):
-    """Nothing is published, or nothing more. Its text says why, and what to do."""
+    """The run publishes nothing, or nothing more. Its text says why, and what to do."""
 
 
 class BrokenSeals(RepublishRefused):
-    """The store's seals are not the chain they were. Its text is for an operator."""
+    """The store's seals are no longer a chain. Its text is for an operator."""
 
 
 @dataclass(slots=True, kw_only=True)
 class TopicState:
-    """How a topic stands to what was published.
+    """A topic compared with what was published.
 
-    `state`: "whole"; "missing" or "empty", also where nothing was published in it; "behind", a first part is
-    there; "foreign", neither empty nor a first part of what was published, for the reason `why`. `upto` is
-    the end of the last seal whose events are there, `due` the number of records to put back, and `expected`
-    what each partition holds up to `upto` (not for the topic of seals).
+    `state` is "whole"; "missing" or "empty", also if nothing was published in it; "behind" if it has a first
+    part; "foreign" if it is neither empty nor a first part of what was published, for the reason `why`.
+    `upto` is the end of the last seal whose events are there, `due` the number of records to put back, and
+    `expected` what each partition holds up to `upto` (not for the topic of seals).
     """
 
     name: str
@@ -56,34 +57,34 @@ class TopicState:
 
     @property
     def lost(self) -> bool:
-        """Whether records are to be put back."""
+        """Whether it has lost records."""
         return self.due > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """All topics beside the store. `published` is the last seal that was published; None: none was."""
+    """All topics, compared with the store. `published` is the last published seal; None if none was."""
 
     published: Seal | None
     topics: Mapping[str, TopicState]
 
     @property
     def lost(self) -> list[str]:
-        """The topics that have lost records, and those with records that are not ours."""
+        """Returns the topics that have lost records, and those with a stranger's records."""
         return [name for name, topic in self.topics.items() if topic.lost or topic.state == "foreign"]
 
 
 def survey(
     address: KafkaAddress,
     seals: Seals,
-    follower: EventReader,
+    event_reader: EventReader,
     facts: StoreFacts,
     families: Iterable[str],
     key: Ed25519PublicKey,
 ) -> Survey:
-    """Compares what the topics end with with the store's seals; reads no events of the topics.
+    """Compares the topics' last records with the store's seals; it reads no other events of the topics.
 
-    Raises `WrongTopics`, `Disagreement` where the topics are another store's or the store is behind,
+    Raises `WrongTopics`, `Disagreement` if the topics are another store's or the store is behind,
     `BrokenSeals`, and Kafka's errors while the broker is away.
     """
     families = tuple(families)
@@ -95,7 +96,7 @@ def survey(
     if last is not None:
         same = seals.by_sequence(last.sequence)
         same_history(StoreSide(id=store.id, last=store.last, same=same, noted=store.noted), last, key)
-    strange = _strange(ends, store.last, follower, sealed=last is not None)
+    strange = _strange(ends, store.last, event_reader, sealed=last is not None)
     for tail in strange:
         topics[
             tail.topic
@@ -111,7 +112,8 @@ def survey(
 
 
 def chain(seals: Seals, upto: Seal | None, key: Ed25519PublicKey, *, after: int = 0) -> Iterator[Seal]:
-    """The store's seals behind number `after`, up to and with `upto`, each checked. Raises `BrokenSeals`."""
+    """Yields the store's seals behind number `after`, up to and with `upto`, and checks each. Raises
+    `BrokenSeals`."""
     before = seals.by_sequence(after) if after else None
     while upto is not None and after < upto.sequence:
         page = seals.since(after, limit=min(PAGE_SEALS, upto.sequence - after))
@@ -127,8 +129,8 @@ def chain(seals: Seals, upto: Seal | None, key: Ed25519PublicKey, *, after: int 
 
 
 def chosen(seen: Survey, names: Sequence[str]) -> list[TopicState]:
-    """The topics to restore: those of these names, or without names all that have lost records, the seals'
-    last. Raises `RepublishRefused` where that cannot be."""
+    """Returns the topics to restore, the seals' last: those of these names, or without names all that have
+    lost records. Raises `RepublishRefused` if that is not possible."""
     unknown = sorted(set(names) - set(seen.topics))
     if unknown:
         raise RepublishRefused(
@@ -148,7 +150,7 @@ def chosen(seen: Survey, names: Sequence[str]) -> list[TopicState]:
 
 
 def foreign(name: str, why: str) -> RepublishRefused:
-    """The refusal of a topic that is neither empty nor a first part of what was published."""
+    """Returns the error for a topic that is neither empty nor a first part of what was published."""
     return RepublishRefused(
         f"{name} is neither empty nor a first part of what was published: {why}. Delete the topic "
         f"(kafka-topics --delete --topic {name}), then run this again; it is restored whole."
@@ -173,10 +175,10 @@ def _last_seal(ends: Iterable[Tail], topic: TopicState) -> Seal | None:
 
 
 def _strange(
-    ends: Sequence[Tail], last: Seal | None, follower: EventReader, *, sealed: bool
+    ends: Sequence[Tail], last: Seal | None, event_reader: EventReader, *, sealed: bool
 ) -> Collection[Tail]:
-    """The family topics' ends that are not events of the store. Raises `StoreBehind` where the store may have
-    had them; `sealed`: the seals' topic shows that it has not."""
+    """Returns the family topics' last records that are not events of the store. Raises `StoreBehind` if the
+    store may have had them; with `sealed` the seals' topic shows that it has not."""
     strange = []
     for tail in ends:
         if tail.topic == TOPIC:
@@ -193,15 +195,15 @@ def _strange(
                 )
             strange.append(tail)
         else:
-            found = follower.read(tail.position - 1, tail.position)
+            found = event_reader.read(tail.position - 1, tail.position)
             if not found or found[0].event != tail.value:
                 strange.append(tail)
     return strange
 
 
 def _published(seals: Seals, store: StoreSide, last: Seal | None, ours: Sequence[Tail]) -> Seal | None:
-    """The last seal that was published, from all that tells of it. Where no topic holds anything: the last
-    there is, since readers of new topics miss nothing by that."""
+    """Returns the last published seal, from all that shows it. If all topics are empty, returns the store's
+    last seal: readers of new topics miss nothing then."""
     if last is None and not ours:
         return store.last
     upto = max(store.noted, last.last if last else 0, *(tail.position or 0 for tail in ours))
@@ -215,7 +217,8 @@ def _published(seals: Seals, store: StoreSide, last: Seal | None, ours: Sequence
 
 
 def _walk(chained: Iterable[Seal], topics: Mapping[str, TopicState], ours: Sequence[Tail]) -> None:
-    """Counts for each topic what it holds and what is due, and finds ends that are not where they must be."""
+    """Counts for each topic the records it has and those it lacks, and finds ends that do not fit the
+    seals."""
     ends = {(tail.topic, tail.partition): tail.position or 0 for tail in ours}
     furthest = {name: max((p for (n, _), p in ends.items() if n == name), default=0) for name in topics}
     touched: dict[tuple[str, int], Seal] = {}

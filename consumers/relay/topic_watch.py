@@ -1,5 +1,5 @@
-"""Topics that are deleted, or made anew, under a running relay: it would publish into them as if nothing were
-missing there, and only their readers would find out."""
+"""Finds topics that were deleted or made anew while the relay runs. Without this check the relay would go on
+publishing into them, and only their readers would notice the loss."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LOOK_SECONDS: Final = 5.0
 
 
 class TopicWatch:
-    """Looks every few seconds whether the topics are still those that were there when publishing began.
+    """Checks every few seconds that the topics are still the ones from when publishing began.
 
     Args:
         address: the Kafka cluster.
         families: each has a topic.
-        shelf: tells when store and topics have agreed.
-        look: seconds between two looks.
-        ask: the ids of topics by name; those that are missing are left out.
+        buffer: knows when store and topics have agreed.
+        look: seconds between two checks.
+        ask: returns the ids of topics by name; it leaves missing topics out.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TopicWatch:
             ended.wait(self._look)
 
     def look(self) -> None:
-        """One look. Raises `Disagreement`; a broker that is away is the publisher's to tell."""
+        """Checks once. Raises `Disagreement`; if the broker is away, the publisher reports it."""
         try:
             seen = self._ask(self._address, self._topics)
         except Exception as error:
@@ -70,7 +70,7 @@ class TopicWatch:
             )
         missing = self._known.keys() - seen.keys()
         gone = sorted(missing & self._missed)
-        # Twice, since a broker that starts may not know all topics yet.
+        # Checked twice, since a broker that starts may not know all topics yet.
         self._missed = set(missing)
         if gone:
             raise Disagreement(

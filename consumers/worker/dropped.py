@@ -1,4 +1,4 @@
-"""A worker whose version was dropped: it waits, with nothing to do, until an operator has it built again."""
+"""A worker whose version was dropped waits until an operator builds the version again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from projections.runtime.projection import Projection
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 2.0
-"""Seconds between two looks whether it is there again."""
+"""Seconds between two checks whether the version is there again."""
 
 
 def wait_while_dropped(projection: Projection, connect: Callable[[], Connection], stop: Flag) -> bool:
-    """Returns when the version is there again, or `stop` is set. False, at once, where it was not dropped.
+    """Returns True when the version is there again or `stop` is set; False at once if it was not dropped.
 
-    What starts a worker for every version of its release, as `rapport up` does, would start one that ends
-    again and again. A read side that does not answer is asked again.
+    If the worker ended instead, `rapport up`, which starts one for every version of its release, would start
+    it again and again. A read side that does not respond is tried again.
     """
     waited = False
     while not stop.is_set():
@@ -33,7 +33,7 @@ def wait_while_dropped(projection: Projection, connect: Callable[[], Connection]
                 if (projection.name, projection.version) not in versions.dropped(c):
                     return waited
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            log.debug("The read side does not answer whether %s was dropped.", projection.schema)
+            log.debug("The read side does not say whether %s was dropped.", projection.schema)
         except psycopg2.ProgrammingError:
             return False  # there is no read side at all
         else:

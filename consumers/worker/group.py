@@ -1,7 +1,7 @@
-"""Shares that are read together: one reader, what it has gathered, and what it reads from the start again.
+"""Shares that are read together: one reader, the records it has assembled, and the topics it reads again.
 
-A worker has two such groups. Most shares are in the first. In the second, the quarantine, are those whose
-topics do not fit their seals: whatever is tried there, the first group does not wait for it.
+A worker has two such groups. Most shares are in the first. The second, the quarantine, has the shares whose
+topics do not fit their seals. The first group never waits for the quarantine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import CommittedReader, OutOfRange
-from consumers.worker.seals import SEAL_PLACE, Batch, Place, SealAssembler
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
+from consumers.worker.seals import Batch, SealAssembler
 from consumers.worker.stall_detector import StallDetector
 from consumers.worker.state_reporter import StateReporter
 from consumers.worker.timeouts import Backoff, Timeouts
@@ -30,8 +31,8 @@ class Group:
         name: the consumer group that lag tools see.
         topics: the topics whose partitions the shares stand for.
         key: the public key that seals are signed with.
-        timeouts: how long is waited for what.
-        reporter: what is made visible of its waiting.
+        timeouts: how long the group waits for what.
+        reporter: shows on the shares what the group waits for.
         heals: whether this is the quarantine.
     """
 
@@ -53,13 +54,13 @@ class Group:
         self.clear()
 
     def clear(self) -> None:
-        """Has no shares any more; the reader stays."""
+        """Removes all shares; the reader stays."""
         self.shares: dict[int, Share] = {}
         self.again: set[Place] = set()
-        """Topics and partitions that are read from their first record once more."""
+        """Topics and partitions that are read again from their first record."""
         self.rests_until = 0.0
         self.pauses = {state: Backoff(self._timeouts.pause) for state in (WAITING, KEYS)}
-        """Between the tries of what it waits for, by the state that says so."""
+        """By state: the pauses between two tries."""
         self._assembler: SealAssembler | None = None
         self._searched: Mapping[Place, int] = {}
         self._stall_detector = StallDetector(self._timeouts.stall)
@@ -67,7 +68,7 @@ class Group:
         self.reporter.clear()
 
     def add(self, share: Share, again: Iterable[Place] = ()) -> None:
-        """Takes in a share; `again`: what of it is to be read from the start."""
+        """Takes in a share. `again`: its topics and partitions that are read from their first record."""
         self.shares[share.partition] = share
         self.again.update(again)
         self._assembler = None
@@ -81,20 +82,20 @@ class Group:
         return self.shares.pop(partition)
 
     def advance(self, partition: int, checkpoint: Checkpoint) -> None:
-        """A share stands there now, by a commit: it is sound. What was read of it again fits, the seals
-        too."""
+        """Moves a share to the checkpoint of a commit. The share is sound then: what was read of it again
+        fits its seals."""
         self.shares[partition] = replace(self.shares[partition], checkpoint=checkpoint, state=RUNNING)
         self.again = {place for place in self.again if place[1] != partition} - {SEAL_PLACE}
         self.reporter.clear()
         self.pauses[KEYS].clear()
 
-    def read_again(self, places: Iterable[Place]) -> None:
-        """These are read from their first record once more."""
-        self.again.update(places)
+    def read_again(self, partitions: Iterable[Place]) -> None:
+        """Reads these topics and partitions again from their first record."""
+        self.again.update(partitions)
         self.unseat()
 
     def drop_again(self, place: Place) -> None:
-        """This one is not read from its first record any more: that did not help."""
+        """Stops reading this one from its first record: that did not help."""
         self.again.discard(place)
         self.unseat()
 
@@ -124,27 +125,27 @@ class Group:
         return self._assembler is not None
 
     def unseat(self) -> None:
-        """What was gathered is dropped; reading begins again at what is committed."""
+        """Drops the assembled records; reading begins again at the checkpoints."""
         self._assembler = None
 
     def seat(self) -> None:
         """Begins to read. Raises `BrokerAway`, and `OutOfRange` outside the quarantine.
 
-        What is read again is searched first, alone, for where the shares stand in it: nothing else waits in
-        memory meanwhile.
+        Topics that are read again come first, alone, until their shares' checkpoints are found in them: so
+        nothing else waits in memory meanwhile.
         """
         if self.reader is None:
             timeout = max(2.0, self._timeouts.lease / 3)
             self.reader = CommittedReader(self._address, self._name, timeout=timeout)
         assembler = self._new_assembler()
-        places = assembler.offsets()
-        self.reader.seat(places)
-        ends = self.reader.ends(places)
-        # All at once: a worker that only met them one after the other would read again what it had found.
-        beyond = {place for place, at in places.items() if at > ends[place]}
+        offsets = assembler.offsets()
+        self.reader.seat(offsets)
+        ends = self.reader.ends(offsets)
+        # All at once: met one after the other, each would make the worker read again what it had found.
+        beyond = {place for place, at in offsets.items() if at > ends[place]}
         if beyond and not self._heals:
             place = min(beyond)
-            raise OutOfRange(place, places[place])
+            raise OutOfRange(place, offsets[place])
         if beyond:
             self.again |= beyond
             assembler = self._new_assembler()
@@ -159,11 +160,11 @@ class Group:
         return SealAssembler(self._topics, checkpoints, self._key, again=self.again)
 
     def take(self, most: int) -> Batch | None:
-        """The events of the next whole seals, as `SealAssembler.take`."""
+        """Returns the events of the next whole seals, as `SealAssembler.take` does."""
         return None if self._assembler is None or self._searched else self._assembler.take(most)
 
     def read(self, seconds: float) -> bool:
-        """Reads on, waiting up to so long; whether the broker gave a sign of life.
+        """Reads on and waits up to `seconds`. Returns whether the broker gave a sign of life.
 
         Raises `Mismatch`, `OutOfRange` and `BrokerAway`.
         """
@@ -178,7 +179,7 @@ class Group:
         now = time.monotonic()
         heard = bool(fed)
         if not heard and now - self._spoken > self._timeouts.broker:
-            reader.ends([SEAL_PLACE])  # raises where nobody answers: silence alone may be idleness
+            reader.ends([SEAL_PLACE])  # raises if the broker is away: silence alone may be idleness
             heard = True
         if heard:
             self._spoken = now
@@ -190,18 +191,18 @@ class Group:
         return heard
 
     def _search(self, reader: CommittedReader, assembler: SealAssembler) -> None:
-        """Goes on with the rest once a place has been found, or has no more records than were had."""
+        """Reads on with the rest once a partition's checkpoint is found, or the partition ends before it."""
         ended = reader.passed(self._searched)
         left = {p: end for p, end in self._searched.items() if p not in ended and not assembler.found(p)}
         if len(left) < len(self._searched):
             self._searched = left
-            places = assembler.offsets()
-            reader.seat({p: at for p, at in places.items() if not left or p in left})
+            offsets = assembler.offsets()
+            reader.seat({p: at for p, at in offsets.items() if not left or p in left})
 
     def shown(self) -> dict[Place, int]:
-        """How far the shares are, for lag tools: behind the last record applied, and where nothing else was
-        read since, behind its transaction's marker too. Those tools count a marker as a record, and a lag of
-        1 for ever would look like work that nobody does."""
+        """Returns the offsets for lag tools: behind the last record applied. If nothing was read since, they
+        are behind its transaction's marker too: lag tools count a marker as a record, and would show a lag of
+        1 for ever."""
         shown = {
             (topic, partition): share.checkpoint.offsets.get(topic, 0)
             for partition, share in self.shares.items()
@@ -214,11 +215,11 @@ class Group:
         return shown
 
     def working(self) -> Mapping[int, int]:
-        """Partition to epoch of the shares whose state is not a mismatch still to be healed."""
+        """Returns partition to epoch of the shares that have no mismatch."""
         return {p: share.epoch for p, share in self.shares.items() if share.state != MISMATCH}
 
     def close(self) -> None:
-        """Lets go of the broker."""
+        """Closes the connection to the broker."""
         reader, self.reader = self.reader, None
         self._assembler = None
         if reader is not None:

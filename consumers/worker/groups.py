@@ -1,5 +1,4 @@
-"""In which group each share of a worker is: read with the others, in the quarantine, or resting for a
-while."""
+"""Which group each share of a worker is in: the main one, the quarantine, or none while it rests."""
 
 from __future__ import annotations
 
@@ -13,17 +12,18 @@ from psycopg2.extensions import connection as Connection
 
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
-from consumers.worker.seals import SEAL_PLACE, Mismatch, Place
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
+from consumers.worker.seals import Mismatch
 from projections.control.shares import MISMATCH, WAITING, Checkpoint, Share, Shares
 
 log = logging.getLogger(__name__)
 
 NEAR_SEALS: Final = 50
-"""Seals that a share of the quarantine may be behind the others when it joins them; they wait for it then."""
+"""A share of the quarantine joins the main group when it is at most so many seals behind it."""
 
 
 class RestingShare(NamedTuple):
-    """A share that does not fit its seals, when it is tried again, and what is then read from the start."""
+    """A share that does not fit its seals, when it is tried again, and what is then read again."""
 
     share: Share
     until: float
@@ -33,8 +33,8 @@ class RestingShare(NamedTuple):
 class Groups:
     """The shares that a worker holds.
 
-    `main` are most, `quarantine` those whose topics do not fit their seals; `retry_seconds` is how long one
-    that does not heal there rests.
+    `main` has most of them, `quarantine` those whose topics do not fit their seals. A share that does not
+    heal in the quarantine rests for `retry_seconds`.
     """
 
     def __init__(self, main: Group, quarantine: Group, shares: Shares, retry_seconds: float) -> None:
@@ -43,42 +43,42 @@ class Groups:
         self._resting: dict[int, RestingShare] = {}
 
     def clear(self) -> None:
-        """Holds nothing any more."""
+        """Removes all shares."""
         self.main.clear()
         self.quarantine.clear()
         self._resting = {}
 
     def unseat(self) -> None:
-        """What was gathered is dropped; reading begins again at what is committed."""
+        """Drops the assembled records; reading begins again at the checkpoints."""
         self.main.unseat()
         self.quarantine.unseat()
 
     def close(self) -> None:
-        """Lets go of the broker."""
+        """Closes the connections to the broker."""
         self.main.close()
         self.quarantine.close()
 
     def owned(self) -> dict[int, int]:
-        """Partition to epoch of all owned shares, resting ones too."""
+        """Returns partition to epoch of all owned shares, resting ones too."""
         shares = [*self.main.shares.values(), *self.quarantine.shares.values()]
         shares += [resting.share for resting in self._resting.values()]
         return {share.partition: share.epoch for share in shares}
 
     def add(self, share: Share) -> None:
-        """A share that was claimed."""
+        """Adds a share that this worker claimed."""
         (self.quarantine if share.state == MISMATCH else self.main).add(share)
 
     def drop(self, partition: int) -> None:
-        """A share that was lost, or let go."""
+        """Removes a share that this worker lost or released."""
         if self._resting.pop(partition, None) is None:
             self._group_of(partition).take_out(partition)
 
     def moved(self, checkpoints: Mapping[int, Checkpoint]) -> None:
-        """Shares that stand there now, by a commit: they are sound, whatever was said of them."""
+        """Moves shares to the checkpoints of a commit: they are sound now."""
         for partition, checkpoint in checkpoints.items():
             group = self._group_of(partition)
             group.advance(partition, checkpoint)
-        # Those of the quarantine that fit again, and have come up to the others, go back to them.
+        # Shares of the quarantine that fit again and have caught up go back to the main group.
         least = min((share.checkpoint.sequence for share in self.main.shares.values()), default=0)
         for partition in checkpoints:
             share = self.quarantine.shares.get(partition)
@@ -86,21 +86,21 @@ class Groups:
                 self.main.add(self.quarantine.take_out(partition))
 
     def mismatch(self, connection: Connection, group: Group, error: Mismatch | OutOfRange) -> None:
-        """Reads the topic concerned once more from its first record, in the quarantine; a share that
-        this does not heal rests."""
+        """Reads the topic again from its first record, in the quarantine. A share that this does not heal
+        rests."""
         place = error.place
         log.warning("What was read is not what was sealed: %s.", error)
         concerned = [p for p in group.shares if place in (SEAL_PLACE, (place[0], p))]
         if group is self.main:
             for partition in concerned:
                 share = group.take_out(partition)
-                # What was told of it stays in its row: the quarantine takes that back as soon as it reads.
-                told = replace(share, state=WAITING) if group.reporter.broker else share
-                self.quarantine.add(told, {place, SEAL_PLACE})
+                # The reported state stays in its row until the quarantine reads it.
+                waiting = replace(share, state=WAITING) if group.reporter.broker else share
+                self.quarantine.add(waiting, {place, SEAL_PLACE})
             group.unseat()
             return
         if place not in group.again:
-            # The seals too: they tell which of the records at positions that are applied are a stranger's.
+            # The seals too: they show which records at applied positions are a stranger's.
             group.read_again({place, SEAL_PLACE})
             return
         until = time.monotonic() + self._retry_seconds
@@ -118,7 +118,7 @@ class Groups:
         group.drop_again(place)
 
     def wake(self, now: float) -> None:
-        """Tries resting shares again whose time has come."""
+        """Tries resting shares again when their time has come."""
         for partition, resting in list(self._resting.items()):
             if now >= resting.until:
                 del self._resting[partition]

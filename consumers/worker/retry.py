@@ -1,7 +1,7 @@
-"""Applies parked events again, after their cause was healed: an operator's act, beside the workers.
+"""Applies parked events again after an operator has removed their cause; the workers go on meanwhile.
 
-It takes the shares of the parties concerned from their workers, drains each aggregate in order in a
-transaction of its own, which also takes it off the list, and gives the shares back.
+It takes the shares of these parties from their workers and gives them back at the end. It applies each
+aggregate's events in order, in one transaction that also removes them from the list.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ AWAY: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
 class RetryFailed(FailureFound):
-    """The retry could not be done, or not to its end. Its text says how far it came and what to do."""
+    """The retry was not possible, or did not come to its end. Its text says how far it came and what to
+    do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryResult:
-    """What came of it: events applied, aggregates (or parties) freed, and who still waits, with why."""
+    """The result: events applied, aggregates (or parties) freed, and who still waits, with the reason."""
 
     applied: int
     freed: int
@@ -56,13 +57,13 @@ def retry(
     why: str | None = None,
     lease: float = LEASE_SECONDS,
 ) -> RetryResult:
-    """Applies what is parked again: all, or of one `aggregate`. That `by` did so, and `why`, is noted.
+    """Applies parked events again: all, or those of one `aggregate`. It records who did so (`by`) and `why`.
 
-    `owner_url` is the read side as its owner: workers may not note what operators do. `cipher` opens private
-    values where the read model needs them. What fails again stays parked, with its error of now. A worker
-    goes on with the shares a few seconds afterwards. Raises `RetryFailed` where an operator or another retry
-    has the shares meanwhile, and what database and key store raise; each aggregate drained until then stays
-    so.
+    `owner_url` is the read side as its owner, since workers may not record what operators do. `cipher` opens
+    private values if the read model needs them. An event that fails again stays parked with its new error.
+    A worker goes on with the shares a few seconds afterwards. Raises `RetryFailed` if an operator or another
+    retry has the shares, and the errors of database and key store; aggregates applied before that stay
+    applied.
     """
     applier = Applier(projection, Decoder(registry, cipher))
     with closing(connect(owner_url, f"rapport retry {projection.name}", lease)) as connection:
@@ -97,7 +98,7 @@ def retry(
 def _shares(
     connection: Connection, projection: Projection, parties: set[str], lease: float
 ) -> Iterator[TakenShares]:
-    """The parties' shares, taken from their workers and given back whatever happens."""
+    """Takes the parties' shares from their workers, and gives them back whatever happens."""
     taken = TakenShares(projection, uuid4(), lease)
     with connection, connection.cursor() as c:
         every = partition_count(c, projection)
@@ -110,7 +111,7 @@ def _shares(
     try:
         yield taken
     finally:
-        # A session that broke gives nothing back: the lease runs out by itself.
+        # A broken session gives no share back: the lease runs out by itself.
         if not connection.closed:
             with suppress(*AWAY), connection, connection.cursor() as c:
                 taken.give_back(c)

@@ -1,49 +1,41 @@
-"""Whole seals: gathers records until a seal is complete and proven, then hands out its events in order.
+"""Whole seals: assembles records until a seal is complete and proven, then returns its events in order.
 
-Pure: no Kafka, no database, no clock. For each share the seals must follow each other in one signed chain,
-and of each of its topics exactly the sealed events must have come: their count and the sum of their hashes.
-What does not fit raises `Mismatch`, which names the topic and partition; nothing of that seal is handed out.
+Pure: no Kafka, no database, no clock. For each share the seals must follow each other in one signed chain.
+Each of its topics must have exactly the sealed events: the count and the sum of hashes must be equal. If not,
+it raises `Mismatch`, which names the topic and partition, and returns no event of that seal.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from consumers.worker.partition_buffer import (
+    HANDED_OVER,
+    MODULUS,
+    SEAL_PLACE,
+    Entry,
+    PartitionBuffer,
+    Place,
+    applied_to,
+    join_topics,
+    new_buffer,
+    offsets_of_unknown_topics,
+    record_hash,
+    release,
+)
 from domain.events.seal import TOPIC as SEALS
 from domain.events.seal import Digest, Seal, key_id, parse, signed_by
 from domain.kernel.errors import Undecodable
 from projections.control.shares import Checkpoint
 from projections.runtime.decode import Received
 
-Place = tuple[str, int]
-"""Topic and partition."""
-
-SEAL_PLACE: Final[Place] = (SEALS, 0)
-HANDED_OVER: Final = "handed_over"
-"""Among a share's offsets: a rebuild noted them before its fill, so records up to the share's position may
-still follow there. They are dropped; later on such a record is a stranger's."""
-APPLIED_TO: Final = "applied_to:"
-"""Among a share's offsets, before the name of a topic: the position up to which that topic is applied. It is
-there where a program that does not know the topic has taken the share further."""
-_MODULUS: Final = 1 << 256
-
-
-def applied_to(checkpoint: Checkpoint, topic: str) -> int:
-    """The position up to which the events of a topic are applied. It is the share's own, but for a topic that
-    has joined the version since: nothing of that one is applied."""
-    if topic not in checkpoint.offsets:
-        return 0
-    return checkpoint.offsets.get(APPLIED_TO + topic, checkpoint.position)
-
 
 class Mismatch(Exception):
-    """What was read is not what was sealed. `places` are the topics and partitions concerned."""
+    """The records that were read are not those that were sealed. `place` is their topic and partition."""
 
     def __init__(self, place: Place, why: str) -> None:
         super().__init__(f"{place[0]} partition {place[1]}: {why}")
@@ -51,78 +43,28 @@ class Mismatch(Exception):
 
 
 class Batch(NamedTuple):
-    """The events of one or more whole seals, in order of position, and where each share stands after them.
+    """The events of one or more whole seals, in order of position.
 
-    `moved` gives by partition the new checkpoint and how many of the events are that share's.
+    `moved` has by partition the share's new checkpoint and how many of the events are that share's.
     """
 
     events: list[Received]
     moved: dict[int, tuple[Checkpoint, int]]
 
 
-Kept = tuple[int, int, bytes, bytes | None, bytes]
-"""A record that waits for its seal: position, offset, the position's eight bytes, key, value."""
-
-
-class Sum:
-    """How many records, and the sum of their hashes."""
-
-    __slots__ = ("count", "total")
-
-    def __init__(self) -> None:
-        self.count, self.total = 0, 0
-
-    def add(self, count: int, total: int) -> None:
-        """Takes in so many more."""
-        self.count, self.total = self.count + count, (self.total + total) % _MODULUS
-
-
-class PartitionBuffer:
-    """The records of one topic and partition, in order, from `start` on not handed out yet."""
-
-    __slots__ = ("applied_to", "had", "kept", "late", "latest", "offset", "read", "sealed", "start")
-
-    def __init__(self, offset: int, position: int = 0, *, applied_to: int, anew: bool = False) -> None:
-        self.kept: list[Kept] = []
-        self.start = 0
-        self.offset = offset
-        """The first record behind what was handed out."""
-        self.read = offset
-        """The next record to read."""
-        self.latest = position
-        """The highest position before the next record: of the last one read, or of what is applied."""
-        self.applied_to = applied_to
-        """Up to this position the topic's events are applied; behind the share's for one that joins."""
-        self.late: list[Kept] = []
-        """Records of a topic that joins, between that position and the share's."""
-        self.had = Sum() if anew else None
-        """What is dropped where the topic is read from its first record again."""
-        self.sealed = Sum()
-        """What was sealed of that, by the seals that are read again too."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A share at work."""
-
-    checkpoint: Checkpoint
-    buffers: dict[str, PartitionBuffer]
-    joining: tuple[str, ...]
-    """Topics that are applied less far than the share: they joined the version after it had come there."""
-
-
 class SealAssembler:
-    """Gathers for some shares of one projection.
+    """Assembles whole seals for some shares of one projection.
 
-    A topic that joins a version is read from its first record, and the seals too: they prove that all of its
-    events up to where the share stands are there. Then these are handed out, in one batch, and the share
-    stands where it stood, the topic among its offsets. No seal is applied to any share before that.
+    A topic that joins a version is read from its first record. The seals are read again too: they prove that
+    all of its events up to the share's position are there. Then `take` returns these events in one batch, the
+    share keeps its position, and its offsets get the topic. Until then no seal is applied to any share.
 
     Args:
         topics: the topics whose partitions the shares stand for.
         shares: partition to checkpoint; reading must begin at `offsets()`.
         key: the public key that seals are signed with.
-        again: topics and partitions, that of the seals too, that are read from their first record again.
+        again: topics and partitions that are read again from their first record; the seals' may be among
+            them.
     """
 
     def __init__(
@@ -147,7 +89,7 @@ class SealAssembler:
         self._entries = {
             partition: Entry(
                 checkpoint,
-                {t: _buffer(checkpoint, t, anew=(t, partition) in anew) for t in topics},
+                {t: new_buffer(checkpoint, t, anew=(t, partition) in anew) for t in topics},
                 joining[partition],
             )
             for partition, checkpoint in sorted(shares.items())
@@ -162,21 +104,21 @@ class SealAssembler:
         )
         self._least = least
         self._seals: deque[tuple[Seal, int, bytes]] = deque()
-        self._again = {place: told for place, told in self._buffers.items() if told[0].had is not None}
+        self._again = {place: found for place, found in self._buffers.items() if found[0].had is not None}
         self._seals_anew = SEAL_PLACE in anew
         start = Checkpoint() if self._seals_anew else least
         self._chain = (start.sequence, start.hash, start.position)
         self._seal_offset = 0 if self._seals_anew else least.offsets.get(SEALS, 0)
 
     def offsets(self) -> dict[Place, int]:
-        """Where reading must go on: the offset for each topic and partition."""
-        places = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
-        if places:
-            places[SEAL_PLACE] = self._seal_offset
-        return places
+        """Returns by topic and partition the offset at which reading must go on."""
+        offsets = {place: buffer.read for place, (buffer, _) in self._buffers.items()}
+        if offsets:
+            offsets[SEAL_PLACE] = self._seal_offset
+        return offsets
 
     def found(self, place: Place) -> bool:
-        """Whether something was read there that the shares do not have yet."""
+        """Whether it has read a record there that the shares do not have yet."""
         if place == SEAL_PLACE:
             return bool(self._seals)
         buffer, _ = self._buffers[place]
@@ -188,9 +130,9 @@ class SealAssembler:
         return sum(len(buffer.kept) - buffer.start for buffer, _ in self._buffers.values())
 
     def feed(self, place: Place, records: Iterable[Any]) -> int:
-        """Takes in records (`offset`, `key`, `value`, `headers`) in order; answers how many were new.
+        """Takes in records (`offset`, `key`, `value`, `headers`) in order. Returns how many were new.
 
-        Positions never go back within a partition, so one that does is nobody's of ours. Raises `Mismatch`.
+        Positions never go back within a partition: a record that does is a stranger's. Raises `Mismatch`.
         """
         if place == SEAL_PLACE:
             return self._feed_seals(records)
@@ -218,7 +160,7 @@ class SealAssembler:
                     buffer.late.append((position, record.offset, stamp, record.key, record.value or b""))
                 buffer.offset = record.offset + 1
                 if buffer.had is not None:
-                    buffer.had.add(1, _hashed(stamp, record.value or b""))
+                    buffer.had.add(1, record_hash(stamp, record.value or b""))
             read = record.offset + 1
         buffer.latest, buffer.read = latest, read
         if buffer.had is not None:
@@ -247,7 +189,7 @@ class SealAssembler:
             self._sealed(seal)
             self._chain = (seal.sequence, hashed, seal.last)
             if seal.sequence <= self._least.sequence:
-                # Had: it was proven then, maybe with a key of that time. That it is still the same one shows.
+                # Applied already, and proven then, maybe with an older key: only the last one is compared.
                 if seal.sequence == self._least.sequence and hashed != self._least.hash:
                     raise Mismatch(
                         SEAL_PLACE,
@@ -267,17 +209,17 @@ class SealAssembler:
         return taken
 
     def _sealed(self, seal: Seal) -> None:
-        """Adds up what was sealed of the places that are read again, up to where their shares stand."""
+        """Adds up the sealed events of the partitions that are read again, up to their shares' positions."""
         for place, (buffer, had) in self._again.items():
             if seal.last <= had:
                 expected = _expected(seal, place)
                 buffer.sealed.add(expected.count, expected.total)
 
     def _judge(self, place: Place, buffer: PartitionBuffer, had: int) -> None:
-        """Raises `Mismatch` where more stands at positions already applied than was sealed, or others: a
-        stranger wrote it. Less may be a topic that is being published again.
+        """Raises `Mismatch` if a partition has more records at applied positions than were sealed, or others:
+        a stranger wrote them. Fewer may be a topic that is being published again.
 
-        Known only where the seals are read again too, and have been up to there.
+        Checks only if the seals are read again too, and have been read up to there.
         """
         if buffer.had is None or not self._seals_anew or self._chain[2] < had:
             return
@@ -288,9 +230,9 @@ class SealAssembler:
             )
 
     def waits_for(self) -> list[Place]:
-        """The topics and partitions that the next seal still misses records of; none without a next seal.
+        """Returns the topics and partitions of which the next seal misses records; none without a next seal.
 
-        While topics join: those that miss records of the seals up to where their share stands.
+        While topics join, returns those that miss records of the seals up to their share's position.
         """
         if any(entry.joining for entry in self._entries.values()):
             return [place for place, buffer, upto in self._joining() if self._lacks(place, buffer, upto)]
@@ -300,11 +242,10 @@ class SealAssembler:
         return [place for place, buffer in self._behind(seal) if self._missing(seal, place, buffer)]
 
     def take(self, most: int) -> Batch | None:
-        """The events of the next whole seals, some `most` of them (a seal is never divided).
+        """Returns the events of the next whole seals, about `most` of them (a seal is never divided).
 
-        None where no seal is whole yet. Raises `Mismatch` where the very next seal does not fit; one further
-        on waits for the next call, so that what is sound before it is not lost with it. Topics that join are
-        handed out first.
+        Returns None while no seal is whole. Raises `Mismatch` if the very next seal does not fit. If a later
+        one does not fit, it returns the sound seals before it first. Topics that join come before all seals.
         """
         events: list[Received] = []
         counts = dict.fromkeys(self._entries, 0)
@@ -314,7 +255,7 @@ class SealAssembler:
                 return None
             for partition, entry in self._entries.items():
                 if entry.joining:
-                    counts[partition] += _join(entry, events)
+                    counts[partition] += join_topics(entry, events)
                     moved[partition] = entry.checkpoint
         while self._seals and len(events) < most:
             seal, next_offset, hashed = self._seals[0]
@@ -329,10 +270,10 @@ class SealAssembler:
                 if entry.checkpoint.sequence >= seal.sequence:
                     continue
                 for topic, buffer in entry.buffers.items():
-                    counts[partition] += _hand_out(_expected(seal, (topic, partition)).count, buffer, events)
+                    counts[partition] += release(_expected(seal, (topic, partition)).count, buffer, events)
                     if buffer.latest < seal.last:
-                        buffer.latest = seal.last  # what still comes up to there is in no seal
-                offsets = _unknown_here(entry)
+                        buffer.latest = seal.last  # records up to there that still come are in no seal
+                offsets = offsets_of_unknown_topics(entry)
                 offsets |= {topic: buffer.offset for topic, buffer in entry.buffers.items()}
                 offsets[SEALS] = next_offset
                 entry.checkpoint = moved[partition] = Checkpoint(seal.last, seal.sequence, hashed, offsets)
@@ -343,7 +284,7 @@ class SealAssembler:
         return Batch(events, {p: (checkpoint, counts[p]) for p, checkpoint in moved.items()})
 
     def _joining(self) -> list[tuple[Place, PartitionBuffer, int]]:
-        """Of the topics that join: the place, and the position up to which its events are wanted."""
+        """Returns the partitions of joining topics, and the position up to which their events must come."""
         return [
             ((topic, partition), entry.buffers[topic], entry.checkpoint.position)
             for partition, entry in self._entries.items()
@@ -351,7 +292,7 @@ class SealAssembler:
         ]
 
     def _lacks(self, place: Place, buffer: PartitionBuffer, upto: int) -> bool:
-        """Whether records of the seals read again are still to come. Raises `Mismatch` where they cannot."""
+        """Whether records of the seals read again are still to come. Raises `Mismatch` if they cannot."""
         if buffer.had is None or self._chain[2] < upto or buffer.had.count >= buffer.sealed.count:
             return False
         if buffer.latest > upto:
@@ -365,7 +306,7 @@ class SealAssembler:
         return self._chain[2] >= upto and not self._lacks(place, buffer, upto)
 
     def _behind(self, seal: Seal) -> list[tuple[Place, PartitionBuffer]]:
-        """The places whose shares have not come to the seal yet."""
+        """Returns the partitions whose shares have not come to the seal yet."""
         return [
             ((topic, partition), buffer)
             for partition, entry in self._entries.items()
@@ -374,7 +315,7 @@ class SealAssembler:
         ]
 
     def _whole(self, seal: Seal) -> bool:
-        """Whether all of the seal's events are there, and none else. Raises `Mismatch`."""
+        """Whether exactly the seal's events are there. Raises `Mismatch`."""
         behind = self._behind(seal)
         if any(self._missing(seal, place, buffer) for place, buffer in behind):
             return False
@@ -386,7 +327,7 @@ class SealAssembler:
         return True
 
     def _missing(self, seal: Seal, place: Place, buffer: PartitionBuffer) -> bool:
-        """Whether records of the seal are still to come. Raises `Mismatch` where they cannot any more."""
+        """Whether records of the seal are still to come. Raises `Mismatch` if they cannot any more."""
         expected = _expected(seal, place).count
         if expected <= len(buffer.kept) - buffer.start:
             return False
@@ -405,72 +346,9 @@ class SealAssembler:
             raise Mismatch(place, _differ(have, expected.count, seal))
         total = 0
         for _, _, stamp, _, value in kept[buffer.start : end]:
-            total += _hashed(stamp, value)
-        if total % _MODULUS != expected.total:
+            total += record_hash(stamp, value)
+        if total % MODULUS != expected.total:
             raise Mismatch(place, f"the events up to position {seal.last} are not those that were sealed")
-
-
-def _buffer(checkpoint: Checkpoint, topic: str, *, anew: bool) -> PartitionBuffer:
-    """Where reading goes on, or begins `anew`."""
-    reached = applied_to(checkpoint, topic)
-    if anew:
-        return PartitionBuffer(0, applied_to=reached, anew=True)
-    return PartitionBuffer(
-        checkpoint.offsets.get(topic, 0),
-        0 if HANDED_OVER in checkpoint.offsets else checkpoint.position,
-        applied_to=reached,
-    )
-
-
-def _join(entry: Entry, events: list[Received]) -> int:
-    """Moves the late records of the topics that join into `events`, and notes the topics as applied."""
-    checkpoint, number = entry.checkpoint, len(events)
-    offsets = dict(checkpoint.offsets)
-    for topic in entry.joining:
-        buffer = entry.buffers[topic]
-        events += map(_received, buffer.late)
-        buffer.late, buffer.applied_to = [], checkpoint.position
-        buffer.latest = max(buffer.latest, checkpoint.position)  # what still comes up to there is in no seal
-        offsets[topic] = buffer.offset
-        offsets.pop(APPLIED_TO + topic, None)
-    entry.checkpoint, entry.joining = replace(checkpoint, offsets=offsets), ()
-    return len(events) - number
-
-
-def _unknown_here(entry: Entry) -> dict[str, int]:
-    """Of the topics that only another program knows: their offsets, and up to where they are applied. Without
-    that a program that knows them would apply them twice, or pass over what came meanwhile."""
-    checkpoint = entry.checkpoint
-    found = {}
-    for name in checkpoint.offsets:
-        topic = name.removeprefix(APPLIED_TO)
-        if topic not in entry.buffers and topic not in (SEALS, HANDED_OVER):
-            found[topic] = checkpoint.offsets[topic]
-            found[APPLIED_TO + topic] = applied_to(checkpoint, topic)
-    return found
-
-
-def _hashed(stamp: bytes, value: bytes) -> int:
-    """A record's part of a digest."""
-    return int.from_bytes(sha256(b"\x00" + stamp + value).digest(), "big")
-
-
-def _received(kept: Kept) -> Received:
-    position, _, _, key, value = kept
-    return Received(position, (key or b"").decode("ascii", "replace"), value)
-
-
-def _hand_out(count: int, buffer: PartitionBuffer, events: list[Received]) -> int:
-    """Moves the buffer's next records into `events`."""
-    if count:
-        end = buffer.start + count
-        events += map(_received, buffer.kept[buffer.start : end])
-        buffer.offset = buffer.kept[end - 1][1] + 1
-        buffer.start = end
-        if end > 4096:
-            del buffer.kept[:end]
-            buffer.start = 0
-    return count
 
 
 def _differ(have: int, expected: int, seal: Seal) -> str:

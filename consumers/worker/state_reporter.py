@@ -1,4 +1,4 @@
-"""What a worker makes visible of its waiting: a state and its reason on the shares it works on."""
+"""Shows what a worker waits for: a state and its reason on the shares it works on."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ log = logging.getLogger(__name__)
 
 
 class StateReporter:
-    """Reports what is waited for, and the end of waiting for the broker; other waits end with a commit."""
+    """Reports a wait, and the end of a wait for the broker; other waits end with a commit."""
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         self._told: str | None = None
 
     def clear(self) -> None:
-        """Forgets what was told: on a new session everything is told again."""
+        """Forgets the reported state: a new session reports it again."""
         self._told = None
 
     @property
     def broker(self) -> bool:
-        """Whether the last thing told is that the broker is waited for."""
+        """Whether the reported state is that the shares wait for the broker."""
         return self._told == WAITING
 
     def waiting(self, connection: Connection, owned: Mapping[int, int], state: str, reason: str) -> None:
-        """Shows `state` on the owned shares (partition to epoch); a line in the log for each outage."""
+        """Shows `state` on the owned shares (partition to epoch) and logs one line for each outage."""
         if self._told != state:
             log.warning("%s", reason)
         with connection, connection.cursor() as c:
@@ -37,7 +37,7 @@ class StateReporter:
         self._told = state
 
     def running(self, connection: Connection, owned: Mapping[int, int]) -> None:
-        """Takes the state back."""
+        """Shows that the shares run again."""
         with connection, connection.cursor() as c:
             self._shares.report(c, owned, RUNNING, None)
         self._told = None

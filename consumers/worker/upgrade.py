@@ -1,4 +1,4 @@
-"""After an upgrade: what was parked for want of an event type is applied by a worker that knows the type."""
+"""After an upgrade, a worker applies the parked events whose type it knows now."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from projections.runtime.apply import Applier
 log = logging.getLogger(__name__)
 
 PAGE_AGGREGATES: Final = 100
-"""Aggregates that are looked at together."""
+"""Aggregates that one query reads."""
 
 
 class Upgrade:
-    """Looks, once for each share that was claimed, for parked events whose type this program knows.
+    """Looks, once for each claimed share, for parked events whose type this program knows.
 
-    What it does not know either stays as it is. `lease` in seconds: of what one transaction does, it takes an
-    eighth at most, so that shares and heartbeat are renewed in between, however much is parked.
+    Events whose type it does not know stay parked. `lease` is in seconds: a transaction takes an eighth of it
+    at most, so that shares and heartbeat are renewed in between, however many events are parked.
     """
 
     def __init__(self, applier: Applier, shares: Shares, lease: float) -> None:
@@ -36,15 +36,15 @@ class Upgrade:
     def run(
         self, connection: Connection, claimed: Mapping[int, int], owned: Mapping[int, int], rate: float
     ) -> None:
-        """Applies what is found of the shares `claimed`, of all that are `owned` (partition to epoch).
+        """Applies the events of the shares `claimed`, which are among those `owned` (partition to epoch).
 
-        To be called after `forget`. Raises `SharesLost`: then what was not committed yet is not applied.
+        Call it after `forget`. Raises `SharesLost`; events that were not committed are then not applied.
         """
         new = {p: epoch for p, epoch in claimed.items() if self._looked.get(p) != epoch}
         applied, after = 0, NOBODY if new else None
         while after is not None:
             with connection, connection.cursor() as c:
-                # First of all: with the shares' rows locked nobody else can have applied, or parked, since.
+                # First: with the shares' rows locked nobody else can apply or park events meanwhile.
                 self._shares.keep(c, new)
                 self._shares.stay(c, owned, rate)
                 done, after = self._some(c, new, after)
@@ -54,7 +54,8 @@ class Upgrade:
             log.info("Applied %d events that had waited for this version of the program.", applied)
 
     def _some(self, c: Cursor, new: Mapping[int, int], after: UUID) -> tuple[int, UUID | None]:
-        """The next aggregates: how many events were applied, and the last one looked at, unless all were."""
+        """Applies the next aggregates. Returns how many events, and the last aggregate, or None at the
+        end."""
         until = time.monotonic() + self._lease / 8
         projection = self._applier.projection
         partitions = partition_count(c, projection)

@@ -1,9 +1,9 @@
 """The worker: one process of a read model. Takes shares, follows their topics, applies whole seals.
 
-    claim shares -> seat the reader -> gather until a seal is whole and proven -> commit rows and position
+    claim shares -> seat the reader -> assemble until a seal is whole and proven -> commit rows and position
 
-Whatever fails, what is committed is the end of a seal that was proven complete, and going on from there gives
-the same rows. So every fault is met by going back to what is committed: a new session, a new seat.
+The last commit is always the end of a seal that was proven complete. Going on from there gives the same rows,
+so after every failure the worker goes back to its last commit, with a new session or a new seat.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ __all__ = ["Timeouts", "Worker", "WorkerStopped"]
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.1
-"""Seconds that a poll waits for records; how soon a stop is noticed."""
+"""Seconds that a poll waits for records; the worker notices a stop within this time."""
 BATCH_EVENTS: Final = 10_000
 """Events after which no further seal joins a transaction."""
 
 
 class WorkerStopped(EnvironmentProblem):
-    """The worker met what does not pass by itself. Its text says what to do."""
+    """The worker met a problem that does not pass by itself. Its text says what to do."""
 
 
 class Worker:
@@ -78,10 +78,10 @@ class Worker:
         projection: the read model.
         read_url: the read side's database, as a role that may write it.
         address: the Kafka cluster.
-        registry: the event types; those of a newer program are parked until an upgrade.
-        public_key: what seals are signed with.
+        registry: the event types; events of other types are parked until an upgrade.
+        public_key: checks the signatures of seals.
         cipher: opens private values, for a read model that needs them.
-        failpoint: is told "batch gathered", then in the transaction "rows written" and "before the commit".
+        failpoint: gets "batch assembled", then in the transaction "rows written" and "before the commit".
     """
 
     def __init__(
@@ -118,13 +118,13 @@ class Worker:
         self._backoff = Backoff(self._timeouts.pause)
         self._forget_everything()
         self.meter = Meter()
-        """What it has applied since it was made."""
+        """Counts the events it has applied."""
 
     def run(self, stop: Flag) -> None:
-        """Works until `stop` is set, and then lets its shares go.
+        """Works until `stop` is set, and then releases its shares.
 
-        A database or broker that is away is tried again for as long as it takes. Raises `WorkerStopped` for
-        what no waiting heals: a read side that is not installed, a role that may not write.
+        It tries a database or broker that is away again until it is back. Raises `WorkerStopped` for a
+        problem that waiting does not solve: a read side that is not installed, a role that may not write.
         """
         # Events hold no cycles. At Python's own pace the collector would take half of this process's time.
         gc.freeze()
@@ -153,7 +153,7 @@ class Worker:
             self._groups.close()
 
     def _session(self, stop: Flag) -> None:
-        """Works over one pair of database sessions, from claiming shares to letting them go."""
+        """Works with one pair of database sessions, from claiming shares to releasing them."""
         with closing(self._connect()) as connection, closing(self._connect()) as loading:
             loading.autocommit = True
             self._forget_everything()
@@ -183,7 +183,7 @@ class Worker:
         """One turn of the loop: heartbeat if due, then for each group a batch, or reading more."""
         now = time.monotonic()
         try:
-            # Best while nothing is being written, since that would be waited for.
+            # Best while no write is under way, since the heartbeat would wait for it.
             due = now - self._tended
             lease = self._timeouts.lease
             if due > lease / 2 or (due > lease / 4 and self._writer.wait(0)):
@@ -203,13 +203,13 @@ class Worker:
             self._groups.unseat()
 
     def _follow(self, connection: Connection, group: Group, seconds: float) -> None:
-        """Reads or writes, and meets what Kafka may answer with."""
+        """Reads or writes, and handles what can go wrong with Kafka and the key store."""
         try:
             if not group.seated:
                 self._prepare(connection)
                 group.seat()
-            # What is looked through for a refused value is committed seal by seal.
-            # At that position too: what a topic that joins brings leaves its share where it stands.
+            # While it looks for a refused value it commits seal by seal. At that position too: the events of
+            # a topic that joins do not move their share.
             careful = any(s.checkpoint.position <= self._careful_until for s in group.shares.values())
             batch = group.take(1 if careful else BATCH_EVENTS)
             if batch is not None:
@@ -226,7 +226,7 @@ class Worker:
             self._finish_write()
             self._wait(connection, group, WAITING, error)
         except KeyStoreAway as error:
-            group.unseat()  # what was gathered is read again
+            group.unseat()  # the assembled records are read again
             self._finish_write()
             self._wait(connection, group, KEYS, error)
 
@@ -234,8 +234,8 @@ class Worker:
         group.wait(connection, state, str(error))
 
     def _commit(self, batch: Batch, *, careful: bool) -> None:
-        """Folds a batch while the one before is being written, then has it written too."""
-        self._failpoint("batch gathered")
+        """Folds a batch while the one before is being written, then starts to write it."""
+        self._failpoint("batch assembled")
         folded = None
         if not careful:
             try:
@@ -257,9 +257,10 @@ class Worker:
     def _write(
         self, batch: Batch, epochs: Mapping[int, int], folded: Folded[bytes] | None, c: Cursor
     ) -> None:
-        """Rows, positions and leases in one transaction, under the epochs of when the shares were claimed.
+        """Writes rows, positions and leases in one transaction, under the epochs with which it claimed the
+        shares.
 
-        Runs in the writer's thread. Without `folded`, it is folded there, and who is refused is parked.
+        Runs in the writer's thread. Without `folded` it folds there too, and parks events that are refused.
         """
         if folded is None:
             self._applier.apply_carefully(c, batch.events)
@@ -272,13 +273,13 @@ class Worker:
         self._failpoint("before the commit")
 
     def _finish_write(self) -> bool:
-        """Waits for the write under way and takes over what it moved.
+        """Waits for the write under way and takes over the new checkpoints.
 
-        False where the database refused a value: then reading begins again at what is committed. Raises
-        whatever else it failed with.
+        Returns False if the database refused a value; then reading begins again at the checkpoints. Raises
+        any other error of the write.
         """
         while not self._writer.wait(self._timeouts.lease / 4):
-            # Else a write that takes long would cost the shares, and their next owner would begin it anew.
+            # Without it a long write would lose the shares, and their next owner would begin it anew.
             with self._loading.cursor() as c:
                 self._shares.stay(c, self._groups.owned(), self.meter.rate())
         finished = self._writer.finish()
@@ -296,14 +297,14 @@ class Worker:
         return True
 
     def _be_careful(self, batch: Batch, error: Exception) -> None:
-        """Some event of this batch is to blame: up to its end it is looked for, and the others are spared."""
+        """Looks for the event of this batch that is to blame; the other events are applied."""
         said = told(error, private=self._projection.private)
         log.warning("An event cannot be applied (%s); looking for it.", said)
         self._careful_until = max(self._careful_until, *(s.position for s, _ in batch.moved.values()))
         self._groups.unseat()
 
     def _tend(self, connection: Connection) -> None:
-        """Heartbeat; drops shares that were lost, lets go of those above the fair part, claims up to it."""
+        """Sends the heartbeat, drops lost shares, releases those above the fair part and claims up to it."""
         self._tended = time.monotonic()
         owned = self._groups.owned()
         with connection, connection.cursor() as c:
@@ -322,7 +323,7 @@ class Worker:
             self._groups.add(share)
         self.meter.away = False
         if self._tended - self._began > self._timeouts.lease:
-            self._backoff.clear()  # a session that lasts; one that always ends at once is no sign of health
+            self._backoff.clear()  # only after a session that lasts: one that ends at once is not healthy
         if lost or surplus or claimed:
             log.info("Holds the shares %s of %s.", sorted(self._groups.owned()), self._projection.schema)
         main = self._groups.main
@@ -330,7 +331,7 @@ class Worker:
             main.reader.show(main.shown())
 
     def _prepare(self, connection: Connection) -> None:
-        """Before reading begins at what is committed."""
+        """Forgets rows and applies events of an upgrade, before reading begins at the checkpoints."""
         self._finish_write()
         with connection, connection.cursor() as c:
             self._applier.forget(c)

@@ -14,12 +14,12 @@ from consumers.worker.seals import Batch
 
 
 def connect(url: str, name: str, lease: float) -> Connection:
-    """A session of the read side that shows as `name`; `lease` in seconds.
+    """Opens a session of the read side with the application name `name`; `lease` is in seconds.
 
-    A worker that is stopped in the middle of a transaction must not keep its locks for ever, since its
-    successor would wait for them: the server ends the session after the lease. A server that vanished
-    without a word is noticed in half a minute. Of several hosts in the URL it is the one that takes writes;
-    raises `psycopg2.OperationalError` where none does, as on a standby.
+    The server ends the session after the lease: a worker that is stopped in the middle of a transaction would
+    keep its locks, and its successor would wait for them. The client notices within half a minute that the
+    server is gone. If the URL has several hosts, it takes the one that accepts writes; if none does, as on a
+    standby, it raises `psycopg2.OperationalError`.
     """
     return psycopg2.connect(
         url,
@@ -35,16 +35,16 @@ def connect(url: str, name: str, lease: float) -> Connection:
 
 
 class Meter:
-    """Events a second, over the last few times it was asked."""
+    """Counts events, and their rate over the last few calls of `rate`."""
 
     def __init__(self) -> None:
         self._count, self._since, self._rate = 0, time.monotonic(), 0.0
         self.events = 0
         """All events added."""
         self.commits = 0
-        """How often any were."""
+        """How often events were added."""
         self.away = False
-        """Whether the read side's database is waited for."""
+        """Whether the worker waits for the read side's database."""
         self._last: float | None = None
 
     def add(self, events: int) -> None:
@@ -55,12 +55,12 @@ class Meter:
         self._last = time.monotonic()
 
     def age(self) -> float | None:
-        """Seconds since the last commit; None before the first."""
+        """Returns the seconds since the last commit; None before the first."""
         last = self._last
         return None if last is None else time.monotonic() - last
 
     def rate(self) -> float:
-        """The rate; old times weigh half as much each time."""
+        """Returns events a second; older measurements weigh half as much each time."""
         now = time.monotonic()
         fresh = self._count / max(now - self._since, 1e-3)
         self._count, self._since = 0, now
@@ -69,9 +69,9 @@ class Meter:
 
 
 class Writer:
-    """One batch is written while the next one is read and folded.
+    """Writes one batch while the worker reads and folds the next one.
 
-    Owns a database session while a write is under way; between `finish` and `start` it is the caller's.
+    It owns the database session while a write is under way; between `finish` and `start` the caller does.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -80,21 +80,21 @@ class Writer:
         self._under_way: tuple[Batch, Future[None]] | None = None
 
     def start(self, batch: Batch, write: Callable[[Cursor], None]) -> None:
-        """Has `write` called in a transaction, which is then committed. The one before must be finished."""
+        """Calls `write` in a transaction and commits it. The write before must be finished."""
         assert self._under_way is None
         self._under_way = batch, self._thread.submit(self._commit, write)
 
     def wait(self, seconds: float) -> bool:
-        """Waits up to so long for the write under way; whether there is none any more that goes on."""
+        """Waits up to `seconds` for the write under way. Returns whether it has ended."""
         return self._under_way is None or bool(wait([self._under_way[1]], seconds).done)
 
     @property
     def done(self) -> bool:
-        """Whether a write has ended that nobody has asked for yet."""
+        """Whether a write has ended and `finish` was not called yet."""
         return self._under_way is not None and self._under_way[1].done()
 
     def finish(self) -> tuple[Batch, BaseException | None] | None:
-        """Waits for the write under way: its batch, and what it failed with. None where there is none."""
+        """Waits for the write under way. Returns its batch and its error, or None without a write."""
         under_way, self._under_way = self._under_way, None
         if under_way is None:
             return None
@@ -102,7 +102,7 @@ class Writer:
         return batch, future.exception()
 
     def close(self) -> None:
-        """Waits for the write under way, whatever becomes of it, and ends the thread."""
+        """Waits for the write under way, even if it fails, and ends the thread."""
         self._thread.shutdown(wait=True)
 
     def _commit(self, write: Callable[[Cursor], None]) -> None:

@@ -94,7 +94,7 @@ def some_behind(
     model.catch_up(topics)
     expected = [
         position
-        for (topic, partition), records in topics.lanes.items()
+        for (topic, partition), records in topics.records.items()
         if topic.split(".")[1] in projection.families
         for record in records
         if (position := int.from_bytes(record.headers[0][1], "big")) > begun[partition].position

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from consumers.kafka.topics import topic
-from consumers.worker.seals import SEAL_PLACE, Batch, SealAssembler
+from consumers.worker.partition_buffer import SEAL_PLACE
+from consumers.worker.seals import Batch, SealAssembler
 from domain.events.catalogue import CATALOGUE
 from projections.control.shares import Checkpoint
 from projections.runtime.decode import Decoder

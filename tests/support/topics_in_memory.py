@@ -13,7 +13,7 @@ from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import place as place_of
 from consumers.kafka.topics import topic_of
 from consumers.relay.seals import seal_range
-from consumers.worker.seals import SEAL_PLACE, Place
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
 from domain.events.seal import Seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -35,7 +35,7 @@ class MemoryTopics:
     """Partitions as lists of records. After each transaction an offset is taken by its marker."""
 
     partitions: int = 6
-    lanes: dict[Place, list[MemoryRecord]] = field(default_factory=dict)
+    records: dict[Place, list[MemoryRecord]] = field(default_factory=dict)
     ends: dict[Place, int] = field(default_factory=dict)
     last: Seal | None = None
 
@@ -66,7 +66,7 @@ class MemoryTopics:
     ) -> None:
         """One record, ours or a stranger's."""
         offset = self.ends.get(place, 0)
-        self.lanes.setdefault(place, []).append(MemoryRecord(offset, key, value, headers))
+        self.records.setdefault(place, []).append(MemoryRecord(offset, key, value, headers))
         self.ends[place] = offset + 1
 
     def publish_all(self, rows: Sequence[StoredRow], sizes: Iterable[int]) -> None:
@@ -81,6 +81,6 @@ class MemoryTopics:
     def read(self, offsets: Mapping[Place, int]) -> dict[Place, list[MemoryRecord]]:
         """Everything from these offsets on."""
         return {
-            place: [r for r in self.lanes.get(place, []) if r.offset >= offset]
+            place: [r for r in self.records.get(place, []) if r.offset >= offset]
             for place, offset in offsets.items()
         }

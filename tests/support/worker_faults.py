@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from random import Random
 
-from consumers.worker.seals import SEAL_PLACE
+from consumers.worker.partition_buffer import SEAL_PLACE
 from tests.support.befalling import Seat
 from tests.support.database import PARTITIONS
 from tests.support.kafka import SEALS, TOPICS
@@ -20,8 +20,8 @@ from tests.support.store import execute
 from tests.support.worker_scene import LONG, Scene
 from tests.support.working import ALL
 
-GATHERED, WRITTEN, COMMIT = "batch gathered", "rows written", "before the commit"
-CHECKPOINTS = (GATHERED, WRITTEN, COMMIT)
+ASSEMBLED, WRITTEN, COMMIT = "batch assembled", "rows written", "before the commit"
+CHECKPOINTS = (ASSEMBLED, WRITTEN, COMMIT)
 
 AHEAD = 1_000_000
 
@@ -209,7 +209,7 @@ def restore(scene: Scene, topics: Sequence[str]) -> None:
 SHORT_ROUND: dict[str, Fault] = {
     **{f"killed: {at}": killed(at) for at in CHECKPOINTS},
     "killed at any moment": killed_at_random,
-    "stopped: batch gathered": stopped(GATHERED),
+    "stopped: batch assembled": stopped(ASSEMBLED),
     "stopped: rows written": stopped(WRITTEN),
     "stopped at any moment": stopped(None),
     "added": added,

@@ -15,7 +15,7 @@ from tests.support.histories import long_history
 from tests.support.relaying import until
 from tests.support.working import Publisher, Workers
 
-CHECKPOINTS = ("batch gathered", "rows written", "before the commit")
+CHECKPOINTS = ("batch assembled", "rows written", "before the commit")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_one_that_stood_still_while_another_took_its_shares_writes_nothing_any_m
     before = workers.shares()
     workers.halted("first").unlink()
     os.kill(first.pid, signal.SIGCONT)
-    refused = "were taken over" if where == "batch gathered" else "database is away"
+    refused = "were taken over" if where == "batch assembled" else "database is away"
     until(lambda: refused in workers.log("first"), "the late one refused")
     workers.check(rows)
     assert [s["received"] for s in workers.shares()] == [s["received"] for s in before]

@@ -71,7 +71,7 @@ def leases_run_out(workers: Workers, *, forgotten: bool) -> None:
 
 
 @pytest.mark.parametrize("lost", ["half of its shares", "all of its shares"])
-@pytest.mark.parametrize("where", ["batch gathered", "rows written"])
+@pytest.mark.parametrize("where", ["batch assembled", "rows written"])
 def test_one_stopped_in_the_middle_of_a_batch_writes_nothing_of_it_when_shares_are_lost(
     workers: Workers, publisher: Publisher, where: str, lost: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_one_stopped_in_the_middle_of_a_batch_writes_nothing_of_it_when_shares_a
 
     until(lambda: others() == taken, f"{taken} shares with the other", LONG)
     publisher.publish(SECOND, size=20)
-    if where == "batch gathered":  # else its rows are locked by the first until that one is refused
+    if where == "batch assembled":  # else its rows are locked by the first until that one is refused
         at = SECOND[-1].position
         until(lambda: sum(s["position"] == at for s in workers.shares(NAME)) == taken, "it goes on", LONG)
     first.send_signal(signal.SIGCONT)

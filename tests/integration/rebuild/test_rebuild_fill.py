@@ -76,7 +76,7 @@ def test_every_read_model_is_filled_as_an_independent_fold_says(world: Rebuildin
         "RETURNING id",
     )
     found = verify(CUSTOMER_360_V1, world.places, by="tester")
-    untold = "a value (not told, since this model shows private values)"
+    untold = "a value (not shown, since this model has private values)"
     assert sorted(map(str, found.differences)) == [
         f"customer_360_v1.consent, id {consent}: the row is missing",
         f"customer_360_v1.person, id {id}, column name: found {untold}, expected {untold}",

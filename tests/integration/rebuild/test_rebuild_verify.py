@@ -161,7 +161,7 @@ def test_an_event_that_the_candidate_alone_holds_is_found(world: Rebuilding) -> 
     found = verified(world)
     assert str(found.differences[0]) == (
         f"control.held, position {first}, column category: found apply, "
-        "expected an event that is applied, as the active version did"
+        "expected an applied event, as in the active version"
     )
     assert {each.table for each in found.differences} == {"control.held"}
 

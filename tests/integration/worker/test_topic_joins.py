@@ -61,7 +61,7 @@ def narrow_release(workers: Workers, upto: int) -> None:
     assert workers.stop(process) == 0
 
 
-@pytest.mark.parametrize("where", ["batch gathered", "rows written", "before the commit"])
+@pytest.mark.parametrize("where", ["batch assembled", "rows written", "before the commit"])
 def test_a_topic_that_joins_is_applied_once_also_where_the_worker_is_killed(
     workers: Workers, publisher: Publisher, where: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extras import Json, execute_values
 
 from consumers.kafka.topics import topic
-from consumers.worker.seals import HANDED_OVER
+from consumers.worker.partition_buffer import HANDED_OVER
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import Registry
 from projections.registry import named

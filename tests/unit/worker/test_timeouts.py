@@ -10,7 +10,7 @@ import pytest
 
 from consumers.kafka.address import KafkaAddress
 from consumers.worker.group import Group
-from consumers.worker.seals import SEAL_PLACE
+from consumers.worker.partition_buffer import SEAL_PLACE
 from consumers.worker.timeouts import Backoff, Timeouts
 from consumers.worker.worker import Worker
 from domain.events.catalogue import CATALOGUE

@@ -11,7 +11,8 @@ import pytest
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.reader import OutOfRange
 from consumers.worker.group import Group
-from consumers.worker.seals import SEAL_PLACE, Place, SealAssembler
+from consumers.worker.partition_buffer import SEAL_PLACE, Place
+from consumers.worker.seals import SealAssembler
 from consumers.worker.timeouts import Timeouts
 from projections.control.shares import Checkpoint, Share
 from tests.support.histories import long_history
@@ -98,7 +99,7 @@ def topics() -> MemoryTopics:
 
 def test_an_offset_behind_the_end_sends_a_share_to_quarantine(topics: MemoryTopics) -> None:
     main, _ = group(topics, heals=False)
-    with pytest.raises(OutOfRange, match="was made anew or cut"):
+    with pytest.raises(OutOfRange, match="was made anew or truncated"):
         main.seat()
     assert not main.seated
 
@@ -118,7 +119,7 @@ def test_what_is_had_is_searched_through_and_then_all_goes_on(topics: MemoryTopi
         elif narrowed and not done:
             done = True
             for place in places - {SEAL_PLACE}:
-                had = [r.offset for r in topics.lanes[place] if position_of(r) <= ROWS[HAD - 1].position]
+                had = [r.offset for r in topics.records[place] if position_of(r) <= ROWS[HAD - 1].position]
                 assert reader.at[place] > had[-1], "others are read while this one is searched"
         while (batch := quarantine.take(10_000)) is not None:
             positions += [event.position for event in batch.events]
@@ -131,12 +132,12 @@ def test_a_single_lost_partition_is_searched_alone(topics: MemoryTopics) -> None
     """Everything else stays where it was committed: nothing of it is read, or kept, meanwhile."""
     lost = (OPPORTUNITY, 2)
     quarantine, reader = group(topics, heals=True)
-    gatherer = SealAssembler(TOPICS, dict.fromkeys(range(6), Checkpoint()), KEY.public_key())
+    assembler = SealAssembler(TOPICS, dict.fromkeys(range(6), Checkpoint()), KEY.public_key())
     before = MemoryTopics()
     before.publish_all(ROWS[:HAD], [20])
-    for place, records in before.read(gatherer.offsets()).items():
-        gatherer.feed(place, records)
-    batch = gatherer.take(HAD)
+    for place, records in before.read(assembler.offsets()).items():
+        assembler.feed(place, records)
+    batch = assembler.take(HAD)
     assert batch is not None
     for partition, (checkpoint, _) in batch.moved.items():
         far = {OPPORTUNITY: 1_000_000} if partition == lost[1] else {}
@@ -154,7 +155,7 @@ def test_a_single_lost_partition_is_searched_alone(topics: MemoryTopics) -> None
             assert reader.at[SEAL_PLACE] >= seals, "what was had of the seals is not read again"
         while (found := quarantine.take(10_000)) is not None:
             positions += [event.position for event in found.events]
-    had = sum(position_of(r) <= ROWS[HAD - 1].position for r in topics.lanes[lost])
+    had = sum(position_of(r) <= ROWS[HAD - 1].position for r in topics.records[lost])
     assert searching <= had // SLICE + 1, "it is read on behind what was searched for"
     wanted = [row.position for row in ROWS[HAD:] if f"crm.{row.type.split('.')[1]}.v1" in TOPICS]
     assert sorted(positions) == wanted
@@ -162,9 +163,9 @@ def test_a_single_lost_partition_is_searched_alone(topics: MemoryTopics) -> None
 
 def test_a_lost_partition_without_news_is_searched_to_its_end(topics: MemoryTopics) -> None:
     """Nothing new comes from it, so its end is the end of the search."""
-    for place in [p for p in topics.lanes if p != SEAL_PLACE]:
-        had = [r for r in topics.lanes[place] if position_of(r) <= ROWS[HAD - 1].position]
-        topics.lanes[place] = had
+    for place in [p for p in topics.records if p != SEAL_PLACE]:
+        had = [r for r in topics.records[place] if position_of(r) <= ROWS[HAD - 1].position]
+        topics.records[place] = had
         topics.ends[place] = had[-1].offset + 2
     quarantine, reader = group(topics, heals=True)
     quarantine.seat()
@@ -175,15 +176,15 @@ def test_a_lost_partition_without_news_is_searched_to_its_end(topics: MemoryTopi
 
 def test_a_topic_that_is_being_restored_is_waited_for(topics: MemoryTopics) -> None:
     """Its end comes before what the shares have: what follows is dropped until there."""
-    whole = dict(topics.lanes)
+    whole = dict(topics.records)
     place = (OPPORTUNITY, 2)
-    topics.lanes[place] = whole[place][:2]
-    ends, topics.ends = topics.ends, topics.ends | {place: topics.lanes[place][-1].offset + 1}
+    topics.records[place] = whole[place][:2]
+    ends, topics.ends = topics.ends, topics.ends | {place: topics.records[place][-1].offset + 1}
     quarantine, _ = group(topics, heals=True)
     quarantine.seat()
     for _ in range(1000):
         quarantine.read(0.0)
-    topics.lanes, topics.ends = whole, ends
+    topics.records, topics.ends = whole, ends
     positions: list[int] = []
     for _ in range(1000):
         quarantine.read(0.0)

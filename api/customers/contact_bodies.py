@@ -56,14 +56,6 @@ class VerifyContactPoint(ChangeBody):
     method: Word = Field(examples=["link in a mail"])
 
 
-class RemoveContactPoint(ChangeBody):
-    """The contact point is used no more; consents for it end."""
-
-    makes: ClassVar[type[Command]] = commands.RemoveContactPoint
-
-    point_id: UUID
-
-
 class GiveConsent(ChangeBody):
     """The contact point may be used for the purpose from `at` on, until `until` where that is named."""
 

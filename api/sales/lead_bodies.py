@@ -48,12 +48,6 @@ class DisqualifyLead(ChangeBody):
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
 
-class ReopenLead(ChangeBody):
-    """Takes a disqualification back."""
-
-    makes: ClassVar[type[Command]] = commands.ReopenLead
-
-
 class ScoreLead(ChangeBody):
     """A score of 0 to 100 by a model, with its reasons, the strongest first."""
 
@@ -62,22 +56,6 @@ class ScoreLead(ChangeBody):
     score: int = Field(ge=0, le=100, examples=[72])
     model: Word = Field(examples=["fit-2"])
     reasons: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
-
-
-class AssignLeadOwner(ChangeBody):
-    """Gives it to another principal."""
-
-    makes: ClassVar[type[Command]] = commands.AssignLeadOwner
-
-    owner_id: UUID
-
-
-class LinkLead(ChangeBody):
-    """Names the customer whose lead it is, without a conversion."""
-
-    makes: ClassVar[type[Command]] = commands.LinkLead
-
-    customer_id: UUID
 
 
 class ConvertLead(ChangeBody):

@@ -67,22 +67,6 @@ class Reopen(ChangeBody):
     makes: ClassVar[type[Command]] = commands.ReopenOpportunity
 
 
-class ChangeAmount(ChangeBody):
-    """Another amount."""
-
-    makes: ClassVar[type[Command]] = commands.ChangeAmount
-
-    amount: MoneyIn
-
-
-class LinkCustomer(ChangeBody):
-    """Names the customer, later than at the opening or another one."""
-
-    makes: ClassVar[type[Command]] = commands.LinkCustomer
-
-    customer_id: UUID
-
-
 class AssignOwner(ChangeBody):
     """Gives it to another principal."""
 
@@ -131,14 +115,6 @@ class ChangeCloseDate(ChangeBody):
     makes: ClassVar[type[Command]] = commands.ChangeCloseDate
 
     expected_close: Day = Field(examples=["2027-03-31"])
-
-
-class ChangeForecastCategory(ChangeBody):
-    """Another forecast category."""
-
-    makes: ClassVar[type[Command]] = commands.ChangeForecastCategory
-
-    category: ForecastCategory
 
 
 class OverrideProbability(ChangeBody):

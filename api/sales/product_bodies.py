@@ -24,14 +24,6 @@ class Register(CreateBody):
     reference: ReferenceIn | None = None
 
 
-class ChangePrice(ChangeBody):
-    """Another list price."""
-
-    makes: ClassVar[type[Command]] = commands.ChangePrice
-
-    price: MoneyIn
-
-
 class Discontinue(ChangeBody):
     """From now on it is not sold."""
 

@@ -88,14 +88,6 @@ class ChangeCaseDetails(ChangeBody):
     remove: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
 
 
-class RespondToCase(ChangeBody):
-    """The first response to who asked, and the interaction that it was."""
-
-    makes: ClassVar[type[Command]] = commands.RespondToCase
-
-    interaction_id: UUID | None = None
-
-
 class ResolveCase(ChangeBody):
     """It is solved: how, and what it was."""
 
@@ -129,19 +121,3 @@ class RejectCase(ChangeBody):
 
     reason: Word | None = Field(default=None, examples=["not-ours"])
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
-
-
-class MarkDuplicate(ChangeBody):
-    """Ends it as the same as another case."""
-
-    makes: ClassVar[type[Command]] = commands.MarkDuplicate
-
-    of: UUID
-
-
-class LinkCase(ChangeBody):
-    """Names the customer, later than at the opening or another one."""
-
-    makes: ClassVar[type[Command]] = commands.LinkCase
-
-    customer_id: UUID

@@ -27,7 +27,7 @@ class RegisterContact(CreateBody):
 
 
 class ChangeContact(ChangeBody):
-    """Changes what is named and leaves the rest. `remove` names `role`."""
+    """Changes the named fields and leaves the rest. `remove` names `role`."""
 
     makes: ClassVar[type[Command]] = commands.ChangeContact
 
@@ -48,7 +48,7 @@ class AddContactPoint(ChangeBody):
 
 
 class VerifyContactPoint(ChangeBody):
-    """The contact point is the person's, as `method` has shown."""
+    """Records that the contact point is the person's, as `method` has shown."""
 
     makes: ClassVar[type[Command]] = commands.VerifyContactPoint
 
@@ -57,7 +57,7 @@ class VerifyContactPoint(ChangeBody):
 
 
 class GiveConsent(ChangeBody):
-    """The contact point may be used for the purpose from `at` on, until `until` where that is named."""
+    """Allows the use of the contact point for the purpose from `at` on, until `until` if that is named."""
 
     makes: ClassVar[type[Command]] = commands.GiveConsent
 
@@ -70,7 +70,7 @@ class GiveConsent(ChangeBody):
 
 
 class WithdrawConsent(ChangeBody):
-    """The contact point may be used for the purpose no more."""
+    """Ends the use of the contact point for the purpose."""
 
     makes: ClassVar[type[Command]] = commands.WithdrawConsent
 

@@ -25,7 +25,7 @@ class Register(CreateBody):
 
 
 class Discontinue(ChangeBody):
-    """From now on it is not sold."""
+    """Ends the sale of the product."""
 
     makes: ClassVar[type[Command]] = commands.DiscontinueProduct
 

@@ -1,4 +1,4 @@
-"""Puts the API together: routes, bounds, error answers, documentation."""
+"""Puts the API together: routes, bounds, error responses, documentation."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _FRAMEWORK: Final = {
     ),
     405: (
         "method-not-allowed",
-        "This address does not answer that method. The Allow header names those it answers; "
+        "This address does not support that method. The Allow header names those it supports; "
         "/docs shows what each does.",
     ),
     413: ("body-too-large", "The body is too large. Send less at once."),
 }
-"""What the framework refuses by itself: status to code and sentence."""
+"""Refusals by the framework itself: status to code and sentence."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -139,7 +139,7 @@ async def _database_away(request: Request, error: Any) -> Response:
     LOG.error("database away: %s sqlstate=%s", type(error).__name__, getattr(error, "pgcode", None))
     problem = Problem(
         "unavailable",
-        "The database does not answer at the moment. A change that was sent may or may not have been made: "
+        "The database does not answer at the moment. The change may or may not have been recorded: "
         "repeat the request, with the same Idempotency-Key, in a few seconds.",
     )
     return problem.response(str(correlation_of(request.scope)))
@@ -149,7 +149,8 @@ async def _keys_closed(request: Request, error: Any) -> Response:
     LOG.error("keys can't be used: %s: %s", type(error).__name__, error)
     problem = Problem(
         "unavailable",
-        "The keys of personal data can't be used at the moment, because their own key is not to be had. "
+        "The keys of personal data can't be used at the moment, because the key that wraps them is not "
+        "available. "
         "Repeat the request, with the same Idempotency-Key, in a few seconds; if that does not help, tell "
         "the operators.",
     )
@@ -157,11 +158,11 @@ async def _keys_closed(request: Request, error: Any) -> Response:
 
 
 _DESCRIPTION: Final = """
-Commands record events, reads ask read models that follow them. A command's answer carries a
+Commands record events, reads ask read models that follow them. A command's response has a
 `consistency_token`; a read that sends it as `Consistency-Token` waits until it sees that change.
 
 Changes to one record need `If-Match` with the `ETag` last read. Every command accepts an `Idempotency-Key`:
-repeated with the same key, the same request is answered as before and changes nothing.
+the same request with the same key gets the first response again and changes nothing.
 
 Errors are problems (RFC 9457); their `type` is permanent.
 """

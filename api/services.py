@@ -1,4 +1,4 @@
-"""Everything the API is given; `deploy/wiring/wiring.py` builds it, tests build their own."""
+"""The services that the API uses; `deploy/wiring/wiring.py` builds them, tests build their own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _nothing_missing() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiLimits:
-    """What one request, and one key, may cost.
+    """Limits of one request and one key.
 
     Sizes are bytes; `rate` and `refused_rate` are in the notation of the `limits` library, counted by this
     process: `rate` per API key, `refused_rate` per client address for requests without a valid key.
@@ -50,14 +50,14 @@ class ApiLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the routes work with.
+    """The services of the routes.
 
-    `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` names, in
-    sentences, what keeps this process from serving; empty when nothing does. `lacking` names the versions of
-    read models that are active and not in this program. `withheld` names what keeps it from giving private
-    values; one that began while `erasures_enforced` was false gives none in any case. `draining` is set when
-    the process is about to stop: `/readyz` then says so, while requests under way are still answered.
-    `measuring` keeps what `/metrics` shows. With `audit_reads` every read of private values is recorded.
+    `token_key` (32 bytes) seals page tokens. `head` is the newest position in the store. `ready` returns, in
+    sentences, what keeps this process from serving; empty if nothing does. `lacking` returns the active
+    versions of read models that this program lacks. `withheld` returns what keeps it from returning private
+    values; a request that began while `erasures_enforced` was false never returns any. `draining` is set when
+    the process is about to stop: `/readyz` then says so, while running requests end normally. `measuring`
+    keeps the metrics of `/metrics`. With `audit_reads` every read of private values is recorded.
     """
 
     commands: Commands

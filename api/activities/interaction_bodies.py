@@ -25,10 +25,10 @@ from domain.kernel.command import Command
 
 
 class ItemIn(ValueBody):
-    """What was bought or given back; `price` is of one."""
+    """An item bought or returned; `price` is for one."""
 
-    product_id: UUID | None = Field(default=None, description="Where it is one of our products.")
-    sku: Word | None = Field(default=None, description="As the shop says.")
+    product_id: UUID | None = Field(default=None, description="If it is one of our products.")
+    sku: Word | None = Field(default=None, description="As the shop has it.")
     quantity: Amount = Field(default=Decimal(1), examples=["1"])
     price: MoneyIn | None = None
 
@@ -49,9 +49,9 @@ class SurveyIn(ValueBody):
 
 
 class AttachmentIn(ValueBody):
-    """A file that is kept elsewhere. Its name is stored encrypted."""
+    """A file stored elsewhere. Its name is stored encrypted."""
 
-    reference: Word = Field(description="Where it is kept.")
+    reference: Word = Field(description="Where it is stored.")
     sha256: Word = Field(description="Of its bytes, 64 hexadecimal digits.")
     media_type: Word = Field(examples=["application/pdf"])
     size: int = Field(ge=0, description="Bytes.")
@@ -81,11 +81,11 @@ Items = Annotated[tuple[ItemIn, ...], Field(max_length=500)]
 
 
 class RecordInteraction(CreateBody):
-    """One thing that was said, done or bought; `at` is when. Subject, body and file names are stored
+    """One thing that was said, done or bought, at the time `at`. Subject, body and file names are stored
     encrypted.
 
-    Its id follows from `reference`, so taking it in again changes nothing (200, unchanged); another
-    interaction under the same reference is refused (409): correct the first one.
+    Its id follows from `reference`, so the same interaction sent again changes nothing (200, unchanged).
+    Another interaction under the same reference is refused (409): correct the first one.
     """
 
     makes: ClassVar[type[Command]] = commands.RecordInteraction
@@ -110,13 +110,13 @@ class RecordInteraction(CreateBody):
     body: Text | None = None
 
     def arguments(self) -> dict[str, Any]:
-        """The attachments' names are private and go apart."""
+        """The attachments' names are private, so they are an argument of their own."""
         names = tuple(each.file_name for each in self.attachments if each.file_name is not None)
         return {**super().arguments(), "file_names": names}
 
 
 class CorrectInteraction(ChangeBody):
-    """Corrects what is named and keeps what it said before. `remove` names `contact_id` or
+    """Corrects the named fields; the history keeps the old values. `remove` names `contact_id` or
     `duration_seconds`."""
 
     makes: ClassVar[type[Command]] = commands.CorrectInteraction
@@ -137,7 +137,7 @@ class CorrectInteraction(ChangeBody):
 
 
 class LinkInteraction(ChangeBody):
-    """Links it to the customer, the opportunity, the case that it is about, at least one of them."""
+    """Links it to the customer, opportunity or case that it is about. Name at least one."""
 
     makes: ClassVar[type[Command]] = commands.LinkInteraction
 

@@ -1,4 +1,4 @@
-"""Recording interactions: one by one, or many at once; one that is known already is no error."""
+"""Recording interactions one by one or many at once. Sending the same one twice is not an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(
     status_code=201,
     summary="Record an interaction",
     description=bodies.RecordInteraction.__doc__,
-    responses={200: {"model": RecordedInteraction, "description": "It had been taken in before."}},
+    responses={200: {"model": RecordedInteraction, "description": "It was recorded before."}},
 )
 def record_interaction(
     request: Request, response: Response, body: bodies.RecordInteraction, key: IdempotencyKey
@@ -41,7 +41,6 @@ def record_interaction(
 def record_interactions(
     request: Request, response: Response, sent: SentBatch, key: IdempotencyKey, mode: Mode = "each"
 ) -> BatchOutcome:
-    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has its outcome, in the
-    order sent: created, unchanged, or failed with a problem. Sent again, what is there already is
-    unchanged."""
+    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has an outcome, in the
+    order sent: created, unchanged, or failed with a problem. Items sent again are unchanged."""
     return take_all(request, response, sent, key, mode)

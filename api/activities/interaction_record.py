@@ -12,7 +12,7 @@ from domain.activities.interaction.state import Interaction
 
 
 class ItemOut(BaseModel):
-    """What was bought or given back; `price` is of one."""
+    """An item bought or returned; `price` is for one."""
 
     product_id: UUID | None
     sku: str | None
@@ -28,7 +28,7 @@ class SurveyOut(BaseModel):
 
 
 class AttachmentOut(BaseModel):
-    """A file that is kept elsewhere."""
+    """A file stored elsewhere."""
 
     reference: str
     sha256: str
@@ -38,7 +38,7 @@ class AttachmentOut(BaseModel):
 
 
 class InteractionRecord(Record):
-    """An interaction as its events say, corrections included. Subject, body and file names are in clear."""
+    """An interaction with all corrections. Subject, body and file names are in clear."""
 
     private = ("subject", "body", "file_names")
     hidden = (*Record.hidden, "occurred", "source_digest")

@@ -1,4 +1,4 @@
-"""Taking interactions in: one, or many with an outcome each; taken in twice, they are there once."""
+"""Recording interactions: one, or many with an outcome each. One that is sent twice is recorded once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ State = Literal["created", "unchanged"]
 
 
 class RecordedInteraction(Recorded):
-    """What became of an interaction."""
+    """The outcome of an interaction."""
 
-    state: State = Field(description="created, or unchanged: it had been taken in before.")
+    state: State = Field(description="created, or unchanged: it was recorded before.")
 
 
 def take(
     request: Request, response: Response, body: RecordInteraction, key: str | None
 ) -> RecordedInteraction:
-    """Records one interaction: 201, or 200 where it was there. Raises domain errors."""
+    """Records one interaction: 201, or 200 if it was recorded before. Raises domain errors."""
     outcome = execute(request, body.command(), body, key=key)
     state = _state(outcome)
     response.status_code = 201 if state == "created" else 200
@@ -35,7 +35,7 @@ def take(
 
 
 def take_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:
-    """Records the items, each by itself or all together. Raises domain errors, and `Problem`."""
+    """Records the items, each by itself or all in one transaction. Raises domain errors, and `Problem`."""
     made = items(sent, RecordInteraction)
     return record_all(request, response, made, lambda body: History(commands=(body.command(),)), key, mode)
 

@@ -1,4 +1,4 @@
-"""Histories replayed: timeline, state, differences, steps, export. Private values only where asked for."""
+"""Histories replayed: timeline, state, differences, steps, export. Private values only on request."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ router = APIRouter(
 )
 
 MAX_EVENTS: Final = 5_000
-"""Events that an export by HTTP holds at most; the command line has no limit."""
+"""Most events of an export by HTTP; the command line has no limit."""
 
 _KINDS: Final[Mapping[str, Kind]] = {each.plural: each.name for each in AUDITED}
 
@@ -80,10 +80,10 @@ Open = Annotated[bool, Query(description="Opens private values; needs the scope 
 
 
 class HistoryQuery:
-    """One question about a history: `names` are those of principals, where private values are opened."""
+    """One query of a history; `names` are those of principals if private values are opened."""
 
     def __init__(self, request: Request, records: Records, id: UUID, *, opened: bool) -> None:
-        """Raises `Problem` (`scope-missing`) where private values are asked for without the right to."""
+        """Raises `Problem` (`scope-missing`) if the caller may not open private values."""
         services: Services = request.app.state.services
         key: ApiKey = request.state.key
         if opened and "crm:read" not in key.scopes:
@@ -100,7 +100,7 @@ class HistoryQuery:
         self._request = request
 
     def scope(self, look: Snapshot) -> Scope:
-        """Of a customer all that is this customer now."""
+        """For a customer, the parties that are this customer now."""
         if self.kind != "customer":
             return Scope.of_record(self.kind, self.id)
         cluster = look.ask("identity", Identity).cluster(self.id)
@@ -113,7 +113,7 @@ class HistoryQuery:
         )
 
     def told(self) -> None:
-        """Says whose private values the answer holds, once it is made."""
+        """Notes whose private values the finished response holds."""
         for party, records in self.histories.shown.items():
             for record in records:
                 shows(self._request, party, record)
@@ -134,8 +134,8 @@ def get_audit_timeline(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Any:
-    """Who did what, when and why, oldest first, grouped by what caused it. Of a customer it is the history of
-    all that is this customer now: merged members, a converted lead, its contacts, opportunities, cases and
+    """Who did what, when and why, oldest first, grouped by what caused it. For a customer it covers all
+    that is this customer now: merged customers, converted leads, contacts, opportunities, cases and
     interactions."""
     with snapshot(request.app.state.services, "identity") as look:
         paging = Paging(request, look, f"audit/{records}/{id}", page_token)
@@ -194,7 +194,7 @@ def get_audit_diff(
     to: Annotated[str | None, Query(max_length=40, description=f"{_POINTS} Now where left out.")] = None,
     open: Open = False,
 ) -> Any:
-    """Each field that events changed between two moments, before and after, and these events."""
+    """Each field that changed between two moments, before and after, with the events that changed it."""
     asked = HistoryQuery(request, records, id, opened=open)
     start, end = _point("from", from_), Moment() if to is None else _point("to", to)
     found = diff(asked.histories.facts(asked.kind, id), start, end)
@@ -246,12 +246,12 @@ def export_audit_history(
         Literal["raw", "decoded", "readable"],
         Query(
             description="`raw`: stored bytes with seals and proofs, for `rapport audit open`; `decoded`: "
-            "JSON lines; `readable`: text. That it was handed out in one of the last two is recorded."
+            "JSON lines; `readable`: text. An export in one of the last two forms is recorded."
         ),
     ] = "raw",
     open: Open = False,
 ) -> Response:
-    """The whole history as a file, oldest first; of a customer that of all that is this customer now."""
+    """The whole history as a file, oldest first; for a customer that of all that is this customer now."""
     if form == "raw" and open:
         raise Problem(
             "validation", "A raw export holds ciphertext alone. Leave open out, or take form=decoded."
@@ -279,13 +279,13 @@ def export_audit_history(
 
 
 def _lines(request: Request, asked: HistoryQuery, scope: Scope, form: exporting.Form) -> Iterator[bytes]:
-    """The lines of an export; what has to be recorded is recorded before the first."""
+    """Yields the lines of an export. Records the export before the first line if it must be."""
     now: datetime = asked.services.clock()
     if form == "raw":
         if asked.services.seal_public is None:
             raise Problem(
                 "unavailable",
-                "This server has not the public key of the seals. Ask another, or the operators.",
+                "This server lacks the public key of the seals. Use another server, or tell the operators.",
             )
         return exporting.raw(asked.histories, scope, asked.services.seal_public(), now)
     exporting.record_export(

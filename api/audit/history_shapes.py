@@ -1,4 +1,4 @@
-"""Histories in answers: events by what caused them, states, differences, steps."""
+"""Histories in responses: events by cause, states, differences, steps."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Who(BaseModel):
     id: UUID
     kind: Literal["user", "service_account", "system"]
     name: str | None = Field(
-        default=None, description="Only with `open`; null where it can't be read or was never given."
+        default=None, description="Only with `open`; null if it can't be read or does not exist."
     )
 
 
 class HistoryEvent(BaseModel):
-    """One event: where it stands, what it is, who, when, why, and its cause."""
+    """One event: position, type, who, when, why, and its cause."""
 
     id: str = Field(examples=["6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11:4"])
     position: int
     type: str = Field(examples=["crm.opportunity.lost"])
-    kind: str = Field(description="The kind of record it is of.", examples=["opportunity"])
+    kind: str = Field(description="Its record's type.", examples=["opportunity"])
     record: UUID
     version: int
     time: Instant = Field(description="When it happened in the business.")
@@ -42,7 +42,7 @@ class HistoryEvent(BaseModel):
     actor: Who
     reasons: dict[str, str] = Field(description="Why, in codes.", examples=[{"reason": "price"}])
     cause: str | None = Field(description="Id of the event that caused it.")
-    correlation: UUID = Field(description="The same for all that one request led to.")
+    correlation: UUID = Field(description="The same for all events of one request.")
 
 
 class FieldChange(BaseModel):
@@ -60,11 +60,11 @@ class HistoryStep(HistoryEvent):
 
 
 class HistoryGroup(BaseModel):
-    """What one cause led to: all events of one correlation, in order."""
+    """All events of one correlation, in order."""
 
     correlation: UUID
-    cause: str | None = Field(description="The event outside of it that led to it.")
-    time: datetime = Field(description="Of its first event.")
+    cause: str | None = Field(description="The event outside the group that caused it.")
+    time: datetime = Field(description="That of its first event.")
     recorded: datetime
     actor: Who
     events: list[HistoryStep]
@@ -81,7 +81,7 @@ class HistoryTimeline(BaseModel):
 
 
 class HistoryState(BaseModel):
-    """A record at a moment: behind which event, and its fields."""
+    """A record at a moment: its last event by then, and its fields."""
 
     kind: str = Field(examples=["opportunity"])
     id: UUID
@@ -94,14 +94,14 @@ class HistoryState(BaseModel):
 
 
 class FieldDifference(FieldChange):
-    """One field between two moments; `events` changed it, the last of them made it what it is. Where `before`
-    equals `after` it was changed and changed back."""
+    """One field at two moments, and the `events` that changed it. If `before` equals `after`, it was changed
+    and changed back."""
 
     events: list[HistoryEvent]
 
 
 class HistoryDiff(BaseModel):
-    """What differs between two moments."""
+    """The differences between two moments."""
 
     fields: list[FieldDifference]
 

@@ -1,1 +1,1 @@
-"""What is configured, as the API shows it."""
+"""The configuration, as the API shows it."""

@@ -15,7 +15,7 @@ router = APIRouter(
 
 
 class ReasonLists(BaseModel):
-    """What may be named, in the order in which it is offered. `other` needs a note."""
+    """The reasons that may be named, in order. `other` needs a note."""
 
     lead_disqualified: list[str] = Field(examples=[["no-budget", "other"]])
     case_rejected: list[str] = Field(examples=[["not-ours", "spam"]])
@@ -23,8 +23,8 @@ class ReasonLists(BaseModel):
 
 @router.get("/reasons", summary="List the reasons")
 def list_reasons(request: Request) -> ReasonLists:
-    """Reasons are configuration: this asks no read model. Why an opportunity is lost is said by its pipeline
-    (`lost_reasons` of `GET /v1/pipelines`)."""
+    """Reasons are configuration; this uses no read model. An opportunity's pipeline lists the reasons for a
+    loss (`lost_reasons` of `GET /v1/pipelines`)."""
     services: Services = request.app.state.services
     reasons = services.commands.reasons
     return ReasonLists(

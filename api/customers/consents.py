@@ -1,4 +1,4 @@
-"""What a contact had allowed at a time, and the event that says so: for auditors."""
+"""What a contact allowed at a time, and the event that says so: for auditors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ router = APIRouter(
 
 
 class SaidBy(BaseModel):
-    """The event that says so. What a withdrawal, or a removed contact point, does not say is null."""
+    """The event that says so. Members that its type lacks are null."""
 
     id: str = Field(examples=["6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11:4"])
     type: str = Field(examples=["crm.contact.consent_given"])
@@ -38,7 +38,7 @@ class SaidBy(BaseModel):
 
 
 class ConsentPeriod(BaseModel):
-    """A stretch of the time asked for, from `from` (included) to `to` (not)."""
+    """A part of the queried time, from `from` (included) to `to` (excluded)."""
 
     model_config = {"serialize_by_alias": True}
 
@@ -46,7 +46,7 @@ class ConsentPeriod(BaseModel):
     to: Instant
     allowed: bool
     why: Why
-    event: SaidBy | None = Field(description="Null where nothing was ever given.")
+    event: SaidBy | None = Field(description="Null if no consent was ever given.")
 
 
 class PointConsent(BaseModel):
@@ -60,7 +60,7 @@ class PointConsent(BaseModel):
 
 class ConsentAnswer(BaseModel):
     """Whether the contact could be written to for the purpose. `verdict` is that of its best contact point:
-    allowed (all the time asked for), partly, or refused."""
+    allowed (all the queried time), partly, or refused."""
 
     model_config = {"serialize_by_alias": True}
 
@@ -75,13 +75,13 @@ class ConsentAnswer(BaseModel):
 
 @router.get(
     "/contacts/{id:uuid}/consents:at",
-    summary="Get what a contact had allowed at a time",
+    summary="Get what a contact allowed at a time",
     response_model=ConsentAnswer,
 )
 def get_consent_at(
     request: Request,
     id: UUID,
-    purpose: Annotated[Word, Query(description="What for, as it was recorded.", examples=["newsletter"])],
+    purpose: Annotated[Word, Query(description="The purpose, as it was recorded.", examples=["newsletter"])],
     on: Annotated[
         Word,
         Query(description="A day, by UTC, or a moment with its zone.", examples=["2026-03-01"]),
@@ -95,7 +95,7 @@ def get_consent_at(
         Moment | None, Query(description="What had been recorded by this time, included.")
     ] = None,
 ) -> Any:
-    """By business time, from the contact's events. Nothing private is in the answer."""
+    """By business time, from the contact's events. The response holds no private values."""
     services: Services = request.app.state.services
     found = consent_at(
         services.crm,

@@ -27,7 +27,7 @@ class RegisterContact(CreateBody):
 
 
 class ChangeContact(ChangeBody):
-    """Changes what is named and leaves the rest. `remove` names `role`."""
+    """Changes the named fields and leaves the rest. `remove` names `role`."""
 
     makes: ClassVar[type[Command]] = commands.ChangeContact
 
@@ -48,7 +48,7 @@ class AddContactPoint(ChangeBody):
 
 
 class VerifyContactPoint(ChangeBody):
-    """The contact point is the person's, as `method` has shown."""
+    """Records that the contact point is the person's, as `method` has shown."""
 
     makes: ClassVar[type[Command]] = commands.VerifyContactPoint
 
@@ -56,16 +56,8 @@ class VerifyContactPoint(ChangeBody):
     method: Word = Field(examples=["link in a mail"])
 
 
-class RemoveContactPoint(ChangeBody):
-    """The contact point is used no more; consents for it end."""
-
-    makes: ClassVar[type[Command]] = commands.RemoveContactPoint
-
-    point_id: UUID
-
-
 class GiveConsent(ChangeBody):
-    """The contact point may be used for the purpose from `at` on, until `until` where that is named."""
+    """Allows the use of the contact point for the purpose from `at` on, until `until` if that is named."""
 
     makes: ClassVar[type[Command]] = commands.GiveConsent
 
@@ -78,7 +70,7 @@ class GiveConsent(ChangeBody):
 
 
 class WithdrawConsent(ChangeBody):
-    """The contact point may be used for the purpose no more."""
+    """Ends the use of the contact point for the purpose."""
 
     makes: ClassVar[type[Command]] = commands.WithdrawConsent
 

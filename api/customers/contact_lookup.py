@@ -1,4 +1,4 @@
-"""Looking up whose an address is, without a list of addresses anywhere."""
+"""Looking up whose an address is, though no list of addresses exists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(
 
 
 class Lookup(Sent):
-    """An address, in any spelling. It is sent in a body, since what stands in a URL is logged on its way."""
+    """An address, in any spelling. It is sent in a body, since servers on the way log URLs."""
 
     kind: PointKind = Field(examples=["email"])
     value: Word = Field(examples=["ann@example.org"], repr=False)
@@ -57,8 +57,8 @@ def lookup(
     ],
     key: IdempotencyKey = None,  # noqa: ARG001 - accepted as everywhere; a question changes nothing
 ) -> Candidates:
-    """By the blind index, as soon as the address is recorded. Several contacts may share one. That it is
-    theirs is personal: where reads are recorded, this is one of each."""
+    """By the blind index, as soon as the address is recorded. Several contacts may share one. Where reads of
+    private values are recorded, this is a read of each contact found."""
     services: Services = request.app.state.services
     found = candidates(services.crm, services.commands.identifiers, body.kind, body.value)
     for each in found:

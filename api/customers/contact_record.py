@@ -19,7 +19,7 @@ class ContactPoint(BaseModel):
     kind: str
     value: str | None
     verified_at: Instant | None
-    verified_by: str | None = Field(description="The method that has shown it.")
+    verified_by: str | None = Field(description="The method of the verification.")
     removed: bool
 
 
@@ -37,7 +37,7 @@ class Consent(BaseModel):
 
 
 class ContactRecord(Record):
-    """A contact as its events say, the last one included."""
+    """A contact as of its last event."""
 
     private = ("name",)
     hidden = (
@@ -49,12 +49,12 @@ class ContactRecord(Record):
     name: str | None
     role: str | None
     references: list[ReferenceOut]
-    points: list[ContactPoint] = Field(description="Those that were removed as well.")
+    points: list[ContactPoint] = Field(description="With those that were removed.")
     consents: list[Consent]
 
     @classmethod
     def members(cls, state: Contact) -> dict[str, object]:
-        """Points and consents as lists; a closed value of a point is named by the point's id."""
+        """Returns points and consents as lists; names a point's closed value by the point's id."""
         values = {f"points.{point.id}": point.value for point in state.points.values()}
         return {
             "points": [

@@ -1,4 +1,4 @@
-"""Customers: registering one, making it so by its external id, changing it, merging two."""
+"""Customers: registering, upserting by external id, changing, merging."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Register(CreateBody):
 
 
 class Upsert(Body):
-    """A customer as it is to be. What is left out stays as it is; `tags`, `attributes` and `preferences` that
-    are named are all of them."""
+    """The wanted state of a customer. Fields that are left out stay; `tags`, `attributes` and `preferences`
+    replace all of theirs."""
 
     kind: CustomerKind
     name: Word = Field(examples=["Acme Corporation"])
@@ -63,7 +63,7 @@ class Upsert(Body):
     preferences: Preferences | None = Field(default=None, examples=[PREFERRED])
 
     def registering(self, reference: Reference) -> commands.RegisterCustomer:
-        """The command where there is no such customer."""
+        """The command that registers the customer."""
         return commands.RegisterCustomer(
             kind=self.kind,
             name=self.name,
@@ -76,7 +76,7 @@ class Upsert(Body):
         )
 
     def changing(self, customer: Customer) -> commands.ChangeCustomer:
-        """The command that makes `customer` so."""
+        """The command that brings `customer` to this state."""
         kept = customer.tags if self.tags is None else set(self.tags)
         named = customer.attributes if self.attributes is None else self.attributes
         preferred = customer.preferences if self.preferences is None else _preferred(self.preferences)
@@ -104,7 +104,7 @@ EXAMPLE: Final[JsonDict] = {
 
 
 class UpsertItem(Upsert):
-    """A customer as it is to be, by its external id."""
+    """The wanted state of a customer, by external id."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -112,7 +112,7 @@ class UpsertItem(Upsert):
 
 
 class ChangeProfile(ChangeBody):
-    """Changes what is named and leaves the rest. `remove` names `parent_id`, `attributes.<name>` or
+    """Changes the named fields and leaves the rest. `remove` names `parent_id`, `attributes.<name>` or
     `preferences.<name>`."""
 
     makes: ClassVar[type[Command]] = commands.ChangeCustomer
@@ -136,9 +136,10 @@ class AssignOwner(ChangeBody):
 
 
 class AddReference(ChangeBody):
-    """Another system knows this customer, too. From then on its `PUT /v1/customers/by/{source}/{external_id}`
-    changes this customer instead of making a second one. An external id of another record is refused (409)
-    and names that record; one that this customer has already changes nothing. A reference is for ever."""
+    """Adds another system's id of this customer. From then on `PUT /v1/customers/by/{source}/{external_id}`
+    changes this customer instead of creating a second one. An external id of another record is refused (409);
+    the problem names that record. One that this customer has already changes nothing. A reference is
+    permanent."""
 
     makes: ClassVar[type[Command]] = commands.AddReference
 
@@ -146,7 +147,7 @@ class AddReference(ChangeBody):
 
 
 class Merge(ChangeBody):
-    """This customer was the same as the survivor all along. Moves no record and can be undone."""
+    """Merges this customer into the survivor. Records stay where they are; the merge can be undone."""
 
     makes: ClassVar[type[Command]] = commands.MergeCustomers
 
@@ -154,6 +155,6 @@ class Merge(ChangeBody):
 
 
 class Unmerge(ChangeBody):
-    """Takes the merge of this customer back."""
+    """Undoes the merge of this customer."""
 
     makes: ClassVar[type[Command]] = commands.UnmergeCustomer

@@ -12,7 +12,7 @@ from domain.customers.customer.state import Customer
 
 
 class CustomerRecord(Record):
-    """A customer as its events say, the last one included."""
+    """A customer as of its last event."""
 
     private = ("name",)
 
@@ -26,9 +26,9 @@ class CustomerRecord(Record):
     preferences: dict[str, str]
     references: list[ReferenceOut]
     survivor_id: UUID | None
-    absorbed: Ids = Field(description="Customers that are merged into this one.")
+    absorbed: Ids = Field(description="Customers merged into this one.")
 
     @classmethod
     def gives_private(cls, state: Customer) -> bool:
-        """An organisation's own name is nobody's."""
+        """An organisation's name is not private."""
         return state.kind == "person"

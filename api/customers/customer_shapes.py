@@ -1,4 +1,4 @@
-"""A customer as `customer_360` has it: the sections of its overview, its timeline, what a search finds."""
+"""A customer as `customer_360` has it: the sections of its overview, its timeline, search results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Profile(BaseModel):
     references: list[ReferenceOut] = Field(validation_alias="external_references")
     registered_at: Instant
     updated_at: Instant
-    merged: list[UUID] = Field(description="Customers that are merged into this one.")
+    merged: list[UUID] = Field(description="Customers merged into this one.")
 
 
 class Point(BaseModel):
@@ -106,8 +106,8 @@ class CaseItem(BaseModel):
 
 
 class TotalsOut(BaseModel):
-    """What the customer's interactions come to; values are in the reporting currency. `csat` and `nps` are
-    percent, null without answers."""
+    """Totals of the customer's interactions; values are in the reporting currency. `csat` and `nps` are
+    percent, null without survey answers."""
 
     interactions: int
     purchases: int
@@ -125,19 +125,19 @@ class TotalsOut(BaseModel):
 
 
 class Actor(BaseModel):
-    """Who did it: a principal, and of which kind."""
+    """Who did it: a principal and its kind."""
 
     id: UUID
     kind: str
 
 
 class Entry(BaseModel):
-    """One entry of a timeline, an event. Bodies and subjects are read with the interaction or case itself."""
+    """One entry of a timeline, an event. The interaction or case itself has bodies and subjects."""
 
     event_id: str
     position: int
-    subject_id: UUID = Field(description="The record that it happened to.")
-    party: UUID = Field(description="Under whom it was recorded; another one after a merge.")
+    subject_id: UUID = Field(description="The record that the event is of.")
+    party: UUID = Field(description="The party under which it was recorded; another one after a merge.")
     type: str = Field(examples=["crm.interaction.recorded"])
     kind: str
     occurred: Instant
@@ -147,7 +147,7 @@ class Entry(BaseModel):
     channel: str | None
     changes: Any = Field(description="Fields with their values before and after.")
     cause: str | None = Field(description="The id of the event that caused it.")
-    has_text: bool = Field(description="It has free text, which stands with the record itself.")
+    has_text: bool = Field(description="It has free text, which is read with the record itself.")
 
 
 class Contacts(BaseModel):
@@ -179,18 +179,18 @@ class OpenCases(BaseModel):
 
 
 class TimelineHead(BaseModel):
-    """The newest entries; the token gives those behind them at `/timeline`."""
+    """The newest entries; the token leads to the next ones at `/timeline`."""
 
     items: list[Entry]
     next_page_token: str | None = Field(description=NEXT)
 
 
 class CustomerOverview(AsOfAnswer):
-    """A customer, now or at a cut. Sections that were not asked for are left out."""
+    """A customer, now or as of a time, with the requested sections."""
 
     customer_id: UUID = Field(description="The customer that stands for all parties, now or then.")
     parties: list[UUID] = Field(
-        description="All that are this customer, or were it then: merged ones, converted leads."
+        description="All parties that are, or then were, this customer: merged customers, converted leads."
     )
     profile: Profile | None = None
     contacts: Contacts | None = None
@@ -211,17 +211,17 @@ class Timeline(AsOfAnswer):
 
 
 class Hit(BaseModel):
-    """What was found: a customer, a contact or a lead."""
+    """A result: a customer, a contact or a lead."""
 
     id: UUID
     kind: str
     name: str | None
-    by_reference: bool = Field(description="Another system calls it exactly so.")
-    customer_id: UUID | None = Field(description="Whose it is now; null for a lead that is nobody's.")
+    by_reference: bool = Field(description="The text is exactly its external id.")
+    customer_id: UUID | None = Field(description="Its customer now; null for a lead without one.")
 
 
 class Hits(BaseModel):
-    """A page of what was found: by reference first, then by name."""
+    """A page of results: those found by reference first, then by name."""
 
     hits: list[Hit]
     next_page_token: str | None = Field(description=NEXT)

@@ -1,4 +1,4 @@
-"""A customer by its external id: as the event store has it, and making it so."""
+"""A customer by its external id: reading it from the event store, and upserting it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from domain.kernel.values import Reference, references
 router = APIRouter()
 
 Source = Annotated[Word, Path(description="Which system, such as `erp`.", examples=["erp"])]
-ExternalId = Annotated[Word, Path(description="What that system calls the customer.", examples=["4711"])]
+ExternalId = Annotated[Word, Path(description="The customer's id in that system.", examples=["4711"])]
 
 
 @router.get(
@@ -38,7 +38,8 @@ ExternalId = Annotated[Word, Path(description="What that system calls the custom
 def get_customer_by_reference(
     request: Request, response: Response, source: Source, external_id: ExternalId, cut: AsOfQuery
 ) -> Record:
-    """The same, found by what another system calls the customer now, also with as_of or known_at."""
+    """As `GET /v1/customers/{id}`, found by an external id that the customer has now, also with as_of or
+    known_at."""
     (reference,) = references(Reference(source=source, external_id=external_id))
     id = claimed(request.app.state.services, reference)
     if id is None:
@@ -56,9 +57,9 @@ def get_customer_by_reference(
 def batch_upsert_customers(
     request: Request, response: Response, sent: SentBatch, key: IdempotencyKey, mode: Mode = "each"
 ) -> BatchOutcome:
-    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has its outcome, in the
-    order sent: created, updated, unchanged, or failed with a problem. A later item sees what those before it
-    did, also to the same customer."""
+    """At most 1,000 items, as a JSON array or as NDJSON with an item a line. Each has an outcome, in the
+    order sent: created, updated, unchanged, or failed with a problem. A later item sees the changes of those
+    before it, also to the same customer."""
     return upsert_all(request, response, sent, key, mode)
 
 
@@ -77,7 +78,7 @@ def put_customer_by_reference(
     body: Upsert,
     key: IdempotencyKey,
 ) -> Upserted:
-    """Registers the customer (201), or changes what differs (200: updated, or unchanged). Sent twice, also at
-    once, there is one customer. Takes no `If-Match`: the system that sends is the one that knows."""
+    """Registers the customer (201), or changes what differs (200: updated, or unchanged). Two equal requests,
+    even at once, create one customer. Takes no `If-Match`: the sending system owns the data."""
     (reference,) = references(Reference(source=source, external_id=external_id))
     return upsert_customer(request, response, reference, body, key)

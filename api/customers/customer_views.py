@@ -1,5 +1,5 @@
-"""One customer in full: overview and timeline, over all that is this customer, now or at a cut; and finding
-customers."""
+"""One customer in full, now or as of a time: overview and timeline over all parties that are this customer;
+and the search for customers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _SEARCH: Final = {"text": declared.word("What to find: words of a name, or an ex
 
 
 def _customers(look: Snapshot) -> Customers:
-    """The questions of the active version, over whose each party is by the active version of that."""
+    """The queries of `customer_360`, with parties as `identity` has them, both in their active version."""
     return look.ask("customer_360", Customers, identity=look.ask("identity", Identity))
 
 
@@ -89,12 +89,12 @@ def get_overview(
             examples=["profile,totals"],
         ),
     ] = None,
-    first: Annotated[int, Query(ge=1, le=50, description="How many items of each section.")] = 5,
+    first: Annotated[int, Query(ge=1, le=50, description="Most items of each section.")] = 5,
 ) -> CustomerOverview:
-    """Each section with its first items and how many there are, over all parties that are this customer now:
-    a merged customer's overview is its survivor's. With as_of or known_at everything as it was then, who was
-    merged by then included: 404 before the customer's first event. It then costs what it takes to fold the
-    records of the sections asked for from the event store."""
+    """Each section with its first items and its size, over all parties that are this customer now: a merged
+    customer has its survivor's overview. With as_of or known_at everything is as it was then, merges
+    included: 404 before the customer's first event. This folds all records of the requested sections from
+    the event store."""
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with snapshot(services, *_MODELS) as look:
@@ -102,7 +102,7 @@ def get_overview(
         found = _customers(look).overview(id, wanted, first=first, past=past(services, look, cut))
         if found is None:
             raise look.not_found("customer", id, parked)
-        # The timeline goes on at the same cut.
+        # The timeline goes on as of the same time.
         sent = {name: request.query_params[name] for name in TIMES if name in request.query_params}
         paging = Paging(request, look, _timeline_of(id), None, arguments=sent)
     for section in wanted:
@@ -120,7 +120,7 @@ def get_overview(
 
 
 def _say_whose(request: Request, found: Overview, section: Section) -> None:
-    """Says whose private values the section holds: names of persons and what they are reached at."""
+    """Notes whose private values the section holds: names and contact points of persons."""
     value = found.sections[section]
     if section == "profile" and isinstance(value, dict) and value["kind"] == "person" and value["name"]:
         _shows(request, value["id"], value["id"])
@@ -131,12 +131,12 @@ def _say_whose(request: Request, found: Overview, section: Section) -> None:
 
 
 def _shows(request: Request, party: object, record: object) -> None:
-    """Ids are texts where a row was folded from events."""
+    """Returns the id; a row that was folded from events has it as a text."""
     shows(request, UUID(str(party)), UUID(str(record)))
 
 
 def _section(found: Overview, section: Section, paging: Paging) -> Any:
-    """The section as its model takes it."""
+    """Returns the section for its response model."""
     value = found.sections[section]
     match value:
         case TimelinePage():
@@ -164,10 +164,10 @@ def get_timeline(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Timeline:
-    """Everything that happened with the customer, newest first: its own events, those of its contacts, leads,
-    opportunities, cases and interactions, and of all parties that are this customer now. With as_of or
-    known_at what had happened, or was known, by then, of all that was this customer then; empty before its
-    first event."""
+    """All events of the customer, newest first: its own, and those of its contacts, leads, opportunities,
+    cases and interactions, over all parties that are this customer now. With as_of or known_at those that had
+    happened, or were known, by then, over all parties that were this customer then; empty before its first
+    event."""
     services: Services = request.app.state.services
     with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
@@ -210,8 +210,8 @@ def search_customers(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> Hits:
-    """By the beginnings of the words of their names, in any order and without regard to case and accents;
-    customers also by an external id that is exactly the text."""
+    """Finds them by the beginnings of the words of their names, in any order, ignoring case and accents, and
+    customers also by their exact external id."""
     services: Services = request.app.state.services
     with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, "customers:search", page_token)
@@ -231,7 +231,7 @@ def search_customers(
 
 
 def _timeline_of(id: UUID) -> str:
-    """The name of the list, so that a token of one customer does not open another one's."""
+    """Returns the list's name; it has the customer's id, so that a token fits one customer only."""
     return f"timeline/{id}"
 
 

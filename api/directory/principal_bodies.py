@@ -28,7 +28,7 @@ class Register(CreateBody):
 
 
 class ChangeProfile(ChangeBody):
-    """Changes what is named and leaves the rest. `remove` names `manager_id` or `region`."""
+    """Changes the named fields and leaves the rest. `remove` names `manager_id` or `region`."""
 
     makes: ClassVar[type[Command]] = commands.ChangePrincipal
 
@@ -39,7 +39,7 @@ class ChangeProfile(ChangeBody):
 
 
 class Deactivate(ChangeBody):
-    """From now on it can be given nothing new."""
+    """Deactivates the principal: it can be given nothing new."""
 
     makes: ClassVar[type[Command]] = commands.DeactivatePrincipal
 
@@ -47,6 +47,6 @@ class Deactivate(ChangeBody):
 
 
 class Reactivate(ChangeBody):
-    """Takes a deactivation back."""
+    """Undoes a deactivation."""
 
     makes: ClassVar[type[Command]] = commands.ReactivatePrincipal

@@ -1,1 +1,1 @@
-"""Requests and answers: who calls, what fits, problems, page tokens, the OpenAPI document."""
+"""Requests and responses: callers, bounds, problems, page tokens, the OpenAPI document."""

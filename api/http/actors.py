@@ -1,4 +1,4 @@
-"""Whom a key acts for: the kind of actor that events name, and whether that principal may still act."""
+"""The principal that a key acts for: its kind of actor in events, and whether it may still act."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.directory.principal.state import evolve
 from domain.events.event import Actor
 
 REMEMBERED_SECONDS: Final = 10.0
-"""Seconds that a principal's state is remembered: as long may a deactivated one still act."""
+"""Seconds for which a principal's state is cached; a deactivated one may act as long."""
 
 _MAX_REMEMBERED: Final = 10_000
 
@@ -34,8 +34,8 @@ class Actors:
         self._known: dict[UUID, _Known] = {}
 
     def of(self, key: ApiKey) -> Actor:
-        """The actor of a key's commands: a user for an agent or a team, else a service account; also where
-        the principal was never registered. Raises `Problem` (`principal-deactivated`)."""
+        """Returns the actor of a key's commands: a user for an agent or a team, else a service account, also
+        if the principal was never registered. Raises `Problem` (`principal-deactivated`)."""
         known = self._known.get(key.principal)
         if known is None or known.until < time.monotonic():
             if len(self._known) >= _MAX_REMEMBERED:

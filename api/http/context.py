@@ -1,4 +1,4 @@
-"""The outermost layer: ids of a request, the access log, and the answer to what nobody expected.
+"""The outermost layer: ids of a request, the access log, and the response to unexpected errors.
 
 Logs hold ids, route templates, statuses and times. Paths as sent, queries, headers, bodies and addresses can
 hold personal data and are never written; nor are the texts of unexpected errors, which quote values.
@@ -25,14 +25,14 @@ CORRELATION: Final = "Correlation-Id"
 
 
 def correlation_of(scope: Scope) -> UUID:
-    """The correlation id of the request: the caller's, when it sent a UUID, else one made here."""
+    """Returns the request's correlation id: the caller's if it sent a UUID, else a new one."""
     found = scope["state"]["correlation"]
     assert isinstance(found, UUID)
     return found
 
 
 class RequestContext:
-    """ASGI middleware; puts `correlation` into the request's state and answers with the same header."""
+    """ASGI middleware; puts `correlation` into the request's state and into the response's header."""
 
     def __init__(self, app: ASGIApp, new_id: Callable[[], UUID], measuring: RequestMetrics) -> None:
         self._app, self._new_id, self._measuring = app, new_id, measuring
@@ -64,7 +64,7 @@ class RequestContext:
                 raise
             problem = Problem(
                 "internal",
-                "The request failed inside Rapport, not through anything you sent. Repeat it; if it fails "
+                "The request failed because of an error inside Rapport. Repeat it; if it fails "
                 "again, tell the operators the correlation id.",
             )
             await problem.response(str(correlation))(scope, receive, send_with_ids)
@@ -82,13 +82,13 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 def _report(error: Exception, correlation: UUID) -> None:
-    """Where it failed and with which class of error, without the error's text."""
+    """Logs the place and the class of an error, without its text."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     ERRORS.error("%s in request %s\n%s", type(error).__qualname__, correlation, frames)
 
 
 def _route(scope: Scope) -> str | None:
-    """The template of the route that took the request."""
+    """Returns the template of the request's route."""
     return getattr(scope.get("route"), "path_format", None)
 
 

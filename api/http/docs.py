@@ -14,7 +14,7 @@ _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 )
-"""The page starts itself with an inline script; beyond that nothing comes from anywhere else."""
+"""The page needs an inline script; all else comes from this server."""
 
 
 def add_docs(app: FastAPI) -> None:
@@ -31,7 +31,7 @@ def add_docs(app: FastAPI) -> None:
             swagger_ui_parameters={
                 "persistAuthorization": True,
                 "displayRequestDuration": True,
-                "validatorUrl": None,  # the default asks a server on the internet
+                "validatorUrl": None,  # the default loads it from the internet
             },
         )
         found.headers["Content-Security-Policy"] = _POLICY

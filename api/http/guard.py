@@ -1,6 +1,6 @@
 """Bounds on one request: size of headers, query and body, and the body's media type.
 
-Rates are counted in `auth.py`, once it is known who calls.
+`auth.py` counts rates, once it knows the caller.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LINES: Final = "(or application/x-ndjson, an item a line) "
 class Guard:
     """ASGI middleware. Refuses with 413, 414, 415 or 431 before anything is parsed.
 
-    A body is counted while it arrives, since a chunked one announces no length. The framework's own limit
-    is not used: it answers a request that announced too long a body in plain text.
+    A body is counted while it arrives, since a chunked one announces no length. This replaces the
+    framework's own limit, which refuses too long a body in plain text.
     """
 
     def __init__(self, app: ASGIApp, limits: ApiLimits) -> None:

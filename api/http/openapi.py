@@ -20,8 +20,8 @@ _MADE: Final[Schema] = {}
 
 
 def install(app: FastAPI) -> None:
-    """Makes `app.openapi()` give the document described above. It is made once for all applications of a
-    process, which have the same addresses: it takes longer than all the rest of an application."""
+    """Makes `app.openapi()` return the document described above. All applications of a process share one,
+    since they have the same routes and it takes longer than the rest of an application."""
     framework = app.openapi
 
     def document() -> dict[str, Any]:
@@ -76,13 +76,13 @@ def _problem_schema() -> Schema:
         },
         "additionalProperties": True,
         "examples": [orjson.loads(bytes(_SAMPLE.response(_ANY_ID).body))],
-        "description": "Further members say what a program may need: allowed moves, versions, fields.",
+        "description": "Further members say what a program may need: allowed transitions, versions, fields.",
     }
 
 
 def _example(schema: Schema, schemas: dict[str, Schema], *, needed: bool = True) -> Any:
-    """An example of what fits `schema`, made of the examples of its members; optional members without an
-    example are left out. `_NO_BODY` where there is none."""
+    """Returns an example that fits `schema`, made of its members' examples, without optional members that
+    have no example. Returns `_NO_BODY` if it can make none."""
     if "examples" in schema:
         return schema["examples"][0]
     if "$ref" in schema:

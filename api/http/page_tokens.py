@@ -27,7 +27,7 @@ _AGAIN: Final = "Ask for the first page again, without page_token."
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a token says: the arguments of the list, and where the last page ended."""
+    """The content of a token: the arguments of the list, and where the last page ended."""
 
     arguments: Mapping[str, str]
     after: tuple[str, ...] | None
@@ -40,16 +40,16 @@ class PageTokens:
         self._cipher = AESGCM(key)
 
     def seal(self, listing: str, version: int, arguments: Mapping[str, str], after: Sequence[str]) -> str:
-        """The token of the page that begins behind `after`; `arguments` are the list's, as sent."""
+        """Returns the token of the page after `after`; `arguments` are the list's, as sent."""
         plain = orjson.dumps([version, dict(sorted(arguments.items())), list(after)])
         nonce = os.urandom(_NONCE)
         sealed = nonce + self._cipher.encrypt(nonce, plain, (_SCHEME + listing).encode())
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, token: str, listing: str, version: int, arguments: Mapping[str, str]) -> Page:
-        """The page a token stands for.
+        """Returns the page of a token.
 
-        `arguments` are what came beside it: none, or the same as on the first page. Raises `Problem`
+        `arguments` came with the token: none, or the same as for the first page. Raises `Problem`
         (`page-token`) for a token that is not ours, belongs to another list, to other arguments, or to
         another version of the read model, whose order may differ.
         """
@@ -57,9 +57,7 @@ class PageTokens:
             sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             plain = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], (_SCHEME + listing).encode())
         except (binascii.Error, ValueError, InvalidTag) as error:
-            raise Problem(
-                "page-token", f"The page_token is none that this list gave out. {_AGAIN}"
-            ) from error
+            raise Problem("page-token", f"The page_token is not one of this list. {_AGAIN}") from error
         made_with, bound, after = orjson.loads(plain)
         if made_with != version:
             raise Problem("page-token", f"The list was rebuilt since the page_token was made. {_AGAIN}")
@@ -67,7 +65,7 @@ class PageTokens:
         if changed:
             raise Problem(
                 "page-token",
-                f"The page_token was made with another {', '.join(changed)}, or with none. Send it alone, or "
-                "with what the first page was asked with; for other arguments ask for a first page.",
+                f"The page_token was made with another {', '.join(changed)}, or without. Send it alone, or "
+                "with the arguments of the first page; for other arguments ask for a first page.",
             )
         return Page(arguments=bound, after=tuple(after))

@@ -26,7 +26,7 @@ TYPE: Final = "urn:rapport:problem:{code}"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a class of errors is answered.
+    """The problem for a class of errors.
 
     `members` are attributes of the error that become extension members; `retry_after` is in seconds.
     """
@@ -63,7 +63,7 @@ DOMAIN: Final[Mapping[type[errors.DomainError], Kind]] = {
     cipher.KeyMissing: Kind(503, "Key missing", retry_after=60),
     RecoveryNeeded: Kind(503, "Recovery needed", retry_after=30),
 }
-"""Every domain error there is; a class that is missing here fails a test."""
+"""All domain errors; a test fails for a class that is missing here."""
 
 API: Final[Mapping[str, Kind]] = {
     "malformed": Kind(400, "Malformed request"),
@@ -89,7 +89,7 @@ API: Final[Mapping[str, Kind]] = {
     "not-yet-visible": Kind(503, "Not yet visible", retry_after=1),
     "parked": Kind(503, "Events parked", retry_after=60),
 }
-"""What the API itself refuses, by code."""
+"""Refusals by the API itself, by code."""
 
 
 class Problem(HTTPException):
@@ -106,26 +106,26 @@ class Problem(HTTPException):
         self.code, self.members = code, members
 
     def response(self, correlation: str | None = None) -> Response:
-        """The answer that tells it."""
+        """The response with this problem."""
         return _respond(API[self.code], self.body(correlation), self.headers or {})
 
     def body(self, correlation: str | None = None) -> dict[str, Any]:
-        """The members of the answer."""
+        """The members of the response."""
         return _body(API[self.code], self.code, self.detail, self.members, correlation)
 
 
 def kind_of(error: errors.DomainError) -> Kind:
-    """The table's row for an error: that of its class, or of the nearest class above it."""
+    """Returns the table's row for an error: that of its class, or of the nearest base class."""
     return next(DOMAIN[c] for c in type(error).__mro__ if c in DOMAIN)
 
 
 def domain_response(error: errors.DomainError, correlation: str | None = None) -> Response:
-    """The answer to a refused command or an unknown record."""
+    """Returns the response to a refused command or an unknown record."""
     return _respond(kind_of(error), domain_body(error, correlation), {})
 
 
 def domain_body(error: errors.DomainError, correlation: str | None = None) -> dict[str, Any]:
-    """The members of that answer; as JSON they are written by `encoded`."""
+    """Returns the members of that response; `encoded` writes them as JSON."""
     kind = kind_of(error)
     members = {name: getattr(error, name) for name in kind.members}
     return _body(kind, error.code, str(error), members, correlation)

@@ -1,4 +1,4 @@
-"""Query parameters: each address says which it knows, and refuses all others."""
+"""Query parameters: each route declares its own and refuses all others."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from api.http.problems import Problem
 
 _NAME: Final = re.compile(r"[a-z][a-z_]{0,40}(\[[a-z]{1,10}\])?")
 _KNOWN: Final[dict[Callable[..., Any], tuple[str, ...]]] = {}
-"""By what answers: the framework's routes are no keys."""
+"""By endpoint, since the framework's routes cannot be keys."""
 
 
 def declared(route: APIRoute) -> tuple[str, ...]:
-    """The names of the query parameters that a route takes, those that the OpenAPI document lists: what its
-    functions ask for, and what it says of itself, as lists do of their filters."""
+    """Returns the names of a route's query parameters, as the OpenAPI document lists them: those that its
+    functions declare, and those that the route adds, as lists add their filters."""
     known = _KNOWN.get(route.endpoint)
     if known is None:
         taken = [
@@ -37,15 +37,15 @@ def declared(route: APIRoute) -> tuple[str, ...]:
 
 def declared_only(request: Request) -> None:
     """A dependency of every route. Raises `Problem` (`unknown-parameter`) for a query parameter that the
-    route does not declare, or that comes twice: the first would be ignored, of the second one would win."""
+    route does not declare, or that comes twice: the framework ignores the first and takes one of the two."""
     if not request.url.query:
         return
     known = declared(request.scope["route"])
     sent = [name for name, _ in request.query_params.multi_items()]
     unknown = set(sent) - set(known)
     if unknown:
-        # Something typed that looks like no name may be a value, and could be anybody's.
-        named = sorted(name if _NAME.fullmatch(name) else "one that is no name" for name in unknown)
+        # A text that does not look like a name may be a value, and personal.
+        named = sorted(name if _NAME.fullmatch(name) else "one that is not a name" for name in unknown)
         raise Problem(
             "unknown-parameter",
             f"This address does not know the parameter(s) {', '.join(named)}. "

@@ -17,15 +17,15 @@ class RequestMetrics:
         self.registry = CollectorRegistry() if registry is None else registry
         self._requests = Histogram(
             "rapport_api_request_seconds",
-            "Time from a request's arrival to the end of its answer.",
+            "Time from a request's arrival to the end of its response.",
             ("method", "route", "status"),
             registry=self.registry,
             buckets=BUCKETS,
         )
 
     def request(self, method: str, route: str | None, status: int | None, seconds: float) -> None:
-        """One request; `route` is its template, None where no route fits; `status` None where the caller
-        went away before an answer began."""
+        """Counts one request; `route` is its template, None if no route fits; `status` is None if the caller
+        went away before the response began."""
         self._requests.labels(
             method if method in METHODS else "other",
             route or "none",

@@ -1,4 +1,4 @@
-"""Values as they stand in JSON answers and requests: money, instants, references."""
+"""Values in JSON requests and responses: money, instants, references."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _TIME: Final = r"[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
 def _utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
-    except OverflowError as error:  # the first and last hours that there are, in another zone
+    except OverflowError as error:  # the first and last hours of the calendar, in another zone
         raise ValueError("lies outside the years 1 to 9999") from error
 
 
 def _written_as(pattern: str, example: str) -> BeforeValidator:
-    """Refuses the other spellings that the validator would take, such as seconds since 1970."""
+    """Refuses other spellings that the validator accepts, such as seconds since 1970."""
 
     def check(value: object) -> object:
         if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(pattern, value)):
@@ -49,7 +49,7 @@ def _exact(value: object) -> object:
 
 
 Instant = Annotated[datetime, AfterValidator(_utc)]
-"""An instant in answers: RFC 3339, UTC, `Z`."""
+"""An instant in responses: RFC 3339, UTC, `Z`."""
 
 Moment = Annotated[
     AwareDatetime,
@@ -77,18 +77,18 @@ class MoneyOut(BaseModel):
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self | None:
-        """From the columns amount, currency, rate; None where there is no amount."""
+        """Returns the money of the columns amount, currency, rate; None without an amount."""
         if row["amount"] is None:
             return None
         return cls(amount=row["amount"], currency=row["currency"], rate=row["rate"])
 
 
 class MoneyIn(Body):
-    """An amount (a string, not negative), its ISO 4217 currency, and the rate where sums need one."""
+    """An amount (a string, not negative), its ISO 4217 currency, and the rate if sums need one."""
 
     amount: Amount = Field(examples=["1054.00"])
     currency: Annotated[Word, Field(max_length=3, examples=["USD"])]
-    rate: Amount | None = Field(default=None, description="To the reporting currency; 1 where left out.")
+    rate: Amount | None = Field(default=None, description="To the reporting currency; 1 if left out.")
 
     def money(self) -> Money:
         """The domain's value."""
@@ -96,14 +96,14 @@ class MoneyIn(Body):
 
 
 class ReferenceIn(Body):
-    """How another system calls the record; one record per source and external id."""
+    """The record's id in another system; one record per source and external id."""
 
     source: Word = Field(description="Which system, such as `erp`.")
     external_id: Word
 
 
 class ReferenceOut(BaseModel):
-    """How another system calls the record."""
+    """The record's id in another system."""
 
     source: str = Field(examples=["erp"])
     external_id: str = Field(examples=["4711"])

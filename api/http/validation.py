@@ -28,26 +28,27 @@ def _no_nul(text: str) -> str:
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_control)]
-"""A short text without control characters, which neither the database nor a log could hold."""
+"""A short text without control characters, which would break the database or a log."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(_no_nul)]
 """Free text, lines allowed; without NUL, which PostgreSQL cannot store."""
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, since a misspelt one would be lost silently."""
+    """A request body. It refuses unknown fields, since a misspelt one would be lost silently."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def validation_problem(error: RequestValidationError) -> Problem:
-    """The 422 (400 for what is no JSON) that names at most 20 fields and what is wrong, never values."""
+    """Returns the 422 (400 if the body is not JSON) that names at most 20 fields and their faults, no
+    values."""
     found = error.errors()
     if found and found[0]["type"] == "json_invalid":
         at = found[0]["loc"][-1]
         return Problem(
             "malformed",
-            f"The body is no valid JSON (it breaks off at character {at}). Nothing was changed. Correct it.",
+            f"The body is not valid JSON (it breaks off at character {at}). Nothing was changed. Correct it.",
         )
     items = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in found[:_MAX_PROBLEMS]]
     first = items[0] if items else {"field": "request", "reason": "it does not fit its schema"}
@@ -63,14 +64,14 @@ def validation_problem(error: RequestValidationError) -> Problem:
 def _field(location: Sequence[Any]) -> str:
     """`body.amount.currency`, `query.page_size`, `header.If-Match`; at most 100 characters.
 
-    Names that the caller chose stand in it too, a misspelt field's or a map's: one that does not look like a
-    name of ours is not repeated.
+    A name may be the caller's own, of a misspelt field or in a map: one that does not look like a field's
+    name is not repeated.
     """
     named = (part if _OURS.fullmatch(part) else "(name)" for part in map(str, location))
     return ".".join(named)[:100] or "request"
 
 
 def reason_of(error: Mapping[str, Any]) -> str:
-    """What is wrong, without the value."""
+    """Returns what is wrong, without the value."""
     message = str(error["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:].rstrip(".")[:300]

@@ -1,1 +1,1 @@
-"""Health, metrics, how the read models stand."""
+"""Health, metrics, the status of read models."""

@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: the two addresses that ask for no key."""
+"""`/livez` and `/readyz`: the two routes without a key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ router = APIRouter(tags=["health"])
 
 @router.get("/livez", summary="Is the process alive?")
 def livez() -> dict[str, str]:
-    """Always 200 while the process can answer; asks nothing else."""
+    """Always 200 while the process runs; checks nothing else."""
     return {"status": "alive"}
 
 
 @router.get("/readyz", summary="May requests be sent here?", responses={503: {"description": "Not ready"}})
 def readyz(request: Request) -> JSONResponse:
-    """200, or 503 with the reasons: the process is about to stop, or something it needs is away. `lacking`
-    names read models whose active version is of a newer release than this process: they answer 503.
+    """200, or 503 with the reasons: the process is about to stop, or a service that it needs is away.
+    `lacking` names read models whose active version belongs to a newer release; their routes return 503.
     """
     services: Services = request.app.state.services
     reasons = list(services.ready())

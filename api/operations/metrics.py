@@ -1,4 +1,4 @@
-"""`/metrics`: this process for Prometheus, and how read models and relay stand."""
+"""`/metrics` for Prometheus: this process, the read models and the relay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["health"], dependencies=[requires("ops:admin"), Depends
 )
 def metrics(request: Request) -> Response:
     """Requests and appends of this process; position, lag, state and parked events of each read model; the
-    relay. In the text format, or OpenMetrics where `Accept` asks for it."""
+    relay. In the text format, or OpenMetrics if `Accept` names it."""
     services: Services = request.app.state.services
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(services.measuring.registry), media_type=media_type)

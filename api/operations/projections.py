@@ -1,4 +1,4 @@
-"""How the read models stand: the same table as on the command line."""
+"""The status of the read models, with the members of the command line's table."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class ProjectionStatus(BaseModel):
 
     projection: str = Field(examples=["pipeline"])
     version: int
-    active: bool = Field(description="Whether answers and `read` views come from this version.")
+    active: bool = Field(description="Whether responses and `read` views come from this version.")
     state: str = Field(
         description="never_started, no_worker, catching_up, live, or what stops it, such as seal_mismatch; "
-        "of a version that is being built, how far that is."
+        "for a version that is being built, its progress."
     )
-    reason: str | None = Field(description="Why, and what to do.")
+    reason: str | None = Field(description="The cause, and what to do.")
     position: int
     head: int | None = Field(description="The store's newest position; null while the store is away.")
     lag_events: int | None
@@ -44,7 +44,7 @@ class ProjectionStatus(BaseModel):
     rate: float = Field(description="Events a second.")
     rows: int = Field(description="Rows of its tables, as the database estimates them.")
     workers: int
-    heartbeat_age: float | None = Field(description="Seconds since a worker was heard of.")
+    heartbeat_age: float | None = Field(description="Seconds since a worker last reported.")
     parked: int = Field(description="Events that could not be applied and wait for an operator.")
     received: int
 

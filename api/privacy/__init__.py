@@ -1,1 +1,1 @@
-"""The rights of the person: to be erased, and to have all that is known."""
+"""The rights of the person: erasure and export."""

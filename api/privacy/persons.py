@@ -1,4 +1,4 @@
-"""The rights of the person: to be erased, and to have all that is known of one."""
+"""The rights of the person: erasure, and export of all data about them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ router = APIRouter(prefix="/v1", tags=["privacy"])
 
 
 class Erase(Body):
-    """Why a person is erased. What stands here is kept for ever and must name nobody."""
+    """Why a person is erased. It is kept for ever and must name nobody."""
 
     reason: Reason = Field(description="Which of the grounds of GDPR article 17 (1).")
     legal_basis: Annotated[str, Field(pattern=f"^(?:{BASIS.pattern})$")] = Field(
         examples=["GDPR art. 17 (1) b"]
     )
     reference: Annotated[str, Field(pattern=f"^(?:{REFERENCE.pattern})$")] | None = Field(
-        default=None, description="How the request is known elsewhere.", examples=["DSR-2026-118"]
+        default=None, description="The request's id elsewhere.", examples=["DSR-2026-118"]
     )
 
 
@@ -39,8 +39,8 @@ class ErasedPerson(BaseModel):
 
     id: UUID = Field(description="The customer.")
     erasure: UUID = Field(description="Names the erasure; `rapport privacy certificate` takes it.")
-    parties: list[UUID] = Field(description="All records that were the same person, this one among them.")
-    keys_destroyed: list[UUID] = Field(description="Whose keys are destroyed, contacts among them.")
+    parties: list[UUID] = Field(description="All records that were the same person, with this one.")
+    keys_destroyed: list[UUID] = Field(description="Those whose keys are destroyed, with contacts.")
     consistency_token: str = Field(
         description="Send it as Consistency-Token with a read that must not show the person any more."
     )
@@ -59,9 +59,9 @@ def erase_customer(
     precondition: IfMatch,
     key: IdempotencyKey,  # noqa: ARG001 - accepted as everywhere; an erasure is done once in any case
 ) -> ErasedPerson:
-    """Erases the person that the customer is, with all that was merged or converted into it, for ever: keys
-    are destroyed, every read model forgets. Counts and money stay. Sent again it is answered as before.
-    409 under a legal hold; an organisation is no person (422): erase its contacts."""
+    """Erases the person that the customer is for ever, with all customers and leads merged or converted into
+    it: destroys the keys, and every read model forgets. Counts and money stay. Sent again it returns the same
+    response. 409 under a legal hold; 422 for an organisation: erase its contacts."""
     services: Services = request.app.state.services
     if services.erasing.erasure_of("customer", id) is None:
         found = services.crm.load("customer", evolve, id)
@@ -88,26 +88,26 @@ def erase_customer(
 
 
 class PersonExport(BaseModel):
-    """Everything that is known of one person."""
+    """All data about one person."""
 
     version: int
     exported_at: str
     person: UUID
     sections: dict[str, list[dict[str, Any]]] = Field(
         description="profile, leads, contacts, interactions, opportunities, cases: of each record its `id`, "
-        "what it is `now`, and its `history`. What was erased is null.",
+        "its state `now`, and its `history`. Erased values are null.",
         examples=[{"profile": []}],
     )
 
 
 @router.get(
     "/customers/{id:uuid}/export",
-    summary="Everything that is known of a person",
+    summary="All data about a person",
     dependencies=[requires("privacy:erase"), Depends(declared_only), GivesPrivate],
 )
 def export_customer(request: Request, id: UUID) -> PersonExport:
-    """All records that are the same person, in clear, with their history. That it was handed out is recorded,
-    as an event of its own. `rapport privacy export` makes a page to read of it."""
+    """All records that are the same person, in clear, with their history. The export is recorded as an event.
+    `rapport privacy export` also writes a page for people."""
     services: Services = request.app.state.services
     found = export(services.crm, services.erasing.people, "customer", id, context_of(request))
     for records in found.document["sections"].values():

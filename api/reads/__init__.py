@@ -1,1 +1,1 @@
-"""What all reads share: one moment, its freshness, filters, pages, as-of, private values."""
+"""Shared by all reads: snapshots, freshness, filters, pages, as-of, private values."""

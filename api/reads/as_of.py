@@ -1,4 +1,4 @@
-"""`as_of` and `known_at`: looking back to a business time, to what was recorded by a time, or to both."""
+"""`as_of` and `known_at`: looking back by business time, by recorded time, or by both."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from projections.runtime.projection import Projection
 from projections.runtime.replay import Rows, fold_all
 
 MAX_RECORDS: Final = 5_000
-"""Records that are folded for one section of an overview at a cut: some 100 microseconds for each event."""
+"""Most records to fold for one section of an earlier overview: some 100 microseconds for each event."""
 
 TIMES: Final = ("as_of", "known_at")
-"""The query parameters of a cut."""
+"""The query parameters for looking back."""
 
 AsOfTime = Annotated[
     Moment | None,
@@ -40,14 +40,14 @@ KnownAtTime = Annotated[
 
 
 class AsOfAnswer(BaseModel):
-    """An answer that may be one of the past; both are null in an answer of now."""
+    """A response that may be about the past; both are null in one about now."""
 
-    as_of: Instant | None = Field(default=None, description="The business time that was asked for.")
-    known_at: Instant | None = Field(default=None, description="The recorded time that was asked for.")
+    as_of: Instant | None = Field(default=None, description="The business time of the request.")
+    known_at: Instant | None = Field(default=None, description="The recorded time of the request.")
 
 
 def as_of_query(as_of: AsOfTime = None, known_at: KnownAtTime = None) -> AsOf:
-    """A dependency: the cut that was asked for."""
+    """A dependency: the bounds of the request."""
     return AsOf(as_of=as_of, known_at=known_at)
 
 
@@ -55,16 +55,16 @@ AsOfQuery = Annotated[AsOf, Depends(as_of_query)]
 
 
 def row_as_of(model: Projection, table: str, events: Sequence[StoredRow]) -> dict[str, Any] | None:
-    """The row that a read model's fold makes of one record's first events; None where there are none. Values
-    are spelled as in events."""
+    """Returns the row that a read model's fold makes of one record's first events; None without events.
+    Values are spelled as in events."""
     rows = fold_all(model, events, CATALOGUE)[table].values()
     return next(({**row, "updated_at": row["recorded"]} for row in rows), None)
 
 
 def past(services: Services, look: Snapshot, moment: AsOf) -> PastSections | None:
-    """How `customer_360` looks back to the cut: its own folds over the event store's records, with the keys
-    that there are now, so that what was erased since is erased there too. None where nothing is cut. Looking
-    raises `Problem` (`validation`) for a section that would take more than `MAX_RECORDS`."""
+    """Returns how `customer_360` looks back: its own folds over the event store's records, with the keys of
+    today, so that a person erased since is erased there too. Returns None without bounds. Its use raises
+    `Problem` (`validation`) for a section of more than `MAX_RECORDS`."""
     if moment.whole:
         return None
 
@@ -72,8 +72,9 @@ def past(services: Services, look: Snapshot, moment: AsOf) -> PastSections | Non
         if len(ids) > MAX_RECORDS:
             raise Problem(
                 "validation",
-                f"A section of the overview takes {len(ids):,} records to be folded at that time; at most "
-                f"{MAX_RECORDS:,} are. Leave that section out with `sections`, or read the records one by "
+                f"A section of the overview needs {len(ids):,} records at that time; at most "
+                f"{MAX_RECORDS:,} are allowed. Leave that section out with `sections`, or read the records "
+                "one by "
                 "one.",
             )
         events = services.crm.histories(ids, moment)

@@ -27,18 +27,18 @@ DEFAULT_WAIT_MILLISECONDS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """What a read was promised: that it sees the change at position `token`. With `or_stale` it takes what
-    there is where that was not reached within `wait_ms`."""
+    """A read's promise: it sees the change at position `token`. With `or_stale` it takes older rows if the
+    read models do not reach that position within `wait_ms`."""
 
     token: int | None
     wait_ms: int = 0
     or_stale: bool = False
 
     def stale_at(self, position: int) -> bool:
-        """Whether an answer made at `position` lacks the change that was asked for.
+        """Whether a response made at `position` lacks the promised change.
 
-        Raises `Problem` (`not-yet-visible`) where that is not wanted. Asked of the position that was read:
-        the one that was waited for may have been another version's, whose place a swap has taken.
+        Raises `Problem` (`not-yet-visible`) without `or_stale`. `position` is that of the rows read: the wait
+        may have been for another version, before a swap.
         """
         if self.token is None or position >= self.token:
             return False
@@ -47,16 +47,16 @@ class Consistency:
         return True
 
     def not_yet(self) -> Problem:
-        """What to say of a change that is not visible yet."""
+        """The problem of a change that is not visible yet."""
         return Problem(
             "not-yet-visible",
             f"The change at position {self.token} was not visible here within {self.wait_ms} ms. "
-            "Repeat the read, or send on_timeout=stale to get what there is.",
+            "Repeat the read, or send on_timeout=stale to get older rows.",
         )
 
 
 class Visibility:
-    """How far the read models are, looked up at most every `EVERY` seconds for all who wait."""
+    """The read models' positions, looked up at most every `EVERY` seconds for all who wait."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -65,7 +65,8 @@ class Visibility:
         self._positions: dict[str, int] = {}
 
     async def reached(self, projections: Sequence[str], position: int, seconds: float) -> bool:
-        """Waits at most `seconds` until all `projections` have passed `position`; whether they have."""
+        """Waits at most `seconds` until all `projections` have passed `position`; returns whether they
+        have."""
         deadline = time.monotonic() + seconds
         while True:
             known = await self._look()
@@ -78,7 +79,7 @@ class Visibility:
     async def _look(self) -> dict[str, int]:
         asked = time.monotonic()
         async with self._lock:
-            # Whoever waited for the lock takes what was looked up meanwhile.
+            # Others may have looked it up while this one waited for the lock.
             if self._looked < asked:
                 started = time.monotonic()
                 self._positions = await run_in_threadpool(positions, self._services.read_pool)
@@ -87,7 +88,7 @@ class Visibility:
 
 
 def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consistency]]:
-    """A dependency: waits for the caller's `Consistency-Token` where one was sent."""
+    """A dependency: waits for the caller's `Consistency-Token`, if it sent one."""
 
     async def wait(
         request: Request,
@@ -104,7 +105,7 @@ def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consisten
         ] = DEFAULT_WAIT_MILLISECONDS,
         on_timeout: Annotated[
             Literal["error", "stale"],
-            Query(description="`error`: 503 when the wait was too short. `stale`: what there is, marked so."),
+            Query(description="`error`: 503 when the wait was too short. `stale`: older rows, marked so."),
         ] = "error",
     ) -> Consistency:
         if consistency_token is None:
@@ -112,7 +113,7 @@ def consistent(*projections: str) -> Callable[..., Coroutine[Any, Any, Consisten
         if not (consistency_token.isascii() and consistency_token.isdecimal()):
             raise Problem(
                 "malformed",
-                "The Consistency-Token is none that a command's answer gave. "
+                "The Consistency-Token is not one of a command's response. "
                 "Send it unchanged, or leave it out.",
             )
         promised = Consistency(int(consistency_token), wait_ms, on_timeout == "stale")

@@ -1,7 +1,7 @@
 """Declared filters and orders of a list: `stage=`, `owner_id[in]=`, `amount[gte]=`, `order_by=-amount`.
 
-A list declares which fields it filters by and of which type each is; the operators follow from the type.
-Values are parsed here, so that the database never sees one that does not fit.
+A list declares the fields to filter by and their types; the operators follow from the type. Values are parsed
+here, so that the database never sees one that does not fit.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ _RANGE: Final = ("eq", "gt", "gte", "lt", "lte")
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """How a filter's values are read, which operators it takes, its JSON schema, and what it means if not
-    what its operator says."""
+    """A filter's parser, its operators, its JSON schema, and its meaning if that is not its operator's."""
 
     adapter: TypeAdapter[Any]
     operators: tuple[str, ...]
@@ -55,12 +54,12 @@ YES_OR_NO: Final = FieldType(TypeAdapter(bool), ("eq",), {"type": "boolean"})
 
 
 def moment(meaning: str) -> FieldType:
-    """A single instant that means something of its own."""
+    """A single instant with a meaning of its own."""
     return FieldType(TypeAdapter(Moment), ("eq",), {"type": "string", "format": "date-time"}, meaning)
 
 
 def word(meaning: str) -> FieldType:
-    """A single word that means something of its own."""
+    """A single word with a meaning of its own."""
     return FieldType(TypeAdapter(Word), ("eq",), {"type": "string"}, meaning)
 
 

@@ -1,4 +1,4 @@
-"""How far the read models stand behind the store; reads go on while the store is away, and say so."""
+"""The lag of the read models behind the store; reads go on while the store is away, and say so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from commands.store.pool import PoolBusy
 from domain.events.envelope import moment, parse
 
 AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError, PersistenceError, PoolBusy)
-"""What the database layers raise while a database does not answer."""
+"""The errors of a database that does not respond."""
 
 
 def head(services: Services) -> int | None:
@@ -25,7 +25,8 @@ def head(services: Services) -> int | None:
 
 
 def recorded_behind(services: Services) -> Callable[[int], datetime | None]:
-    """Tells when the first event behind a position was recorded; None where there is none, or no store."""
+    """Returns when the first event after a position was recorded; None without one, or while the store is
+    away."""
 
     def recorded(position: int) -> datetime | None:
         try:

@@ -1,4 +1,4 @@
-"""What `identity` knows of a person, asked once it has come as far as the store."""
+"""The links of `identity`, once it has caught up with the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ACTIVE: Final = "SELECT version FROM control.active WHERE projection = 'identit
 
 
 def links(read_side: Pool, *, wait: float = WAIT_SECONDS) -> Links:
-    """Asks `identity` at `read_side`; raises `IdentityBehind` where it does not catch up within `wait`
+    """Queries `identity` at `read_side`; raises `IdentityBehind` if it does not catch up within `wait`
     seconds."""
 
     def asked(party: UUID, position: int) -> LinkedParties:

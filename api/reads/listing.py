@@ -13,12 +13,12 @@ from projections.identity.questions import Identity
 from projections.runtime.listing import Filter
 
 _NO_ARGUMENTS: Final = frozenset({"page_token", "page_size", "wait_ms", "on_timeout"})
-"""What may differ from page to page; all else belongs to the list and is bound to its tokens."""
+"""The arguments that may differ from page to page; tokens are bound to all others."""
 
 PageSize = Annotated[int, Query(ge=1, le=500)]
 PageToken = Annotated[str | None, Query(description="From the page before.", max_length=4000)]
 
-NEXT: Final = "Gives the next page when sent as page_token; null at the end."
+NEXT: Final = "Send it as page_token for the next page; null at the end."
 
 
 class Paging:
@@ -48,7 +48,7 @@ class Paging:
         self.after = page.after
 
     def next(self, after: Sequence[str] | None) -> str | None:
-        """The token of the page behind `after`; None where there is none."""
+        """Returns the token of the page after `after`; None at the end."""
         if after is None:
             return None
         return self._tokens.seal(self._name, self._version, self.arguments, after)

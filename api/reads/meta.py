@@ -1,4 +1,4 @@
-"""What every read answer says about itself: where it comes from and how fresh it is."""
+"""The `meta` of every read: where the response comes from and how fresh it is."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ Source = Literal["read_model", "store", "both"]
 
 
 class Lag(BaseModel):
-    """How far the read models stand behind the event store."""
+    """The lag of the read models behind the event store."""
 
     events: int | None = Field(
         description="Positions between the read models and the store's newest; null while the store is away."
     )
     seconds: float | None = Field(
-        description="Age of the oldest change not yet applied; 0 when there is none, null when unknown."
+        description="Age of the oldest change not yet applied; 0 when all are applied, null when unknown."
     )
 
 
 class Model(BaseModel):
-    """One of the read models that an answer was made from."""
+    """One of the read models that a response was made from."""
 
     projection: str = Field(examples=["identity"])
     version: int = Field(examples=[1])
-    position: int = Field(description="Every event up to this position is in it.")
+    position: int = Field(description="It holds every event up to this position.")
     lag: Lag
 
 
 class Meta(BaseModel):
-    """Where an answer comes from and how fresh it is."""
+    """Where a response comes from and how fresh it is."""
 
     projection: str = Field(examples=["pipeline"])
     version: int = Field(description="Version of the read model.", examples=[1])
     position: int = Field(
-        description="Every event up to this position is in the answer (the least of the models used)."
+        description="The response holds every event up to this position (the least of the models used)."
     )
     lag: Lag
     source: Source = Field(
         default="read_model",
-        description="`read_model`: rows of the models. `store`: folded from the event store up to the cut "
-        "that was asked for, so it needs no model to have caught up. `both`: which records it is about comes "
-        "from the models, what they were then from the store.",
+        description="`read_model`: rows of the models. `store`: folded from the event store as of the time "
+        "of the request, so it waits for no model. `both`: the list of records comes "
+        "from the models, their states then from the store.",
     )
     stale: bool = Field(description="True when the change that Consistency-Token asked for is missing.")
     parked: int = Field(
-        description="Events that could not be applied and wait for an operator; what they changed is missing."
+        description="Events that could not be applied and wait for an operator; their changes are missing."
     )
     parked_here: int | None = Field(
-        description="How many events of the very customer or record that the answer is about are among them, "
-        "each counted once; null where the answer is about many."
+        description="How many of them belong to the customer or record that the response is about, "
+        "each counted once; null if it is about many."
     )
-    models: list[Model] = Field(description="Each read model used, the one that the answer is about first.")
+    models: list[Model] = Field(description="Each read model used, the main one first.")
 
 
 def meta_of(
@@ -69,7 +69,8 @@ def meta_of(
     parked_here: int | None = None,
     source: Source = "read_model",
 ) -> Meta:
-    """The `meta` of an answer made from `look`; `parked_here` for one about a single customer or record."""
+    """Returns the `meta` of a response made from `look`; `parked_here` for one about a single customer or
+    record."""
     lag = _lags(services, {look.position, *look.positions.values()})
     return Meta(
         projection=look.projection,
@@ -88,7 +89,7 @@ def meta_of(
 
 
 def _lags(services: Services, positions: Iterable[int]) -> dict[int, Lag]:
-    """The lag of models at these positions, all against the same newest event."""
+    """Returns the lag of models at these positions, all against the same newest event."""
     newest = head(services)
     return {position: _lag(services, newest, position) for position in positions}
 

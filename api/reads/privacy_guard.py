@@ -1,8 +1,8 @@
-"""Holds private values back that could be of somebody who was erased, and records who reads them.
+"""Withholds private values that could be of an erased person, and records who reads them.
 
-One place for all routes: whatever a route gave, its answer's first byte waits here. After a restore, nothing
-personal goes out until the erasures were applied again, and nothing that was read before; and where reads are
-recorded, nothing until this one is. Else a refusal goes out in its place.
+It holds every route's response until its checks are done. After a restore nothing personal goes out until the
+erasures are applied again, and nothing that was read before; where reads are recorded, nothing until this one
+is. Otherwise it sends a refusal instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from domain.privacy.private_read import PURPOSE
 LOG: Final = logging.getLogger("rapport.api.errors")
 _REFUSED: Final = 400
 _PERSONAL: Final = "/v1/"
-"""Outside of it nothing personal is given."""
+"""Returns no personal values outside of it."""
 
 
 class PrivacyGuard:
@@ -42,7 +42,7 @@ class PrivacyGuard:
             await self._app(scope, receive, send)
             return
         if not self._services.erasures_enforced():
-            # What is read now could be read with keys that a restore brought back: they go first.
+            # A read now could use keys that a restore brought back: destroy them first.
             await run_in_threadpool(self._services.withheld)
         enforced, withheld = self._services.erasures_enforced(), False
 
@@ -62,35 +62,35 @@ class PrivacyGuard:
     def _refused(
         self, scope: Scope, shown: Mapping[UUID, Collection[UUID]], enforced: bool
     ) -> Problem | None:
-        """What to answer in place of private values, if anything. Not `enforced`: they were read with keys
-        that may have been destroyed since."""
+        """Returns the response to send instead of private values, if any. Without `enforced` they were read
+        with keys that may be destroyed now."""
         reasons = list(self._services.withheld())
         if not enforced and not reasons:
             reasons.append("It was read before all erasures were applied again. Repeat the request.")
         if reasons:
-            return Problem("unavailable", f"The answer holds personal data. {' '.join(reasons)}")
+            return Problem("unavailable", f"The response holds personal data. {' '.join(reasons)}")
         return self._record(scope, shown) if self._services.audit_reads else None
 
     def _record(self, scope: Scope, shown: Mapping[UUID, Collection[UUID]]) -> Problem | None:
-        """Records the reads; else what to answer instead."""
+        """Records the reads; returns the response to send instead if it cannot."""
         purpose = Headers(scope=scope).get("purpose")
         if purpose is None:
             return Problem(
                 "purpose-required",
-                "The answer holds personal data, and this installation records who reads it and what for. "
-                "Send the header Purpose with a code for what you need it for, such as support.call.",
+                "The response holds personal data, and this installation records who reads it and what for. "
+                "Send the header Purpose with a code for the purpose, such as support.call.",
             )
         if not PURPOSE.fullmatch(purpose):
             return Problem(
                 "malformed",
-                "The header Purpose is no code. Send 1 to 64 characters out of a-z 0-9 . _ -, such as "
+                "The header Purpose is not a code. Send 1 to 64 characters out of a-z 0-9 . _ -, such as "
                 "support.call; it is kept as it is, so it must not name a person.",
             )
         route = getattr(scope.get("route"), "path_format", "?")
         try:
             context = context_of(Request(scope))
             record_reads(self._services.crm, context, shown, purpose=purpose, route=route)
-        except Exception as error:  # whatever it is: what is not recorded is not given
+        except Exception as error:  # any error at all: a read that is not recorded returns nothing
             LOG.error(
                 "a read of private values could not be recorded: %s in request %s",
                 type(error).__qualname__,
@@ -98,7 +98,7 @@ class PrivacyGuard:
             )
             return Problem(
                 "unavailable",
-                "The answer holds personal data, and that it is read could not be recorded, so it is not "
-                "given. Repeat the request in a few seconds.",
+                "The response holds personal data, and the read could not be recorded, so the data is not "
+                "returned. Repeat the request in a few seconds.",
             )
         return None

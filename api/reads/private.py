@@ -1,7 +1,7 @@
-"""Private values in answers: in clear while they can be opened, else absent with the reason beside them.
+"""Private values in responses: in clear while they can be opened, else absent with the reason.
 
-Where an installation records who reads them, every answer says whose it holds (`shows`), and `disclosing.py`
-records that before the answer goes out.
+Every response notes whose private values it holds (`shows`). In an installation that records reads,
+`privacy_guard.py` records them before the response goes out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WATCHED: Final[ContextVar[Disclosure | None]] = ContextVar("private values give
 
 
 def clear(value: Value) -> str | None:
-    """The value, None where it is closed."""
+    """Returns the value; None if it is closed."""
     if value is None or isinstance(value, Unreadable):
         return None
     watched = _WATCHED.get()
@@ -39,13 +39,13 @@ def clear(value: Value) -> str | None:
 
 
 def closed(values: Mapping[str, Value]) -> dict[str, str]:
-    """Those that are closed, with the reason."""
+    """Returns the closed ones, with the reason."""
     return {name: value.reason for name, value in values.items() if isinstance(value, Unreadable)}
 
 
 @contextmanager
 def watching() -> Iterator[Disclosure]:
-    """Inside it what is given notes whether `clear` gave a value."""
+    """Inside it the yielded object notes whether `clear` returned a value."""
     opened = Disclosure()
     token = _WATCHED.set(opened)
     try:
@@ -55,12 +55,12 @@ def watching() -> Iterator[Disclosure]:
 
 
 def shows(request: Request, party: UUID, record: UUID) -> None:
-    """The answer to this request holds private values of `record`, which belongs to `party`."""
+    """Notes that the response to this request holds private values of `record` in `party`."""
     shown_in(request.scope).setdefault(party, set()).add(record)
 
 
 def shown_in(scope: Mapping[str, Any]) -> dict[UUID, set[UUID]]:
-    """Whose private values the answer of a request holds: records by party."""
+    """Returns whose private values a request's response holds: records by party."""
     found: dict[UUID, set[UUID]] = scope["state"].setdefault("shown", {})
     return found
 
@@ -69,14 +69,14 @@ def _purpose(
     purpose: Annotated[
         str | None,
         Header(
-            description="What the personal data in the answer is needed for: a code of 1 to 64 characters "
-            "out of a-z 0-9 . _ -. Needed where this installation records reads (428 without it).",
+            description="The purpose for which the personal data is read: a code of 1 to 64 characters "
+            "out of a-z 0-9 . _ -. Needed if this installation records reads (428 without it).",
             examples=["support.call"],
         ),
     ] = None,
 ) -> None:
-    """Documents the header; it is read by `disclosing.py`, from whatever route holds private values."""
+    """Documents the header; `privacy_guard.py` reads it, for every route with private values."""
 
 
 GivesPrivate: Final = Depends(_purpose)
-"""A dependency of the routes whose answers can hold private values."""
+"""A dependency of the routes whose responses can hold private values."""

@@ -1,4 +1,4 @@
-"""One record by its id, as the event store has it: a route for every record type that can be read."""
+"""One record by its id, from the event store: a route for every readable record type."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ WRITTEN: Final[Mapping[str, type[Record]]] = {
     "case": CaseRecord,
     "interaction": InteractionRecord,
 }
-"""Answers that say more than the state does, by record type."""
+"""Response models that are written out, by record type."""
 
 OWN: Final = frozenset({"opportunity"})
-"""Record types with a route of their own: an opportunity is read from the pipeline, with its age."""
+"""Record types with a route of their own: an opportunity comes from the pipeline, with its age."""
 
 
 def record_router() -> APIRouter:

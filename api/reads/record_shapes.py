@@ -1,8 +1,8 @@
-"""The answer with one record, made from the record's state.
+"""The response with one record, made from the record's state.
 
-A field that is added to a state is in `GET /v1/<plural>/{id}` by that. An area writes a `Record` of its own
-where an answer says more: descriptions, other names, values inside others. What it neither shows nor hides is
-added to it, so that nothing is forgotten.
+A field that is added to a state appears in `GET /v1/<plural>/{id}`. An area writes out a `Record` of its own
+for descriptions, other names, or values inside others. Fields that it neither shows nor hides are added to
+it, so that none is forgotten.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _SIMPLE: Final[Mapping[Any, Any]] = {
 
 
 def shape_of(record_type: RecordType, written: type[Record] = Record) -> type[Record]:
-    """The answer with a record of that type: `written`, with the fields of its state that this leaves out.
+    """Returns the response model of that type: `written`, and the fields of the state that it leaves out.
 
-    Raises `TypeError` for a field of a type that no answer is made of.
+    Raises `TypeError` for a field of an unsupported type.
     """
     assert record_type.state is not None, f"a {record_type.name} has no state"
     hints = get_type_hints(record_type.state)
@@ -56,7 +56,7 @@ def shape_of(record_type: RecordType, written: type[Record] = Record) -> type[Re
         each.name: (_public(hints[each.name], f"{record_type.name}.{each.name}"), ...) for each in added
     }
     named = written.__name__ if written is not Record else f"{record_type.state.__name__}Record"
-    doc = written.__doc__ if written is not Record else f"{_article(record_type.name)} as its events say."
+    doc = written.__doc__ if written is not Record else f"{_article(record_type.name)} as of its last event."
     shape = create_model(named, __base__=written, __doc__=doc, **made)
     shape.private = (*written.private, *private)
     return shape
@@ -67,7 +67,7 @@ def _article(name: str) -> str:
 
 
 def _public(annotation: Any, where: str) -> Any:
-    """The answer's type of a field of a state."""
+    """Returns the response's type of a state's field."""
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -84,6 +84,7 @@ def _public(annotation: Any, where: str) -> Any:
     if origin is Mapping or origin is dict:
         return dict[str, _public(arguments[1], where)]  # type: ignore[misc]  # as above
     raise TypeError(
-        f"{where} is a {annotation}, which no answer is made of: write the record's answer out in its area, "
+        f"{where} is a {annotation}, which no response is made of: write the record's response out in its "
+        "area, "
         "show or hide the field there, and name it in api/reads/record_routes.py"
     )

@@ -1,4 +1,4 @@
-"""Reading one record as the event store has it: folded from its events, so every change is in it at once."""
+"""Reading one record from the event store: folded from its events, so it has every change at once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class Record(AsOfAnswer):
-    """What every record has; the other members are the aggregate's, by their names."""
+    """Members of every record; the others are the aggregate's, by their names."""
 
     private: ClassVar[tuple[str, ...]] = ()
     """Members with private values."""
     hidden: ClassVar[tuple[str, ...]] = ("imported", "original")
-    """Fields of the state that are not shown, or by another name."""
+    """Fields of the state that are hidden, or shown by another name."""
 
     id: UUID
     version: int = Field(description="Also the ETag: send it as If-Match with the next change.")
@@ -37,7 +37,7 @@ class Record(AsOfAnswer):
 
     @classmethod
     def of(cls, state: Aggregate, as_of: AsOf = NOW) -> Self:
-        """From the aggregate, as it was at the cut; private values in clear, or named as closed."""
+        """Makes it from the aggregate; private values are in clear, or named as closed."""
         values = {name: getattr(state, name) for name in cls.model_fields if hasattr(state, name)}
         private = {name: values[name] for name in cls.private}
         return cls.model_validate(
@@ -51,20 +51,20 @@ class Record(AsOfAnswer):
 
     @classmethod
     def gives_private(cls, state: Any) -> bool:  # noqa: ARG003
-        """Whether the values that `clear` gave are a person's."""
+        """Whether the values that `clear` returned are a person's."""
         return True
 
     @classmethod
     def members(cls, state: Any) -> dict[str, object]:  # noqa: ARG003
-        """Members that are not the aggregate's as they stand."""
+        """Returns the members that differ from the aggregate's."""
         return {}
 
 
 Ids = Annotated[list[UUID], BeforeValidator(sorted)]
-"""Ids of a set, in an order that stays."""
+"""Ids of a set, in a stable order."""
 
 Words = Annotated[list[str], BeforeValidator(sorted)]
-"""Words of a set, in an order that stays."""
+"""Words of a set, in a stable order."""
 
 
 def read_record(
@@ -76,8 +76,8 @@ def read_record(
     id: UUID,
     as_of: AsOf,
 ) -> Record:
-    """The record as it was at the cut, its version then as `ETag`. Raises `NotFound`, also before its first
-    event. What was erased since stays erased: it is read with the keys that there are now."""
+    """Returns the record as of the bounds, with its version then as `ETag`. Raises `NotFound`, also before
+    its first event. A person erased since stays erased: it reads with the keys of today."""
     services: Services = request.app.state.services
     found = services.crm.load(record_type, evolve, id, as_of=as_of)
     response.headers["ETag"] = f'"{found.version}"'
@@ -101,9 +101,10 @@ def add_record(
         response_model=shape,
         name=f"get_{record_type}",
         summary=f"Get {'an' if record_type[0] in 'aeiou' else 'a'} {record_type}",
-        description=f"The {record_type} as it is now, read from the event store: every change is in it at "
-        "once. With as_of or known_at as it was then: 404 before its first event, and what was erased since "
-        "is erased there too.",
+        description=f"The {record_type} as it is now, read from the event store: it has every change at "
+        "once. With as_of or known_at it is as it was then: 404 before its first event, and values erased "
+        "since "
+        "stay erased.",
         operation_id=f"{collection}_get",
     )
 

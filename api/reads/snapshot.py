@@ -1,4 +1,4 @@
-"""One consistent look at the read side, and what every read answer says about it."""
+"""One consistent snapshot of the read side."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STANDING: Final = """
     FROM control.active a
     WHERE %(names)s::text[] IS NULL OR a.projection = ANY (%(names)s::text[])
 """
-# Where not even the envelope can be read, nobody knows whose record it is: its whole party waits then.
+# An event whose envelope cannot be read may be of any record of its party: then the whole party waits.
 _PARKED_OF: Final = """
     SELECT count(DISTINCT h.position) FROM control.held h JOIN control.active a USING (projection, version)
     WHERE h.projection = ANY (%(names)s::text[])
@@ -43,10 +43,10 @@ _PARKED_OF: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A read transaction: everything asked of `connection` is as of one moment.
+    """A read transaction: all queries over `connection` see one moment.
 
-    `versions` are those that were active at that moment: a swap in the middle changes nothing for it.
-    `position` is the least of `positions`, which are by model, in the order asked for.
+    `versions` are those active at that moment; a later swap does not change them. `position` is the least of
+    `positions`, which are by model, in the requested order.
     """
 
     connection: Connection
@@ -58,8 +58,8 @@ class Snapshot:
     positions: Mapping[str, int]
 
     def ask(self, name: str, questions: type[Q], **others: Any) -> Q:  # noqa: ARG002 - for the types
-        """The questions of a read model's active version; `questions` says which ones, `others` are the
-        questions of other read models that they need.
+        """Returns the queries of a read model's active version; `questions` is their protocol, `others` are
+        the queries of other read models that they need.
 
         Raises `Problem` (`unavailable`) for a version that a newer release has made active.
         """
@@ -69,20 +69,20 @@ class Snapshot:
         return cast(Q, found(self.connection, **others))
 
     def parked_of_record(self, id: UUID, party: UUID | str | None) -> int:
-        """How many events of this record the models hold; those of its party that may be its own count."""
+        """Returns how many events of this record are parked, with those of its party that may be its own."""
         return self._parked_of(records=[id], parties=[party or id], all=False, but=[])
 
     def parked_of_customer(self, id: UUID, as_of: AsOf = NOW) -> int:
-        """How many events the models hold of all that is this customer, or was at a cut; needs `identity`."""
+        """Returns how many events of this customer, now or as of a time, are parked; needs `identity`."""
         if not self.parked:
             return 0
         cluster = self.ask("identity", Identity).cluster(id, as_of)
         return self._parked_of(records=cluster.incoming, parties=cluster.parties, all=True, but=cluster.away)
 
     def not_found(self, record_type: str, id: UUID, parked: int) -> Exception:
-        """What to raise for a record that the models do not show; `parked` of its events they hold.
+        """Returns the error for a record that the models do not show, of which `parked` events are parked.
 
-        Then it may well be there, and who takes it for missing would make it a second time.
+        With parked events it may exist, and a caller who takes it for missing would create it again.
         """
         if not parked:
             return NotFound(record_type, id)
@@ -107,7 +107,7 @@ class Snapshot:
         return int(row[0]) if row else 0
 
     def model(self, name: str) -> Projection:
-        """A read model's active version: its tables and folds. Raises as `ask` does."""
+        """Returns a read model's active version: its tables and folds. Raises as `ask` does."""
         try:
             return registry.named(name, self.versions.get(name, 1))
         except KeyError:
@@ -116,16 +116,16 @@ class Snapshot:
     def _missing(self, name: str) -> Problem:
         return Problem(
             "unavailable",
-            f"Version {self.versions.get(name, 1)} of {name} is active, and this server does not have it: it "
-            "runs an older release. Try again at another server, or when this one is upgraded.",
+            f"Version {self.versions.get(name, 1)} of {name} is active, and this server lacks it: it "
+            "runs an older release. Try again at another server, or after an upgrade of this one.",
         )
 
 
 @contextmanager
 def snapshot(services: Services, *projections: str) -> Iterator[Snapshot]:
-    """A snapshot of the models; the first named is the one the answer is about.
+    """Yields a snapshot of the models; the first one is the main model of the response.
 
-    The position is read in the same transaction as the rows: an answer never claims more than it has.
+    It reads the position in the same transaction as the rows: a response never claims more than it has.
     """
     with services.read_pool.connection() as connection:
         try:
@@ -149,7 +149,7 @@ def snapshot(services: Services, *projections: str) -> Iterator[Snapshot]:
 
 
 def positions(pool: Pool, projections: Sequence[str] | None = None) -> dict[str, int]:
-    """How far each read model's active version is: the least of its shares."""
+    """Returns the position of each read model's active version: the least of its shares."""
     with pool.connection() as connection, connection.cursor() as cursor:
         cursor.execute(_STANDING, {"names": None if projections is None else list(projections)})
         return {row[0]: row[2] for row in cursor.fetchall()}

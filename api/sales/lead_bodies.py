@@ -1,4 +1,4 @@
-"""Leads: creating one, moving it along, and converting it."""
+"""Leads: creating, changing the state, converting."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from domain.sales.lead.events import OpenLeadState
 
 
 class CreateLead(CreateBody):
-    """A new lead, of whom at least a name, a company, an email or a phone is known. Name, email and phone are
-    stored encrypted."""
+    """A new lead with at least a name, a company, an email or a phone. Name, email and phone are stored
+    encrypted."""
 
     makes: ClassVar[type[Command]] = commands.CreateLead
 
@@ -31,7 +31,7 @@ class CreateLead(CreateBody):
 
 
 class MoveLead(ChangeBody):
-    """To another open state, as the lifecycle allows."""
+    """Moves it to another open state, as the lifecycle allows."""
 
     makes: ClassVar[type[Command]] = commands.MoveLead
 
@@ -39,7 +39,7 @@ class MoveLead(ChangeBody):
 
 
 class DisqualifyLead(ChangeBody):
-    """It will not become a customer, for one of the configured reasons (`GET /v1/reasons`); `other` needs a
+    """Closes it without a conversion, for one of the configured reasons (`GET /v1/reasons`); `other` needs a
     note."""
 
     makes: ClassVar[type[Command]] = commands.DisqualifyLead
@@ -48,14 +48,8 @@ class DisqualifyLead(ChangeBody):
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
 
 
-class ReopenLead(ChangeBody):
-    """Takes a disqualification back."""
-
-    makes: ClassVar[type[Command]] = commands.ReopenLead
-
-
 class ScoreLead(ChangeBody):
-    """A score of 0 to 100 by a model, with its reasons, the strongest first."""
+    """Records a score of 0 to 100 by a model, with its reasons, the strongest first."""
 
     makes: ClassVar[type[Command]] = commands.ScoreLead
 
@@ -64,28 +58,12 @@ class ScoreLead(ChangeBody):
     reasons: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
 
 
-class AssignLeadOwner(ChangeBody):
-    """Gives it to another principal."""
-
-    makes: ClassVar[type[Command]] = commands.AssignLeadOwner
-
-    owner_id: UUID
-
-
-class LinkLead(ChangeBody):
-    """Names the customer whose lead it is, without a conversion."""
-
-    makes: ClassVar[type[Command]] = commands.LinkLead
-
-    customer_id: UUID
-
-
 class ConvertLead(ChangeBody):
-    """Makes a qualified lead a customer's opportunity, all at once; again it gives the same ids.
+    """Converts a qualified lead to a customer's opportunity in one step; sent again it returns the same ids.
 
-    The customer is the one that is named, else the one that the lead is linked to, else one is made: an
-    organisation where the lead has a company, else a person. The contact is the one that is named, else one
-    is made where the lead has a name. The owner is the one that is named, else the lead's.
+    The customer is `customer_id`, else the lead's customer, else a new one: an organisation if the lead has a
+    company, else a person. The contact is `contact_id`, else a new one if the lead has a name. The owner is
+    `owner_id`, else the lead's.
     """
 
     makes: ClassVar[type[Command]] = commands.ConvertLead

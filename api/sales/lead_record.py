@@ -11,7 +11,7 @@ from api.reads.records import Record
 
 
 class LeadRecord(Record):
-    """A lead as its events say, the last one included."""
+    """A lead as of its last event."""
 
     private = ("name", "email", "phone")
 
@@ -25,6 +25,6 @@ class LeadRecord(Record):
     references: list[ReferenceOut]
     score: int | None
     disqualified_for: str | None
-    customer_id: UUID | None = Field(description="Whose it is: linked to it, or made by its conversion.")
+    customer_id: UUID | None = Field(description="Its customer: linked to it, or created by its conversion.")
     contact_id: UUID | None
-    opportunity_id: UUID | None = Field(description="What its conversion opened.")
+    opportunity_id: UUID | None = Field(description="The opportunity that its conversion opened.")

@@ -72,7 +72,7 @@ class Opportunity(BaseModel):
     probability: int = Field(description="Percent.", examples=[50])
     probability_overridden: bool
     amount: MoneyOut | None
-    customer_id: UUID | None = Field(description="As it was linked; merges are followed by filters.")
+    customer_id: UUID | None = Field(description="As it was linked; filters follow merges.")
     owner_id: UUID | None
     product_id: UUID | None
     team: list[UUID]
@@ -90,13 +90,13 @@ class Opportunity(BaseModel):
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self:
-        """From a row of the query."""
+        """Makes it from a row of the query."""
         taken = {name: row[name] for name in cls.model_fields if name not in ("amount", "team", "products")}
         return cls(amount=MoneyOut.of(row), team=row["team"] or [], products=row["products"] or [], **taken)
 
 
 class OneOpportunity(AsOfAnswer):
-    """One opportunity, now or at a cut."""
+    """One opportunity, now or as of a time."""
 
     opportunity: Opportunity
     meta: Meta
@@ -122,7 +122,7 @@ def list_opportunities(
     page_token: PageToken = None,
 ) -> OpportunityPage:
     """Newest change first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds
-    what belongs to customers merged into that one."""
+    opportunities of customers merged into that one."""
     services: Services = request.app.state.services
     with snapshot(services, "pipeline", "identity") as look:
         paging = Paging(request, look, _LISTING, page_token)
@@ -147,15 +147,15 @@ def get_opportunity(
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
     cut: AsOfQuery,
 ) -> OneOpportunity:
-    """The opportunity as it is now; its version is the `ETag`. With as_of or known_at as it was then: folded
-    from the event store up to there, 404 before its first event."""
+    """The opportunity as it is now; its version is the `ETag`. With as_of or known_at it is as it was then,
+    folded from the event store: 404 before its first event."""
     services: Services = request.app.state.services
     with snapshot(services, "pipeline") as look:
         if cut.whole:
             row = look.ask("pipeline", Opportunities).get(id)
         else:
             row = row_as_of(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
-        # What was looked back to comes from the store, where nothing is parked.
+        # An earlier state comes from the store, where no event is parked.
         parked = look.parked_of_record(id, row["party"] if row else None) if cut.whole else 0
     if row is None:
         raise look.not_found("opportunity", id, parked)

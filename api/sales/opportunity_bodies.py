@@ -1,4 +1,4 @@
-"""Opportunities: opening one, and its moves."""
+"""Opportunities: opening one, and changing it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Open(CreateBody):
 
 
 class MoveStage(ChangeBody):
-    """To any other open stage of its pipeline, forward or back; what is skipped is recorded."""
+    """Moves it to any other open stage of its pipeline, forward or back; the event lists skipped stages."""
 
     makes: ClassVar[type[Command]] = commands.MoveStage
 
@@ -62,25 +62,9 @@ class Lose(ChangeBody):
 
 
 class Reopen(ChangeBody):
-    """Back to the last open stage; every earlier close stays in the history."""
+    """Opens a closed opportunity again, in its last open stage. The history keeps every earlier close."""
 
     makes: ClassVar[type[Command]] = commands.ReopenOpportunity
-
-
-class ChangeAmount(ChangeBody):
-    """Another amount."""
-
-    makes: ClassVar[type[Command]] = commands.ChangeAmount
-
-    amount: MoneyIn
-
-
-class LinkCustomer(ChangeBody):
-    """Names the customer, later than at the opening or another one."""
-
-    makes: ClassVar[type[Command]] = commands.LinkCustomer
-
-    customer_id: UUID
 
 
 class AssignOwner(ChangeBody):
@@ -92,7 +76,7 @@ class AssignOwner(ChangeBody):
 
 
 class ChangeTeam(ChangeBody):
-    """All members of the team from now on."""
+    """Replaces all members of the team."""
 
     makes: ClassVar[type[Command]] = commands.ChangeTeam
 
@@ -100,7 +84,7 @@ class ChangeTeam(ChangeBody):
 
 
 class Item(ValueBody):
-    """A product with its quantity, its price each, and a discount in percent."""
+    """A product with its quantity, its unit price, and a discount in percent."""
 
     product_id: UUID
     quantity: Amount = Field(examples=["2"])
@@ -118,7 +102,7 @@ class Item(ValueBody):
 
 
 class ChangeProducts(ChangeBody):
-    """All line items from now on."""
+    """Replaces all line items."""
 
     makes: ClassVar[type[Command]] = commands.ChangeProducts
 
@@ -126,23 +110,15 @@ class ChangeProducts(ChangeBody):
 
 
 class ChangeCloseDate(ChangeBody):
-    """Another day on which the close is expected."""
+    """Changes the day on which a close is expected."""
 
     makes: ClassVar[type[Command]] = commands.ChangeCloseDate
 
     expected_close: Day = Field(examples=["2027-03-31"])
 
 
-class ChangeForecastCategory(ChangeBody):
-    """Another forecast category."""
-
-    makes: ClassVar[type[Command]] = commands.ChangeForecastCategory
-
-    category: ForecastCategory
-
-
 class OverrideProbability(ChangeBody):
-    """Another probability than the stage's, until the next stage is entered."""
+    """Overrides the stage's probability until the next stage is entered."""
 
     makes: ClassVar[type[Command]] = commands.OverrideProbability
 

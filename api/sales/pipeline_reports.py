@@ -1,4 +1,4 @@
-"""Reports of a pipeline: won and lost, forecast, what changed; and the history of an opportunity."""
+"""Reports of a pipeline: won and lost, forecast, changes; and the history of an opportunity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ router = APIRouter(
 _MODEL: Final = "pipeline"
 _Wait = Annotated[Consistency, Depends(consistent(_MODEL))]
 _Owner = Annotated[UUID | None, Query(description="Only this owner's opportunities.")]
-_SINCE: Final = {"since": declared.moment("What was recorded later than this time. Required.")}
+_SINCE: Final = {"since": declared.moment("Changes recorded later than this time. Required.")}
 
 
 def _pipeline(
@@ -56,7 +56,7 @@ def _pipeline(
 _Pipeline = Annotated[str, Depends(_pipeline)]
 
 
-@router.get("/pipelines/{pipeline_id}/outcomes", summary="Get what was won and lost, with reasons")
+@router.get("/pipelines/{pipeline_id}/outcomes", summary="Get won and lost opportunities, with reasons")
 def get_outcomes(
     request: Request,
     pipeline: _Pipeline,
@@ -105,7 +105,7 @@ def list_changes(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> ChangePage:
-    """Each opportunity with a change recorded since then: as it was known then, and as it is now."""
+    """Each opportunity that changed since then: as known then, and as it is now."""
     services: Services = request.app.state.services
     with snapshot(services, _MODEL) as look:
         paging = Paging(request, look, f"changes/{pipeline}", page_token)

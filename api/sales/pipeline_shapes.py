@@ -24,7 +24,8 @@ class OutcomeRow(BaseModel):
 
 
 class OutcomeReport(BaseModel):
-    """Won and lost of the period: from `since` (included) to `until` (not); null is without an end."""
+    """Won and lost opportunities of the period from `since` (included) to `until` (excluded); null: no
+    bound."""
 
     since: Instant | None
     until: Instant | None
@@ -38,7 +39,7 @@ class OutcomeReport(BaseModel):
 class ForecastRow(BaseModel):
     """Open opportunities of a month and a forecast category."""
 
-    month: date | None = Field(description="Its first day; null where no day of closing is expected.")
+    month: date | None = Field(description="Its first day; null for opportunities without an expected close.")
     forecast_category: str
     count: int
     amount: Number
@@ -53,7 +54,7 @@ class ForecastReport(BaseModel):
 
 
 class ChangedRow(BaseModel):
-    """An opportunity then and now; what was not there then has null before."""
+    """An opportunity then and now; null before for one that did not exist then."""
 
     id: UUID
     version: int
@@ -67,7 +68,7 @@ class ChangedRow(BaseModel):
 
 
 class ChangePage(BaseModel):
-    """A page of what changed, in the order of the last changes."""
+    """A page of changed opportunities, in the order of their last changes."""
 
     changes: list[ChangedRow]
     next_page_token: str | None = Field(description=NEXT)
@@ -93,7 +94,7 @@ class VersionRow(BaseModel):
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self:
-        """From a row of the query."""
+        """Makes it from a row of the query."""
         return cls.model_validate(row | {"amount": MoneyOut.of(row)})
 
 

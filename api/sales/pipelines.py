@@ -66,7 +66,7 @@ class BoardColumn(BaseModel):
 
 
 class Totals(BaseModel):
-    """Over all stages of the board."""
+    """Sums over all stages of the board."""
 
     count: int
     amount: Number
@@ -85,7 +85,7 @@ class Board(AsOfAnswer):
 
 @router.get("/pipelines", summary="List pipelines")
 def list_pipelines(request: Request) -> PipelineList:
-    """Pipelines are configuration: this asks no read model."""
+    """Pipelines are configuration; this uses no read model."""
     services: Services = request.app.state.services
     return PipelineList(pipelines=[_pipeline(found) for found in services.pipelines.values()])
 
@@ -99,14 +99,18 @@ def get_board(
     known_at: KnownAtTime = None,
     owner_id: Annotated[UUID | None, Query(description="Only this owner's opportunities.")] = None,
     team_member_id: Annotated[
-        UUID | None, Query(description="Only those that this one is in the team of.")
+        UUID | None, Query(description="Only opportunities with this member in their team.")
     ] = None,
     closing_since: Annotated[
-        Day | None, Query(description="Only those that closed, else are expected to, on this day or later.")
+        Day | None,
+        Query(
+            description="Only opportunities with their close, or their expected close, on this day or later."
+        ),
     ] = None,
     closing_until: Annotated[Day | None, Query(description="The same before this day.")] = None,
     stale_days: Annotated[
-        int | None, Query(ge=0, le=36_500, description="Counts those longer in their stage as stale.")
+        int | None,
+        Query(ge=0, le=36_500, description="Counts opportunities that are longer in their stage as stale."),
     ] = None,
 ) -> Board:
     """Per stage: count, amount, weighted amount, mean age. Every configured stage is listed, in order."""
@@ -153,8 +157,8 @@ def _pipeline(pipeline: Pipeline) -> PipelineOut:
 
 
 def _columns(pipeline: Pipeline, rows: list[BoardStage], stale: bool) -> list[BoardColumn]:
-    """Configured stages in their order, then those that opportunities still stand in though they are not
-    configured any more: no opportunity is left out of the sums."""
+    """Returns the configured stages in order, then stages that are not configured any more but have
+    opportunities: the sums leave no opportunity out."""
     configured = {stage.id: (stage.name, str(stage.kind)) for stage in pipeline.stages}
     gone = {row.stage: (row.stage, row.outcome) for row in rows if row.stage not in configured}
     return [
@@ -164,7 +168,7 @@ def _columns(pipeline: Pipeline, rows: list[BoardStage], stale: bool) -> list[Bo
 
 
 def _column(id: str, name: str, kind: str, rows: list[BoardStage], stale: bool) -> BoardColumn:
-    """The sums of a stage: usually of one row, of more where its kind was configured otherwise before."""
+    """Returns the sums of a stage, usually of one row, or of more if its configured kind has changed."""
     ages = [row.mean_age_seconds for row in rows]
     return BoardColumn(
         stage=id,

@@ -24,16 +24,8 @@ class Register(CreateBody):
     reference: ReferenceIn | None = None
 
 
-class ChangePrice(ChangeBody):
-    """Another list price."""
-
-    makes: ClassVar[type[Command]] = commands.ChangePrice
-
-    price: MoneyIn
-
-
 class Discontinue(ChangeBody):
-    """From now on it is not sold."""
+    """Ends the sale of the product."""
 
     makes: ClassVar[type[Command]] = commands.DiscontinueProduct
 

@@ -50,7 +50,7 @@ class AssignCase(ChangeBody):
 
 
 class MoveCase(ChangeBody):
-    """To another open state, as the lifecycle allows."""
+    """Moves it to another open state, as the lifecycle allows."""
 
     makes: ClassVar[type[Command]] = commands.MoveCase
 
@@ -58,7 +58,7 @@ class MoveCase(ChangeBody):
 
 
 class ChangeCasePriority(ChangeBody):
-    """Another priority."""
+    """Changes the priority."""
 
     makes: ClassVar[type[Command]] = commands.ChangeCasePriority
 
@@ -66,7 +66,7 @@ class ChangeCasePriority(ChangeBody):
 
 
 class EscalateCase(ChangeBody):
-    """Another escalation level, up or down; 0 is none."""
+    """Changes the escalation level, up or down; 0 means not escalated."""
 
     makes: ClassVar[type[Command]] = commands.EscalateCase
 
@@ -74,8 +74,8 @@ class EscalateCase(ChangeBody):
 
 
 class ChangeCaseDetails(ChangeBody):
-    """Changes what is named and leaves the rest. `remove` names `channel`, `category`, `product`, `cause` or
-    `attributes.<name>`."""
+    """Changes the named fields and leaves the rest. `remove` names `channel`, `category`, `product`, `cause`
+    or `attributes.<name>`."""
 
     makes: ClassVar[type[Command]] = commands.ChangeCaseDetails
 
@@ -88,16 +88,8 @@ class ChangeCaseDetails(ChangeBody):
     remove: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
 
 
-class RespondToCase(ChangeBody):
-    """The first response to who asked, and the interaction that it was."""
-
-    makes: ClassVar[type[Command]] = commands.RespondToCase
-
-    interaction_id: UUID | None = None
-
-
 class ResolveCase(ChangeBody):
-    """It is solved: how, and what it was."""
+    """Records that it is solved: how (`code`), and what caused it (`cause`)."""
 
     makes: ClassVar[type[Command]] = commands.ResolveCase
 
@@ -107,7 +99,7 @@ class ResolveCase(ChangeBody):
 
 
 class CloseCase(ChangeBody):
-    """Closes a resolved one."""
+    """Closes a resolved case."""
 
     makes: ClassVar[type[Command]] = commands.CloseCase
 
@@ -115,7 +107,7 @@ class CloseCase(ChangeBody):
 
 
 class ReopenCase(ChangeBody):
-    """Takes up a resolved or closed one again; earlier resolutions stay in the history."""
+    """Takes up a resolved or closed case again. The history keeps earlier resolutions."""
 
     makes: ClassVar[type[Command]] = commands.ReopenCase
 
@@ -129,19 +121,3 @@ class RejectCase(ChangeBody):
 
     reason: Word | None = Field(default=None, examples=["not-ours"])
     note: Text | None = Field(default=None, description="Free text; stored encrypted.")
-
-
-class MarkDuplicate(ChangeBody):
-    """Ends it as the same as another case."""
-
-    makes: ClassVar[type[Command]] = commands.MarkDuplicate
-
-    of: UUID
-
-
-class LinkCase(ChangeBody):
-    """Names the customer, later than at the opening or another one."""
-
-    makes: ClassVar[type[Command]] = commands.LinkCase
-
-    customer_id: UUID

@@ -23,7 +23,7 @@ class Resolution(BaseModel):
 
 
 class CaseRecord(Record):
-    """A case as its events say, the last one included."""
+    """A case as of its last event."""
 
     private = ("subject", "description")
     hidden = (*Record.hidden, "opened", "responded")
@@ -31,7 +31,7 @@ class CaseRecord(Record):
     kind: str = Field(description="question, complaint, incident or request.")
     state: str = Field(examples=["in_progress"])
     priority: int = Field(description="1 (most urgent) to 4.")
-    escalation: int = Field(description="0 is none.")
+    escalation: int = Field(description="0 means not escalated.")
     channel: str | None
     customer_id: UUID | None
     queue: str | None
@@ -46,16 +46,17 @@ class CaseRecord(Record):
     attributes: dict[str, str]
     opened_at: Instant
     responded_at: Instant | None = Field(description="The first response.")
-    resolutions: list[Resolution] = Field(description="Oldest first; those of before a reopening as well.")
+    resolutions: list[Resolution] = Field(description="Oldest first, with those before a reopening.")
     closed_at: Instant | None
-    reported_sla: bool | None = Field(description="An imported log's own verdict: true is met.")
+    reported_sla: bool | None = Field(description="An imported log's own verdict: true if the SLA was met.")
     reopened: int = Field(description="How often.")
-    rejected_for: str | None = Field(description="The reason, where it was rejected for one.")
+    rejected_for: str | None = Field(description="The reason, if it was rejected for one.")
     duplicate_of: UUID | None
 
     @classmethod
     def members(cls, state: Case) -> dict[str, object]:
-        """Times by their names here; the notes of resolutions in clear, or named as closed by their place."""
+        """Returns times by their names here, and the notes of resolutions in clear, or named as closed by
+        index."""
         notes = {f"resolutions.{at}.note": found.note for at, found in enumerate(state.resolutions)}
         return {
             "opened_at": state.opened,

@@ -59,8 +59,8 @@ def list_cases(
     page_size: PageSize = 50,
     page_token: PageToken = None,
 ) -> CasePage:
-    """Newest first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds what
-    belongs to customers merged into that one."""
+    """Newest first unless `order_by` says otherwise. All filters must hold. A `customer_id` also finds cases
+    of customers merged into that one."""
     services: Services = request.app.state.services
     with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, "cases", page_token)

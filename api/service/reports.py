@@ -1,4 +1,4 @@
-"""Reports of the service desk: backlog, reopening, times, complaints, and the logs' own verdicts."""
+"""Reports of the service desk: backlog, reopening, times, complaints, and imported SLA verdicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _Period = Annotated[Span, Depends(period)]
 
 @contextmanager
 def _asking(request: Request, consistency: Consistency) -> Iterator[tuple[Cases, dict[str, Any]]]:
-    """The queries, and the answer's `meta` of the same moment."""
+    """Yields the queries, and the `meta` of the same moment."""
     services: Services = request.app.state.services
     with snapshot(services, _MODEL) as look:
         yield look.ask(_MODEL, Cases), {"meta": meta_of(services, look, consistency)}
@@ -65,8 +65,8 @@ def get_reopen_rate(request: Request, consistency: _Wait, span: _Period) -> Reop
 
 @router.get("/times", summary="Get the times to response and resolution")
 def get_times(request: Request, consistency: _Wait, span: _Period) -> TimesReport:
-    """First response, first resolution, and the resolution that holds, of the cases opened in the period. By
-    the clock, less the time on hold: business time comes with the calendars of service levels."""
+    """First response, first resolution and lasting resolution of the cases opened in the period, in elapsed
+    time without the time on hold."""
     with _asking(request, consistency) as (cases, meta):
         rows = [TimesRow(**asdict(row)) for row in cases.times(span.since, span.until)]
     return TimesReport(**asdict(span), rows=rows, **meta)
@@ -82,7 +82,8 @@ def get_complaints(request: Request, consistency: _Wait, span: _Period) -> Compl
 
 @router.get("/reportedSla", summary="Get what imported logs say of their SLA")
 def get_reported_sla(request: Request, consistency: _Wait, span: _Period) -> SlaReport:
-    """Met and missed by the logs' own word, of the cases closed in the period; our own clocks come apart."""
+    """Met and missed SLAs of the cases closed in the period, as the imported logs report them. Our own clocks
+    are a separate report."""
     with _asking(request, consistency) as (cases, meta):
         found = cases.verdicts(span.since, span.until)
     return SlaReport(**asdict(span), **asdict(found), **meta)

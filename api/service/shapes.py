@@ -14,7 +14,7 @@ from api.reads.meta import Meta
 
 
 class CaseRow(BaseModel):
-    """A case with its clocks. Subject and description are read with the case itself."""
+    """A case with its clocks. The case itself has subject and description."""
 
     id: UUID
     version: int = Field(description="Also the ETag: send it as If-Match with the next change.")
@@ -24,7 +24,7 @@ class CaseRow(BaseModel):
     priority: int = Field(description="1 (most urgent) to 4.")
     escalation: int
     channel: str | None
-    customer_id: UUID | None = Field(description="As it was linked; merges are followed by filters.")
+    customer_id: UUID | None = Field(description="As it was linked; filters follow merges.")
     queue: str | None
     owner_id: UUID | None
     category: str | None
@@ -34,21 +34,21 @@ class CaseRow(BaseModel):
     state_entered_at: Instant
     responded_at: Instant | None
     first_resolved_at: Instant | None
-    resolved_at: Instant | None = Field(description="The resolution that holds; null after a reopening.")
+    resolved_at: Instant | None = Field(description="The lasting resolution; null after a reopening.")
     closed_at: Instant | None
     held_since: Instant | None = Field(description="Since when it waits on the customer.")
     held_seconds: float = Field(description="Time spent waiting on the customer, without that since then.")
     reopened: int = Field(description="How often.")
     resolution_code: str | None
     close_code: str | None
-    reported_sla: bool | None = Field(description="An imported log's own verdict: true is met.")
+    reported_sla: bool | None = Field(description="An imported log's own verdict: true if the SLA was met.")
     duplicate_of: UUID | None
     imported: bool
     updated_at: Instant
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self:
-        """From a row of the read model."""
+        """Makes it from a row of the read model."""
         held: timedelta = row["held"]
         return cls.model_validate(row | {"held_seconds": held.total_seconds()})
 
@@ -62,7 +62,7 @@ class CasePage(BaseModel):
 
 
 class BacklogRow(BaseModel):
-    """Open cases of a queue (null: of none) and a priority."""
+    """Open cases of a queue (null: without one) and a priority."""
 
     queue: str | None
     priority: int
@@ -72,7 +72,7 @@ class BacklogRow(BaseModel):
 
 
 class BacklogReport(BaseModel):
-    """What is open now, by queue and priority; `cases` is the sum."""
+    """Open cases by queue and priority; `cases` is the sum."""
 
     cases: int
     rows: list[BacklogRow]
@@ -80,14 +80,14 @@ class BacklogReport(BaseModel):
 
 
 class Period(BaseModel):
-    """The period of a report: from `since` (included) to `until` (not); null is without an end."""
+    """The period of a report from `since` (included) to `until` (excluded); null: no bound."""
 
     since: Instant | None
     until: Instant | None
 
 
 class ReopenReport(Period):
-    """Of the cases that were first resolved in the period, how many came back."""
+    """How many of the cases first resolved in the period were reopened."""
 
     resolved: int
     reopened: int

@@ -1,1 +1,1 @@
-"""What all commands share: their routes, their execution, batches, upserts."""
+"""Shared by all commands: routes, execution, batches, upserts."""

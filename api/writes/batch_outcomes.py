@@ -1,4 +1,4 @@
-"""Recording the items of one request in bulk, and what became of each of them."""
+"""Recording the items of one request in bulk, each with its outcome."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ B = TypeVar("B", bound=Body)
 Mode = Annotated[
     Literal["each", "atomic"],
     Query(
-        description="`each`: every item by itself, a failed one holds up no other. `atomic`: all or none; "
-        "when one fails, the answer is the problem `item-failed`, which names it, and nothing was changed."
+        description="`each`: every item by itself, a failed one stops no other. `atomic`: all or none; "
+        "when one fails, the response is the problem `item-failed`, which names it, and nothing was changed."
     ),
 ]
 
 
 class ItemOutcome(BaseModel):
-    """What became of one item."""
+    """The outcome of one item."""
 
-    index: int = Field(description="Its place among the items, from 0.")
-    line: int | None = Field(description="Its line, from 1, where NDJSON was sent.")
+    index: int = Field(description="Its index among the items, from 0.")
+    line: int | None = Field(description="Its line, from 1, in NDJSON.")
     state: Literal["created", "updated", "unchanged", "failed"]
     id: UUID | None
     problem: dict[str, Any] | None = Field(description="Why it failed, as a problem (RFC 9457).")
 
 
 class BatchOutcome(BaseModel):
-    """What became of all items, in the order in which they were sent."""
+    """The outcomes of all items, in the order sent."""
 
     created: int
     updated: int
@@ -59,12 +59,11 @@ def record_all(
     key: str | None,
     mode: str,
 ) -> BatchOutcome:
-    """Records the items, as `history` makes them of bodies, in one transaction if nothing is in its way.
+    """Records the items, which `history` makes of bodies, in one transaction if possible.
 
-    With `key`, each item has a key of its own made of it and its place: those that were done stay done when
-    the request is repeated, and the others are tried again. Raises `Problem` for the first item that failed
-    where all or none are to be done (bodies are checked before anything is decided), and domain errors that
-    are about no item.
+    With `key`, each item has a key of its own, made of it and its index: when the request is repeated,
+    recorded items stay and the others are tried again. Raises `Problem` for the first item that fails in
+    atomic mode (bodies are checked before any decision), and domain errors that are not about an item.
     """
     services: Services = request.app.state.services
     atomic = mode == "atomic"
@@ -109,8 +108,8 @@ def _keyed(request: Request, item: Item[B], history: History, key: str | None, m
 
 
 def _position(services: Services, outcomes: Sequence[BulkOutcome]) -> int:
-    """The position behind which a read sees what the answer says. What was so before may have been recorded
-    just now by somebody else: the newest one is behind each of them."""
+    """Returns the position after which a read sees all outcomes. For unchanged items it is the newest one,
+    since another request may have recorded them just now."""
     position = max((outcome.position for outcome in outcomes), default=0)
     if any(outcome.state == "unchanged" for outcome in outcomes):
         position = max(position, services.head())
@@ -128,7 +127,7 @@ def _item_failed(request: Request, item: Item[B], error: Problem | DomainError) 
     place = f"Item {item.index}" if item.line is None else f"Item {item.index} (line {item.line})"
     return Problem(
         "item-failed",
-        f"{place} failed, so that nothing was changed. Its problem says why: correct it and send all of them "
+        f"{place} failed, so nothing was changed. Its problem says why: correct it and send all of them "
         "again, or send them without mode=atomic.",
         index=item.index,
         line=item.line,

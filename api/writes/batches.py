@@ -26,7 +26,7 @@ B = TypeVar("B", bound=Body)
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[B]):
-    """One item: its place from 0, its line from 1 (in NDJSON), and its body, or the problem with it."""
+    """One item: its index from 0, its line from 1 (in NDJSON), and its body, or the problem with it."""
 
     index: int
     line: int | None
@@ -35,14 +35,14 @@ class Item(Generic[B]):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A body as it came, and whether it is NDJSON."""
+    """A raw body, and whether it is NDJSON."""
 
     content: bytes
     lines: bool
 
 
 async def sent(request: Request) -> Sent:
-    """The body, whose size and media type are checked already."""
+    """Returns the body; its size and media type are checked already."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Sent(await request.body(), media_type == NDJSON)
 
@@ -51,12 +51,12 @@ SentBatch = Annotated[Sent, Depends(sent)]
 
 
 def items(found: Sent, shape: type[B]) -> list[Item[B]]:
-    """The items in their order. Raises `Problem` for what is no list of items, or too long a one."""
+    """Returns the items in order. Raises `Problem` for a body that is not a list of items, or too long."""
     parts = list(_lines(found.content) if found.lines else _elements(found.content))
     if not parts or len(parts) > MAX_ITEMS:
         raise Problem(
             "validation",
-            f"The request has {len(parts):,} items; 1 to {MAX_ITEMS:,} are taken at once. "
+            f"The request has {len(parts):,} items; 1 to {MAX_ITEMS:,} are allowed. "
             "Nothing was changed. Send them in several requests.",
         )
     return [Item(index, line, _checked(content, shape)) for index, (line, content) in enumerate(parts)]
@@ -66,7 +66,7 @@ def _elements(content: bytes) -> Iterator[tuple[None, Any]]:
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise Problem("malformed", f"The body is no valid JSON ({_where(error)}). {_HOW}") from error
+        raise Problem("malformed", f"The body is not valid JSON ({_where(error)}). {_HOW}") from error
     if not isinstance(found, list):
         raise Problem("malformed", f"The body is not an array. {_HOW}")
     yield from ((None, element) for element in found)
@@ -82,13 +82,13 @@ def _parsed(line: bytes) -> Any:
     if len(line) > LONGEST:
         return Problem(
             "body-too-large",
-            f"The line has {len(line):,} bytes; at most {LONGEST:,} are taken. "
+            f"The line has {len(line):,} bytes; at most {LONGEST:,} are allowed. "
             "Send less, and keep long texts as attachments.",
         )
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        return Problem("malformed", f"The line is no valid JSON ({_where(error)}). Correct it.")
+        return Problem("malformed", f"The line is not valid JSON ({_where(error)}). Correct it.")
 
 
 def _where(error: orjson.JSONDecodeError) -> str:
@@ -105,7 +105,7 @@ def _checked(content: Any, shape: type[B]) -> B | Problem:
 
 
 def request_body(shape: type[Body], example: Any) -> dict[str, Any]:
-    """What OpenAPI says of the body; `shape` is the model of an item, whose parts other bodies have too."""
+    """Returns the body's OpenAPI; `shape` is the model of an item."""
     one = shape.model_json_schema(ref_template="#/components/schemas/{model}")
     one.pop("$defs", None)
     return {

@@ -1,8 +1,8 @@
 """Bodies of commands, made from the commands: one field for each of theirs, with the API's own types.
 
-Where the public shape is the same, nothing is written: a command that is added to a record has a body and a
-route. Where a body says more (examples, bounds, other types) it is written out, in the area's
-`<record>_bodies.py`, and named in `api/writes/record_routes.py`.
+A command that is added to a record gets a body and a route without further code. A body that says more
+(examples, bounds, other types) is written out in the area's `<record>_bodies.py`, which
+`api/writes/record_routes.py` lists.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from domain.kernel.text import Note
 from domain.kernel.values import Reference
 
 NOT_PUBLIC: Final = frozenset({"at", "id", "imported", "original", "logged_at"})
-"""Fields of commands that no client names: what the base of a body has, and what imports alone say."""
+"""Fields of commands that bodies leave out: those of the base class, and those of imports."""
 
 MAX_ITEMS: Final = 100
-"""Entries of a list or a map in a body that is made."""
+"""Most entries of a list or a map in a generated body."""
 
 _SIMPLE: Final[Mapping[Any, Any]] = {
     str: Word,
@@ -47,7 +47,7 @@ _SIMPLE: Final[Mapping[Any, Any]] = {
 
 
 class ValueBody(Body):
-    """A value in a body that is written out."""
+    """A value in a written-out body."""
 
     @abstractmethod
     def domain(self) -> Any:
@@ -55,14 +55,14 @@ class ValueBody(Body):
 
 
 class CommandBody(Body):
-    """The body of a command. Its fields are the command's, by their names; `makes` is which."""
+    """The body of the command `makes`. Its fields are the command's, by their names."""
 
     makes: ClassVar[type[Command]]
 
     at: Moment | None
 
     def arguments(self) -> dict[str, Any]:
-        """The command's arguments: the body's values as the domain has them."""
+        """Returns the command's arguments: the body's values as domain values."""
         return {name: _domain(getattr(self, name)) for name in type(self).model_fields}
 
 
@@ -74,7 +74,7 @@ class CreateBody(CommandBody):
     )
 
     def command(self) -> Any:
-        """The command that makes the record."""
+        """Returns the command that creates the record."""
         return self.makes(**self.arguments())
 
 
@@ -88,12 +88,12 @@ class ChangeBody(CommandBody):
     )
 
     def command(self, id: UUID) -> Any:
-        """The command on the record `id`."""
+        """Returns the command on the record `id`."""
         return self.makes(id=id, **self.arguments())  # type: ignore[call-arg]  # a RecordCommand's
 
 
 def body_of(command: type[Command]) -> type[CommandBody]:
-    """The body that is made from a command. Raises `TypeError` where a field has a type of its own."""
+    """Makes the body of a command. Raises `TypeError` for a field of an unsupported type."""
     base = CreateBody if issubclass(command, NewRecord) else ChangeBody
     assert issubclass(command, NewRecord | RecordCommand)
     hints = get_type_hints(command, include_extras=True)
@@ -118,7 +118,7 @@ def _default(each: Field[Any]) -> Any:
 
 
 def _public(annotation: Any, where: str) -> Any:
-    """The API's type of a field."""
+    """Returns the API's type of a field."""
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -141,7 +141,7 @@ def _public(annotation: Any, where: str) -> Any:
 
 
 def _domain(value: Any) -> Any:
-    """A body's value as the domain has it."""
+    """Returns a body's value as a domain value."""
     if isinstance(value, MoneyIn):
         return money(value)
     if isinstance(value, ReferenceIn):

@@ -1,5 +1,5 @@
-"""Routes of commands, made from the record types: one that makes a record, and changes of one record, a verb
-after a colon."""
+"""Routes of commands, made from the record types: one to create a record, and one for each change, with a
+verb after a colon."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from domain.kernel.command import Command, NewRecord
 from domain.kernel.record_type import RecordType
 
 Bodies = Mapping[type[Command], type[CommandBody]]
-"""Bodies that are written out, by their commands."""
+"""Written-out bodies, by their commands."""
 
 
 def bodies_in(module: ModuleType) -> Bodies:
-    """The bodies of a module, by the commands that they make."""
+    """Returns the bodies of a module, by the commands that they make."""
     return {
         found.makes: found
         for found in vars(module).values()
@@ -34,8 +34,9 @@ def bodies_in(module: ModuleType) -> Bodies:
 def command_router(
     record_type: RecordType, bodies: Bodies, *, own: frozenset[type[Command]] = frozenset()
 ) -> APIRouter:
-    """`POST /v1/<plural>` for the command that makes a record, and `POST /v1/<plural>/{id}:<verb>` for each
-    change. A command that is not in `bodies` has a body made of itself; `own` have routes elsewhere."""
+    """Returns `POST /v1/<plural>` for the command that creates a record, and `POST /v1/<plural>/{id}:<verb>`
+    for each change. The body of a command that is not in `bodies` is made from it; `own` have routes
+    elsewhere."""
     router = APIRouter(
         prefix="/v1",
         tags=[record_type.plural],
@@ -96,7 +97,7 @@ def _creating(body_type: type[CreateBody], collection: str | None) -> Callable[.
             response.headers["Location"] = f"/v1/{collection}/{recorded.id}"
         return recorded
 
-    create.__annotations__["body"] = body_type  # what the framework validates and documents
+    create.__annotations__["body"] = body_type  # the framework validates and documents these
     return create
 
 
@@ -112,7 +113,7 @@ def _endpoint(body_type: type[ChangeBody]) -> Callable[..., Recorded]:
         return send(request, response, body.command(id), body, key=key, precondition=precondition)
 
     needed = any(field.is_required() for field in body_type.model_fields.values())
-    # What the framework validates and documents; a change that needs no facts needs no body either.
+    # The framework validates and documents these; a change without required fields needs no body.
     change.__annotations__["body"] = (
         body_type if needed else Annotated[body_type, SentBody(default_factory=body_type)]
     )

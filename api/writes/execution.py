@@ -1,4 +1,4 @@
-"""Sending a command: preconditions, idempotency keys, context, and the answer made of what was recorded."""
+"""Executing a command: preconditions, idempotency keys, context, and the response."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class Recorded(BaseModel):
-    """What a command changed."""
+    """The changes of a command."""
 
     id: UUID
     version: int = Field(description="Version of the record afterwards; also the ETag.")
-    ids: list[UUID] = Field(description="All records that the command changed, this one among them.")
+    ids: list[UUID] = Field(description="All records that the command changed, this one first.")
     consistency_token: str = Field(
         description="Send it as Consistency-Token with a read that must see this change.", examples=["1042"]
     )
@@ -35,7 +35,7 @@ class Recorded(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What `If-Match` says: a version, or None for `*` (whatever version there is)."""
+    """The version of `If-Match`, or None for `*` (any version)."""
 
     version: int | None
 
@@ -44,21 +44,21 @@ def if_match(
     if_match: Annotated[
         str | None,
         Header(
-            description="The ETag last read, in quotes; `*` for whatever version there is. Without it: 428.",
+            description="The ETag last read, in quotes; `*` for any version. Without it: 428.",
             examples=['"3"'],
         ),
     ] = None,
 ) -> Precondition:
-    """The precondition of a change to one record.
+    """Returns the precondition of a change to one record.
 
-    Raises `Problem`: `precondition-required` (428) without one, `malformed` (400) for one that is no ETag of
-    ours.
+    Raises `Problem`: `precondition-required` (428) without one, `malformed` (400) for one that is not an
+    ETag of this API.
     """
     if if_match is None:
         raise Problem(
             "precondition-required",
             'The change names no version. Send If-Match with the ETag last read, such as If-Match: "3", '
-            "so that nobody's change is overwritten unseen.",
+            "so that it overwrites no other change.",
         )
     sent = if_match.strip()
     if sent == "*":
@@ -67,7 +67,8 @@ def if_match(
     if found is None:
         raise Problem(
             "malformed",
-            "If-Match is no ETag of this API. Send the ETag of the last answer unchanged, with its quotes.",
+            "If-Match is not an ETag of this API. Send the ETag of the last response unchanged, with its "
+            "quotes.",
         )
     return Precondition(int(found[1]))
 
@@ -76,13 +77,13 @@ def idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="1 to 200 visible ASCII characters, new for each new request. Repeated with the same "
-            "request it gives the same answer and changes nothing.",
+            description="1 to 200 visible ASCII characters, new for each new request. The same "
+            "request with the same key gets the same response and changes nothing.",
             examples=["6f2c1f0e-3d7b-4f0a-9a53-0c8f3d1f7a11"],
         ),
     ] = None,
 ) -> str | None:
-    """The caller's key. Raises `Problem` (`malformed`)."""
+    """Returns the caller's key. Raises `Problem` (`malformed`)."""
     if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
         raise Problem(
             "malformed",
@@ -104,9 +105,9 @@ def send(
     key: str | None,
     precondition: Precondition | None = None,
 ) -> Recorded:
-    """Executes a command for the caller and fills the answer's headers.
+    """Executes a command for the caller and fills the response's headers.
 
-    A replayed answer is the first one, with `Idempotent-Replayed: true` beside it. Raises domain errors.
+    A replayed response is the first one with the header `Idempotent-Replayed: true`. Raises domain errors.
     """
     outcome = execute(request, command, body, key=key, precondition=precondition)
     return Recorded(**answered(request, response, outcome))
@@ -132,7 +133,7 @@ def execute(
 
 
 def context_of(request: Request) -> Context:
-    """Who sends commands by this request, in which correlation, and when."""
+    """Returns who sends commands by this request, in which correlation, and when."""
     services: Services = request.app.state.services
     return Context(
         actor=request.state.actor,
@@ -144,14 +145,14 @@ def context_of(request: Request) -> Context:
 
 
 def position_of(request: Request, outcome: Outcome) -> int:
-    """The position behind which a read sees what the answer says. Where nothing changed, what is so may have
-    been recorded just now by somebody else, or by the same request whose answer was lost: then the newest."""
+    """Returns the position after which a read sees the outcome. If nothing changed it is the newest one,
+    since another request, or the same one whose response was lost, may have recorded it just now."""
     services: Services = request.app.state.services
     return outcome.position or services.head()
 
 
 def answered(request: Request, response: Response, outcome: Outcome) -> dict[str, Any]:
-    """Fills the answer's headers; the members that every command's answer has."""
+    """Fills the response's headers; returns the members of every command's response."""
     token = str(position_of(request, outcome))
     response.headers["ETag"] = f'"{outcome.version}"'
     response.headers["Consistency-Token"] = token
@@ -166,8 +167,8 @@ def answered(request: Request, response: Response, outcome: Outcome) -> dict[str
 
 
 def canonical(request: Request, precondition: Precondition | None, body: Body | None, *more: str) -> bytes:
-    """What makes two requests the same: method, path, precondition, the body's values as they were read, so
-    that spaces and the order of members do not matter, and what `more` counts."""
+    """Returns what identifies a request: method, path, precondition, the parsed body (so that spaces and the
+    order of members do not matter), and `more`."""
     expected = None if precondition is None else [precondition.version]
     values = None if body is None else body.model_dump(mode="json", exclude_unset=True)
     parts = [request.method, request.url.path, expected, values, *more]

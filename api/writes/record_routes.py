@@ -1,4 +1,4 @@
-"""The commands of every record type: which bodies are written out, which commands have routes elsewhere."""
+"""The commands of every record type: written-out bodies, and commands with routes elsewhere."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BODIES: Final[Bodies] = {
     **bodies_in(interaction_bodies),
     **bodies_in(principal_bodies),
 }
-"""A body says more than its command: examples, bounds, types of its own. All others are made."""
+"""Bodies that say more than their command: examples, bounds, other types. All others are generated."""
 
 OWN: Final = frozenset({RecordInteraction})
-"""Commands with routes of their own: an interaction taken in twice is no error."""
+"""Commands with routes of their own: sending an interaction twice is not an error."""
 
 
 def command_routers() -> list[APIRouter]:
-    """A router for each record type."""
+    """Returns a router for each record type."""
     return [command_router(each, BODIES, own=OWN) for each in BUSINESS]

@@ -1,4 +1,4 @@
-"""Making a record so, by its external id: registered where there is none, else changed where it differs."""
+"""Upserts by external id: register a customer, or change what differs."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ State = Literal["created", "updated", "unchanged"]
 
 
 class Upserted(Recorded):
-    """What became of the record."""
+    """The outcome for the record."""
 
     state: State = Field(description="created, updated, or unchanged.", examples=["created"])
 
     @classmethod
     def of(cls, request: Request, response: Response, state: State, outcome: Outcome) -> Self:
-        """The answer; 201 for what was created."""
+        """Returns the response; 201 for a created record."""
         response.status_code = 201 if state == "created" else 200
         members: dict[str, Any] = answered(request, response, outcome)
         return cls(state=state, **members)
 
 
 def claimed(services: Services, reference: Reference) -> UUID | None:
-    """The record that the external id belongs to, if any."""
+    """Returns the record of the external id, if any."""
     found = services.claims.find(reference.source, [reference.external_id]).get(reference.external_id)
     return None if found is None else found.id
 
@@ -51,8 +51,8 @@ def claimed(services: Services, reference: Reference) -> UUID | None:
 def upsert_customer(
     request: Request, response: Response, reference: Reference, body: Upsert, key: str | None
 ) -> Upserted:
-    """Registers the customer, or changes what differs. Of two at once one registers it and the other one
-    finds it. Raises domain errors."""
+    """Registers the customer, or changes what differs. Of two requests at once one registers it and the other
+    one finds it. Raises domain errors."""
     services: Services = request.app.state.services
     id = claimed(services, reference)
     if id is None:
@@ -71,7 +71,7 @@ def upsert_customer(
 
 
 def upsert_all(request: Request, response: Response, sent: Sent, key: str | None, mode: Mode) -> BatchOutcome:
-    """Makes each customer so, each by itself or all together. Raises domain errors, and `Problem`."""
+    """Upserts customers, each by itself or all in one transaction. Raises domain errors, and `Problem`."""
     services: Services = request.app.state.services
 
     def history(body: UpsertItem) -> History:
@@ -89,8 +89,8 @@ def upsert_all(request: Request, response: Response, sent: Sent, key: str | None
 def changing(
     body: Upsert, reference: Reference, load: Callable[[UUID], Customer], id: UUID
 ) -> ChangeCustomer:
-    """The command that makes the customer `id`, found by `reference`, so. Raises `AlreadyClaimed` where that
-    is another kind of record's, and `Invalid` where a person was to become an organisation."""
+    """Returns the command that changes the customer `id`, found by `reference`. Raises `AlreadyClaimed` if
+    the reference is another kind of record's, and `Invalid` if a person would become an organisation."""
     try:
         customer = load(id)
     except NotFound:
@@ -108,7 +108,7 @@ def _change(body: Upsert, reference: Reference, repository: Repository, id: UUID
 
 
 def _state(outcome: Outcome) -> State:
-    """A repeated request is answered as the first time: a first version means that it registered."""
+    """Returns the outcome of a replayed request: version 1 means that it registered the customer."""
     if outcome.replayed and outcome.version == 1 and outcome.position:
         return "created"
     return "updated" if outcome.position else "unchanged"

@@ -59,7 +59,7 @@ class VerifyContactPoint(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveContactPoint(RecordCommand):
-    """Takes a contact point out of use."""
+    """Takes a contact point out of use; consents for it end."""
 
     verb: ClassVar[str] = "removePoint"
     summary: ClassVar[str] = "Remove a contact point"

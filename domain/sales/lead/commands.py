@@ -80,7 +80,7 @@ class AssignLeadOwner(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkLead(RecordCommand):
-    """Links the lead to its customer."""
+    """Links the lead to its customer, without a conversion."""
 
     verb: ClassVar[str] = "linkCustomer"
     summary: ClassVar[str] = "Name the customer"

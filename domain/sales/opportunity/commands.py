@@ -69,7 +69,7 @@ class LoseOpportunity(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReopenOpportunity(RecordCommand):
-    """Opens a closed opportunity again, in its last open stage."""
+    """Opens a closed opportunity again, in its last open stage. The history keeps every earlier close."""
 
     verb: ClassVar[str] = "reopen"
     summary: ClassVar[str] = "Reopen"
@@ -137,7 +137,7 @@ class ChangeCloseDate(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeForecastCategory(RecordCommand):
-    """Changes how it counts in the forecast."""
+    """Changes the forecast category."""
 
     verb: ClassVar[str] = "changeForecastCategory"
     summary: ClassVar[str] = "Change the forecast category"

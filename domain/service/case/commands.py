@@ -166,7 +166,7 @@ class MarkDuplicate(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCase(RecordCommand):
-    """Links the case to its customer."""
+    """Links the case to its customer, or to another one."""
 
     verb: ClassVar[str] = "linkCustomer"
     summary: ClassVar[str] = "Name the customer"

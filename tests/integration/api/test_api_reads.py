@@ -214,7 +214,7 @@ def test_a_page_is_not_disturbed_by_changes_behind_it(filled: Filled) -> None:
     ("query", "code", "said"),
     [
         ("colour=red", "unknown-parameter", "does not know the parameter(s) colour. Allowed: "),
-        ("ada@example.org", "unknown-parameter", "parameter(s) one that is no name. Allowed: "),
+        ("ada@example.org", "unknown-parameter", "parameter(s) one that is not a name. Allowed: "),
         ("amount[like]=1", "unknown-parameter", "amount[gte]"),
         ("stage=a&stage=b", "unknown-parameter", "more than once"),
         ("owner_id=ann", "validation", "owner_id"),

@@ -271,7 +271,7 @@ def test_while_erasures_may_not_be_applied_nothing_personal_is_given(api: Api, p
             ):  # fmt: skip
                 answer = client.get(f"/v1/{path}")
                 refused = problem(answer, 503, "unavailable")
-                assert refused["detail"] == "The answer holds personal data. It was restored."
+                assert refused["detail"] == "The response holds personal data. It was restored."
                 assert answer.headers["retry-after"]
             assert client.get(f"/v1/customers/{firm}").status_code == 200
             assert client.get(f"/v1/opportunities/{person.opportunity}").status_code == 200

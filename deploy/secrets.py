@@ -1,7 +1,7 @@
 """The key files: made once, mode 0600, never in a database.
 
 - `kek`: wraps the personal keys. Lost: every personal value is lost. `kek-<16 hex digits>`: others of its
-  kind, see `keks.py`.
+  kind, see `key_encryption_keys.py`.
 - `seal-key`: Ed25519 seed of the seals' signature; `seal-public`: its public half, all a worker needs.
 - `id-key`: derives the ids of interactions. Never rotated.
 - `token-key`: closes page tokens.

@@ -1,7 +1,7 @@
 """Private values in answers: in clear while they can be opened, else absent with the reason beside them.
 
-Where an installation records who reads them, every answer says whose it holds (`shows`), and `disclosing.py`
-records that before the answer goes out.
+Where an installation records who reads them, every answer says whose it holds (`shows`), and
+`privacy_guard.py` records that before the answer goes out.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
 
 writes the files into `tests/unit/frozen/surface/`, where tests compare them, and adds to the read models'
 fingerprints what they lack; `make freeze` runs it.
-`surface_schema.py` makes the files in `schema/` and needs PostgreSQL; the others need no service.
-`tests.txt` lists the tests of one commit, and nothing writes it again.
+`surface_schema.py` makes the files in
+`tests/unit/frozen/surface/schema/` and needs PostgreSQL; the others need no service.
+`tests/unit/frozen/surface/tests.txt` lists the tests of one commit, and nothing writes it again.
 """
 
 from __future__ import annotations

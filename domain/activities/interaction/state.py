@@ -1,7 +1,7 @@
 """Interaction: one thing that was said, done or bought. One stream each, corrected, never edited.
 
 Its id is derived from source and external id, so the same one taken in twice is one. Its party is its
-customer's id when that was named, else its own; it never changes. What may happen: `interaction_moves.py`.
+customer's id when that was named, else its own; it never changes. What may happen: `decide.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Contact: a person at a customer, with contact points and consents. Its party is the customer's id.
 
-What may happen: `contact_moves.py`.
+What may happen: `decide.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lead: somebody who may become a customer. Its own id is its party, after its conversion too.
 
-What may happen: `lead_moves.py`.
+What may happen: `decide.py`.
 """
 
 from __future__ import annotations

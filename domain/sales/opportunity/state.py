@@ -1,4 +1,4 @@
-"""Opportunity: what happened to it (events), what it is (state). What may happen: `opportunity_moves.py`.
+"""Opportunity: what happened to it (events), what it is (state). What may happen: `decide.py`.
 
 Its party is its customer's id when that was named at its opening, else its own; it never changes.
 """

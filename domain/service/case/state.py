@@ -1,4 +1,4 @@
-"""Case: what happened to it (events), what it is (state). What may happen: `case_moves.py`.
+"""Case: what happened to it (events), what it is (state). What may happen: `decide.py`.
 
 Its party is its customer's id when that was named at its opening, else its own; it never changes.
 `logged_at` is an imported log's own stamp, where `time` had to be another, since time never goes back.

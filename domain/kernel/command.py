@@ -1,4 +1,4 @@
-"""Commands: what can be asked of a record. Frozen values; the record's `decide` says what follows from one."""
+"""Commands: what can be asked of a record. Frozen values; what follows from one, the record decides."""
 
 from __future__ import annotations
 

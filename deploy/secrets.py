@@ -47,7 +47,7 @@ class Secrets:
         return made
 
     def keep(self, name: str, make: Callable[[], str]) -> tuple[str, bool]:
-        """The text of the file `name`, and whether it was made now. Of many at once, one makes it."""
+        """The text of the file `name`, and whether this call made it. Of many calls at once, one makes it."""
         file = self.folder / name
         if not file.exists():
             partial = self._written(name, make())

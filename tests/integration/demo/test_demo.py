@@ -168,7 +168,7 @@ def test_nothing_was_written_into_the_home_of_its_user(demo: Demo) -> None:
 
 
 def table(text: str) -> list[tuple[str, Decimal]]:
-    """Figure (with who was asked) and what was found; every line must be right."""
+    """Figure (with its source) and what was found; every line must be right."""
     lines = text.split("figure ", 1)[1].splitlines()[1:]
     found: list[tuple[str, Decimal]] = []
     for line in lines:

@@ -61,7 +61,7 @@ def test_the_readme_s_steps_stand_on_their_own() -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was asked, in one line."""
+    """Returns the request, in one line."""
 
     def do_GET(self) -> None:
         """The method, the path, some headers and the body, with a status that is no success."""
@@ -79,7 +79,7 @@ class Echo(BaseHTTPRequestHandler):
 
 @contextmanager
 def echo() -> Iterator[str]:
-    """The address of a server that answers with what it was asked."""
+    """The address of a server that returns the request."""
     with HTTPServer(("127.0.0.1", 0), Echo) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"

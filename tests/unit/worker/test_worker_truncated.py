@@ -1,4 +1,4 @@
-"""A topic made anew under a worker is no broker that is away, and what was told of a broker is taken back."""
+"""A topic made anew under a worker is no broker that is away; the message about the broker is withdrawn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Told:
         self.running_again: list[Mapping[int, int]] = []
 
     def clear(self) -> None:
-        """Nothing was told."""
+        """Nothing was reported."""
 
     def running(self, _connection: Any, owned: Mapping[int, int]) -> None:
         self.running_again.append(owned)

@@ -1,12 +1,9 @@
-"""What can be done: commands, and one handler each that loads, decides and records.
+"""What executes commands: load the record, decide, record the events.
 
-`bus.py` executes a command; `context.py` is who commands and when. One module per aggregate holds its
-commands and handlers (`opportunity.py`, `customer.py`, `contact.py`, `lead.py`, `case.py`, `interaction.py`,
-`principal.py`, `product.py`; `conversion.py` for a lead's, which touches four records), with what they
-share in `decision.py`, `lookups.py` and `identifiers.py` (what is derived by a key: ids of interactions,
-digests, the blind index). `bulk.py` records many at once through the same handlers, for imports and requests;
-`bulk_items.py` is what it is given and answers, `bulk_world.py` what its handlers read.
-`store/` is the event store, `privacy/` keys and ciphers, `imports/` the imports of files, `access.py` the API
-keys. `recording.py` records what operators did, each act as an event, `readmodel.py` what they did to read
-models; `repeating.py` is for what a process does again and again.
+`dispatch/` executes every command; what a command says and decides stands with its record in `domain/`. The
+folders by area hold what needs more than one record or a look into the store, such as `sales/conversion.py`
+for a lead's conversion. `bulk/` records many commands in one transaction, for imports and batch requests.
+`store/` is the event store, `privacy/` keys and ciphers, `audit/` histories and proofs, `imports/` the
+imports of files, `directory/api_keys.py` the API keys. `operations/read_models.py` records what operators do
+to read models; `operations/periodic.py` is for what a process does again and again.
 """

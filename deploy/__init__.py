@@ -6,7 +6,7 @@
 - `configuration/`: pipelines, reasons, retention, in files beside the settings
 - `cli/`: the `rapport` command; `serve`: its HTTP server; `logs`: where processes log
 - `up`: PostgreSQL, Kafka, relay, workers and API on this machine; `first_key`: the key it shows
-- `health/`: what `rapport doctor`, readiness and status look at, and how findings are told
+- `health/`: what `rapport doctor`, readiness and status look at, and the shape of their findings
 - `local/`: the services that pip brings; `demo/`: three real data sets and their figures; `bench/`:
   measurements; `metrics/`: what Prometheus reads
 """

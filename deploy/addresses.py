@@ -1,4 +1,5 @@
-"""Database addresses by role: given ones stand, missing ones are made of the administrator's."""
+"""Database addresses by role: a given one is used as it is, a missing one is made from the
+administrator's."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def complete(settings: Settings, keys: Secrets) -> Settings:
 
 
 def passwords(settings: Settings, keys: Secrets) -> dict[str, str]:
-    """The roles' passwords as the URLs have them, for the migration that makes the roles; and the owner's,
-    as whom nobody but the migration logs in."""
+    """The roles' passwords as the URLs have them, for the migration that makes the roles; and the password of
+    the owner, as whom only the migration logs in."""
     found = {OWNER: keys.keep(f"password-{OWNER}", lambda: secrets.token_urlsafe(24))[0]}
     for name, role in ROLES.items():
         parts = urlsplit(settings.need(name))

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def check(proof: Any, kept: Any = None) -> tuple[bool, str]:
-    """Whether the event is under the seal, and the hash of the last seal, which is to be the kept one."""
+    """Whether the event is under the seal, and the hash of the last seal, which must be the kept one."""
     records = [record.encode() for record in [proof["seal"], *proof["chain"]]]
     seal, place, last = json.loads(records[0]), proof["index"], proof["count"] - 1
     event, position = base64.b64decode(proof["event"]), proof["position"].to_bytes(8, "big")

@@ -1,4 +1,4 @@
-"""The API key of this machine, so that one can begin; and service accounts that keys act for."""
+"""The first API key of this machine, and the service accounts that keys act for."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def service_account(commands: Commands, name: str) -> UUID:
 
 
 def ensure_key(wired: Wiring) -> str:
-    """The key in the secrets folder (mode 0600), which is shown at each `rapport up`; made where there is
-    none, or where the database at hand doesn't know it."""
+    """The key in the secrets folder (mode 0600), which `rapport up` shows. Makes it where it is missing, or
+    where the database does not know it."""
     if (wired.secrets.folder / FILE).exists():
         clear = wired.secrets.text(FILE)
         if wired.api_keys.find(clear) is not None:

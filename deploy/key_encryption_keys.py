@@ -1,6 +1,6 @@
 """The key-encryption keys of this installation: in files, in the environment, in a key management service.
 
-All that are found are known; which one wraps new keys is said by the key store (`rapport privacy rotate`).
+Rapport knows all that it finds; the key store says which one wraps new keys (`rapport privacy rotate`).
 A key store without any key begins with the service's where one is set, else with the environment's, else with
 the file `kek`.
 
@@ -29,12 +29,12 @@ _PREFIX: Final = "file:"
 
 
 def ring(settings: Settings, secrets: Secrets) -> Keyring:
-    """The ring of all that are known. Raises `SettingsProblem`, `SecretsProblem`."""
+    """The ring of all known keys. Raises `SettingsProblem`, `SecretsProblem`."""
     return Keyring(partial(known, settings, secrets))
 
 
 def known(settings: Settings, secrets: Secrets) -> list[KeyEncryptionKey]:
-    """Every one that is found now, at least one; a key store without any key begins with the first."""
+    """All keys found now, at least one; a key store without any key begins with the first."""
     found: list[KeyEncryptionKey] = [*of_service(settings), *of_environment(settings)]
     names = secrets.keks()
     if not names and not found:
@@ -83,8 +83,8 @@ def of_environment(settings: Settings) -> list[KeyEncryptionKey]:
 
 
 def current(settings: Settings, secrets: Secrets) -> str | None:
-    """The id of the one that wraps new keys, None while there is no key. Raises `KekUnknown` where this
-    program has not been given it, and the driver's errors."""
+    """The id of the one that wraps new keys; None while the key store has no key. Raises `KekUnknown` where
+    this program lacks it, and the driver's errors."""
     with closing(connect(settings.need("keys_url"), connect_timeout=4)) as opened, opened.cursor() as c:
         c.execute("SELECT id FROM keys.kek WHERE current")
         row = c.fetchone()
@@ -102,7 +102,7 @@ class KekFiles:
         return {FileKek(self._secrets.read(name)).id: name for name in reversed(self._secrets.keks())}
 
     def prepared(self, used: Collection[str]) -> FileKek | None:
-        """The newest that was made and is not among `used`; None where there is none."""
+        """The newest that is not in `used`; None if all are."""
         names = [name for id, name in self.ids().items() if id not in used]
         if not names:
             return None
@@ -117,8 +117,8 @@ class KekFiles:
         return kek, self._secrets.folder / _name(kek.id)
 
     def promote(self, id: str) -> None:
-        """Makes the file `kek` hold that one, the former one kept under its own name. Nothing where it is not
-        among the files, or there already. Killed at any moment, both are there."""
+        """Makes the file `kek` hold that key, and keeps the former one under its own name. Does nothing where
+        the key is in no file, or there already. If it is killed, both are there."""
         ids = self.ids()
         if id not in ids or ids[id] == KEK:
             return

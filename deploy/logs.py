@@ -13,8 +13,9 @@ DEFECTS: Final = "rapport.log"
 
 
 def configure(level: str) -> None:
-    """Logs of this process on standard error, UTC. The servers' chatter from WARNING on; of Kafka's client,
-    which warns ten times a second while its broker is away, nothing: what it raises is told by who called."""
+    """Logs of this process on standard error, UTC. The servers' loggers show warnings and errors. Kafka's
+    client is silent: it warns ten times a second while its broker is away, and its callers report what it
+    raises."""
     formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)

@@ -1,7 +1,7 @@
 """The key files: made once, mode 0600, never in a database.
 
 - `kek`: wraps the personal keys. Lost: every personal value is lost. `kek-<16 hex digits>`: others of its
-  kind, see `keks.py`.
+  kind, see `key_encryption_keys.py`.
 - `seal-key`: Ed25519 seed of the seals' signature; `seal-public`: its public half, all a worker needs.
 - `id-key`: derives the ids of interactions. Never rotated.
 - `token-key`: closes page tokens.
@@ -47,7 +47,7 @@ class Secrets:
         return made
 
     def keep(self, name: str, make: Callable[[], str]) -> tuple[str, bool]:
-        """The text of the file `name`, and whether it was made now. Of many at once, one makes it."""
+        """The text of the file `name`, and whether this call made it. Of many calls at once, one makes it."""
         file = self.folder / name
         if not file.exists():
             partial = self._written(name, make())

@@ -24,20 +24,20 @@ class PortProblem(EnvironmentProblem):
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket for the API. Raises `PortProblem`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM)
     # A restart must not wait for connections of the former process that linger in TIME_WAIT.
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        taken.bind((host, port))
-        taken.listen(1024)
+        sock.bind((host, port))
+        sock.listen(1024)
     except OSError as error:
-        taken.close()
+        sock.close()
         cause = f"{holder(port)} listens there already" if error.errno == errno.EADDRINUSE else error.strerror
         raise PortProblem(
             f"The HTTP API can't listen on {host}:{port}: {cause}. "
             "Stop that, or choose another address with RAPPORT_API_PORT and RAPPORT_API_HOST."
         ) from None
-    return taken
+    return sock
 
 
 class DrainingServer(uvicorn.Server):
@@ -68,7 +68,7 @@ def configured(app: FastAPI) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         ws="none",
-        # Else any client on this machine could name its own address in X-Forwarded-For, and with it whom the
+        # Else any client on this machine could choose its address in X-Forwarded-For, and with it whom the
         # bound on refused requests counts against.
         proxy_headers=False,
         timeout_graceful_shutdown=10,
@@ -77,6 +77,6 @@ def configured(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def serve(app: FastAPI, taken: socket.socket, draining: threading.Event, seconds: float) -> None:
+def serve(app: FastAPI, sock: socket.socket, draining: threading.Event, seconds: float) -> None:
     """Serves `app` on the socket until SIGTERM or SIGINT, then lets requests under way end (10 s)."""
-    DrainingServer(configured(app), draining, seconds).run(sockets=[taken])
+    DrainingServer(configured(app), draining, seconds).run(sockets=[sock])

@@ -36,7 +36,7 @@ PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, each with what it means. Values with passwords are not shown."""
+    """All settings, each with its meaning. Passwords in values are masked."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
@@ -235,7 +235,7 @@ def load(*, use_env_file: bool = True, **given: object) -> Settings:
 
 
 def unknown() -> list[str]:
-    """Variables of the environment that look like settings and are none: typing errors, most likely."""
+    """Variables of the environment that look like settings but are unknown: typing errors, most likely."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 

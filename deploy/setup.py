@@ -32,7 +32,7 @@ class SetupResult:
 
 
 def prepare(settings: Settings, say: Callable[[str], None]) -> SetupResult:
-    """Makes what is missing and changes nothing that is there.
+    """Makes what is missing and changes nothing that exists.
 
     Raises `SettingsProblem`, `SecretsProblem`, the migration's own sentences, and the drivers' errors while a
     service is away.
@@ -67,7 +67,7 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> SetupResult:
 
 
 def not_built(installed: Installation) -> Iterator[str]:
-    """What to say of the versions that a release has and nobody reads: made just now, or dropped."""
+    """The lines about versions of this release that nobody reads: new candidates, and dropped ones."""
     for each in installed.candidates:
         yield (
             f"{each.title} was made as a candidate: nothing shows it yet. Build it: `rapport projection "

@@ -1,6 +1,6 @@
 """Everything on this machine: PostgreSQL, Kafka, relay, workers and API, kept running until it is left.
 
-What has an address in the settings is used and not started here.
+A service with an address in the settings is used, not started.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ STAND_IN: Final = (
 )
 
 Progress = Callable[[int, int], None]
-"""Called with what is done and the whole."""
+"""Called with the number done and the total."""
 
 
 class NotVisible(FailureFound):
-    """The read models did not reach a position in time. The text says which one stands where."""
+    """The read models did not reach a position in time. The text says how far each is."""
 
 
 class Stack:
@@ -61,7 +61,7 @@ class Stack:
 
     Args:
         settings: what `settings.load(use_env_file=False)` gives; addresses that are set are used as they are.
-        say: told what happens, a line each, from threads as well.
+        say: called with a line for each thing that happens, from threads as well.
         may_stand_in: whether a stand-in is used, and said, where Apache Kafka cannot be fetched: the demo's.
     """
 
@@ -85,7 +85,7 @@ class Stack:
         with self._inside:
             self._inside.enter_context(self._state.locked())
             self._inside.enter_context(self.supervisor)
-            # Seen before anything is started: a busy port would show only after all the rest is up.
+            # Checked before anything starts: a busy port would show only after all the rest is up.
             listen(self.settings.api_host, self.settings.api_port).close()
             self._start_services()
             prepared = setup.prepare(self.settings, say=self._say)
@@ -94,7 +94,7 @@ class Stack:
             for line in setup.not_built(prepared.read_side):
                 self._say(line)
             self._start_children()
-            # A restored store takes no command yet; all else runs, or nobody could recover it.
+            # A restored store takes no command yet; all else runs, so that an operator can recover it.
             with wiring.Wiring(self.settings) as wired, suppress(RecoveryNeeded):
                 self.key = ensure_key(wired)
             self._wait_ready()
@@ -220,7 +220,7 @@ class Stack:
         return (seen.published or 0) >= position
 
     def welcome(self) -> list[str]:
-        """What to tell whoever started it: addresses, the key, how to look."""
+        """The welcome: addresses, the key, how to look."""
         reader = self.settings.need("reader_url")
         example = f"{self.url}/v1/opportunities?page_size=3"
         return [

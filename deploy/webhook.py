@@ -1,4 +1,4 @@
-"""Sending a few bytes to an address that an operator names."""
+"""Sends a few bytes to an address that an operator names."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TIMEOUT_SECONDS: Final = 15.0
 
 
 class WebhookProblem(EnvironmentProblem):
-    """What was to be sent was not taken. Its text is a sentence."""
+    """The content was not accepted. The text is a sentence."""
 
 
 def send(url: str, content: bytes) -> str:
     """Sends the JSON `content` by POST; the address, without what may be secret in it.
 
-    Redirects are not followed: what answers must be what was named.
+    It follows no redirects: the content goes to the named address alone.
 
     Raises `WebhookProblem` for an address that is neither https nor on this machine, and unless the answer
     is a 2xx within 15 seconds.
@@ -41,8 +41,8 @@ def send(url: str, content: bytes) -> str:
         ) from None
     if not answer.is_success:
         raise WebhookProblem(
-            f"{_shown(where)} answered {answer.status_code}, so it may not be kept there. Look there for the "
-            "reason, then repeat."
+            f"{_shown(where)} responded {answer.status_code}, so it may not have kept the content. Look "
+            "there for the reason, then repeat."
         )
     return _shown(where)
 
@@ -51,7 +51,9 @@ def _checked(url: str) -> httpx.URL:
     try:
         where = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise WebhookProblem(f"{url!r} is no address: {error}. Name one that begins with https://.") from None
+        raise WebhookProblem(
+            f"{url!r} is not an address: {error}. Name one that begins with https://."
+        ) from None
     if not where.host or where.scheme not in ("http", "https"):
         raise WebhookProblem("A webhook needs an address that begins with https://. Name one.")
     if where.scheme == "http" and not _local(where.host):

@@ -86,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def faults(request: pytest.FixtureRequest) -> int | None:
-    """How many random faults are asked for by `--faults`; None: the test's short form."""
+    """The number of random faults from `--faults`; None: the test's short form."""
     asked: int | None = request.config.getoption("faults")
     return asked
 

@@ -1,8 +1,8 @@
 """Another key-encryption key for all wrapped keys, while everything runs; killed at any moment it goes on.
 
 First the new one is made the current one: from then on new keys are wrapped with it alone (the database sees
-to it, `sql/v0002/current_kek.sql`). Then the rows are wrapped anew, a batch a transaction; readers unwrap
-each row with the one it names, old or new. At the end no row names another one, nor ever will; that is
+to it, `migrations/sql/v0002/current_kek.sql`). Then the rows are wrapped anew, a batch a transaction; readers
+unwrap each row with the one it names, old or new. At the end no row names another one, nor ever will; that is
 recorded.
 """
 

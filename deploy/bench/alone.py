@@ -1,4 +1,4 @@
-"""Runs functions in processes of their own: every round begins with the same, empty memory."""
+"""Runs functions in processes of their own, so that every round begins with the same, empty memory."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from domain.kernel.user_errors import FailureFound
 TIMEOUT_SECONDS: Final = 600.0
 T = TypeVar("T")
 CONTEXT: Final = multiprocessing.get_context("forkserver")
-"""Processes are forked from one that has done nothing but import what they need: they start at once."""
+"""Processes are forked from one that has only imported what they need, so they start at once."""
 CONTEXT.set_forkserver_preload(["__main__", *BENCHMARKS.values()])
 
 
 class BenchFailed(FailureFound):
-    """A measurement could not be taken. Its text says why."""
+    """A measurement was not possible. Its text says why."""
 
 
 def alone(function: Callable[..., float], *arguments: Any) -> float:
-    """The number that `function`, one of a module, answers in a fresh process. Raises `BenchFailed`."""
-    return float(answered(function, *arguments))
+    """Runs a module's `function` in a fresh process and returns its number. Raises `BenchFailed`."""
+    return float(result_of(function, *arguments))
 
 
-def answered(function: Callable[..., T], *arguments: Any) -> T:
-    """What `function`, one of a module, answers in a fresh process. Raises `BenchFailed`."""
+def result_of(function: Callable[..., T], *arguments: Any) -> T:
+    """Runs a module's `function` in a fresh process and returns its result. Raises `BenchFailed`."""
     # Pipes, not queues and events: these need semaphores, which a machine without /dev/shm does not have.
     answers, to_answer = CONTEXT.Pipe(duplex=False)
     process = CONTEXT.Process(target=_answer, args=(function, arguments, to_answer), daemon=True)
     process.start()
     to_answer.close()
     try:
-        failed, answer = received(answers, TIMEOUT_SECONDS, function.__name__)
-    except BaseException:  # Ctrl-C: nobody waits for what is not wanted any more
+        failed, answer = receive(answers, TIMEOUT_SECONDS, function.__name__)
+    except BaseException:  # Ctrl-C: nobody wants the result any more
         process.kill()
         raise
     finally:
@@ -49,31 +49,31 @@ def answered(function: Callable[..., T], *arguments: Any) -> T:
     return cast(T, answer)
 
 
-def received(answers: Connection, seconds: float, who: str) -> Any:
-    """What `who` sends within so many seconds. Raises `BenchFailed`."""
+def receive(answers: Connection, seconds: float, who: str) -> Any:
+    """Returns what `who` sends within so many seconds. Raises `BenchFailed`."""
     if not answers.poll(seconds):
-        raise BenchFailed(f"{who} gave no answer in {seconds:.0f} seconds.")
+        raise BenchFailed(f"{who} sent no result within {seconds:.0f} seconds.")
     try:
         return answers.recv()
     except EOFError:
-        raise BenchFailed(f"{who} ended without an answer.") from None
+        raise BenchFailed(f"{who} ended without a result.") from None
 
 
 class Companion:
     """A process that runs `function(stop, *arguments)` while something else is measured.
 
-    `function` is one of a module and works until `stop`, an event of its process, is set.
+    `function` belongs to a module and works until the event `stop` of its process is set.
     """
 
     def __init__(self, function: Callable[..., object], *arguments: Any) -> None:
-        self._told, self._lifeline = CONTEXT.Pipe(duplex=False)
+        self._stopping, self._lifeline = CONTEXT.Pipe(duplex=False)
         self._process = CONTEXT.Process(
-            target=_accompany, args=(function, self._told, arguments), daemon=True
+            target=_accompany, args=(function, self._stopping, arguments), daemon=True
         )
 
     def __enter__(self) -> Self:
         self._process.start()
-        self._told.close()
+        self._stopping.close()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,9 +90,10 @@ class Companion:
         return self._process.pid
 
     def check(self) -> None:
-        """Raises `BenchFailed` when it ended by itself."""
+        """Raises `BenchFailed` if the process ended by itself."""
         if not self._process.is_alive():
-            raise BenchFailed(f"A process that was to run ended with the code {self._process.exitcode}.")
+            code = self._process.exitcode
+            raise BenchFailed(f"A process that should keep running ended with the code {code}.")
 
 
 def leave_ctrl_c_to_the_starter() -> None:
@@ -108,12 +109,12 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...], answers: C
         answers.send((True, f"{type(error).__name__}: {error}"))
 
 
-def _accompany(function: Callable[..., object], told: Connection, arguments: tuple[Any, ...]) -> None:
+def _accompany(function: Callable[..., object], stopping: Connection, arguments: tuple[Any, ...]) -> None:
     leave_ctrl_c_to_the_starter()
     stop = threading.Event()
 
     def listen() -> None:
-        told.poll(None)  # the starter closes its end, or is gone
+        stopping.poll(None)  # the starter closes its end, or is gone
         stop.set()
 
     threading.Thread(target=listen, daemon=True).start()

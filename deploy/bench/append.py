@@ -21,7 +21,7 @@ from domain.events.event import SYSTEM
 from domain.kernel.money import Money
 
 EVENTS: Final = 16_000
-"""Events a round where none are named: two to six seconds each."""
+"""Events per round by default: two to six seconds."""
 GOAL: Final = 4.5
 
 
@@ -81,7 +81,7 @@ def library(url: str) -> tuple[Append, Callable[[], None]]:
 
 
 def handlers(url: str) -> tuple[Append, Callable[[], None]]:
-    """The command that opens an opportunity; the event given is not used, since it makes its own."""
+    """Runs the command that opens an opportunity. It ignores the given event: the command makes its own."""
     from commands.dispatch.context import Context
     from commands.dispatch.dispatcher import Commands
     from commands.store.application import Crm
@@ -109,7 +109,7 @@ def handlers(url: str) -> tuple[Append, Callable[[], None]]:
 
 
 def _create_reference(url: str) -> None:
-    # Several processes that create the table at once fail, so it is made here.
+    # Processes that create the table at the same time fail, so it is created here.
     factory = _factory(url, create="yes")
     factory.application_recorder()
     factory.close()

@@ -24,12 +24,12 @@ from deploy.bench.services import PARTITIONS, Services
 from domain.events.seal import Seal
 
 EVENTS: Final = 300_000
-"""Events where none are named: some seconds a round, so that starting the processes hardly counts."""
-AIM: Final = 100_000
+"""Events by default: some seconds a round, so that the start of the processes hardly counts."""
+GOAL_EVENTS_PER_SECOND: Final = 100_000
 WORKERS: Final = 2
 SEED: Final = 6_000_000
-PORTION: Final = 50_000
-"""Events that are made at a time."""
+BATCH_EVENTS: Final = 50_000
+"""Events made at a time."""
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -37,14 +37,14 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     events = bench.events or EVENTS
     store = bench.services.store()
     bench.say(f"audit: {events:,} events are appended and sealed first")
-    for number, at in enumerate(range(0, events, PORTION)):
-        relay.fill(store.app, stored_events(min(PORTION, events - at), SEED + number))
+    for number, at in enumerate(range(0, events, BATCH_EVENTS)):
+        relay.fill(store.app, stored_events(min(BATCH_EVENTS, events - at), SEED + number))
     _seal(bench.services, store.relay)
     yield interleaved(
         "audit verify",
         unit="events/s",
         what=f"audit verify of {events:,} events with {WORKERS} processes: chain, signatures, roots, columns "
-        f"against bytes (the aim is {AIM:,} a second)",
+        f"against bytes (the goal is {GOAL_EVENTS_PER_SECOND:,} a second)",
         reference="COPY of position and bytes of the same events and one SHA-256 of each, one process",
         ours=lambda: events / verify_seconds(bench.services, store.app, events),
         theirs=lambda: events / alone(hash_seconds, store.app, events),
@@ -54,9 +54,9 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 
 def verify_seconds(services: Services, url: str, events: int) -> float:
-    """Seconds of a whole verification, its processes' start included."""
+    """Seconds of a whole verification, with the start of its processes."""
     begun = time.monotonic()
-    # Nothing is found, so nobody's partition is asked for.
+    # Verification finds nothing here, so it needs no partitions.
     seen = verify(url, services.seal_key.public_key(), home=lambda _party: 0, workers=WORKERS)
     took = time.monotonic() - begun
     if seen.found or seen.events != events:
@@ -65,7 +65,7 @@ def verify_seconds(services: Services, url: str, events: int) -> float:
 
 
 def hash_seconds(url: str, events: int) -> float:
-    """Seconds for the least that could be done with the same events."""
+    """Seconds for the least work that the same events allow."""
     sink = _Sink()
     begun = time.monotonic()
     with closing(connect(url)) as connection, connection.cursor() as cursor:

@@ -27,7 +27,7 @@ BENCHMARKS: Final[Mapping[str, str]] = {
 """Name -> module, in the order they run; `follow` late, since it leaves millions of published events behind.
 
 Each module has `measure(bench) -> Iterator[Finding]`, and where it counts events `EVENTS`: how many a round
-has where none are named.
+has by default.
 """
 
 
@@ -35,8 +35,8 @@ has where none are named.
 class Bench:
     """What a benchmark is given: the services to run on, and how long to measure.
 
-    `events` a round, None for the benchmark's own number, or for its larger one with `long`; `say` tells
-    people how it goes.
+    `events` is the number per round; None means the benchmark's own number, or its larger one with `long`.
+    `say` prints a line of progress.
     """
 
     services: Services

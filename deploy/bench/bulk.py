@@ -17,7 +17,7 @@ from deploy.bench.measure import Measurement, interleaved
 from deploy.bench.samples import parts, stored_events
 
 EVENTS: Final = 60_000
-"""Events a round where none are named: about a second each."""
+"""Events per round by default: about a second."""
 GOAL: Final = 0.6
 COPY: Final = "COPY store.event (aggregate_id, version, type, party, event) FROM STDIN (FORMAT binary)"
 
@@ -27,7 +27,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     events = bench.events or EVENTS
     seeds = iter(range(4_000_000, 5_000_000))
 
-    def taken(rate: Callable[[str, int, int], float]) -> float:
+    def measured(rate: Callable[[str, int, int], float]) -> float:
         return alone(rate, bench.services.store().app, events, next(seeds))
 
     yield interleaved(
@@ -36,8 +36,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         what=f"events that are encoded appended {MAX_BULK_EVENTS:,} a transaction, positions returned",
         reference="psycopg2 COPY of the same rows into the same table, as many a transaction, the whole "
         "text of COPY made before",
-        ours=lambda: taken(bulk_rate),
-        theirs=lambda: taken(copy_rate),
+        ours=lambda: measured(bulk_rate),
+        theirs=lambda: measured(copy_rate),
         rounds=bench.rounds,
         say=bench.say,
         goal=GOAL,
@@ -59,7 +59,7 @@ def bulk_rate(url: str, events: int, seed: int) -> float:
 
 
 def copy_rate(url: str, events: int, seed: int) -> float:
-    """Events a second by COPY alone: nothing is encoded, sorted, checked or answered."""
+    """Events a second by COPY alone: it encodes, sorts, checks and returns nothing."""
     ready = [encoded(batch) for batch in _batches(events, seed)]
     connection = connect(url)
     begun = time.monotonic()

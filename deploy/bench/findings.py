@@ -1,4 +1,4 @@
-"""What a benchmark answers, whatever it measured: a line of a table, with a goal or without."""
+"""What a benchmark returns: a line of a table, with or without a goal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Finding(Protocol):
 
     @property
     def goal(self) -> float | None:
-        """The bound that is to hold; None where a figure is only reported."""
+        """The bound to keep; None where the figure is only reported."""
         ...
 
     @property
@@ -64,7 +64,7 @@ def verdict(found: Sequence[Finding]) -> str:
 
 
 def hundredths(value: float) -> str:
-    """Two decimals, rounded down: what is just below a goal must not look as if it had reached it."""
+    """Two decimals, rounded down, so that a figure just below a goal does not look as if it reached it."""
     return f"{floor(value * HUNDREDTHS + 1e-9) / HUNDREDTHS:.2f}"
 
 
@@ -104,7 +104,7 @@ class Times:
         return None if self.goal is None else self.percentile(self.goal_of) < self.goal
 
     def percentile(self, number: int) -> float:
-        """The smallest time that `number` of 100 do not pass: one that was measured, never one in between."""
+        """The smallest measured time that `number` of 100 times do not exceed; it is never interpolated."""
         ordered = sorted(self.milliseconds)
         return ordered[max(0, -(-number * len(ordered) // 100) - 1)]
 

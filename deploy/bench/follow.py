@@ -1,7 +1,7 @@
 """Memory of a process that follows millions of events: a reader alone, and a relay that publishes them.
 
-What counts is the most memory that the process held until it had read a tenth, a half, all of the events: one
-that keeps something of each event holds ten times as much of it at the end.
+The figure is the most memory that the process held until it had read a tenth, a half, all of the events. A
+process that keeps something of each event holds ten times as much of it at the end.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import psutil
 
 from commands.store.event_reader import EventReader
 from commands.store.pool import connect
-from deploy.bench.alone import BenchFailed, Companion, answered
+from deploy.bench.alone import BenchFailed, Companion, result_of
 from deploy.bench.benchmarks import Bench
 from deploy.bench.visible import run_relay
 
 EVENTS: Final = 2_000_000
-"""Events where no number is named: two to three minutes."""
+"""Events by default: two to three minutes."""
 GOAL: Final = 0.1
 """Of growth from a tenth of the events to all of them."""
 FILL: Final = Path(__file__).parent / "follow_fill.sql"
@@ -88,7 +88,7 @@ class Memory:
 
 
 class HighWater:
-    """The most memory of a process at each tenth of `count` events, as it is told how far they are."""
+    """Keeps the most memory of this process at each tenth of `count` events; the caller reports progress."""
 
     def __init__(self, count: int, resident: Callable[[], int]) -> None:
         self._count, self._resident = count, resident
@@ -118,7 +118,7 @@ def measure(bench: Bench) -> Iterator[Memory]:
     yield Memory(
         name="follow",
         what="a reader of the store",
-        mebibytes=answered(read_all, store.relay, events),
+        mebibytes=result_of(read_all, store.relay, events),
         note=f"the most resident memory until so much of {events:,} events was read, from COPY, in pages.",
     )
     bench.say("follow: a relay publishes them")
@@ -174,7 +174,7 @@ def _watch(relay: Companion, url: str, events: int) -> tuple[float, float, float
             with connection.cursor() as cursor:
                 cursor.execute("SELECT coalesce(max(position), 0) FROM store.relay")
                 position = int(cursor.fetchall()[0][0])
-            # Positions burnt by others would be counted too; here nobody else appends.
+            # This counts unused positions of other writers too; here nobody else appends.
             water.at(max(0, (position - begin) * events // (end - begin)))
             time.sleep(LOOK_SECONDS)
     finally:
@@ -183,7 +183,7 @@ def _watch(relay: Companion, url: str, events: int) -> tuple[float, float, float
 
 
 def _position_before(url: str, events: int) -> int:
-    """The position of the event behind which the last `events` events stand; 0 if there is none."""
+    """The position of the event before the last `events` events; 0 where the store has no more than these."""
     connection = connect(url)
     try:
         with connection.cursor() as cursor:

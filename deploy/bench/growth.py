@@ -17,7 +17,7 @@ from commands.store.pool import Pool
 from commands.store.recorder import PostgresApplicationRecorder
 from consumers.rebuild.rebuild import Endpoints, RebuildProgress
 from deploy.bench import rebuild, relay
-from deploy.bench.alone import alone, answered
+from deploy.bench.alone import alone, result_of
 from deploy.bench.benchmarks import Bench
 from deploy.bench.follow import HighWater, Memory
 from deploy.bench.measure import Measurement
@@ -26,19 +26,19 @@ from deploy.bench.services import Databases, Services
 from projections.registry import named
 
 EVENTS: Final = 300_000
-"""Events at the beginning where none are named: some five minutes up to three million."""
-LONG: Final = 1_000_000
+"""Events at the beginning by default: some five minutes, up to three million events."""
+LONG_EVENTS: Final = 1_000_000
 TIMES: Final = 10
 GOAL: Final = 1 / 1.3
-MADE: Final = 50_000
-"""Events that are made at a time: millions of them would not fit into memory."""
+BATCH_EVENTS: Final = 50_000
+"""Events made at a time: millions of them would not fit into memory."""
 SEED: Final = 11_000_000
 MODEL: Final = "pipeline"
 
 
 def measure(bench: Bench) -> Iterator[Measurement | Memory]:
     """Grows a store and topics of their own; one round, since a store grows only once."""
-    events = bench.events or (LONG if bench.long else EVENTS)
+    events = bench.events or (LONG_EVENTS if bench.long else EVENTS)
     services = bench.services.another("growth")
     store = services.published
     appended: list[float] = []
@@ -50,12 +50,12 @@ def measure(bench: Bench) -> Iterator[Measurement | Memory]:
         appended.append(_append(store, size, SEED + 1000 * number))
         key = services.seal_key.private_bytes_raw()
         published.append(alone(relay.relay_rate, store.relay, services.kafka, key, size))
-        told = f"{appended[-1]:,.0f}/s appended, {published[-1]:,.0f}/s published"
+        line = f"{appended[-1]:,.0f}/s appended, {published[-1]:,.0f}/s published"
         if size == events:
             rate, water = _rebuild(services, store, before)
             rebuilt.append(rate)
-            told += f", {rate:,.0f}/s rebuilt"
-        bench.say(f"growth: {before:,} events: {told}")
+            line += f", {rate:,.0f}/s rebuilt"
+        bench.say(f"growth: {before:,} events: {line}")
     for what, name, rates in (
         ("bulk appends", "append", appended),
         ("the relay, store to committed seal", "relay", published),
@@ -83,8 +83,8 @@ def _append(store: Databases, events: int, seed: int) -> float:
     pool = Pool(store.app, 1)
     recorder = PostgresApplicationRecorder(pool)
     took = 0.0
-    for number, first in enumerate(range(0, events, MADE)):
-        made = stored_events(min(MADE, events - first), seed + number)
+    for number, first in enumerate(range(0, events, BATCH_EVENTS)):
+        made = stored_events(min(BATCH_EVENTS, events - first), seed + number)
         begun = time.monotonic()
         for part in parts(made, MAX_BULK_EVENTS):
             recorder.insert_bulk(part)
@@ -97,7 +97,7 @@ def _rebuild(services: Services, store: Databases, events: int) -> tuple[float, 
     """Events a second, and the memory of the process that filled."""
     read = services.read_side()
     rebuild.candidate(read.admin, named(MODEL))
-    return answered(_fill, rebuild.places(services, read, store), events)
+    return result_of(_fill, rebuild.places(services, read, store), events)
 
 
 def _fill(endpoints: Endpoints, events: int) -> tuple[float, tuple[float, float, float]]:

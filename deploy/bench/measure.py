@@ -17,7 +17,7 @@ Take = Callable[[], float]
 class Measurement:
     """What was measured: rates of each round in `unit`, ours and the reference's, in the order they ran.
 
-    `goal` is the least ratio that is to hold (DESIGN.md's bounds), None where it is only reported.
+    `goal` is the least ratio to keep, None where the ratio is only reported.
     """
 
     name: str
@@ -91,8 +91,7 @@ def interleaved(
 ) -> Measurement:
     """`rounds` rounds of each, in turns and with the first one alternating.
 
-    A machine that is slow for a while then slows both, and what the first leaves in caches helps either as
-    often.
+    So a machine that is slow for a while slows both, and each is as often the one that finds warm caches.
     """
     mine: list[float] = []
     other: list[float] = []

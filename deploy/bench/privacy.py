@@ -1,4 +1,4 @@
-"""What encryption costs: appends and rebuilds of persons' events, against the same without."""
+"""What encryption costs: appends and rebuilds of persons' events, with and without it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.events.private import PrivateCipher, PrivateParts
 from projections.registry import named
 
 EVENTS: Final = 100_000
-"""Events of the rebuild where none are named; a tenth of them are appended in each round."""
+"""Events of the rebuild by default; each round appends a tenth of them."""
 GOAL: Final = 0.7
 MODEL: Final = "customer_360"
 SEED: Final = 12_000_000
@@ -101,7 +101,7 @@ def in_the_open(url: str) -> tuple[Callable[[object], object], Callable[[], None
 
 
 def _appending(url: str, cipher: PrivateCipher) -> tuple[Callable[[object], object], Callable[[], None]]:
-    """Encodes and appends the next event of persons that nobody else has; the event given is not used."""
+    """Encodes and appends the next event of persons of its own; it ignores the given event."""
     from commands.store.application import Crm
     from commands.store.mapper import EventMapper
     from commands.store.pool import Pool

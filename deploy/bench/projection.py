@@ -27,7 +27,7 @@ from domain.events.catalogue import CATALOGUE
 from projections.registry import named
 
 EVENTS: Final = 100_000
-"""Events where none are named: five to ten seconds a round."""
+"""Events by default: five to ten seconds a round."""
 GOALS: Final[Mapping[str, float]] = {"pipeline": 0.4, "customer_360": 0.25}
 TIMEOUT_SECONDS: Final = 600.0
 SEED: Final = 5_000_000
@@ -172,7 +172,7 @@ def _position(connection: Any, name: str) -> int:
 
 
 def _none_parked(connection: Any, name: str) -> None:
-    """Events that are parked cost nothing, so a rate over them would say nothing."""
+    """Parked events cost nothing, so a rate over them would be meaningless."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), min(error) FROM control.held WHERE projection = %s", (name,))
         parked, error = cursor.fetchall()[0]

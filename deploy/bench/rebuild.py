@@ -31,11 +31,11 @@ from projections.runtime.decode import OpeningCipher
 from projections.runtime.projection import Projection
 
 EVENTS: Final = 1_000_000
-"""Events where none are named: ten seconds and more a round, so that beginning hardly counts; of 300,000 it
-was a seventh of the time. The second process is forked from one of the bench's that has imported all it
-needs, which a command has to start first."""
-MADE: Final = 100_000
-"""Events that are made at a time: a million of them take two gigabytes."""
+"""Events by default: ten seconds and more a round, so that the start hardly counts; with 300,000 events it
+was a seventh of the time. The second process is forked from a process of the bench that has imported all it
+needs; a command has to start that one first."""
+BATCH_EVENTS: Final = 100_000
+"""Events made at a time: a million of them need two gigabytes."""
 GOALS: Final[Mapping[str, float]] = {"pipeline": 0.6, "customer_360": 0.35}
 LIBRARY_GOALS: Final[Mapping[str, float]] = {"pipeline": 60.0, "customer_360": 35.0}
 WORKERS: Final = 2
@@ -64,8 +64,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 def _append(
     store: Databases, events: int, made: Callable[[int, int], Sequence[StoredCrmEvent]], seed: int
 ) -> None:
-    for number, first in enumerate(range(0, events, MADE)):
-        relay.fill(store.app, made(min(MADE, events - first), seed + number))
+    for number, first in enumerate(range(0, events, BATCH_EVENTS)):
+        relay.fill(store.app, made(min(BATCH_EVENTS, events - first), seed + number))
 
 
 def _both(name: str, bench: Bench) -> Iterator[Measurement]:
@@ -129,7 +129,7 @@ def rebuild_seconds(name: str, bench: Bench, *, opening: Callable[[], OpeningCip
     with closing(connect(read.worker)) as connection, connection.cursor() as c:
         c.execute("SELECT count(*) FROM control.held")
         if c.fetchone() != (0,):
-            raise BenchFailed(f"{name} holds events of the bench.")
+            raise BenchFailed(f"{name} has parked events of the bench.")
     return took
 
 
@@ -162,13 +162,13 @@ def fill_seconds(model: Projection, where: Endpoints, *, workers: int, tell: Tel
 
 
 def candidate(admin_url: str, model: Projection) -> None:
-    """Beside a version of its own kind it is a candidate; nobody works on its shares."""
+    """Beside a version of the same read model it is a candidate, and no worker takes its shares."""
     with closing(psycopg2.connect(admin_url)) as connection, connection, connection.cursor() as c:
         versions.activate(c, model.name, model.version + 1)
 
 
 def raw_seconds(name: str, store_url: str, target_url: str, count: int) -> float:
-    """Seconds for the least that could be done with the same events."""
+    """Seconds for the least work that the same events allow."""
     types = " OR ".join(f"starts_with(type, 'crm.{family}.')" for family in named(name).families)
     with closing(connect(store_url)) as source, closing(psycopg2.connect(target_url)) as target:
         with target, target.cursor() as c:
@@ -205,6 +205,6 @@ class _Sink:
             self.flush()
 
     def flush(self) -> None:
-        """Sends what is kept."""
+        """Sends the kept rows."""
         self._writing.copy_expert("COPY bare FROM STDIN", BytesIO("".join(self._lines).encode()))
         self._lines.clear()

@@ -31,9 +31,9 @@ from deploy.bench.services import PARTITIONS
 from domain.events.catalogue import CATALOGUE
 
 EVENTS: Final = 50_000
-"""Events a round where none are named: two or three seconds each."""
+"""Events per round by default: two or three seconds."""
 GOAL: Final = 1.1
-WARMING: Final = 1_999_999
+WARMING_EVENTS: Final = 1_999_999
 RAW_TOPIC: Final = "bench.raw"
 TIMEOUT_SECONDS: Final = 300.0
 
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     events = bench.events or EVENTS
     _raw_topic(kafka)
     alone(
-        raw_rate, kafka, events, WARMING
+        raw_rate, kafka, events, WARMING_EVENTS
     )  # a broker's first seconds are slow, and the first round would pay
     seeds = iter(range(2_000_000, 3_000_000))
 
@@ -77,13 +77,13 @@ def fill(app_url: str, events: Sequence[StoredCrmEvent]) -> None:
 def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> float:
     """Events a second from when the first range was read to the commit of the last.
 
-    Starting, taking the lock and fencing come before: a relay does that once.
+    Start, lock and fencing come before: a relay does these once.
     """
     begun: list[float] = []
     commits: list[float] = []
 
     def clock() -> datetime:
-        """Asked when a range was read and is about to be sealed."""
+        """Called when a range was read and is about to be sealed."""
         if not begun:
             begun.append(time.monotonic())
         return datetime.now(UTC)
@@ -127,7 +127,7 @@ def relay_rate(relay_url: str, kafka: KafkaAddress, key: bytes, events: int) -> 
 
 
 def raw_rate(kafka: KafkaAddress, events: int, seed: int) -> float:
-    """Events a second of a producer that has nothing else to do, from the first send to the last commit."""
+    """Events a second of a producer that only sends, from the first send to the last commit."""
     records = [
         (str(event.party).encode(), event.state, [("position", number.to_bytes(8, "big")), CONTENT_TYPE])
         for number, event in enumerate(stored_events(events, seed))

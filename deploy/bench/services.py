@@ -43,7 +43,7 @@ class Databases:
 
 
 class Services:
-    """What the measurements run on. `kafka` is started when it is first asked for."""
+    """What the measurements run on. `kafka` starts at its first use."""
 
     def __init__(self, folder: Path, jars: Path, say: Callable[[str], None], closing: ExitStack) -> None:
         self._folder, self._jars, self._say, self._closing = folder, jars, say, closing
@@ -57,7 +57,7 @@ class Services:
         closing.callback(self._postgres.stop)
 
     def another(self, name: str) -> Services:
-        """Services of their own, for what leaves more behind than others want to measure beside."""
+        """Services of their own, for a benchmark that leaves too much behind for the others."""
         folder = self._folder / name
         folder.mkdir(mode=0o700)
         return Services(folder, self._jars, self._say, self._closing)
@@ -76,8 +76,8 @@ class Services:
 
     @property
     def published(self) -> Databases:
-        """The one store whose events go to `kafka`: topics belong to one store, so whoever publishes adds to
-        this one, and leaves nothing in it that is not published."""
+        """The one store whose events go to `kafka`. Topics belong to one store, so every benchmark that
+        publishes appends here, and publishes all that it appends."""
         if self._published is None:
             self._published = self.store()
         return self._published

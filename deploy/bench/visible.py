@@ -1,7 +1,8 @@
 """How long a command takes at 200 a second: until it is committed, and until its read model shows it.
 
-Commands are due at fixed times, whether earlier ones are done or not, and each one's time counts from when it
-was due. A sender that waits for its answers would send less while the system is slow, and hide just that.
+Commands are due at fixed times, whether earlier ones are done or not, and the time of each counts from when
+it was due. A sender that waits for responses would send less while the system is slow, and hide that it is
+slow.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from commands.store.recorder import PostgresApplicationRecorder
 from consumers.kafka.address import KafkaAddress
 from consumers.relay.relay import Relay
 from consumers.worker.worker import Worker
-from deploy.bench.alone import BenchFailed, Companion, answered
+from deploy.bench.alone import BenchFailed, Companion, result_of
 from deploy.bench.benchmarks import Bench
 from deploy.bench.findings import Times
 from deploy.bench.samples import NoSecrets
@@ -44,34 +45,34 @@ from domain.sales.opportunity.commands import OpenOpportunity
 from projections.registry import named
 
 EVENTS: Final = 4_000
-"""Commands where no number is named: 20 seconds."""
-RATE: Final = 200
+"""Commands by default: 20 seconds."""
+COMMANDS_PER_SECOND: Final = 200
 """Commands a second."""
-WARMING: Final = 2 * RATE
-"""Commands before those that count: connections open, caches fill."""
+WARMING_COMMANDS: Final = 2 * COMMANDS_PER_SECOND
+"""Commands before the measured ones: they open connections and fill caches."""
 SENDERS: Final = 16
 LOOK_SECONDS: Final = 0.002
-"""Between two looks at how far the read model is: visible is told as exactly as that."""
-GOAL: Final = 250.0
+"""Between two looks at the read model's position; "visible" is as exact as this."""
+GOAL_MILLISECONDS: Final = 250.0
 """Milliseconds from command to visible that 99 of 100 are to stay below."""
 MODEL: Final = "pipeline"
 TIMEOUT_SECONDS: Final = 120.0
 
 Sent = list[tuple[float, float, int]]
-"""Of each command, when it was due, when it was committed (monotonic seconds), and its position."""
+"""For each command: when it was due, when it was committed (monotonic seconds), and its position."""
 
 
 def measure(bench: Bench) -> Iterator[Times]:
     """One relay and one worker, a process each, and a third that sends; no rounds: each command is one."""
     services, store, events = bench.services, bench.services.published, bench.events or EVENTS
     read_side, kafka, key = services.read_side(), services.kafka, services.seal_key
-    bench.say(f"visible: {events:,} commands, {RATE} a second")
+    bench.say(f"visible: {events:,} commands, {COMMANDS_PER_SECOND} a second")
     with ExitStack() as running:
         relay = running.enter_context(Companion(run_relay, store.relay, kafka, key.private_bytes_raw()))
         worker = running.enter_context(
             Companion(run_worker, read_side.worker, kafka, key.public_key().public_bytes_raw())
         )
-        sent, seen = answered(send_and_watch, store.app, read_side.worker, events)
+        sent, seen = result_of(send_and_watch, store.app, read_side.worker, events)
         relay.check()
         worker.check()
     committed = tuple((done - due) * 1000 for due, done, _ in sent)
@@ -79,14 +80,15 @@ def measure(bench: Bench) -> Iterator[Times]:
         name="committed",
         what="command to commit",
         milliseconds=committed,
-        note=f"opportunities opened through the command handlers, {RATE} a second, each counted from when it "
-        f"was due; visible when {MODEL} stands at its position in all partitions (one relay, one worker).",
+        note=f"opportunities opened through the command handlers, {COMMANDS_PER_SECOND} a second, each "
+        f"counted from when it was due; visible when {MODEL} stands at its position in all partitions (one "
+        "relay, one worker).",
     )
     yield Times(
         name="visible",
         what="command to read model",
         milliseconds=visible(sent, seen),
-        goal=GOAL,
+        goal=GOAL_MILLISECONDS,
         goal_of=99,
     )
 
@@ -107,7 +109,7 @@ def send_and_watch(app_url: str, read_url: str, events: int) -> tuple[Sent, list
     watch = _Watch(read_url)
     execute, close = _commands(app_url)
     try:
-        _send(execute, WARMING)
+        _send(execute, WARMING_COMMANDS)
         watch.wait_for(execute()[1])
         sent = _send(execute, events)
         watch.wait_for(max(position for _, _, position in sent))
@@ -125,7 +127,7 @@ def _send(execute: Callable[[], tuple[float, int]], commands: int) -> Sent:
     def work() -> None:
         try:
             while not failures and (number := next(numbers)) < commands:
-                due = begun + number / RATE
+                due = begun + number / COMMANDS_PER_SECOND
                 time.sleep(max(0.0, due - time.monotonic()))
                 done, position = execute()
                 sent.append((due, done, position))
@@ -179,7 +181,8 @@ class _Watch:
 
 
 def _commands(url: str) -> tuple[Callable[[], tuple[float, int]], Callable[[], None]]:
-    """What executes one command and answers when it was committed and its position; and what closes it."""
+    """Returns a function that executes one command and returns its commit time and position, and one that
+    closes it."""
     pool = Pool(url, SENDERS)
     crm = Crm(recorder=PostgresApplicationRecorder(pool), mapper=EventMapper(CATALOGUE, NoSecrets()))
     commands = Commands(crm, Idempotency(pool, bytes(32)), load_pipelines(load()), Identifiers(bytes(32)))

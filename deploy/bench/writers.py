@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from commands.store.mapper import StoredCrmEvent
-from deploy.bench.alone import CONTEXT, BenchFailed, leave_ctrl_c_to_the_starter, received
+from deploy.bench.alone import CONTEXT, BenchFailed, leave_ctrl_c_to_the_starter, receive
 from deploy.bench.samples import stored_events
 
 WRITERS: Final = 8
@@ -19,7 +19,8 @@ Append = Callable[[StoredCrmEvent], object]
 """Appends one event, in a transaction of its own."""
 
 MakeAppend = Callable[[str], tuple[Append, Callable[[], None]]]
-"""From a database's URL to what appends and what closes it: a module's function, which a process can find."""
+"""Takes a database's URL and returns what appends and what closes it: a module's function, so that a process
+can find it."""
 
 
 def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
@@ -44,7 +45,7 @@ def append_rate(make: MakeAppend, url: str, events: int, seed: int) -> float:
         for ours, _ in pipes:
             ours.send("begin")
         times = [_answer(ours) for ours, _ in pipes]
-    except BaseException:  # Ctrl-C as well: nobody waits for what is not wanted any more
+    except BaseException:  # Ctrl-C as well: nobody wants the result any more
         for process in processes:
             process.kill()
         raise
@@ -76,8 +77,8 @@ def _write(make: MakeAppend, url: str, count: int, seed: int, starter: Connectio
 
 
 def _answer(writer: Connection) -> tuple[float, float]:
-    answer: Any = received(writer, READY_SECONDS * 2, "A writer")
-    if isinstance(answer, str):
-        raise BenchFailed(f"A writer failed: {answer}")
-    begun, done = answer
+    result: Any = receive(writer, READY_SECONDS * 2, "A writer")
+    if isinstance(result, str):
+        raise BenchFailed(f"A writer failed: {result}")
+    begun, done = result
     return float(begun), float(done)

@@ -2,7 +2,7 @@
 
 import gc
 
-# Importing makes half a million objects that all stay. At Python's own pace the collector looks at them again
+# Importing makes half a million objects that all stay. With Python's defaults the collector scans them again
 # and again: a tenth of the time that a command needs to begin.
 gc.set_threshold(20_000, 20, 50)
 

@@ -29,7 +29,7 @@ def api(
 
     settings = load() if port is None else load(api_port=port)
     logs.configure(settings.log_level)
-    taken = listen(settings.api_host, settings.api_port)
+    sock = listen(settings.api_host, settings.api_port)
     # uvicorn repeats the signal that stopped it once it has ended: that must not end the process by signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -42,4 +42,4 @@ def api(
             recording(wired.read_pool, lambda: wired.crm),
             wired.applied.keeping(),
         ):
-            serve(app, taken, draining, settings.drain_seconds)
+            serve(app, sock, draining, settings.drain_seconds)

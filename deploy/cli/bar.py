@@ -22,7 +22,7 @@ class _Rate(TextColumn):
 
 @contextmanager
 def bar(title: str, unit: str, console: Console) -> Iterator[Report]:
-    """A bar with rate and time left; yields what is told how much is done, and the whole."""
+    """Shows a bar with rate and time left; yields the function that moves it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def known(names: list[str] | None) -> list[str]:
-    """The benchmarks named, all where none is. A name that is none is a usage error."""
+    """The named benchmarks, or all of them without names. Raises `typer.BadParameter` for an unknown name."""
     for name in names or ():
         if name not in BENCHMARKS:
-            raise typer.BadParameter(f"There is no benchmark {name}; there are {', '.join(BENCHMARKS)}.")
+            raise typer.BadParameter(f"There is no benchmark {name}. Name one of {', '.join(BENCHMARKS)}.")
     return names or list(BENCHMARKS)
 
 
@@ -32,7 +32,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[WHAT]...",
-            help=f"What to measure, one or more of {', '.join(BENCHMARKS)}; all unless named.",
+            help=f"What to measure, one or more of {', '.join(BENCHMARKS)}; all by default.",
             callback=known,
         ),
     ] = None,
@@ -46,9 +46,9 @@ def bench(
 ) -> None:
     """Measures ratios: our rate over that of a reference which does the least that could be done.
 
-    PostgreSQL and Apache Kafka are started for it and removed afterwards. Medians of interleaved rounds; the
-    ratio is what can be compared between machines, and only where nothing else runs. A goal that is missed is
-    a finding, not a failure: the exit code says whether it could be measured.
+    It starts PostgreSQL and Apache Kafka, and removes them afterwards. Figures are medians of interleaved
+    rounds. Compare ratios between machines, and only where nothing else runs. A missed goal is a finding, not
+    a failure: the exit code says whether it could be measured.
     """
     from deploy.bench.services import services
 
@@ -58,7 +58,7 @@ def bench(
             given = Bench(services=running, events=events, rounds=rounds, long=long, say=say)
             found = list(measured(what or (), given))
     except KeyboardInterrupt:
-        say("Interrupted; what was started for it is stopped and removed.")
+        say("Interrupted. The services that it started are stopped and removed.")
         raise typer.Exit(Exit.INTERRUPTED) from None
     finish(as_json=as_json, data=[each.as_json() for each in found], text=report(found))
 

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     leave: Annotated[
         bool,
-        typer.Option("--exit", help="Leave after the table; 1 if a figure differs from what is expected."),
+        typer.Option("--exit", help="Exit after the table; with 1 if a figure is not as expected."),
     ] = False,
 ) -> None:
     """Starts everything, imports real data, shows that every figure is right; stays up until Ctrl-C."""
@@ -36,12 +36,12 @@ def demo(
     logs.configure("WARNING")
     try:
         with Stack(settings, say, may_stand_in=True) as stack:
-            taken = show.imported(stack, showing)
-            for name, report in taken.reports:
+            imported = show.imported(stack, showing)
+            for name, report in imported.reports:
                 say(f"Import of {name}: {report.summary()}")
                 for problem in report.failed:
                     say(str(problem))
-            say(taken.took)
+            say(imported.took)
             figures = show.compared(stack)
             sys.stdout.writelines(f"{line}\n" for line in lines(figures))
             sys.stdout.flush()
@@ -51,10 +51,10 @@ def demo(
                 stack.wait()
             say("Stopping")
     except KeyboardInterrupt:
-        say("Interrupted; everything is stopped. Run `rapport demo` again: it goes on where it was.")
+        say("Interrupted: everything is stopped. Run `rapport demo` again, and it goes on where it was.")
         raise typer.Exit(Exit.INTERRUPTED) from None
-    say("Stopped: nothing of it runs any more.")
-    if any(report.failed for _, report in taken.reports) or not all(figure.right for figure in figures):
+    say("Everything is stopped.")
+    if any(report.failed for _, report in imported.reports) or not all(figure.right for figure in figures):
         raise typer.Exit(Exit.FOUND)
 
 

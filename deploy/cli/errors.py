@@ -16,11 +16,11 @@ POSTGRES_AWAY: Final = frozenset(
 
 
 def explain(error: BaseException) -> tuple[Diagnostic, Exit] | None:
-    """What to say about a foreseen error, and the exit code; None for one that nobody foresaw."""
+    """The message about a foreseen error, and the exit code; None for an unforeseen one."""
     if isinstance(error, UserError):
         code = Exit.ENVIRONMENT if isinstance(error, EnvironmentProblem) else Exit.FOUND
         return Diagnostic(fact=str(error)), code
-    # Libraries' errors by name: a command that fails early does not load them to know them.
+    # Libraries' errors go by name, so that a command that fails early does not load the libraries.
     names = [f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__]
     if POSTGRES_AWAY.intersection(names):
         return postgres_away(error), Exit.ENVIRONMENT
@@ -32,19 +32,19 @@ def explain(error: BaseException) -> tuple[Diagnostic, Exit] | None:
 
 
 def postgres_away(error: BaseException) -> Diagnostic:
-    """What to say when PostgreSQL doesn't answer; the driver's own words as the cause, on one line."""
+    """The message when PostgreSQL doesn't answer; the cause quotes the driver, on one line."""
     return Diagnostic(
-        fact="PostgreSQL can't be used.",
-        cause=f"It was tried: {_words(error)}",
+        fact="Rapport can't use PostgreSQL.",
+        cause=f"The driver says: {_words(error)}",
         act="Start it (`rapport up` starts one on this machine), or correct the RAPPORT_..._URL settings.",
     )
 
 
 def kafka_away(error: BaseException) -> Diagnostic:
-    """What to say when Kafka doesn't answer or refuses."""
+    """The message when Kafka doesn't answer or refuses."""
     return Diagnostic(
-        fact="Kafka can't be used.",
-        cause=f"It was tried: {_words(error)}",
+        fact="Rapport can't use Kafka.",
+        cause=f"The client says: {_words(error)}",
         act="Start it (`rapport up` starts one on this machine), or correct RAPPORT_KAFKA_BOOTSTRAP and the "
         "settings beside it.",
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from commands.imports.kit.report import ImportReport
 
 MAX_SHOWN_ROWS: Final = 50
-"""Refused rows that people are shown; `--json` lists them all."""
+"""Refused rows that the text shows; `--json` lists them all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +77,9 @@ def _run(declared: Import, path: Path, config_file: Path | None, *, as_json: boo
 
 
 def interrupted(done: int, total: int) -> str:
-    """What to tell whoever pressed Ctrl-C."""
-    how_far = f"{done:,} of {total:,} records were dealt with" if total else "No record was dealt with yet"
-    return f"Interrupted. {how_far}; what was taken stays. Run the same command again: it goes on from there."
+    """The message after Ctrl-C."""
+    how_far = f"{done:,} of {total:,} records were processed" if total else "No record was processed yet"
+    return f"Interrupted. {how_far}; what was imported stays. Run the same command again: it goes on there."
 
 
 def _tell(sentence: str, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def counts(report: ImportReport) -> list[str]:
 
 
 def shown_problems(report: ImportReport) -> list[str]:
-    """The rows that became no record, the first of them if they are many."""
+    """The rows that became no record; of many, the first ones."""
     lines = [str(problem) for problem in report.failed[:MAX_SHOWN_ROWS]]
     if len(report.failed) > MAX_SHOWN_ROWS:
         lines.append(f"... and {len(report.failed) - MAX_SHOWN_ROWS:,} more; --json lists them all.")

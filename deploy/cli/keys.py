@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for, so that it can be told from others.")],
+    name: Annotated[str, typer.Argument(help="What the key is for, so that you recognise it.")],
     scope: Annotated[list[str], typer.Option(help="What it may do; repeat it for more.")] = [  # noqa: B006
         "crm:read"
     ],

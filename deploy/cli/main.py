@@ -1,7 +1,7 @@
 """The `rapport` command: NOUN VERB, one module per noun.
 
 Modules that need the databases or Kafka import them inside the command, so that `--help` and usage errors
-answer at once.
+show at once.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line; the exit code. Never raises for what a user, a file or a service did wrong."""
+    """Runs one command line and returns the exit code. Never raises for what a user, a file or a service did
+    wrong."""
     as_json = "--json" in arguments
     try:
         result = app(args=list(arguments), prog_name="rapport", standalone_mode=False)

@@ -26,7 +26,7 @@ def migrate(as_json: JsonOption = False) -> None:
     done = setup.prepare(settings, say=say)
     lines = []
     if done.settings != settings:
-        # The passwords of the roles just made: other commands on this machine find the addresses here.
+        # They hold the passwords of the new roles: other commands on this machine find the addresses here.
         write_env_file(done.settings)
         lines.append(f"The addresses of the roles stand in {settings.env_file}.")
     result = done.migration
@@ -55,7 +55,7 @@ def migrate(as_json: JsonOption = False) -> None:
 
 
 def _read_side(done: Installation) -> list[str]:
-    """What was made of the read models, and what was left out, a line each."""
+    """Which read models were made, and which were left out, a line each."""
     from deploy.setup import not_built
 
     lines = []

@@ -1,4 +1,4 @@
-"""What a command says: text for people, or one JSON envelope, and the exit code.
+"""What a command prints: text for people, or one JSON envelope, and the exit code.
 
 The envelope on standard output with `--json`:
 
@@ -23,7 +23,7 @@ import typer
 from deploy.health.findings import Diagnostic
 
 ENVELOPE_VERSION: Final = 1
-"""The version of the format; it grows when a program that reads it would have to change."""
+"""The version of the format; it grows with a change that breaks programs that read it."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON envelope on standard output, logs on standard error.")
@@ -61,7 +61,7 @@ def finish(
     diagnostics: Sequence[Diagnostic] = (),
     failed: bool = False,
 ) -> None:
-    """Ends a command: writes what it found and leaves with 0, or with 1 where `failed`."""
+    """Ends a command: writes its findings and exits with 0, or with 1 where `failed`."""
     if as_json:
         sys.stdout.buffer.write(envelope("failed" if failed else "ok", data, diagnostics))
         sys.stdout.buffer.flush()
@@ -86,7 +86,7 @@ def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: int)
 
 
 def number(value: float | None) -> str:
-    """A number for people; a question mark for what could not be asked."""
+    """A number for people; a question mark where it is unknown."""
     if value is None:
         return "?"
     # Adding 0.0 makes 0.0 of the -0.0 that a trace below zero is rounded to.

@@ -1,4 +1,4 @@
-"""What long-running commands share: they end in order on SIGTERM and SIGINT."""
+"""What long-running commands share: an orderly end on SIGTERM and SIGINT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long work shows: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""How long work shows its progress: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Report = Callable[[int, int], None]
-"""Called with what is done and the whole."""
+"""Called with the number done and the total."""
 
 LINE_SECONDS: Final = 2.0
-"""Where there is no terminal, a line at most this often: a log is read, not watched."""
+"""Without a terminal a line appears at most this often: people read a log, they do not watch it."""
 
 
 @contextmanager
 def showing(title: str, unit: str, console: Console | None = None) -> Iterator[Report]:
-    """Shows how far the work in the `with` block is, on standard error: `title`, and what is counted."""
-    # Only now: most commands show nothing, and should not wait for what draws bars.
+    """Shows on standard error how far the work in the `with` block is. `unit` is what it counts."""
+    # Imported here: most commands show no progress, and should not wait for what draws bars.
     from rich.console import Console
 
     console = console or Console(stderr=True)
@@ -35,18 +35,18 @@ def showing(title: str, unit: str, console: Console | None = None) -> Iterator[R
 
 
 def _lines(title: str, unit: str) -> Report:
-    told = time.monotonic()
+    last_line = time.monotonic()
     first: tuple[float, int] | None = None
 
     def report(done: int, total: int) -> None:
-        nonlocal told, first
+        nonlocal last_line, first
         now = time.monotonic()
-        # What was done before the first report is not this work's rate.
+        # The rate leaves out what was done before the first report.
         first = first or (now, done)
-        # Of nothing, nothing is done: the whole is not known yet.
-        if not total or (now - told < LINE_SECONDS and done < total):
+        # A total of 0 means that the total is not known yet.
+        if not total or (now - last_line < LINE_SECONDS and done < total):
             return
-        told = now
+        last_line = now
         took, gained = now - first[0], done - first[1]
         rate = f", {gained / took:,.0f}/s" if took and gained else ""
         left = f", {(total - done) * took / gained:.0f} s left" if rate and done < total else ""

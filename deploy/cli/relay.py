@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @relay.command()
 def run(metrics_port: MetricsPortOption = None) -> None:
-    """Runs a relay until Ctrl-C or SIGTERM; while another leads it stands by."""
+    """Runs a relay until Ctrl-C or SIGTERM; while another relay leads, it stands by."""
     from deploy.wiring import measures, processes, wiring
 
     settings = load()
@@ -41,7 +41,7 @@ def run(metrics_port: MetricsPortOption = None) -> None:
 
 @relay.command()
 def status(as_json: JsonOption = False) -> None:
-    """Who leads, how far store and topics are, and what to do about what isn't right."""
+    """Who leads, how far store and topics are, and what to do about each fault."""
     from consumers.relay.status import relay_status
     from deploy.wiring.wiring import Wiring, kafka_address
 
@@ -65,9 +65,9 @@ def status(as_json: JsonOption = False) -> None:
         f"heartbeat   {'-' if seen.heartbeat_age is None else f'{number(seen.heartbeat_age)} s ago'}",
     ]
     if seen.ok and seen.lag_events == 0:
-        lines.append("All that was recorded is sealed and published.")
+        lines.append("All recorded events are sealed and published.")
     elif seen.ok:
-        lines.append("What is not published yet is on its way; nothing to do.")
+        lines.append("The rest is on its way to the topics; there is nothing to do.")
     finish(
         as_json=as_json,
         data=asdict(seen),
@@ -84,16 +84,14 @@ def republish(
         typer.Option(help="A topic to restore, such as crm.lead.v1. May be given several times."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All topics; those that are whole are read and left alone.")
+        bool, typer.Option("--all", help="All topics; whole ones are read and stay as they are.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Says what would be done, changes nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Restores lost topics from the store; without names, those that have lost events.
 
-    No relay may lead meanwhile. Killed, it goes on behind the last range when it is run again.
+    No relay may lead meanwhile. If it is killed, run it again: it goes on behind the last range.
     """
     from deploy.cli.progress import showing
     from deploy.wiring import processes
@@ -138,7 +136,7 @@ def _tell(restored: RepublishResult, *, dry_run: bool, as_json: bool) -> None:
         end = "are to be put back." if dry_run else "were put back. Start the relay: `rapport relay run`."
         text.append(f"{which}, where what was published ends, {end}")
     else:
-        text = [f"Nothing is lost: the topics hold what was published, up to {number(restored.position)}."]
+        text = [f"Nothing is lost: the topics hold all published events, up to {number(restored.position)}."]
     data = {
         "dry_run": dry_run,
         "topics": topics,

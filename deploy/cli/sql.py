@@ -21,11 +21,12 @@ def sql(
         str | None, typer.Argument(help='One statement, as "select * from read.opportunity limit 3".')
     ] = None,
 ) -> NoReturn:
-    """Asks the SQL views (`read.*`) as the role rapport_reader; without a statement, psql's prompt."""
+    """Queries the SQL views (`read.*`) as the role rapport_reader; opens psql's prompt without a
+    statement."""
     from deploy.local.postgres import programs
 
     address = urlsplit(load().need("reader_url"))
-    # In the environment and not in the arguments: those are seen by everyone on the machine.
+    # In the environment and not in the arguments, which everyone on the machine can see.
     os.environ.update(
         PGHOST=address.hostname or "",
         PGPORT=str(address.port or 5432),

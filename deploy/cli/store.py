@@ -1,4 +1,4 @@
-"""`rapport store verify|recover`: is the event store whole, and has it what its topics have?"""
+"""`rapport store verify|recover`: checks the event store, and restores what only its topics have."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def verify(
     last: Annotated[int | None, typer.Option("--to", min=1, help="Last position, as --from.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Reads the store in order and says what is not as it must be, and what to do about it."""
+    """Reads the store in order and reports each fault with what to do about it."""
     from commands.store.schema import check_version
     from commands.store.verify import Verifier
     from deploy.health.projection_health import past_the_head
@@ -60,8 +60,8 @@ def verify(
         findings.append(
             Diagnostic(
                 severity="info",
-                fact=f"What stands behind position {seen.sealed:,} is not sealed yet.",
-                cause="Of that a change of bytes can't be seen.",
+                fact=f"The events behind position {seen.sealed:,} are not sealed yet.",
+                cause="A change of their bytes would not show.",
                 act="See `rapport relay status`.",
             )
         )
@@ -73,7 +73,7 @@ def verify(
 
 @store.command()
 def recover(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     set_aside: Annotated[
         Path | None,
         typer.Option(
@@ -99,12 +99,12 @@ def recover(
     finish(
         as_json=as_json,
         data=asdict(done),
-        text=_told(done, set_aside),
+        text=_lines(done, set_aside),
         diagnostics=_left(done),
     )
 
 
-def _told(done: Recovery, file: Path | None) -> list[str]:
+def _lines(done: Recovery, file: Path | None) -> list[str]:
     lines = [
         "The server or timeline was new to the store."
         if done.new_incarnation
@@ -137,7 +137,7 @@ def _told(done: Recovery, file: Path | None) -> list[str]:
 
 
 def _left(done: Recovery) -> list[Diagnostic]:
-    """What no recovery can bring back, and what to do about it."""
+    """What no recovery brings back, and what to do about it."""
     derived = done.derived
     found = []
     if derived.persons_without_key:
@@ -165,9 +165,9 @@ def _left(done: Recovery) -> list[Diagnostic]:
         found.append(
             Diagnostic(
                 severity="warning",
-                fact=f"{len(derived.points_not_opened)} contact points are found by no search: "
+                fact=f"{len(derived.points_not_opened)} contact points are missing in every search: "
                 f"{_some(derived.points_not_opened)}.",
-                cause="The index is made of the clear value, which could not be read.",
+                cause="The index needs the clear value, which could not be read.",
                 act="Add them again to their contacts.",
             )
         )
@@ -178,8 +178,8 @@ def _left(done: Recovery) -> list[Diagnostic]:
                 fact=f"{len(derived.claims)} external ids belong to their records again, without the digest "
                 "of an imported row.",
                 cause="That digest stands in the database alone.",
-                act="If the same file is imported again, its rows of these records are told as changed; they "
-                "are there and nothing is lost.",
+                act="If you import the same file again, it reports its rows of these records as changed; the "
+                "records are there, and nothing is lost.",
             )
         )
     if derived.undecodable:
@@ -188,7 +188,7 @@ def _left(done: Recovery) -> list[Diagnostic]:
                 severity="warning",
                 fact=f"{len(derived.undecodable)} events that came back are of a type or version that this "
                 f"program does not know, at the positions {_some(derived.undecodable)}.",
-                cause="A newer program wrote them; what belongs to them besides was not derived.",
+                cause="A newer program wrote them, and this one could not derive ids and indexes from them.",
                 act="Install that program.",
             )
         )
@@ -196,7 +196,7 @@ def _left(done: Recovery) -> list[Diagnostic]:
         found.append(
             Diagnostic(
                 severity="warning",
-                fact=f"The read models {', '.join(done.ahead)} stand past all that store and topics have.",
+                fact=f"The read models {', '.join(done.ahead)} are ahead of both store and topics.",
                 cause="They show events that are lost on both sides.",
                 act="Rebuild them: `rapport projection rebuild NAME`.",
             )

@@ -36,6 +36,6 @@ def up(
             stack.wait()
             say("Stopping")
     except KeyboardInterrupt:
-        say("Interrupted while it started: everything is stopped.")
+        say("Interrupted during the start: everything is stopped.")
         raise typer.Exit(INTERRUPTED) from None
-    say("Stopped: nothing of it runs any more.")
+    say("Everything is stopped.")

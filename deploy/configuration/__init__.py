@@ -1,1 +1,1 @@
-"""What is configured in files: pipelines, reasons, retention."""
+"""Configuration in files: pipelines, reasons, retention."""

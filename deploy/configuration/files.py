@@ -1,4 +1,4 @@
-"""What is configured in files beside the settings: pipelines, reasons."""
+"""Configuration in files beside the settings: pipelines, reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def load_pipelines(settings: Settings) -> Pipelines:
-    """The configured pipelines. Raises `SettingsProblem` for a file that is missing or wrong."""
+    """The configured pipelines. Raises `SettingsProblem` for a missing or wrong file."""
     return _parsed("pipelines", settings.pipelines_file, pipelines.parse)
 
 

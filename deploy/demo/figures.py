@@ -1,4 +1,4 @@
-"""The demo's figures: what was expected beside what is found in the store, the views, the API, the topics."""
+"""The demo's figures: expected ones beside those found in the store, the views, the API and the topics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER: Final = Path(__file__).parent
 Number = int | Decimal
 
 INCIDENTS: Final = {"since": "2016-01-01T00:00:00Z", "until": "2018-01-01T00:00:00Z"}
-"""The period of the imported incidents: what is done in a demo that stays up lies outside."""
+"""The period of the imported incidents: changes in a running demo lie outside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +37,14 @@ class Figure:
 
     @property
     def right(self) -> bool:
-        """Whether what is found is what was expected."""
+        """Whether the found figure is the expected one."""
         return self.found == self.expected
 
 
 def compare(expected: Mapping[str, Number], found: Mapping[str, Mapping[str, Number]]) -> list[Figure]:
-    """A figure per expected name and source (name -> value by source) that gives it, in the expected order.
+    """A figure for each expected name and each source (name -> value) that has it, in the expected order.
 
-    A name that no source gives is a figure that was not found: nothing expected can get lost.
+    A name that no source has becomes a figure that was not found, so no expected figure gets lost.
     """
     figures = []
     for name, value in expected.items():
@@ -58,7 +58,7 @@ def compare(expected: Mapping[str, Number], found: Mapping[str, Mapping[str, Num
 
 
 def from_views(reader_url: str, pipeline: str) -> dict[str, Number]:
-    """The figures of the public views, asked as the read-only role."""
+    """The figures of the public views, read as the read-only role."""
     return {
         **_one_row(reader_url, FOLDER / "read_side.sql", {"pipeline": pipeline}),
         **_one_row(reader_url, FOLDER / "read_customers.sql", {}),
@@ -75,7 +75,7 @@ def from_store(store_url: str) -> dict[str, Number]:
 
 
 def from_board(url: str, key: str, pipeline: str) -> dict[str, Number]:
-    """The figures of the board, asked of the API at `url` with an API key."""
+    """The figures of the board, from the API at `url` with an API key."""
     board = _asked(url, key, f"/v1/pipelines/{pipeline}/board")
     counts = {stage["stage"]: stage["count"] for stage in board["stages"]}
     opened = [stage for stage in board["stages"] if stage["kind"] == "open"]
@@ -89,7 +89,7 @@ def from_board(url: str, key: str, pipeline: str) -> dict[str, Number]:
 
 
 def from_service(url: str, key: str) -> dict[str, Number]:
-    """The figures of the service desk's reports over the incidents' years, asked of the API at `url`."""
+    """The figures of the service desk's reports over the incidents' years, from the API at `url`."""
     verdicts = _asked(url, key, "/v1/service/reportedSla", **INCIDENTS)
     reopening = _asked(url, key, "/v1/service/reopenRate", **INCIDENTS)
     return {
@@ -108,7 +108,7 @@ def of_the_flow(
     families: Sequence[str],
     projections: Mapping[str, int],
 ) -> list[Figure]:
-    """That nothing is lost and nothing is left behind: store, seals, topics and read models agree.
+    """Whether store, seals, topics and read models agree, so that nothing is lost and nothing is left behind.
 
     `projections` maps each read model to its position.
     """

@@ -22,7 +22,7 @@ WAITING: Final = {
     "Awaiting Vendor": "third party",
     "Awaiting Problem": "third party",
 }
-"""Whom an incident waits for. From one state to another of the same, it goes on waiting."""
+"""Whom an incident waits for. A move between two states of the same party is no change."""
 
 
 def log(folder: Path) -> csv.DictReader[str]:
@@ -42,7 +42,7 @@ def last_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def transitions(folder: Path) -> dict[str, list[tuple[datetime, str]]]:
-    """By the number of an incident what happened to it and when, sorted: another assignment, priority or
+    """Number of an incident -> what happened to it and when, sorted: another assignment, priority or
     category, another state, a resolution, a reopening, a closing. Nothing happens before the opening, nor
     before what happened before."""
     rows: dict[str, list[dict[str, str]]] = {}

@@ -1,4 +1,4 @@
-"""The demo on a running stack: import, wait until all is visible, ask everybody for the figures."""
+"""The demo on a running stack: import, wait until all is visible, collect the figures."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the demo does where Apache Kafka's jars cannot be had: it goes on with a broker that forgets.
+"""The demo without Apache Kafka's jars: it goes on with a broker that forgets.
 
-The event store stays the truth. Since the stand-in loses its topics, and shows what a relay that was killed
-had not committed, each relay there begins with new topics and publishes the store's sealed ranges from the
+The event store stays the truth. The stand-in loses its topics, and it shows what a killed relay had not
+committed. So each relay there begins with new topics and publishes the store's sealed ranges from the
 first one on; the read models drop what they have already. `rapport up`, the tests and CI never do this.
 """
 
@@ -23,10 +23,10 @@ from domain.events.catalogue import CATALOGUE
 
 
 class StandIn:
-    """The stand-in of one installation, in `folder`. What it published, Apache Kafka's topics do not have.
+    """The stand-in of one installation, in `folder`. Apache Kafka's topics lack what it published.
 
-    `end_relay` ends a running relay, which is then started again: one that has nothing to publish would not
-    see that the topics were lost.
+    `end_relay` ends a running relay, which then starts again: a relay with nothing to publish would not
+    notice the lost topics.
     """
 
     def __init__(self, folder: Path, end_relay: Callable[[], None]) -> None:
@@ -36,14 +36,15 @@ class StandIn:
         self._mark = folder / "was-used"
 
     def begin(self) -> LocalTansu:
-        """The broker, to be started; from now on it is known that events went there."""
+        """Returns the broker to start, and notes that events went there."""
         self.used = True
         self._mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._mark.touch()
         return self.broker
 
     def end(self, settings: Settings) -> None:
-        """Before a relay publishes to Kafka itself: what only the stand-in had is published there anew.
+        """Called before a relay publishes to Kafka itself: the relay publishes anew what only the stand-in
+        had.
 
         Kafka's own last seal is still compared with the store, so nothing is published there twice.
         """
@@ -52,11 +53,11 @@ class StandIn:
             self._mark.unlink()
 
     def refill(self, settings: Settings) -> None:
-        """Before a relay publishes to the stand-in. Raises `LocalServiceError` while it is away."""
+        """Called before a relay publishes to the stand-in. Raises `LocalServiceError` while it is away."""
         try:
             renew_topics(kafka_address(settings), CATALOGUE.families, settings.partitions)
             forget_published(settings.need("relay_url"))
         except (BrokerFailure, psycopg2.Error) as error:
             raise LocalServiceError(
-                f"The topics could not be emptied for the relay ({str(error).strip()}). It is tried again."
+                f"The topics could not be emptied for the relay ({str(error).strip()}). It is repeated."
             ) from error

@@ -1,7 +1,7 @@
 """`make audit-dependencies`: whether a dependency in requirements.lock has a known vulnerability.
 
-Asks the advisory service of the Python package index by `pip-audit`. Where the service is not reached that is
-said, and nothing fails: what could not be asked is not found to be bad.
+Asks the advisory service of the Python package index by `pip-audit`. Where it can't reach the service, it
+says so and does not fail.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ COMMAND: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came out: sentences, and whether a vulnerability is known."""
+    """The result: sentences, and whether a vulnerability is known."""
 
     lines: Sequence[str]
     vulnerable: bool
 
 
 def verdict(report: Mapping[str, Any] | None) -> Verdict:
-    """What a report of pip-audit says; None for no report, because the service was not reached."""
+    """Reads a report of pip-audit; None stands for no report, because the service was not reached."""
     packages = [] if report is None else list(report["dependencies"])
     asked = [each for each in packages if "skip_reason" not in each]
     if not asked:
@@ -62,9 +62,9 @@ def main() -> int:
         report = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, json.JSONDecodeError):
         report = None
-    told = verdict(report)
-    sys.stdout.writelines(f"{line}\n" for line in told.lines)
-    return int(told.vulnerable)
+    found = verdict(report)
+    sys.stdout.writelines(f"{line}\n" for line in found.lines)
+    return int(found.vulnerable)
 
 
 if __name__ == "__main__":

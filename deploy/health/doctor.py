@@ -1,6 +1,6 @@
 """What `rapport doctor` looks at: this machine, the databases, Kafka, and whether all agree.
 
-Each check stands alone: one that needs a service that is away says so and the others go on.
+Each check stands alone: if its service is away it says so, and the others go on.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def examine(settings: Settings) -> list[Checkup]:
 
 
 def _once(checks: list[Checkup]) -> list[Checkup]:
-    """One service that is away is behind many a finding: each cause is told where it was met first."""
-    told: set[str] = set()
+    """Drops repeated causes: one service that is away causes many findings, and only the first names it."""
+    seen: set[str] = set()
     found = []
     for check in checks:
-        new = tuple(one for one in check.findings if (one.cause or one.fact) not in told)
-        told.update(one.cause or one.fact for one in check.findings)
+        new = tuple(one for one in check.findings if (one.cause or one.fact) not in seen)
+        seen.update(one.cause or one.fact for one in check.findings)
         repeated = check.findings and not new
         found.append(
             Checkup(
@@ -111,7 +111,7 @@ def _not_compared(store: Checkup, kafka: Checkup) -> Checkup:
 
 
 def _checked(name: str, check: Callable[[Settings], str], settings: Settings) -> Checkup:
-    """Runs a check that answers what it saw, or raises what is wrong."""
+    """Runs a check that returns what it saw, or raises what is wrong."""
     try:
         return Checkup(name=name, seen=check(settings))
     except _Found as found:
@@ -120,29 +120,29 @@ def _checked(name: str, check: Callable[[Settings], str], settings: Settings) ->
         SettingsProblem, SecretsProblem, SchemaProblem, KekProblem, WrongTopics, Disagreement, Undecodable,
     ) as error:  # fmt: skip
         diagnostic = Diagnostic(fact=str(error))
-    except Exception as error:  # what went away in the middle: a doctor must not fail for it
+    except Exception as error:  # a service went away in the middle: the doctor must not fail for it
         diagnostic = Diagnostic(
-            fact=f"The check of {name} could not be finished.",
-            cause=f"It met {describe(error)}.",
+            fact=f"The check of {name} did not end.",
+            cause=f"The error is: {describe(error)}.",
             act="Repeat it.",
         )
     return Checkup(name=name, seen="", findings=(diagnostic,))
 
 
 def _looked(check: Callable[[Settings], Checkup], settings: Settings) -> Checkup:
-    """Runs a check that needs services which answered a moment ago, and may be gone by now."""
+    """Runs a check of services that were up a moment ago and may be gone by now."""
     try:
         return check(settings)
     except (SecretsProblem, Undecodable) as error:
         found = Diagnostic(fact=str(error))
-    except Exception as error:  # a doctor must not fail for it
+    except Exception as error:  # the doctor must not fail for it
         found = _unfinished(error)
     return Checkup(name=check.__name__.strip("_").replace("_", " "), seen="", findings=(found,))
 
 
 def _unfinished(error: Exception) -> Diagnostic:
     return Diagnostic(
-        fact="This check could not be finished.", cause=f"It met {describe(error)}.", act="Repeat it."
+        fact="This check did not end.", cause=f"The error is: {describe(error)}.", act="Repeat it."
     )
 
 
@@ -199,13 +199,13 @@ def _topics(settings: Settings) -> str:
         missing = missing_topics(address, CATALOGUE.families, settings.partitions, timeout=TIMEOUT_SECONDS)
     except WrongTopics:
         raise
-    except Exception as error:  # whatever the client raises: a doctor must not fail for it
+    except Exception as error:  # whatever the client raises: the doctor must not fail for it
         raise _Found(
             Diagnostic(
                 fact=f"Kafka at {address.bootstrap} doesn't answer.",
-                cause=f"It was tried: {describe(error).rstrip('.')}.",
+                cause=f"The client says: {describe(error).rstrip('.')}.",
                 act="Start it (`rapport up` on this machine), or correct RAPPORT_KAFKA_BOOTSTRAP. "
-                "While the store and the API run, commands are taken and sealed; read models stand still.",
+                "While the store and the API run, commands are recorded and sealed; read models stand still.",
             )
         ) from None
     if missing:
@@ -241,7 +241,7 @@ def _seals(settings: Settings) -> Checkup:
     url = settings.need("relay_url")
     last = last_committed_seal(address, timeout=TIMEOUT_SECONDS)
     ends = tails(address, [topic(family) for family in CATALOGUE.families], timeout=TIMEOUT_SECONDS)
-    # Asked afterwards: what is published was in the store before.
+    # Read afterwards: what is published was in the store before.
     with closing(Seals(url)) as seals:
         newest = seals.last()
         same = seals.by_sequence(last.sequence) if last is not None else None
@@ -279,7 +279,7 @@ def _api(settings: Settings) -> str:
         raise _Found(
             Diagnostic(
                 fact=f"No API answers at {url}.",
-                cause=f"It was tried: {type(error).__name__}.",
+                cause=f"The request failed: {type(error).__name__}.",
                 act="Start it with `rapport api` or `rapport up`.",
             )
         ) from None
@@ -294,8 +294,8 @@ def _api(settings: Settings) -> str:
     if lacking := answer.json().get("lacking"):
         raise _Found(
             Diagnostic(
-                fact=f"The API at {url} does not have {', '.join(lacking)}, which is active: what asks it is "
-                "answered 503.",
+                fact=f"The API at {url} does not have {', '.join(lacking)}, which is active: requests that "
+                "need it get 503.",
                 cause="It was started from an older release.",
                 act="Restart it from the release that was swapped to, or `rapport projection rollback` until "
                 "that is done.",
@@ -305,7 +305,7 @@ def _api(settings: Settings) -> str:
 
 
 def _why(answer: httpx.Response) -> str:
-    """What a problem says in words; the answer as it is where it is none."""
+    """The detail of a problem; the response's text where it is another kind of body."""
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""A finding: what `doctor`, the status commands and error messages tell, in one shape."""
+"""A finding: the one shape of what `doctor`, the status commands and error messages report."""
 
 from __future__ import annotations
 

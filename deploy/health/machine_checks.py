@@ -24,17 +24,17 @@ DISK_WARNING_BYTES: Final = 2 * 1024**3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """One thing that was looked at: its name, what was seen, and findings where something is wrong."""
+    """One check: its name, what it saw, and its findings."""
 
     name: str
     seen: str
     findings: tuple[Diagnostic, ...] = ()
     wrong: bool = False
-    """Set where something is wrong that another check tells of."""
+    """Set where something is wrong that another check reports."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; warnings are not wrong."""
+        """Whether nothing is wrong; warnings do not count."""
         return not self.wrong and all(one.severity != "error" for one in self.findings)
 
 
@@ -52,7 +52,7 @@ def python() -> Checkup:
 
 
 def packages(lock: Path = LOCK) -> Checkup:
-    """Whether what is installed is what the lock file says."""
+    """Whether the installed packages are those of the lock file."""
     direct = {Requirement(line).name.lower() for line in requires("rapport") or [] if "extra ==" not in line}
     wrong, right = [], 0
     for wanted in _locked(lock):
@@ -88,12 +88,13 @@ def _locked(lock: Path) -> Iterator[Requirement]:
 
 
 def environment() -> Checkup:
-    """Whether what is set is a setting. A container platform may set others, so this is a warning."""
+    """Whether each RAPPORT_ variable is a setting. A container platform may set others, so this is a
+    warning."""
     strange = unknown()
     findings = tuple(
         Diagnostic(
             severity="warning",
-            fact=f"{name} is set and is no setting.",
+            fact=f"{name} is set, but Rapport has no such setting.",
             cause="Nothing reads it.",
             act="Correct its name if you meant one: `rapport settings` lists them.",
         )

@@ -1,4 +1,4 @@
-"""How the read models stand, seen from outside: the read side and the store, each of which may be away."""
+"""The health of the read models, from the read side and the store, each of which may be away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from projections.control import versions
 from projections.control.status import Status, projection_status
 
 TIMEOUT_SECONDS: Final = 4
-"""Seconds that a database is given to answer."""
+"""How long a database has for its answer."""
 STALL_SECONDS: Final = 30.0
 BUILDING: Final = frozenset({"candidate", "filling", "ready", "verifying", "verified", "dropped"})
 """A candidate's states in which no worker moves it, or none has to: nothing is read from it yet."""
@@ -43,7 +43,7 @@ class ProjectionHealth:
 
 
 def projection_health(settings: Settings) -> ProjectionHealth:
-    """How every read model stands. Never raises for a service that is away."""
+    """The health of every read model. Never raises for a service that is away."""
     findings: list[Diagnostic] = []
     with closing(EventReader(settings.need("store_url"))) as follower:
         head, trouble = _head(settings.need("store_url"), follower)
@@ -97,7 +97,7 @@ def judged(row: Status) -> list[Diagnostic]:
                 cause=row.reason or "",
                 act=f"Correct its fold under a new version, build it again (`rapport projection rebuild "
                 f"{row.projection} {verb}), or remove it (`rapport projection drop {row.projection} {verb}). "
-                "What is read meanwhile is the active version.",
+                "Readers get the active version meanwhile.",
             )
         )
     elif row.state == "aborted":
@@ -138,7 +138,7 @@ def judged(row: Status) -> list[Diagnostic]:
         found.append(
             Diagnostic(
                 fact=f"The read model {name} has {row.parked:,} parked events, which it could not apply.",
-                cause="The rest of it goes on; what these events changed is missing in its answers.",
+                cause="The rest of it goes on; what these events changed is missing in what it shows.",
                 act=f"See `rapport projection failures {row.projection} --version {row.version}`.",
             )
         )
@@ -151,13 +151,13 @@ def _without_folder(row: Status) -> Diagnostic:
     if row.active:
         return Diagnostic(
             fact=fact,
-            cause="That is the version that is read, so this is an older release than the one that runs.",
+            cause="It is the active version, so this is an older release than the one that runs.",
             act="Install the newer release here.",
         )
     return Diagnostic(
         severity="warning",
         fact=fact,
-        cause="Its folder was taken away before it was dropped, or this is an older release.",
+        cause="Its folder was removed before the version was dropped, or this is an older release.",
         act=f"Remove it (`rapport projection drop {row.projection} --version {row.version}`), or run the "
         "release that has it.",
     )
@@ -170,10 +170,10 @@ _SHARES: Final = """
 
 
 def past_the_head(settings: Settings) -> list[Diagnostic]:
-    """Read models that stand past the store's last event: they show what the store has not. None where the
-    store or the read side does not answer, or was never made: other checks tell that."""
+    """Read models that are past the store's last event: they show what the store lacks. Empty where the store
+    or the read side does not answer, or was never made: other checks report that."""
     try:
-        # In this order: what is recorded in between is in no read model yet.
+        # In this order, since no read model has yet what is recorded in between.
         with (
             closing(connect(settings.need("read_url"), connect_timeout=TIMEOUT_SECONDS)) as reading,
             closing(EventReader(settings.need("store_url"))) as follower,
@@ -198,11 +198,11 @@ def past_the_head(settings: Settings) -> list[Diagnostic]:
 
 
 def postgres_away(what: str, setting: str, error: psycopg2.Error) -> Diagnostic:
-    """What to say about a database that doesn't answer; without its password."""
+    """The finding about a database that doesn't answer; without its password."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return Diagnostic(
         fact=f"PostgreSQL doesn't answer ({what}).",
-        cause=f"It was tried: {said.strip().rstrip('.')}.",
+        cause=f"The driver says: {said.strip().rstrip('.')}.",
         act=f"Start it (`rapport up` on this machine), or correct RAPPORT_{setting.upper()}.",
     )
 
@@ -224,6 +224,6 @@ def _recorded_behind(follower: EventReader, head: int) -> Callable[[int], dateti
         try:
             return moment(parse(first[0].event)["recordedtime"]) if first else None
         except Undecodable:
-            return None  # its age is not known; that it can't be read is the worker's finding
+            return None  # its age is unknown; the worker reports that it can't be read
 
     return ask

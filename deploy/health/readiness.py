@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def withheld(wired: Wiring) -> Sequence[str]:
-    """Why nothing personal may be given: the store may lack an erasure that the topics have, or one that it
-    has is not applied."""
+    """Why the API may give nothing personal: the store may lack an erasure that the topics have, or one is
+    not applied yet."""
     try:
         needed = _recovery(wired)
     except (psycopg2.Error, PoolBusy):
@@ -28,8 +28,8 @@ def withheld(wired: Wiring) -> Sequence[str]:
 
 
 def lacking(wired: Wiring) -> Sequence[str]:
-    """The versions that are read and that this program has not, since it is an older release: what asks them
-    answers 503, all else is served. None where the read side cannot be asked."""
+    """The active versions that this program lacks, since it is an older release. Requests that need them get
+    503, all others are served. Empty where the read side does not answer."""
     try:
         with wired.read_pool.connection() as connection, connection.cursor() as c:
             found = versions.active(c)
@@ -39,7 +39,8 @@ def lacking(wired: Wiring) -> Sequence[str]:
 
 
 def _recovery(wired: Wiring) -> str | None:
-    """Why the store has to be recovered. What was restored may bring back who was erased: all begins anew."""
+    """Why the store needs a recovery. A restore may bring back erased persons, so the API checks erasures
+    anew."""
     needed = wired.incarnation.found()
     if needed is not None:
         wired.applied.begin_anew()
@@ -47,7 +48,7 @@ def _recovery(wired: Wiring) -> str | None:
 
 
 def not_ready(wired: Wiring) -> Sequence[str]:
-    """The reasons; empty when nothing does."""
+    """The reasons; empty when the API can serve."""
     reasons = []
     try:
         with wired.store_pool.connection() as connection:

@@ -22,7 +22,7 @@ from domain.events.catalogue import CATALOGUE
 
 TIMEOUT_SECONDS: Final = 4
 NEWEST_EVENTS: Final = 500
-"""So many events at the store's end are looked into; `rapport store verify` reads all."""
+"""The check reads so many events at the store's end; `rapport store verify` reads all."""
 MAX_SHOWN: Final = 5
 
 
@@ -75,7 +75,7 @@ def newest_events(settings: Settings) -> Checkup:
 
 
 def prepared_transactions(settings: Settings) -> Checkup:
-    """Whether a transaction could be prepared, and forgotten, with what it appended."""
+    """Whether somebody could prepare a transaction that appends, and forget it."""
     with _asking(settings) as at:
         at.execute("SELECT current_setting('max_prepared_transactions')::int")
         most = int(at.fetchall()[0][0])

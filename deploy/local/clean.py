@@ -1,7 +1,7 @@
 """`make clean`: removes what `rapport up`, the demo and the tests left in the state folder.
 
 Fetched programs stay (Apache Kafka's jars, with their classes as the tests' Java keeps them; the tests'
-PostgreSQL 15): they are no data, are checked at each start, and take half a minute to fetch.
+PostgreSQL 15): they hold no data, each start checks them, and fetching them takes half a minute.
 """
 
 import shutil
@@ -41,7 +41,7 @@ def clean(settings: Settings) -> str:
 
 
 def refuse_while_tests_run(root: Path) -> None:
-    """Raise when the folder of a living test session is among what would be removed."""
+    """Raise when the folder of a living test session would be removed."""
     for folder in root.glob("test-*"):
         pid = folder.name.removeprefix("test-")
         if pid.isdigit() and psutil.pid_exists(int(pid)):
@@ -51,7 +51,7 @@ def refuse_while_tests_run(root: Path) -> None:
 
 
 def uses_embedded(settings: Settings, port_file: Path) -> bool:
-    """Whether every PostgreSQL that the settings name is the one started here, or none is named."""
+    """Whether the settings name no PostgreSQL but the one started here."""
     named = {urlsplit(url).port for url in (settings.admin_url, settings.store_url, settings.keys_url) if url}
     embedded = port_file.read_text().strip() if port_file.exists() else ""
     return all(str(port) == embedded for port in named)

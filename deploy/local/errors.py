@@ -8,5 +8,5 @@ from domain.kernel.user_errors import EnvironmentProblem
 class LocalServiceError(EnvironmentProblem):
     """A service on this machine could not be started or stopped.
 
-    Its text states the fact, the cause and the next act, and is meant to be shown as it stands.
+    Its text states the fact, the cause and the next act; show it as it stands.
     """

@@ -41,8 +41,8 @@ class Program:
 
 
 class JarsUnavailable(LocalServiceError):
-    """The jars could not be fetched; `cause` says why in a few words. Jars that are there, but are not the
-    listed ones, are another matter."""
+    """The jars could not be fetched; `cause` says why in a few words. Jars with a wrong hash raise another
+    error."""
 
     def __init__(self, text: str, cause: str) -> None:
         super().__init__(text)
@@ -85,7 +85,7 @@ def ensure(folder: Path, program: Program, say: Callable[[str], None] | None = N
     Args:
         folder: where they are kept, without sub folders.
         program: which.
-        say: told in a sentence when they have to be fetched, which takes up to half a minute.
+        say: called with a sentence before a fetch, which takes up to half a minute.
 
     Raises:
         JarsUnavailable: they could not be fetched.

@@ -33,7 +33,7 @@ class LocalKafka(LocalService):
         folder: holds data, configuration, ports and log; made with mode 0700.
         jars: the folder of Apache Kafka's jars, filled at the first start.
         port: the port; None: the one remembered in the folder, at first a free one.
-        say: told when the jars have to be fetched.
+        say: called with a sentence before the jars are fetched.
         settings: further lines for the broker's configuration.
     """
 
@@ -70,10 +70,11 @@ class LocalKafka(LocalService):
         return f"{HOST}:{self.port}"
 
     def start(self) -> None:
-        """Start the broker and wait until it serves; the data folder is made when there is none.
+        """Start the broker and wait until it serves; make the data folder if it is missing.
 
         Raises:
-            LocalServiceError: the jars, the folder or the port are not to be had, or it does not come up.
+            LocalServiceError: the jars, the folder or the port are not available, or the broker does not come
+            up.
         """
         if self.running:
             return
@@ -158,7 +159,7 @@ class LocalKafka(LocalService):
         shutil.rmtree(fresh, ignore_errors=True)
         config = self.folder / "format.properties"
         self._write_settings(config, fresh)
-        # One in 64 ids begins with a dash: apart from its option it would be taken for another.
+        # One in 64 ids begins with a dash: as an argument of its own it would look like an option.
         tool = ["kafka.tools.StorageTool", "format", "--config", str(config), f"--cluster-id={cluster_id()}"]
         done = subprocess.run(self._java(classpath, *tool), capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -177,11 +178,11 @@ class LocalKafka(LocalService):
         )
 
     def _wait_ready(self) -> None:
-        """Wait for its own word that it serves, and for an answer."""
+        """Wait until its log says that it serves and the port answers."""
         deadline = time.monotonic() + START_SECONDS
         process = self._process
         while process is not None and process.running and time.monotonic() < deadline:
-            if STARTED in process.output() and answers(self.port):
+            if STARTED in process.output() and speaks_kafka(self.port):
                 return
             time.sleep(0.05)
         raise LocalServiceError(
@@ -195,7 +196,7 @@ def cluster_id() -> str:
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def answers(port: int) -> bool:
+def speaks_kafka(port: int) -> bool:
     """Whether what listens on the port answers as a Kafka broker does."""
     try:
         with socket.create_connection((HOST, port), timeout=2) as connection:

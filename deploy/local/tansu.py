@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.errors import LocalServiceError
-from deploy.local.kafka import answers
+from deploy.local.kafka import speaks_kafka
 from deploy.local.ports import HOST, remembered_port, require_free
 from deploy.local.process import GuardedProcess, tail
 from deploy.local.service import LocalService
@@ -59,7 +59,7 @@ class LocalTansu(LocalService):
         self._process = GuardedProcess(argv, log=self.log, cwd=self.folder, grace=2.0)
         deadline = time.monotonic() + START_SECONDS
         while self._process.running and time.monotonic() < deadline:
-            if answers(self.port):
+            if speaks_kafka(self.port):
                 if self._was_up:
                     self._restarted()
                 self._was_up = True

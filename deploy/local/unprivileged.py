@@ -51,7 +51,7 @@ def run_as(program: Path, folder: Path) -> RunAs:
         return RunAs(user=user)
     os.chown(folder, 0, 0)
     raise LocalServiceError(
-        f"PostgreSQL does not run as root, and no other user can be taken on here: the system refuses user "
-        f"namespaces, and the user {nobody.pw_name} cannot reach {program} or {folder}. Start this as an "
-        "ordinary user, or move the checkout to a folder that others may enter (chmod o+x its parents)."
+        f"PostgreSQL does not run as root, and this process can't become another user: the system refuses "
+        f"user namespaces, and the user {nobody.pw_name} cannot reach {program} or {folder}. Start this as "
+        "an ordinary user, or move the checkout to a folder that others may enter (chmod o+x its parents)."
     )

@@ -1,4 +1,4 @@
-"""How the read models stand, asked at each scrape."""
+"""The status of the read models, queried at each scrape."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ GAUGES: Final[Sequence[tuple[str, str, Callable[[Status], float | None]]]] = (
 
 
 class ReadModels(Collector):
-    """The status table as metrics; `look` gives it, empty where it cannot be had."""
+    """The status table as metrics; `look` returns its rows, none where the read side is away."""
 
     def __init__(self, look: Callable[[], Sequence[Status]]) -> None:
         self._look = look
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is asked before the first scrape."""
+        """Empty: a description must not query the database."""
         return []
 
     def collect(self) -> Iterable[Metric]:

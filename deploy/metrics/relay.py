@@ -1,4 +1,4 @@
-"""How the relay stands, as the store has it: asked at each scrape, without a word to Kafka."""
+"""The status of the relay, queried from the store at each scrape; Kafka is not involved."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RelayFigures(Collector):
         self._url = url
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is asked before the first scrape."""
+        """Empty: a description must not query the database."""
         return []
 
     def collect(self) -> Iterable[Metric]:

@@ -17,7 +17,7 @@ class MetricsPortProblem(EnvironmentProblem):
 
 @contextmanager
 def serving(host: str, port: int | None, registry: CollectorRegistry) -> Iterator[None]:
-    """Inside it `http://host:port/metrics` answers; without a port nothing does. Raises
+    """Serves `http://host:port/metrics` inside the `with` block; without a port nothing. Raises
     `MetricsPortProblem`."""
     if port is None:
         yield

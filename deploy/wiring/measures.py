@@ -31,8 +31,8 @@ def request_metrics(wired: Wiring) -> RequestMetrics:
 
 
 def metrics(wired: Wiring, port: int | None, *figures: Collector) -> AbstractContextManager[None]:
-    """Inside it this process's `figures` are served on that port, or the one of the settings; without
-    either nothing is."""
+    """Serves this process's `figures` inside the `with` block, on that port or the settings' port; without
+    either it serves nothing."""
     from deploy.metrics.serving import serving
 
     registry = CollectorRegistry()
@@ -42,14 +42,14 @@ def metrics(wired: Wiring, port: int | None, *figures: Collector) -> AbstractCon
 
 
 def relay_figures(wired: Wiring) -> Collector:
-    """How the relay stands, as metrics."""
+    """The status of the relay, as metrics."""
     from deploy.metrics.relay import RelayFigures
 
     return RelayFigures(lambda: wired.settings.need("relay_url"))
 
 
 def worker_figures(wired: Wiring, projection: Projection, worker: Worker) -> Sequence[Collector]:
-    """How that worker does, and its read model, as metrics."""
+    """The work of that worker and the status of its read model, as metrics."""
     from deploy.health.projection_health import projection_health
     from deploy.metrics.read_models import ReadModels
     from deploy.metrics.worker import WorkerFigures

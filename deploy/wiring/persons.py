@@ -1,4 +1,4 @@
-"""Builds what acts on whole persons: erases them, and finds out who they are. For `wiring` alone."""
+"""Builds what erases whole persons, and what finds out who they are. For `wiring` alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def certifying(
 ) -> CertificateIssuer:
     """Certifies erasures in the store of `wired`, with the key that signs seals.
 
-    `topics`: they are compared too, where Kafka's address is set.
+    With `topics` it compares them too, where Kafka's address is set.
     """
     return CertificateIssuer(
         wired.crm,
@@ -63,7 +63,7 @@ def read_side(pool: Pool) -> ReadSide:
     def places(persons: Sequence[UUID], position: int) -> list[CheckedPlace]:
         with pool.connection() as connection:
             found = forgotten.remembered(connection, persons)
-        # What was never started shows nothing, and will read these persons with keys that are destroyed.
+        # A version that never started shows nothing, and will read these persons with destroyed keys.
         behind = [each for each in found if each.position < position and (each.position or each.rows)]
         if behind:
             names = ", ".join(f"{each.projection} v{each.version} ({each.position})" for each in behind)

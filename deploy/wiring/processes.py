@@ -37,7 +37,7 @@ def relay(wired: Wiring) -> Relay:
 
 
 def republisher(wired: Wiring) -> Republisher:
-    """What restores lost topics; closed with the rest."""
+    """What restores lost topics; `wiring` closes it."""
     from consumers.relay.republish import Republisher
 
     wired.refuse_other_schema("relay_url")

@@ -1,4 +1,4 @@
-"""The composition root: every object is built here, from the settings alone, when it is first asked for."""
+"""The composition root: every object is built here, from the settings alone, at its first use."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 class Wiring:
     """The objects of one process, as a context manager that closes what was opened.
 
-    Needs no service to be made: connections are opened when they are used.
+    Needs no service when it is built: it opens connections at their first use.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -71,7 +71,7 @@ class Wiring:
         return pool
 
     def refuse_other_schema(self, url_setting: str, component: Component = STORE) -> None:
-        """Raises `SchemaProblem`. A database that is away is no reason: what starts now waits for it."""
+        """Raises `SchemaProblem`. Does not raise for a database that is away: processes wait for it."""
         with suppress(psycopg2.OperationalError):
             check_version(self.settings.need(url_setting), component)
 
@@ -144,7 +144,7 @@ class Wiring:
 
     @cached_property
     def applied(self) -> ErasureEnforcement:
-        """What sees to it that whoever was erased stays erased."""
+        """What keeps erased persons erased."""
         from commands.privacy.enforcement import ErasureEnforcement
         from commands.privacy.retention import reapply
         from deploy.wiring.persons import acting, showing
@@ -158,12 +158,12 @@ class Wiring:
 
     @cached_property
     def incarnation(self) -> Incarnation:
-        """Whether the store is the one it was, and not behind its topics."""
+        """Whether the store is the same as before, and not behind its topics."""
         return Incarnation(self.store_pool)
 
     @cached_property
     def identifiers(self) -> Identifiers:
-        """What is derived from other systems' words."""
+        """Derives ids and digests from other systems' identifiers."""
         return Identifiers(self.secrets.read("id-key"))
 
     @cached_property

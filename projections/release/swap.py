@@ -1,7 +1,8 @@
 """Which version is public: plan a change, swap, roll back, drop. Each is one transaction.
 
 A view is taken from its readers for the moment of the change: who reads in a long transaction makes the swap
-try again (`attempts.py`), not the other readers wait. What is shown must be level with what was (`level.py`).
+try again (`lock_retry.py`), not the other readers wait. What is shown must be level with what was
+(`catch_up.py`).
 """
 
 from __future__ import annotations

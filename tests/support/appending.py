@@ -38,7 +38,7 @@ class Appender:
         self, done: threading.Event, append: Callable[[Appender, connection], Sequence[StoredCrmEvent]]
     ) -> None:
         """Appends until `done`; a store that is away is tried again. `append` makes one transaction and
-        answers the events that it committed."""
+        returns the events that it committed."""
         while not done.is_set():
             # Whether the last transaction was committed is unknown then; the store tells in the end.
             with suppress(psycopg2.Error):

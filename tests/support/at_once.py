@@ -90,7 +90,7 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T | DomainError]:
 
 
 def patiently(act: Callable[[], T]) -> T:
-    """Does it again, as it is told to, while the same request runs: on a busy machine that can take long."""
+    """Repeats it, as the response says, while the same request runs: on a busy machine that can take long."""
     until = time.monotonic() + 60
     while True:
         try:

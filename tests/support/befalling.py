@@ -76,7 +76,7 @@ def befall(
     look: Callable[[], str],
 ) -> Counter[str]:
     """Round after round of these kinds, each in another order, until at least so many faults were done; how
-    many of each. After `every` so many rounds `look` checks what there is, and says what it found."""
+    many of each. After `every` so many rounds `look` checks the state, and says what it found."""
     done: Counter[str] = Counter()
     for number in count(1):
         for kind in chance.sample(list(kinds), len(kinds)):

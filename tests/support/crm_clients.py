@@ -83,7 +83,7 @@ class Client:
             stopped.wait(self.chance.uniform(0.5, 1.5) * pace)
 
     def one(self) -> None:
-        """Something new, or something with what there is."""
+        """Something new, or something with what exists."""
         self.chance.choice((self.makes, self.changes, self.changes, self.changes))()
 
     def _id(self, kind: str) -> UUID:

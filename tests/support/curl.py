@@ -1,4 +1,4 @@
-"""What the README's tour needs of `curl`, for machines that have none: `python -m tests.support.curl ...`.
+"""What the tour needs of `curl`, for machines that have none: `python -m tests.support.curl ...`.
 
 It speaks HTTP by httpx and prints what comes back. An option that the tour does not use is refused, and the
 tour fails with it, so that nobody believes in a command that was not run as it stands.

@@ -191,7 +191,7 @@ def running(database: str, *, limits: ApiLimits | None = None, **given: Any) -> 
 
 
 def erasing(crm: Crm, cipher: AesGcmCipher, store: Pool, read: Pool) -> Erasures:
-    """What erases persons; the read models are expected to be up to date when they are asked."""
+    """What erases persons; it expects that the read models are up to date."""
     people = People(crm, links(read, wait=0))
     return Erasures(crm, people, Tombstones(store), ContactIndex(store), cipher)
 

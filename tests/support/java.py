@@ -3,7 +3,7 @@
 A run starts dozens of brokers, each for seconds. What Java's second compiler and its collector in threads of
 their own are for, long runs, none of them sees; and loading, checking and linking some thousand classes was
 most of what each of them did. One broker that is started for it keeps those in a file, the cache, for all
-after it. The broker, what it is told and what it does are the product's own.
+after it. The broker, its settings and its work are the product's own.
 """
 
 from __future__ import annotations

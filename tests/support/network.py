@@ -38,7 +38,7 @@ class Network:
         self._break_all()
 
     def hold(self) -> None:
-        """Nothing passes any more, in either direction, and nobody is told."""
+        """Nothing passes any more, in either direction, without any error."""
         self._passing.clear()
 
     def lose_answers(self) -> None:

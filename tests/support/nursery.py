@@ -110,7 +110,7 @@ def nursery() -> Nursery:
 
 
 def main() -> None:
-    """Forks whenever it is asked to, until who asks is gone."""
+    """Forks on each request, until the requester is gone."""
     asks = socket.socket(fileno=int(sys.argv[1]))
     wake, woken = os.pipe()
     os.set_blocking(wake, False)

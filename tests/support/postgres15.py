@@ -29,7 +29,7 @@ _BUILDS: Final[Mapping[str, tuple[str, str]]] = {
 def installed(folder: Path) -> Path:
     """The folder `bin` of PostgreSQL 15, fetched and unpacked into `folder` when it is not there.
 
-    Raises `LocalServiceError` where there is none for this machine, or it can't be had.
+    Raises `LocalServiceError` where this machine has none, or it can't be fetched.
     """
     machine = platform.machine()
     if sys.platform != "linux" or machine not in _BUILDS:

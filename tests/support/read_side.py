@@ -29,7 +29,7 @@ def apply_rows(
 ) -> int:
     """Applies the events of the projection's families in batches of these sizes, each in a transaction.
 
-    Answers how many are parked. Shares are left where they are.
+    Returns how many are parked. Shares are left where they are.
     """
     applier = applier or Applier(projection, Decoder(CATALOGUE, CIPHER))
     with connection, connection.cursor() as c:

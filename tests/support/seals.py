@@ -67,7 +67,7 @@ def check_topics(
     records: Sequence[Record], stored: Sequence[Stored], public: Ed25519PublicKey, *, partitions: int = 6
 ) -> int:
     """Asserts that the topics hold exactly `stored`, once, in order, each event under one seal of a whole
-    chain. Answers the number of seals."""
+    chain. Returns the number of seals."""
     events = [record for record in records if record.topic != SEALS]
     seals = [record for record in records if record.topic == SEALS]
     positions = [record.position for record in events]

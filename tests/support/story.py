@@ -19,7 +19,7 @@ NOISE = ("kafka.net", "kafka.cluster", "kafka.producer.sender", "  File ", "Trac
 
 
 class Story:
-    """Sentences, each with the second it was told at."""
+    """Sentences, each with its second."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()

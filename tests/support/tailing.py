@@ -233,7 +233,7 @@ def missed(reader: Reader, facts: Facts) -> set[UUID]:
 
 def wrongs(reader: Reader, facts: Facts) -> list[str]:
     """What `reader` did wrong, given the facts; empty where it saw each committed event once, in order, not
-    before its commit was asked for, at the position its writer was told, and no other event."""
+    before the request of its commit, at the position that its writer got, and no other event."""
     seen = {read.aggregate: read for read in reader.seen}
     found: dict[str, Sequence[object]] = {
         "failed": [] if reader.failed is None else [reader.failed],

@@ -6,7 +6,7 @@ two connections. All end when standard input is closed.
 
 What they do they write down in `FOLDER/<process>`, apart from the database, a line each: a word, the time in
 nanoseconds of the monotonic clock, aggregate ids, each with its position where that is known (else 0).
-`plans` is written before the commit is asked for, `done` behind it, `never` before events that are rolled
+`plans` is written before the commit, `done` behind it, `never` before events that are rolled
 back, `broken` by a writer that fails.
 """
 

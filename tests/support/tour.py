@@ -1,4 +1,4 @@
-"""The README's tour as a list of commands with what they should print."""
+"""The tour of the demo as a list of commands with what they should print."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+TOUR = Path(__file__).parents[2] / "deploy" / "demo" / "TOUR.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GAP = "…"
 
@@ -17,10 +18,10 @@ class Step(NamedTuple):
     expected: str
 
 
-def steps(readme: Path) -> list[Step]:
-    """All commands of the README's console blocks, in order."""
+def steps(page: Path) -> list[Step]:
+    """All commands of the page's console blocks, in order."""
     found: list[Step] = []
-    for block in BLOCK.findall(readme.read_text(encoding="utf-8")):
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             found.append(Step(command, expected))

@@ -1,1 +1,1 @@
-"""`rapport audit`: what lets an auditor show that nothing was changed, and what happened when."""
+"""`rapport audit`: how an auditor shows that nothing was changed, and what happened when."""

@@ -1,4 +1,4 @@
-"""`rapport audit`: what lets an auditor show that nothing was changed, and what happened when."""
+"""`rapport audit`: how an auditor shows that nothing was changed, and what happened when."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def seal(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The newest seal, for keeping where nobody who can change this installation can change it.
+    """The newest seal, to keep where nobody who can change this installation can change it.
 
-    Without --file and --webhook it is written to standard output. `audit verify --against FILE` compares the
+    Without --file and --webhook it goes to standard output. `audit verify --against FILE` compares the
     store with it later: a history that was rewritten, with all its seals, does not have it any more.
     """
     from commands.audit.kept_seal import KeptSeal, write

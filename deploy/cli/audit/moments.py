@@ -1,4 +1,4 @@
-"""Moments on the command line: a version, a business time, what had been recorded by a time."""
+"""Moments on the command line: a version, a business time, a time of recording."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def point_of(option: str, text: str) -> Moment:
 
 
 def time_of(option: str, text: str | None) -> datetime | None:
-    """The time in UTC; None where none was named. Raises `typer.BadParameter`."""
+    """The time in UTC; None without a text. Raises `typer.BadParameter`."""
     if text is None:
         return None
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from commands.audit.export_reader import ExportContents
 
 MAX_SHOWN: Final = 20
-"""Faults of a file that are listed."""
+"""Faults of a file that the command lists."""
 
 
 def open_(
@@ -50,9 +50,9 @@ def open_(
         replayed = state_at(found.kind, found.id, found.facts, moment)
         data |= state_json(replayed)
         text += [after_event(replayed), *field_lines(replayed.fields)]
-    told = _told(found)
-    failed = any(each.severity == "error" for each in told)
-    finish(as_json=as_json, data=data, text=text, diagnostics=told, failed=failed)
+    diagnostics = _diagnostics(found)
+    failed = any(each.severity == "error" for each in diagnostics)
+    finish(as_json=as_json, data=data, text=text, diagnostics=diagnostics, failed=failed)
 
 
 def _public(text: str) -> Any:
@@ -83,35 +83,35 @@ def _summary(found: ExportContents) -> dict[str, Any]:
     }
 
 
-def _told(found: ExportContents) -> Sequence[Diagnostic]:
-    told = [
+def _diagnostics(found: ExportContents) -> Sequence[Diagnostic]:
+    diagnostics = [
         Diagnostic(
             fact=f"Line {each.line}: {each.fact}",
             cause="The file is not what was exported.",
-            act="Trust nothing in it; have it exported again, and keep this one to find out who changed it.",
+            act="Trust nothing in it. Have it exported again, and keep this one to find out who changed it.",
         )
         for each in found.faults[:MAX_SHOWN]
     ]
     if more := len(found.faults) - MAX_SHOWN:
-        told += [Diagnostic(fact=f"{number(more)} more faults are not listed.")] if more > 0 else []
+        diagnostics += [Diagnostic(fact=f"{number(more)} more faults are not listed.")] if more > 0 else []
     if found.unsealed:
-        told.append(
+        diagnostics.append(
             Diagnostic(
                 fact=f"Without proof: {number(found.unsealed)} of {number(found.events)} events.",
-                cause="They were not sealed yet when the file was written.",
+                cause="The relay had not sealed them when the file was written.",
                 act="Have it exported again once the relay has sealed them.",
             )
         )
     if found.sound:
-        key = "" if found.key_given else " Whose key it is, the file can't show: give yours with --key."
-        told.append(
+        key = "" if found.key_given else " The file can't show whose key it is: give yours with --key."
+        diagnostics.append(
             Diagnostic(
                 severity="info",
                 fact="Nothing in this file was changed since it was sealed."
                 if not found.unsealed
                 else "What is sealed in this file was not changed.",
-                cause="What was recorded after it was written, or left out of it as a whole, it can't show."
-                + key,
+                cause="The file can't show what was recorded after it was written, or what was left out of "
+                f"it as a whole.{key}",
             )
         )
-    return told
+    return diagnostics

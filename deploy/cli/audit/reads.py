@@ -21,9 +21,10 @@ def reads(
     party: Annotated[UUID, typer.Option(help="Whose data: a customer's id, or that of a lead.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Who was given private values of a customer or lead by the API, the oldest first.
+    """Who read private values of a customer or lead by the API, the oldest first.
 
-    Recorded while RAPPORT_AUDIT_READS is `private`. Reads of what was merged into it stand under its own id.
+    Reads are recorded while RAPPORT_AUDIT_READS is `private`. Reads of a merged record stand under its own
+    id.
     """
     from commands.privacy.reads import reads_of
     from deploy.wiring.wiring import Wiring

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from domain.events.event import Actor
 
 PURPOSE: Final = "audit.cli"
-"""What private values are opened for here, where reads of them are recorded."""
+"""The purpose that is recorded when these commands open private values."""
 
 
 def record_type(name: str) -> str:
@@ -94,8 +94,8 @@ def timeline(
 ) -> None:
     """Who did what, when and why, oldest first, grouped by what caused it.
 
-    Of a customer it is the history of all that is this customer now: merged members, a converted lead, its
-    contacts, opportunities, cases and interactions.
+    A customer's history holds all that is this customer now: merged members, a converted lead, its contacts,
+    opportunities, cases and interactions.
     """
     from commands.audit.text_format import group_lines
     from commands.audit.timeline import Period, group_json, grouped, page_of
@@ -210,7 +210,7 @@ def export(
     open: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Writes a history to a file; of a customer all that is this customer now."""
+    """Writes a history to a file; for a customer, all that is this customer now."""
     if form is Form.RAW and open:
         raise typer.BadParameter(
             "A raw export holds ciphertext alone. Leave --open out, or take --form decoded."
@@ -233,7 +233,7 @@ def export(
 
 @dataclass(slots=True)
 class _Auditing:
-    """What one command works with; `names` tells names of principals where private values are opened."""
+    """What one command works with; `names` gives names of principals where private values are open."""
 
     wired: Wiring
     histories: Histories
@@ -260,7 +260,7 @@ def _auditing(kind: str, id: UUID, *, opened: bool) -> Iterator[_Auditing]:
 
 
 def _record_reads(crm: Crm, histories: Histories) -> None:
-    """Records whose private values are about to be shown. Raises what appending raises: then nothing is."""
+    """Records whose private values the command is about to show. If it raises, the command shows none."""
     from commands.dispatch.context import Context
     from commands.privacy.reads import record_reads
 
@@ -277,7 +277,7 @@ def _operator() -> Actor:
 
 
 def _scope(wired: Wiring, kind: str, id: UUID) -> Scope:
-    """Of a customer all that is this customer now, as the active version of `identity` has it."""
+    """For a customer, all that is this customer now, by the active version of `identity`."""
     from commands.audit.history import Scope
     from projections.control.versions import active, of
     from projections.registry import PROJECTIONS, named
@@ -296,7 +296,7 @@ def _scope(wired: Wiring, kind: str, id: UUID) -> Scope:
 
 
 def _lines(at: _Auditing, form: Form) -> Iterator[bytes]:
-    """The lines of an export; what has to be recorded is recorded before the first."""
+    """The lines of an export. It records the export before the first line, where that is due."""
     from commands.audit import export as exporting
     from commands.audit.text_format import step_lines
 
@@ -318,9 +318,9 @@ def _lines(at: _Auditing, form: Form) -> Iterator[bytes]:
 
 
 def _write(file: Path, lines: Iterator[bytes]) -> int:
-    """Writes a file of its owner's alone, whole or not at all; how many lines. Raises `OSError`."""
+    """Writes a file that only its owner reads, whole or not at all. Returns its lines. Raises `OSError`."""
     if file.exists():
-        raise typer.BadParameter(f"{file} is there already; it was not replaced. Name a new file.")
+        raise typer.BadParameter(f"{file} exists already and was not replaced. Name a new file.")
     first = next(lines)  # a record that is not there leaves no file
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:

@@ -56,7 +56,7 @@ def verify(
     """Computes every seal again and names the first event that was changed, removed, inserted or moved.
 
     Compares the chain of seals with the topics' and with seals that were kept elsewhere, counts what is not
-    sealed yet, and says what all this can not show. Leaves with 1 where anything was found.
+    sealed yet, and says what it can't show. Exits with 1 if it finds anything.
     """
     from commands.audit.kept_seal import read
     from commands.audit.verify import verify as verified
@@ -153,12 +153,12 @@ def prove(
 
 
 def not_shown(seen: ChainVerification, kept: list[KeptSeal]) -> list[str]:
-    """What no finding means nothing for, in sentences."""
+    """What a verification without findings does not prove, in sentences."""
     limits = []
     if seen.unsealed:
         limits.append(
             f"{number(seen.unsealed)} events, from position {number(seen.unsealed_from)} on, are not sealed "
-            "yet: of them a change can't be seen. See `rapport relay status`."
+            "yet: a change of them would not show. See `rapport relay status`."
         )
     if seen.not_beside is not None:
         limits.append(
@@ -168,16 +168,16 @@ def not_shown(seen: ChainVerification, kept: list[KeptSeal]) -> list[str]:
     if kept:
         until = max(one.seal.last for one in kept)
         limits.append(
-            f"Behind position {number(until)} no kept seal was given: there somebody who holds the database, "
-            "the topics and the signing key can have written another history."
+            f"No kept seal covers what stands behind position {number(until)}: somebody who holds the "
+            "database, the topics and the signing key could have written another history there."
         )
     else:
         limits.append(
-            "Somebody who holds the database, the topics and the signing key can have written another "
+            "Somebody who holds the database, the topics and the signing key could have written another "
             "history, with seals that fit it. Only seals kept elsewhere show that: write them with `rapport "
             "audit seal`, and name them with --against."
         )
-    limits.append("That every event was recorded, and that what was recorded is true, is shown by no seal.")
+    limits.append("No seal shows that every event was recorded, nor that what was recorded is true.")
     return limits
 
 

@@ -1,1 +1,1 @@
-"""`rapport privacy`: the rights of the persons whose data is kept."""
+"""`rapport privacy`: the rights of the persons whose data Rapport keeps."""

@@ -1,4 +1,4 @@
-"""`rapport privacy erase|export|hold`: the rights of the person, and what stands against them for a while."""
+"""`rapport privacy erase|export|hold`: a person's rights, and the legal holds that suspend them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def erase(
     ] = None,
     legal_basis: BasisOption = None,
     reference: Annotated[str | None, typer.Option(help="How the request is known elsewhere.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only says who would be erased.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask; it can't be undone.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish what was interrupted.")] = False,
     as_json: JsonOption = False,
@@ -89,7 +89,11 @@ def erase(
             if not yes:
                 _confirm(person)
         elif dry_run:
-            finish(as_json=as_json, data={"erased": True}, text=["Erased already: nothing would be done."])
+            finish(
+                as_json=as_json,
+                data={"erased": True},
+                text=["The person is erased already: the command would do nothing."],
+            )
             return
         done = erasing.erase(
             kind,
@@ -118,7 +122,7 @@ def _resume(named: str | None, *, as_json: bool) -> None:
     try:
         one = UUID(named) if named else None
     except ValueError:
-        raise typer.BadParameter("With --resume, name an erasure's id or nothing.") from None
+        raise typer.BadParameter("With --resume, name an erasure's id, or none.") from None
     with wiring.Wiring(load()) as wired:
         context = acting(operator())
         if one is not None:
@@ -128,7 +132,7 @@ def _resume(named: str | None, *, as_json: bool) -> None:
         back = wired.erasing.again()
     text = [f"Erasure {each} is finished." for each in finished] or ["No erasure is unfinished."]
     if back:
-        text.append(f"{len(back)} keys of erased persons had come back, and are destroyed again.")
+        text.append(f"{len(back)} keys of erased persons had come back; they are destroyed again.")
     finish(as_json=as_json, data={"finished": finished, "destroyed_again": len(back)}, text=text)
 
 
@@ -141,7 +145,9 @@ def _confirm(person: Person) -> None:
     for line in _plan_lines(person):
         sys.stderr.write(line + "\n")
     if not sys.stdin.isatty():
-        raise typer.BadParameter("Nobody is there to be asked. Add --yes; an erasure can't be undone.")
+        raise typer.BadParameter(
+            "No terminal is there for the question. Add --yes; an erasure can't be undone."
+        )
     typer.confirm("Erase this person? It can't be undone", abort=True, err=True)
 
 
@@ -188,7 +194,7 @@ def export(
     file: Annotated[Path, typer.Option(help="New file: a zip with a page to read and the same as JSON.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Everything that is known of one person, in clear. That it was handed out is recorded."""
+    """Everything that Rapport knows of one person, in clear. The export itself is recorded."""
     from commands.privacy.person_export import export as gather
     from deploy.wiring import wiring
     from deploy.wiring.persons import acting
@@ -228,7 +234,7 @@ def place(
             wired.crm, acting(operator()), party=party, kind=kind, month=month, reference=reference,
             legal_basis=legal_basis,
         )  # fmt: skip
-    finish(as_json=as_json, data=_told(placed), text=[f"Held: {_line(placed)}"])
+    finish(as_json=as_json, data=_hold_data(placed), text=[f"Placed: {_line(placed)}"])
 
 
 @hold.command("release")
@@ -240,7 +246,7 @@ def release(id: Annotated[UUID, typer.Argument(help="The hold's id.")], as_json:
 
     with wiring.Wiring(load()) as wired:
         ended = holds.release(wired.crm, acting(operator()), id)
-    finish(as_json=as_json, data=_told(ended), text=[f"Released: {_line(ended)}"])
+    finish(as_json=as_json, data=_hold_data(ended), text=[f"Released: {_line(ended)}"])
 
 
 @hold.command("list")
@@ -253,12 +259,12 @@ def list_holds(as_json: JsonOption = False) -> None:
         found = holds.active(wired.crm)
     finish(
         as_json=as_json,
-        data={"holds": [_told(each) for each in found]},
-        text=[_line(each) for each in found] or ["Nothing is held."],
+        data={"holds": [_hold_data(each) for each in found]},
+        text=[_line(each) for each in found] or ["No legal hold is in force."],
     )
 
 
-def _told(hold: Hold) -> dict[str, Any]:
+def _hold_data(hold: Hold) -> dict[str, Any]:
     return {
         "id": hold.id, "party": hold.party, "kind": hold.kind, "month": hold.month,
         "reference": hold.reference, "legal_basis": hold.legal_basis,

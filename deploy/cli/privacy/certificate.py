@@ -1,4 +1,5 @@
-"""`rapport privacy certificate`: that an erased person is forgotten everywhere; issued, and checked later."""
+"""`rapport privacy certificate`: issues and checks the proof that an erased person is forgotten
+everywhere."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ def certificate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Looks at every place, and signs that the person is forgotten there; with --verify checks that later."""
+    """Searches every place and signs that the person is forgotten there; --verify checks a certificate."""
     if verify is not None:
         _verify(verify, as_json=as_json)
         return
@@ -91,7 +92,7 @@ def _verify(file: Path, *, as_json: bool) -> None:
         return
     findings: list[Diagnostic] = []
     asked = False
-    # Whoever got the certificate has its public key from elsewhere, and no database.
+    # A recipient of the certificate has the public key from elsewhere, and no database.
     with suppress(SettingsProblem, psycopg2.OperationalError, PersistenceError):
         findings, asked = _compared(said, public.public_bytes_raw())
     if not asked:
@@ -111,7 +112,7 @@ def _verify(file: Path, *, as_json: bool) -> None:
 
 
 def _compared(said: dict[str, Any], public: bytes) -> tuple[list[Diagnostic], bool]:
-    """What this installation says of the certificate, and whether it could be asked."""
+    """What this installation knows of the certificate, and whether its store could be reached."""
     from commands.privacy.certificate import canonical, digest
     from deploy.secrets import SecretsProblem
     from deploy.wiring import wiring

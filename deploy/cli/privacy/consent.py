@@ -1,4 +1,4 @@
-"""`rapport privacy consent`: whether a contact could be written to on a day, and what says so."""
+"""`rapport privacy consent`: whether a contact could be written to on a day, and which event says so."""
 
 from __future__ import annotations
 

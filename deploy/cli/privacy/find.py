@@ -30,8 +30,10 @@ def find(
     kind: Annotated[Channel, typer.Argument(help="What kind of address it is.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Finds the contacts that have an address, by the blind index. It is read from standard input, so that no
-    list of processes and no shell's history has it."""
+    """Finds the contacts that have an address, by the blind index.
+
+    It reads the address from standard input, so that no list of processes and no shell's history has it.
+    """
     from commands.privacy.contact_lookup import candidates
     from deploy.wiring import wiring
 
@@ -56,7 +58,7 @@ def find(
             for each in found
         ]
     }
-    finish(as_json=as_json, data=data, text=text or ["No contact has it, or had it."])
+    finish(as_json=as_json, data=data, text=text or ["No contact has this address, or had it."])
 
 
 def _note(wired: Wiring, found: list[Candidate]) -> None:

@@ -1,4 +1,4 @@
-"""`rapport privacy rotate|retention`: the key-encryption key, and free texts that were kept long enough."""
+"""`rapport privacy rotate|retention`: a new key-encryption key, and the end of free texts by their age."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def rotate(
     prepare: Annotated[
         bool,
         typer.Option(
-            "--prepare", help="Only makes the new key file, to be taken to all machines before the rotation."
+            "--prepare", help="Only makes the new key file; copy it to all machines before the rotation."
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Wraps all keys with another key-encryption key, while everything runs; killed, run it again."""
+    """Wraps all keys with a new key-encryption key, while everything runs. If killed, run it again."""
     from commands.privacy.rotation import rotating
     from commands.store.schema import KEYS
     from deploy import key_encryption_keys as keks
@@ -86,7 +86,7 @@ def rotate(
                 assert ended.current is not None, "begun"
                 try:
                     files.promote(ended.current)
-                except OSError as error:  # where the folder is given to be read only
+                except OSError as error:  # where the folder is read-only
                     say(f"The file kek stays as it is ({error.strerror}): put the new key there yourself.")
 
             with showing("wrapped anew", "keys") as progress:
@@ -104,7 +104,7 @@ def rotate(
         text=[
             f"{number(done.rewrapped)} keys that {done.previous} wrapped are wrapped with {done.current}; "
             f"{done.left} are left.",
-            f"{done.previous} is named by no key any more and may be removed from the machines. Backups of "
+            f"{done.previous} wraps no key any more; you may remove it from the machines. Backups of "
             f"the key store from before {datetime.now(UTC):%Y-%m-%d %H:%M} UTC need it: keep it, apart from "
             "them, as long as they are kept.",
         ],
@@ -119,7 +119,7 @@ def retention(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Closes, for good, free texts that were kept as long as RAPPORT_RETENTION_FILE says."""
+    """Closes, for good, free texts that are older than RAPPORT_RETENTION_FILE allows."""
     from commands.privacy import retention as retaining
     from commands.privacy.holds import active
     from deploy.wiring import wiring
@@ -129,7 +129,7 @@ def retention(
     today = datetime.now(UTC).date()
     day = as_of.date() if as_of else today
     if day > today and not dry_run:
-        raise typer.BadParameter("What is not over yet can't be closed. Name an earlier day, or --dry-run.")
+        raise typer.BadParameter("A day in the future can't be closed. Name an earlier day, or --dry-run.")
     rules = _rules(settings, retaining.KINDS)
     with wiring.Wiring(settings) as wired:
         crm, keys = wired.crm, wired.keys
@@ -158,7 +158,7 @@ def retention(
                 for one in due
             ],
         },
-        text=_told(due, rules, day, dry_run=dry_run),
+        text=_lines(due, rules, day, dry_run=dry_run),
     )
 
 
@@ -219,11 +219,11 @@ def _rules(settings: Settings, kinds: Any) -> Rules:
         ) from None
 
 
-def _told(due: tuple[Due, ...], rules: Rules, day: date, *, dry_run: bool) -> list[str]:
+def _lines(due: tuple[Due, ...], rules: Rules, day: date, *, dry_run: bool) -> list[str]:
     if not rules:
         return ["There is no rule, so every text is kept. Give rules in the file of RAPPORT_RETENTION_FILE."]
     if not due:
-        return [f"Nothing was kept longer than the rules say, as of {day}."]
+        return [f"No text is older than the rules allow, as of {day}."]
     verb = "would be closed" if dry_run else "closed"
     rows = [
         [
@@ -241,4 +241,4 @@ def _told(due: tuple[Due, ...], rules: Rules, day: date, *, dry_run: bool) -> li
         return [*lines, "Nothing was changed. Run it without --dry-run."]
     if all(one.holds for one in due):
         return [*lines, "Nothing was closed."]
-    return [*lines, "That is for good. Who has read a text just now may go on for 60 seconds at most."]
+    return [*lines, "That is final. A process that has just read a text can show it for 60 seconds more."]

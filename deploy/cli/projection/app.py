@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from projections.runtime.projection import Projection
 
 MAX_ROWS: Final = 1_000
-"""Aggregates that `failures` lists at most."""
+"""`failures` lists at most so many aggregates."""
 
 NameArgument = Annotated[str, typer.Argument(help="The read model, from `rapport projection list`.")]
 VersionOption = Annotated[int | None, typer.Option(help="Its version; the active one where unset.")]
@@ -67,7 +67,7 @@ def run(
     version: Annotated[int | None, typer.Option(help="Its version; the newest where unset.")] = None,
     metrics_port: MetricsPortOption = None,
 ) -> None:
-    """Runs one worker of a read model until Ctrl-C or SIGTERM; as many as wanted share the work."""
+    """Runs one worker of a read model until Ctrl-C or SIGTERM. Several workers share the work."""
     from deploy.wiring import measures, processes, wiring
     from projections.registry import named
 
@@ -95,7 +95,7 @@ FAILURE_COLUMNS: Final = ("aggregate", "category", "position", "behind it", "err
 
 @projection.command()
 def status(as_json: JsonOption = False) -> None:
-    """Where each read model stands, and what to do about what isn't right."""
+    """How far each read model is, and what to do about each fault."""
     from deploy.health.projection_health import projection_health
 
     seen = projection_health(load())
@@ -117,14 +117,14 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def _verdict(seen: ProjectionHealth) -> list[str]:
-    """One line for who does not know the columns, where nothing is wrong."""
+    """One line for readers who do not know the columns; it says that nothing is wrong."""
     behind = [row for row in seen.rows if row.active and row.state != "live"]
     if not seen.ok:
         return []
     if behind:
         names = ", ".join(row.projection for row in behind)
         return [f"Nothing is wrong; {names} {'is' if len(behind) == 1 else 'are'} on the way."]
-    return ["Every read model that is read from has all that was recorded."]
+    return ["Every active read model has all recorded events."]
 
 
 @projection.command("failures")
@@ -133,8 +133,7 @@ def list_failures(
     version: VersionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The parked events of a read model, which could not be applied: by aggregate, with the act that heals
-    it."""
+    """Parked events of a read model, by aggregate, with what to do about each."""
     from commands.store.pool import connect
     from projections.control.failures import failures
 
@@ -154,14 +153,14 @@ def list_failures(
 def retry_parked(
     name: NameArgument,
     aggregate: Annotated[
-        UUID | None, typer.Option(help="Only what is parked of this aggregate, from `failures`.")
+        UUID | None, typer.Option(help="Only the parked events of this aggregate, from `failures`.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that is parked.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All parked events.")] = False,
     version: VersionOption = None,
     why: Annotated[str | None, typer.Option(help="The reason, kept with the act.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Applies parked events again, in order, once their cause was healed; what still fails stays parked."""
+    """Applies parked events again, in order. Correct their cause first: what still fails stays parked."""
     from commands.operations.read_models import record_operations
     from commands.store.pool import connect
     from consumers.worker.retry import retry
@@ -190,7 +189,7 @@ def retry_parked(
         freed = counted(done.freed, "aggregate waits", "aggregates wait")
         said = f"Applied {counted(done.applied, 'parked event')}; {freed} no more."
     else:
-        said = f"Nothing that was asked for is parked in {wanted.title}: there was nothing to apply."
+        said = f"{wanted.title} has no such parked events: there is nothing to apply."
     finish(
         as_json=as_json,
         data=asdict(done),
@@ -210,7 +209,7 @@ def retry_parked(
 
 
 def _wanted(settings: Settings, name: str, version: int | None) -> Projection:
-    """The read model that was named, in the version that is active unless another was asked for."""
+    """The named read model, in the given version, else in the active one."""
     from commands.store.pool import connect
     from projections.control.versions import active
     from projections.registry import named
@@ -226,7 +225,7 @@ def _wanted(settings: Settings, name: str, version: int | None) -> Projection:
 
 
 def _lines(found: Sequence[Failure]) -> list[str]:
-    """Who waits, as a table, and each category's act once."""
+    """The waiting aggregates as a table, and what to do about each category once."""
     if not found:
         return []
     rows = [

@@ -44,7 +44,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorAct:
-    """One act: the objects of this process, the version it is about, and who does it."""
+    """One act of an operator: the objects of this process, the version, and the operator."""
 
     wired: Wiring
     endpoints: Endpoints
@@ -64,7 +64,7 @@ def register(noun: typer.Typer) -> None:
 
 
 def plan(name: NameArgument, version: CandidateOption = None, as_json: JsonOption = False) -> None:
-    """What a swap would do, tried and rolled back: versions, verification, columns. Changes nothing."""
+    """Tries a swap, rolls it back, and shows versions, verification and columns. Changes nothing."""
     from projections.registry import PROJECTIONS
     from projections.release import swap as swapping
 
@@ -80,12 +80,12 @@ def rebuild(
     source: Annotated[
         Source, typer.Option("--from", help="The event store, or the topics alone.")
     ] = Source.STORE,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only says what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait until its workers have caught up.")] = True,
     why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Builds a candidate anew, or goes on where it stopped; killed at any moment, run it again."""
+    """Builds a candidate anew, or goes on where it stopped. If it is killed, run it again."""
     from consumers.rebuild.operate import opened
     from consumers.rebuild.rebuild import begin, wait_ready
     from consumers.rebuild.run import carry_on
@@ -155,7 +155,7 @@ def resume(
     why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Goes on with what was paused; a rebuild that was being filled goes on here, with so many processes."""
+    """Goes on after a pause. The filling of a rebuild goes on in this process, with so many processes."""
     from consumers.rebuild import operate
     from consumers.rebuild.run import carry_on
 
@@ -174,7 +174,7 @@ def resume(
 def abort(
     name: NameArgument, version: CandidateOption = None, why: WhyOption = None, as_json: JsonOption = False
 ) -> None:
-    """Ends a rebuild for good; the active version is not touched."""
+    """Ends a rebuild for good; the active version stays as it is."""
     from consumers.rebuild import operate
 
     with _acting(name, version) as act:
@@ -195,7 +195,8 @@ def verify(
     why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compares the candidate's rows with an independent fold over the store; it alone stands still."""
+    """Compares the candidate's rows with an independent fold over the store. Only the candidate waits
+    meanwhile."""
     from consumers.rebuild.verify import verify as compare
 
     with _acting(name, version) as act, _shown(act.projection) as tell:
@@ -204,7 +205,7 @@ def verify(
         )
     what = f"{number(found.parties)} parties, {number(found.events)} events, {number(found.rows)} rows"
     if found.sample is not None:
-        what += " (a sample: rows that no event asks for were not looked for)"
+        what += " (a sample: it does not find rows that no event made)"
     verdict = "is what its events say" if found.passed else "is not what its events say"
     finish(
         as_json=as_json,
@@ -268,7 +269,7 @@ def drop(
     """Removes a version that is not active, with its rows; its folder may go afterwards."""
     from projections.release import swap as swapping
 
-    # Its folder may be gone already: what acts is the version that is read.
+    # Its folder may be gone already, so the active version stands for the read model here.
     with _acting(name, None, active_one=True) as act:
         swapping.drop(act.owner, name, version, by=act.by, why=why)
     finish(
@@ -282,10 +283,10 @@ def drop(
 def _acting(
     name: str, version: int | None, *, paused: bool = False, active_one: bool = False
 ) -> Iterator[OperatorAct]:
-    """The version an act is about: the one named, else the candidate; with `paused` else the active one;
-    with `active_one` that one in any case.
+    """The version of an act: the named one, else the candidate; with `paused` else the active one; with
+    `active_one` always the active one.
 
-    What was done is recorded as an event at the end; while the store is away it is kept until it can be.
+    At its end the act is recorded as an event. While the store is away it is noted, and recorded later.
     """
     from consumers.rebuild.operate import versions_of
     from deploy.wiring import processes, wiring
@@ -319,13 +320,13 @@ def _record(wired: Wiring, endpoints: Endpoints) -> None:
         left = record_operations(connection, lambda: wired.crm)
     if left:
         say(
-            f"The event store can't be written to: {counted(left, 'act')} noted. The API, or the next act, "
+            f"The event store takes no events now: {counted(left, 'act')} noted. The API, or the next act, "
             "records what is noted."
         )
 
 
 def operator() -> str:
-    """Who acts: the login name of the user who runs this."""
+    """The operator: the login name of the user who runs this."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -108,7 +108,7 @@ def test_killed_within_a_transaction_it_leaves_nothing_of_it(
 def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     process: ImportProcess, target: Importing, undisturbed: list[str]
 ) -> None:
-    """Exit code 130, no stack trace, and what was taken stays."""
+    """Exit code 130, no stack trace, and what was imported stays."""
     with process.gate("store.event", "store.claim", LAST_BATCH + 1):
         run = process.start()
         process.until_at_gate(run)
@@ -116,7 +116,7 @@ def test_ctrl_c_says_how_far_it_came_and_that_the_same_command_goes_on(
     _, err = run.communicate(timeout=60)
     taken = process.claims()
     assert run.returncode == 130, err
-    assert f"of {RECORDS:,} records were dealt with; what was taken stays." in err
+    assert f"of {RECORDS:,} records were processed; what was imported stays." in err
     assert "Run the same command again" in err
     assert "Traceback" not in err
     assert LAST_BATCH <= taken <= RECORDS
@@ -157,7 +157,7 @@ def test_a_database_that_goes_away_stops_it_with_a_sentence(
             time.sleep(0.02)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 2, err
-    assert "error: PostgreSQL can't be used." in err
+    assert "error: Rapport can't use PostgreSQL." in err
     assert "Traceback" not in err
     check_whole_runs(target, process.urls)
     assert process.run()[0] == 0

@@ -112,7 +112,7 @@ def blocked(admin: str, run: Callable[[], CommandLine]) -> Iterator[CommandLine]
         lock(first)
         process = run()
         until(process, lambda: waiting(admin, "RowExclusiveLock"))
-        # Locks are given in the order in which they were asked for: the import's, then this one.
+        # PostgreSQL grants locks in the order of the requests: the import's, then this one.
         queued = stack.enter_context(ThreadPoolExecutor(1)).submit(lock, second)
         until(process, lambda: waiting(admin, "ExclusiveLock"))
         first.rollback()

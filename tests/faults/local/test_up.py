@@ -104,7 +104,7 @@ def test_ctrl_c_leaves_no_process_and_the_data_is_there_again(up: Up) -> None:
 
     assert up.stop(signal.SIGINT) == 0
     none_left(running, 5)
-    assert up.lines[-1] == "Stopped: nothing of it runs any more."
+    assert up.lines[-1] == "Everything is stopped."
 
     code, doctor = told(up.home, "doctor", RAPPORT_API_PORT=str(up.port))
     assert code == 1
@@ -168,4 +168,4 @@ def test_ctrl_c_while_it_starts_leaves_no_process(services_folder: Path) -> None
 
     assert up.stop() == 130
     none_left(running, 10)
-    assert up.lines[-1] == "Interrupted while it started: everything is stopped."
+    assert up.lines[-1] == "Interrupted during the start: everything is stopped."

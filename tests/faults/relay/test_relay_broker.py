@@ -47,7 +47,7 @@ def test_a_killed_broker_comes_back_while_events_are_written(relays: Relays, kaf
 
 
 def test_a_relay_starts_before_its_broker(relays: Relays, kafka: LocalKafka) -> None:
-    """Given no broker, the relay seals and waits, small commits together, and stops when it is told to; when
+    """Given no broker, the relay seals and waits, small commits together, and stops on request; when
     the broker starts, another relay publishes the ranges as they were sealed."""
     kafka.stop()
     try:

@@ -101,7 +101,7 @@ def test_an_opportunity_is_nobody_s_before_it_was_linked(past: Past) -> None:
 
 
 def test_a_merge_after_the_cut_does_not_count_and_one_before_it_does(past: Past) -> None:
-    """Nor does a link that was made later: who belongs together is asked of then too."""
+    """Nor does a link that was made later: the links are those of that time, too."""
 
     def who(id: str, at: str) -> tuple[str, set[str], set[str]]:
         shown = past.read(f"customers/{id}/overview", as_of=at, sections="profile")

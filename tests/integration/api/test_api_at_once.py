@@ -37,7 +37,7 @@ def counted(api: Api, type: str) -> int:
 
 
 def patient(api: Api, method: str, path: str, body: Any, **headers: str) -> httpx.Response:
-    """Sends it again when it is told to."""
+    """Sends it again when the response says so."""
     until = time.monotonic() + 60
     while True:
         answer = api.client.request(method, path, json=body, headers=headers, timeout=60)
@@ -142,7 +142,7 @@ def test_a_request_that_runs_is_waited_for_and_then_said_to_run(
     api: Api, path: str, key: str, body: Any
 ) -> None:
     """Given the same request under way, when it comes again, then it waits two seconds, however many items
-    it has, and is told when to try again; when the first one has gone, it is done."""
+    it has, and learns when to try again; when the first one has gone, it is done."""
     head = api.services.head()
     headers = {"Idempotency-Key": key.partition("/")[0]}
     with under_way(api, key):

@@ -63,7 +63,7 @@ def test_the_usual_limit_of_a_body_is_one_mebibyte() -> None:
 
 
 def test_an_announced_body_is_refused_before_it_is_sent(api: Api) -> None:
-    """A client that asks first (Expect: 100-continue) or sends slowly is told at once."""
+    """A client that asks first (Expect: 100-continue) or sends slowly gets the response at once."""
     host, port = api.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(

@@ -124,5 +124,11 @@ def test_the_doctor_warns_of_a_variable_that_is_no_setting(tmp_path: Path) -> No
 
     assert code == 1  # because nothing was set up here, not because of the warnings
     assert {check["check"]: check["ok"] for check in checks}["settings"] is True
-    assert any(finding.startswith("RAPPORT_API_PROT is set and is no setting.") for finding in findings)
-    assert any(finding.startswith("RAPPORT_STORE_ULR is set and is no setting.") for finding in findings)
+    assert any(
+        finding.startswith("RAPPORT_API_PROT is set, but Rapport has no such setting.")
+        for finding in findings
+    )
+    assert any(
+        finding.startswith("RAPPORT_STORE_ULR is set, but Rapport has no such setting.")
+        for finding in findings
+    )

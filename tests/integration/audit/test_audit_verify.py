@@ -86,8 +86,8 @@ def test_a_sound_history_is_told_to_be_sound_and_what_that_does_not_show(world: 
     assert (said.data["first"], said.data["last"], said.data["unsealed"]) == (1, 20, 0)
     assert said.data["not_beside"] is None
     behind, truth = said.data["not_shown"]
-    assert "Behind position 20 no kept seal was given" in behind
-    assert "is shown by no seal" in truth
+    assert "No kept seal covers what stands behind position 20" in behind
+    assert "No seal shows that every event was recorded" in truth
     assert "Nothing that was sealed has been changed." in run(world.home, "audit", "verify")[1]
     away = world.alone()
     assert away.data["not_beside"] == "They were not asked."

@@ -320,14 +320,14 @@ TABLE = (
         given="broker away, migrating",
         act=broker_away("migrate"),
         answer=2,
-        sentence="error: Kafka can't be used.",
+        sentence="error: Rapport can't use Kafka.",
         kept=ALL,
     ),
     Case(
         given="broker away, asking the doctor",
         act=broker_away("doctor"),
         answer=1,
-        sentence="While the store and the API run, commands are taken and sealed; read models stand still.",
+        sentence="commands are recorded and sealed; read models stand still.",
         kept=ALL,
     ),
     Case(
@@ -341,7 +341,7 @@ TABLE = (
         given="database away, listing keys",
         act=database_away("keys", "list"),
         answer=2,
-        sentence="error: PostgreSQL can't be used.",
+        sentence="error: Rapport can't use PostgreSQL.",
         kept=ALL,
     ),
     *(

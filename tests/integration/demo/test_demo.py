@@ -1,4 +1,4 @@
-"""`rapport demo` as a newcomer runs it: every figure right, the README's tour, Ctrl-C, and once more."""
+"""`rapport demo` as a newcomer runs it: every figure right, the tour, Ctrl-C, and once more."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deploy.local.ports import free_port
 from projections.registry import PROJECTIONS
 from tests.support import curl, java
 from tests.support.commanding import told
-from tests.support.tour import fits, steps
+from tests.support.tour import TOUR, fits, steps
 
 CHECKOUT = Path(__file__).parents[3]
 TIMEOUT_SECONDS = 280.0
@@ -114,12 +114,12 @@ def test_the_demo_ran_on_apache_kafka(demo: Demo) -> None:
     assert "Kafka version: 4" in (demo.home / "kafka" / "kafka.log").read_text()
 
 
-def test_every_command_of_the_readmes_tour_prints_what_the_readme_says(demo: Demo, tmp_path: Path) -> None:
+def test_every_command_of_the_tour_prints_what_the_tour_says(demo: Demo, tmp_path: Path) -> None:
     """In one shell, as a reader would: variables of one step are used in later ones."""
-    tour = steps(CHECKOUT / "README.md")
+    tour = steps(TOUR)
     assert len(tour) >= 12
     script = "exec 2>&1\n" + "".join(f"{step.command}\necho; echo '{MARK}'\n" for step in tour)
-    # The demo of this test has its own home and port; all else is as the README has it.
+    # The demo of this test has its own home and port; all else is as the tour has it.
     script = script.replace(".rapport/", f"{demo.home}/").replace(":8700", f":{demo.port}")
     path = [folder for folder in (curl.on_path(tmp_path), demo.environment["PATH"]) if folder]
     done = subprocess.run(
@@ -168,7 +168,7 @@ def test_nothing_was_written_into_the_home_of_its_user(demo: Demo) -> None:
 
 
 def table(text: str) -> list[tuple[str, Decimal]]:
-    """Figure (with who was asked) and what was found; every line must be right."""
+    """Figure (with its source) and what was found; every line must be right."""
     lines = text.split("figure ", 1)[1].splitlines()[1:]
     found: list[tuple[str, Decimal]] = []
     for line in lines:

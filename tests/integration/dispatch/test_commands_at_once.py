@@ -1,4 +1,5 @@
-"""Many clients of one store at once: who wins, who tries again, who is told what; once, whoever repeats."""
+"""Many clients of one store at once: who wins, who tries again, who gets which refusal; a repeat changes
+nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def test_of_sixteen_who_expect_nothing_all_are_done(shop: Bus) -> None:
 
 def test_of_sixteen_who_expect_a_version_one_is_done_and_the_others_hear_both_versions(shop: Bus) -> None:
     """Given one opportunity at version 1, when sixteen at once change it as it was at version 1, then one is
-    done, and the others are told the version that they expected and the one there is."""
+    done, and the others learn the version that they expected and the current one."""
     id = shop.do(OpenOpportunity(pipeline="sales")).id
     owners = [shop.do(RegisterPrincipal(kind="agent", name=f"Agent {n}")).id for n in range(16)]
     found = at_once(16, lambda n: shop.do(AssignOwner(id=id, owner_id=owners[n]), expected_version=1))
@@ -76,7 +77,7 @@ def test_of_sixteen_who_expect_a_version_one_is_done_and_the_others_hear_both_ve
 
 def test_of_sixteen_moves_of_which_one_can_be_one_is_done(shop: Bus) -> None:
     """Given an open opportunity, when sixteen at once win it, expecting nothing, then one does, and the
-    others are told that it is won: that is what they find when they look again."""
+    others learn that it is won: that is what they find when they look again."""
     id = shop.do(OpenOpportunity(pipeline="sales")).id
     found = at_once(16, lambda _: shop.do(WinOpportunity(id=id)))
     assert len(done(found)) == 1
@@ -104,8 +105,8 @@ def test_who_merges_at_an_expected_version_hears_of_that_record_alone(shop: Bus)
 
 def test_an_external_id_that_many_add_at_once_is_one_customers(shop: Bus) -> None:
     """Given two customers, when eight at once add the same external id to each, then one customer has it:
-    all who added it there are told that it is so, also those who came too late to record it, and all others
-    are told whose it is."""
+    all who added it there learn that it is so, also those who came too late to record it, and all others
+    learn whose it is."""
     firms = [shop.do(RegisterCustomer(kind="organisation", name=f"Firm {n}")).id for n in range(2)]
     known = Reference(source="erp", external_id="4711")
     found = at_once(16, lambda n: shop.do(AddReference(id=firms[n % 2], reference=known)))
@@ -154,7 +155,7 @@ def test_thirty_two_clients_who_race_for_the_same_external_ids_make_one_record_o
     urls: Urls, shop: Bus
 ) -> None:
     """Given external ids, when 32 clients at once register a record for each, one by one and in bulk, then
-    one has it and the others are told which."""
+    one has it and the others learn which."""
 
     def register(number: int) -> dict[str, UUID]:
         names = [f"{n}" for n in range(KEYS)]

@@ -1,4 +1,4 @@
-"""Counting committed records: transactions that were aborted and their markers are none."""
+"""Counting committed records: aborted transactions and markers do not count."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_what_it_keeps_is_closed_to_others(server: LocalPostgres) -> None:
 
 
 def test_durable_is_the_default(tmp_path: Path, server: LocalPostgres) -> None:
-    """Given no word about durability, then fsync is on; off only where it was asked for."""
+    """Given no word about durability, then fsync is on; it is off only on request."""
     assert query(server.admin_url, "show fsync") == [("off",)]
     durable = LocalPostgres(tmp_path / "durable")
     durable.start()
@@ -239,7 +239,9 @@ def test_root_runs_it_as_another_user(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(unprivileged, "succeeds", succeeds)
     program = tmp_path / "postgres"
 
-    with pytest.raises(LocalServiceError, match="PostgreSQL does not run as root, and no other user"):
+    with pytest.raises(
+        LocalServiceError, match="PostgreSQL does not run as root, and this process can't become another"
+    ):
         run_as(program, tmp_path)
     assert owners.pop() == (0, 0)
     owners.clear()

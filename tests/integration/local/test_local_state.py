@@ -92,7 +92,8 @@ def test_clean_removes_all_but_the_jars(state: StateFolder) -> None:
 
 
 def test_clean_is_refused_while_something_runs(state: StateFolder) -> None:
-    """Given a holder of the folder, or a test session in it, then it is told and nothing is removed."""
+    """Given a holder of the folder, or a test session in it, then the message names it and nothing is
+    removed."""
     with state.locked(), pytest.raises(LocalServiceError, match="already runs on"):
         clean(load(home=state.root))
     session = state.root / f"test-{os.getpid()}"

@@ -161,7 +161,8 @@ def test_a_contact_s_points_and_consents(api: Api) -> None:
 
 def test_whose_an_address_may_be_is_found_by_the_blind_index(api: Api, tmp_path: Path) -> None:
     """Given an address that two contacts share, and one that has used it before, when it is looked up in any
-    spelling, then all are found, who uses it now is told, and no read model has to have heard of it."""
+    spelling, then all are found, the result says who uses it now, and no read model has to have heard of
+    it."""
     customer = api.create("customers", kind="organisation", name="Acme")
     ann, bob, former = (api.create("contacts", customer_id=customer, name=name) for name in "ABC")
     for contact, spelling in (

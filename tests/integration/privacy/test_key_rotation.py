@@ -164,7 +164,7 @@ def test_a_rotation_killed_in_the_middle_goes_on_and_nobody_notices(urls: Urls) 
 def test_a_new_key_is_never_wrapped_with_a_former_one(urls: Urls) -> None:
     """Given a process that has made keys with the old one, and one that is just making some, when another
     becomes the current one, then that waits for the second, the first goes on with the new one, and what only
-    knows the old one is told so."""
+    knows the old one gets a message."""
     jane, john = uuid4(), uuid4()
     with keys(urls.app, OLD, NEW) as running, keys(urls.app, OLD) as behind:
         running.ensure([jane])

@@ -58,7 +58,7 @@ class Parked:
             c.execute("UPDATE control.share SET position = %s WHERE projection = %s", (upto, name))
 
     def _bytes(self, row: StoredRow) -> bytes:
-        """One event arrives as bytes that are none: its whole party waits, whatever records it has."""
+        """One event arrives as other bytes: its whole party waits, whatever records it has."""
         return b"no JSON" if str(row.aggregate_id) == self.unreadable else row.event
 
     def meta(self, path: str) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_answers_about_many_records_name_the_whole_alone(parked: Parked) -> None
 
 
 def test_what_a_read_model_cannot_show_at_all_is_not_said_to_be_missing(parked: Parked) -> None:
-    """A client that is told 404 records it a second time."""
+    """A client that gets 404 records it a second time."""
     found = problem(parked.api.client.get(f"/v1/opportunities/{parked.unreadable}"), 503, "parked")
     assert found["parked"] == 1
     assert "do not record it a second time" in found["detail"]

@@ -85,7 +85,7 @@ def both_ways(connection: Connection, projection: Projection, rows: Sequence[Sto
 
 
 def test_what_is_parked_live_is_parked_in_a_rebuild(fresh_database: str) -> None:
-    """A value that is refused, ids that are none, data that is no object, a row that cannot be spelled."""
+    """A refused value, malformed ids, data that is not an object, a row that cannot be spelled."""
     install(fresh_database, partitions=6)
     time, no_id, no_text, no_data, spelled = seconds_of("opportunity")[:5]
     null, a_list = [row for row in seconds_of("contact") if row.aggregate_id != row.party][:2]

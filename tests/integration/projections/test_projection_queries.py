@@ -229,7 +229,7 @@ def test_a_loop_between_shares_ends_and_shows_each_as_itself(reading: Connection
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda p: p.schema)
 def test_a_question_is_asked_of_its_own_version_alone(projection: Projection) -> None:
-    """A view shows whatever version is active when it is asked, also in the middle of a request that has
+    """A view shows the version that is active at the query, also in the middle of a request that has
     begun with another one: the profile would be version 1's and the consents version 2's."""
     folder, asked = projection.folder, {}
     for file in folder.rglob("*.sql"):

@@ -49,7 +49,7 @@ def reading(at: Urls) -> Iterator[Connection]:
 
 
 def hold_teams(reading: Connection) -> list[StoredRow]:
-    """Applies all with a program that does not know `team_changed`; answers the parked events."""
+    """Applies all with a program that does not know `team_changed`; returns the parked events."""
     applier = Applier(PIPELINE_V1, Decoder(WITHOUT_TEAMS))
     assert apply_rows(reading, PIPELINE_V1, HISTORY, [50], applier)
     with reading, reading.cursor() as c:

@@ -1,4 +1,4 @@
-"""How read models stand is told truly: also where nothing ever ran, nobody works, or the store is away."""
+"""The status of read models is true, also where nothing ever ran, no worker runs, or the store is away."""
 
 from __future__ import annotations
 

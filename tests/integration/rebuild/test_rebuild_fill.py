@@ -119,7 +119,7 @@ def spoilt(history: Sequence[StoredRow]) -> tuple[list[StoredRow], dict[str, Sto
 def test_bad_events_are_parked_and_the_rest_is_filled(
     world: Rebuilding, portion: int, flush: int, events_per_slice: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is no JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
+    """One that is not JSON, one of an unknown version, one with a value that PostgreSQL refuses, seen at the
     end of its slice or in its middle; its slice spilled, or too few to do so. All are received."""
     monkeypatch.setattr(bulk_load, "FLUSH_BYTES", flush)
     monkeypatch.setattr(rebuild_source, "PORTION_EVENTS", portion)

@@ -107,7 +107,7 @@ def test_an_older_store_gets_back_events_seals_claims_and_contact_index(home: Pa
     assert recovered[0][0]["events"] == 12
     assert (done["ahead"], done["aborted"]) == (["pipeline v1"], ["pipeline v9"])
     assert execute(admin, "SELECT state FROM control.rebuild") == [("aborted",)]
-    assert any("pipeline v1 stand past all that store and topics have" in one for one in findings)
+    assert any("pipeline v1 are ahead of both store and topics" in one for one in findings)
     assert any("2 external ids belong to their records again" in one for one in findings)
 
 

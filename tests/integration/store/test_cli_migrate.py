@@ -36,7 +36,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, services: dict[str, str]) -> 
 
 
 def test_migrating_makes_key_files_and_leaves_the_addresses_for_the_other_commands(home: Path) -> None:
-    """What `migrate` was told in the environment, later commands find in a file only its owner can read."""
+    """Later commands find the addresses that `migrate` got from the environment, in a file of its owner
+    alone."""
     assert {name for name in RANDOM if (home / "secrets" / name).exists()} == set(RANDOM)
     assert stat.S_IMODE((home / "rapport.env").stat().st_mode) == 0o600
     code, said = run(home, "keys", "list")

@@ -178,7 +178,7 @@ def test_a_follower_heals(
     follower: EventReader,
     act: Callable[[EventReader], object],
 ) -> None:
-    """Given a follower whose session is ended by the server, when it is asked, then it fails once with the
+    """Given a follower whose session the server ended, when it reads again, then it fails once with the
     driver's error for that, and works again afterwards."""
     recorder.insert_events([stored_event()])
     assert follower.high_water_mark() == 1

@@ -129,7 +129,7 @@ def test_an_erased_person_is_loaded_without_what_was_private(crm: Crm, keys: Pos
 
 def test_who_comes_second_is_told(crm: Crm) -> None:
     """Given several who append the same version at once, when all are done, then one is recorded and the
-    others are told the version they expected and the one that is there."""
+    others learn the version they expected and the current one."""
     id, other = uuid4(), uuid4()
     crm.record([met(id, 1), met(other, 1)])
 
@@ -149,7 +149,7 @@ def test_who_comes_second_is_told(crm: Crm) -> None:
 
 
 def test_a_bulk_that_comes_second_is_told(crm: Crm) -> None:
-    """Given an aggregate, when a bulk brings its version again, then the conflict is told like that of a
+    """Given an aggregate, when a bulk brings its version again, then the conflict is reported like that of a
     single append."""
     id = uuid4()
     crm.record([met(id, 1)])

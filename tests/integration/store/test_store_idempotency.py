@@ -174,7 +174,7 @@ def test_a_second_request_waits_for_the_first_one(urls: Urls, crm: Crm, pool: Po
 
 @pytest.mark.parametrize("way", ["record", "record_bulk"])
 def test_a_second_request_waits_two_seconds_at_most(urls: Urls, crm: Crm, pool: Pool, way: str) -> None:
-    """Given the same request under way, when it comes again and the first one does not end, then it is told
+    """Given the same request under way, when it comes again and the first one does not end, then it learns
     after two seconds that it runs."""
     event = noted()
     row = Idempotency(pool, KEY).row(PRINCIPAL, "k", b"body", answer_to(event))
@@ -237,7 +237,7 @@ def test_expired_rows_are_removed_and_no_others(urls: Urls, crm: Crm, pool: Pool
 
 def test_of_two_claims_at_once_one_wins(crm: Crm, pool: Pool) -> None:
     """Given many who register the same external id at once, when all are done, then one record has it, and
-    the others are told which."""
+    the others learn which."""
 
     def register(_: int) -> UUID:
         event = noted()

@@ -66,7 +66,7 @@ def test_the_newest_incarnation_counts(urls: Urls) -> None:
 
 
 def test_a_session_that_appended_before_goes_on(urls: Urls) -> None:
-    """It is asked once a session: none survives the restart that makes an incarnation."""
+    """It is read once a session: none survives the restart that makes an incarnation."""
     with closing(connect(urls.app)) as opened, opened.cursor() as cursor:
         for known in (True, False):
             cursor.execute(

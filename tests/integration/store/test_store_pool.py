@@ -26,12 +26,12 @@ def backend(pool: Pool) -> int:
 
 
 def test_a_connection_is_used_again(pool: Pool) -> None:
-    """Given a connection given back, when the next is asked for, then it is the same one."""
+    """Given a connection given back, when the next is requested, then it is the same one."""
     assert backend(pool) == backend(pool)
 
 
 def test_who_finds_none_free_waits_and_is_told(pool: Pool) -> None:
-    """Given both connections in use, when a third is asked for, then it comes as soon as one is free; when
+    """Given both connections in use, when a third is requested, then it comes as soon as one is free; when
     none becomes free in time, a sentence says so."""
     with pool.connection(), pool.connection(), pytest.raises(PoolBusy, match="All 2 database connections"):
         backend(pool)
@@ -50,7 +50,7 @@ def test_who_finds_none_free_waits_and_is_told(pool: Pool) -> None:
 
 
 def test_a_connection_the_server_closed_is_replaced(pool: Pool, fresh_database: str) -> None:
-    """Given idle connections whose sessions the server ended, as at a restart, when one is asked for, then
+    """Given idle connections whose sessions the server ended, as at a restart, when one is requested, then
     a new one comes, and nobody sees an error."""
     first = backend(pool)
     execute(

@@ -238,7 +238,7 @@ def test_roles_may_do_their_work(each_store: Urls) -> None:
 
 
 def test_a_stranger_does_not_get_in(each_store: Urls) -> None:
-    """Given a role of the server that is none of ours, when it connects, then it is refused."""
+    """Given a role of the server that is not ours, when it connects, then it is refused."""
     urls = each_store
     execute(urls.admin, "CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
     try:

@@ -75,7 +75,7 @@ def test_what_does_not_follow_is_refused(
 
 def test_of_two_relays_one_seals(urls: Urls) -> None:
     """Given several relays that seal behind the same seal at once, when all are done, then one seal is there
-    and the others were told."""
+    and the others got an error."""
 
     def seal(last: int) -> bool:
         own = Seals(urls.relay)

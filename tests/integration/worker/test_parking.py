@@ -59,7 +59,7 @@ def without(rows: Sequence[StoredRow], bad: Sequence[StoredRow]) -> list[StoredR
 
 
 def spoiling(position: int) -> Projection:
-    """`pipeline` with a fold that makes a value there which is no JSON, as no row can have."""
+    """`pipeline` with a fold that makes a value there which is not JSON, as no row can have."""
     table = PIPELINE_V1.tables[0]
 
     def fold(row: Row | None, event: EventMap) -> Row:
@@ -83,7 +83,7 @@ def parked_rows(workers: Workers, projection: str) -> dict[int, str]:
 def test_a_worker_holds_each_kind_of_bad_event_and_shows_all_others(
     workers: Workers, publisher: Publisher
 ) -> None:
-    """Refused by the database, an id that is none, a row that cannot be spelled, data that is no object: in
+    """Refused by the database, a malformed id, a row that cannot be spelled, data that is not an object: in
     one batch, as in a catch-up, and one more later."""
     rows = long_history(900, every_family=True, spread=60).rows
     time, subject, spelled, *_, late = seconds_of(rows, "opportunity")

@@ -85,7 +85,7 @@ def test_a_webhook_is_sent_the_bytes_and_told_without_its_secret() -> None:
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_an_answer_that_is_no_success_is_an_error(status: int) -> None:
-    with listening(status) as (url, taken), pytest.raises(WebhookProblem, match=f"answered {status}, so"):
+    with listening(status) as (url, taken), pytest.raises(WebhookProblem, match=f"responded {status}, so"):
         send(url, b"{}")
     assert len(taken) == 1
 
@@ -97,7 +97,7 @@ def test_an_answer_that_is_no_success_is_an_error(status: int) -> None:
         ("http://10.0.0.1/", "is not encrypted"),
         ("ftp://localhost/", "begins with https://"),
         ("kept", "begins with https://"),
-        ("https://example.org:x/", "is no address"),
+        ("https://example.org:x/", "is not an address"),
     ],
 )
 def test_an_address_must_be_https_or_of_this_machine(url: str, why: str) -> None:

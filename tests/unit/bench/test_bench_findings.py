@@ -77,7 +77,7 @@ def test_visible_is_when_the_position_was_first_passed_counted_from_when_it_was_
 
 
 def test_memory_counts_as_the_most_that_was_held_until_then() -> None:
-    """What is given back before one looks was needed all the same."""
+    """Memory that was freed before the look counts all the same."""
     memory = iter([50, 90, 70, 60, 80])
     water = HighWater(100, lambda: next(memory) * 1024 * 1024)
     for events in (5, 10, 49, 60, 100):
@@ -88,5 +88,5 @@ def test_memory_counts_as_the_most_that_was_held_until_then() -> None:
 def test_a_name_that_is_no_benchmark_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "appends"]) == 2
     said = capsys.readouterr().err
-    assert "There is no benchmark appends; there are append, bulk," in said
+    assert "There is no benchmark appends. Name one of append, bulk," in said
     assert all(name in said for name in BENCHMARKS)

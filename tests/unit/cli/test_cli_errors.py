@@ -38,7 +38,7 @@ def test_a_database_that_is_away_is_told_in_one_line() -> None:
     diagnostic, code = found
     assert code == Exit.ENVIRONMENT
     assert str(diagnostic) == (
-        'PostgreSQL can\'t be used. It was tried: connection to server at "x" failed: refused. '
+        'Rapport can\'t use PostgreSQL. The driver says: connection to server at "x" failed: refused. '
         "Start it (`rapport up` starts one on this machine), or correct the RAPPORT_..._URL settings."
     )
 

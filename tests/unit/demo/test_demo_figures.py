@@ -19,7 +19,7 @@ EXPECTED: dict[str, int | Decimal] = {"won": 2, "won value": 100}
 
 
 def test_each_source_that_gives_a_figure_has_a_line_of_its_own() -> None:
-    """Views and board are asked apart: one may be right while the other is not."""
+    """Views and board are read apart: one may be right while the other is not."""
     found = compare(EXPECTED, {"views": {"won": 2, "won value": Decimal("100.00")}, "board": {"won": 3}})
     assert [(f.name, f.source, f.right) for f in found] == [
         ("won", "views", True),

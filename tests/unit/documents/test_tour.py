@@ -1,7 +1,8 @@
-"""The reader of the README's tour: it must neither miss a command nor let a wrong answer pass."""
+"""The tour: its reader neither misses a command nor lets a wrong answer pass; README shows steps of it."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import curl
-from tests.support.tour import fits, steps
+from tests.support.tour import BLOCK, TOUR, fits, steps
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -40,8 +41,27 @@ def test_only_a_gap_may_differ(expected: str, printed: str, same: bool) -> None:
     assert fits(expected, printed) is same
 
 
+README = CHECKOUT / "README.md"
+
+
+def test_the_readme_s_steps_are_a_literal_part_of_the_tour() -> None:
+    """The demo's test runs the tour alone: what the README shows is run with it, in the same order."""
+    shown, tour = (BLOCK.findall(page.read_text(encoding="utf-8")) for page in (README, TOUR))
+    assert len(shown) >= 5
+    assert [block for block in tour if block in shown] == shown
+
+
+def test_the_readme_s_steps_stand_on_their_own() -> None:
+    """Who takes the five steps alone has every variable that they use."""
+    known = {"PATH", "PWD"}
+    for step in steps(README):
+        known |= set(re.findall(r"(?:^|; )([A-Z]+)=", step.command))
+        assert set(re.findall(r"\$([A-Z]+)", step.command)) <= known, step.command
+    assert "ADA" in known
+
+
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was asked, in one line."""
+    """Returns the request, in one line."""
 
     def do_GET(self) -> None:
         """The method, the path, some headers and the body, with a status that is no success."""
@@ -59,7 +79,7 @@ class Echo(BaseHTTPRequestHandler):
 
 @contextmanager
 def echo() -> Iterator[str]:
-    """The address of a server that answers with what it was asked."""
+    """The address of a server that returns the request."""
     with HTTPServer(("127.0.0.1", 0), Echo) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"

@@ -143,7 +143,7 @@ def test_an_account_that_cannot_be_is_refused(changed: dict[str, str], says: str
 
 
 def test_a_product_needs_a_name_and_a_price() -> None:
-    """A list price of 0 is a price, an empty one is none."""
+    """A list price of 0 is a price, an empty one is not."""
     assert product(sales_price="0").price == 0
     for changed in ({"sales_price": ""}, {"sales_price": "-1"}, {"product": ""}):
         with pytest.raises(RowRefused):

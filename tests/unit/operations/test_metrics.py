@@ -1,4 +1,4 @@
-"""What Prometheus is told of read models and of a worker, and what it is not told of requests."""
+"""What the metrics show of read models and of a worker, and what they hide of requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIPELINE = {"projection": "pipeline", "version": "1"}
 
 
 def value(collector: Collector | CollectorRegistry, name: str, **labels: str) -> float | None:
-    """The sample of that name and these labels; None where there is none."""
+    """The sample of that name and these labels; None if it is missing."""
     if isinstance(collector, CollectorRegistry):
         return collector.get_sample_value(name, labels)
     registry = CollectorRegistry()

@@ -235,7 +235,7 @@ def test_an_absent_key_is_looked_for_again() -> None:
 
 
 def test_many_need_one_question() -> None:
-    """Given many events, when their keys are made or loaded together, then the store is asked once each."""
+    """Given many events, when their keys are made or loaded together, then each takes one query."""
     keys = MemoryKeys({})
     ours = cipher(keys)
     persons = [UUID(int=n) for n in range(50)]

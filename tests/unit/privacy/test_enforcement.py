@@ -136,7 +136,7 @@ def test_many_who_ask_at_once_wait_for_one_look_and_not_for_ever(monkeypatch: py
 
 
 def test_who_asks_while_they_are_first_applied_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As at a start, where the first request may meet the thread that is at it: it is told the outcome."""
+    """As at a start, where the first request may meet the thread that is at it: it gets the outcome."""
     monkeypatch.setattr(applied, "RETRY_SECONDS", 60)
     world = World()
     checked = world.applied()

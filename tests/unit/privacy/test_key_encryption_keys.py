@@ -54,7 +54,7 @@ def wrapped(kek: KeyEncryptionKey, *keys: OwnedKey) -> list[WrappedKey]:
 
 def test_rows_of_two_keys_open_in_their_order_and_each_is_asked_once() -> None:
     """Given rows wrapped with the old and the new one, mixed, when they are unwrapped, then all open, in
-    their order, and each key-encryption key is asked once for all of its rows."""
+    their order, and each key-encryption key unwraps all of its rows at once."""
     old, new = Counting(OLD), Counting(NEW)
     rows = [*wrapped(OLD, JANE), *wrapped(NEW, JOHN), *wrapped(OLD, JOHN)]
     assert Keyring.of(old, new).unwrap(rows) == [JANE.key, JOHN.key, JOHN.key]
@@ -64,7 +64,7 @@ def test_rows_of_two_keys_open_in_their_order_and_each_is_asked_once() -> None:
 
 def test_one_that_was_made_meanwhile_is_found() -> None:
     """Given a ring that was loaded before a rotation, when a row names the new key, then the source is read
-    again; one that nobody has is told with those that are there."""
+    again; the message about an unknown one names those that are there."""
     there: list[KeyEncryptionKey] = [OLD]
     ring = Keyring(lambda: there)
     there.append(NEW)
@@ -91,7 +91,7 @@ def token(tmp_path: Path) -> Path:
 
 def test_a_service_wraps_and_unwraps_many_in_one_request(vault: FakeVault, token: Path) -> None:
     """Given more keys than one request may have, when they are wrapped and unwrapped, then they come back in
-    their order and the service is asked once a batch; no key leaves in its own bytes."""
+    their order and the service gets one request a batch; no key leaves in its own bytes."""
     kek = VaultKek(vault.url, "rapport", token)
     keys = [OwnedKey(os.urandom(32), f"person|{number}".encode()) for number in range(BATCH_KEYS + 1)]
     closed = kek.wrap(keys)
@@ -108,7 +108,7 @@ def test_what_a_service_refuses_is_told_and_what_was_changed_is_never_a_key(
     vault: FakeVault, token: Path, tmp_path: Path
 ) -> None:
     """Given a moved or changed key, a wrong token, a missing one, an unknown key, a service that is gone,
-    when it is asked, then a sentence tells each from the others and shows no key."""
+    then a sentence tells each from the others and shows no key."""
     kek = VaultKek(vault.url, "rapport", token)
     (closed,) = kek.wrap([JANE])
     for other in (

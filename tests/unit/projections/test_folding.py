@@ -30,7 +30,7 @@ Asking = tuple[str, Key]
 
 
 class Asked(TableStore):
-    """A table without rows that remembers which were asked for."""
+    """A table without rows that remembers the requested ids."""
 
     def __init__(self, projection: Projection, number: int, cells: Cells, asked: set[Asking]) -> None:
         super().__init__(projection, projection.tables[number], cells)
@@ -127,7 +127,7 @@ def test_bytes_that_only_look_like_a_person_are_passed_over() -> None:
 
 
 def test_a_row_that_lacks_columns_is_the_events_fault_and_ends_no_worker() -> None:
-    """An event that says it is the first of its record and is none: writing its row would fail as a whole."""
+    """An event that wrongly says it is the first of its record: writing its row would fail as a whole."""
     won = next(event for event in received(PIPELINE_V1) if b'"crm.opportunity.won"' in event.value)
     envelope = orjson.loads(won.value) | {"id": "a:1", "sequence": "0000000001"}
     first = won._replace(value=orjson.dumps(envelope))

@@ -1,4 +1,4 @@
-"""Opportunity: given what happened, when something is asked for, it happens, or a sentence says why not."""
+"""Opportunity: given what happened, a command has its effect, or a sentence says why not."""
 
 from __future__ import annotations
 

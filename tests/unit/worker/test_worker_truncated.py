@@ -1,4 +1,4 @@
-"""A topic made anew under a worker is no broker that is away, and what was told of a broker is taken back."""
+"""A topic made anew under a worker is no broker that is away; the message about the broker is withdrawn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Told:
         self.running_again: list[Mapping[int, int]] = []
 
     def clear(self) -> None:
-        """Nothing was told."""
+        """Nothing was reported."""
 
     def running(self, _connection: Any, owned: Mapping[int, int]) -> None:
         self.running_again.append(owned)
@@ -58,7 +58,8 @@ def group(told: Told, *, heals: bool) -> Group:
 def test_records_that_are_not_there_any_more_are_read_again_not_waited_for() -> None:
     reader = CommittedReader.__new__(CommittedReader)
     vars(reader)["_consumer"] = Truncated(2, 3)
-    with pytest.raises(OutOfRange, match="lost records that were read already: it was made anew or truncated") as caught:
+    lost = "lost records that were read already: it was made anew or truncated"
+    with pytest.raises(OutOfRange, match=lost) as caught:
         reader.poll(0.0)
     assert caught.value.place == (OPPORTUNITY, 3)
     vars(reader)["_consumer"] = Truncated(2)

@@ -16,18 +16,24 @@ from api.reads.record_shapes import shape_of
 from api.reads.records import Record, add_record
 from api.sales.lead_record import LeadRecord
 from api.service.case_record import CaseRecord
+from domain.activities.interaction import INTERACTION
+from domain.customers.contact import CONTACT
+from domain.customers.customer import CUSTOMER
 from domain.record_types import BUSINESS
+from domain.sales.lead import LEAD
+from domain.sales.opportunity import OPPORTUNITY
+from domain.service.case import CASE
 
 WRITTEN: Final[Mapping[str, type[Record]]] = {
-    "customer": CustomerRecord,
-    "contact": ContactRecord,
-    "lead": LeadRecord,
-    "case": CaseRecord,
-    "interaction": InteractionRecord,
+    CUSTOMER.name: CustomerRecord,
+    CONTACT.name: ContactRecord,
+    LEAD.name: LeadRecord,
+    CASE.name: CaseRecord,
+    INTERACTION.name: InteractionRecord,
 }
 """Response models that are written out, by record type."""
 
-OWN: Final = frozenset({"opportunity"})
+OWN: Final = frozenset({OPPORTUNITY.name})
 """Record types with a route of their own: an opportunity comes from the pipeline, with its age."""
 
 

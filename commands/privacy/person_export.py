@@ -19,15 +19,19 @@ from commands.dispatch.decision import Decision, RecordChange, events_of
 from commands.privacy.person import People, Person
 from commands.store.application import Crm
 from commands.store.privacy_events import PrivacyEvents
+from domain.activities.interaction import INTERACTION
+from domain.customers.contact import CONTACT
+from domain.customers.customer import CUSTOMER
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import Event
 from domain.events.private import Unreadable
 from domain.kernel.aggregate import Aggregate, Evolve, replay
 from domain.privacy.person_export import PersonExported
 from domain.record_types import BUSINESS
+from domain.sales.lead import LEAD
 
 VERSION: Final = 1
-_ORDER: Final = ("profile", "leads", "contacts", "interactions")
+_ORDER: Final = [each.exported_as for each in (CUSTOMER, LEAD, CONTACT, INTERACTION)]
 """The sections that come first; those of other record types follow in their order."""
 _EXPORTED: Final = sorted(
     (each for each in BUSINESS if each.exported_as is not None),

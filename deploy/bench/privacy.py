@@ -9,7 +9,7 @@ from typing import Any, Final
 from deploy.bench import projection, rebuild, relay
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
-from deploy.bench.samples import people, people_events
+from deploy.bench.samples import PERSON_FAMILIES, people, people_events
 from deploy.bench.writers import WRITERS, append_rate
 from domain.events.event import Event
 from domain.events.private import PrivateCipher, PrivateParts
@@ -71,7 +71,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 def _rebuild(bench: Bench, events: int) -> Measurement:
     services, store = bench.services, bench.services.published
-    missing = events - projection._recorded(store.relay, ("interaction", "case", "customer"))[0]
+    missing = events - projection._recorded(store.relay, PERSON_FAMILIES)[0]
     if missing > 0:
         bench.say(f"privacy: {missing:,} events of persons are appended and published first")
         relay.fill(store.app, people_events(missing, SEED, rebuild.cipher(store.app)))

@@ -22,7 +22,7 @@ from deploy.bench import projection, relay, runner
 from deploy.bench.alone import BenchFailed, alone
 from deploy.bench.benchmarks import Bench
 from deploy.bench.measure import Measurement, interleaved
-from deploy.bench.samples import people_events, stored_events
+from deploy.bench.samples import PERSON_FAMILIES, people_events, stored_events
 from deploy.bench.services import Databases, Services
 from domain.events.catalogue import CATALOGUE
 from projections.control import versions
@@ -53,7 +53,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         _append(store, missing, stored_events, SEED)
         projection._publish(services, store, missing)
     yield from _both("pipeline", bench)
-    missing = events - projection._recorded(store.relay, ("interaction", "case", "customer"))[0]
+    missing = events - projection._recorded(store.relay, PERSON_FAMILIES)[0]
     if missing > 0:
         bench.say(f"rebuild: {missing:,} events of persons are appended and published")
         _append(store, missing, partial(people_events, cipher=cipher(store.app)), SEED + 1_000)

@@ -11,7 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from commands.store.mapper import EventMapper, StoredCrmEvent
+from domain.activities.interaction import INTERACTION
 from domain.activities.interaction import events as interaction
+from domain.customers.customer import CUSTOMER
 from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.event import SYSTEM, Event
@@ -19,6 +21,7 @@ from domain.events.private import PrivateCipher, PrivateParts
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
 from domain.sales.opportunity.events import Opened, StageChanged, Won
+from domain.service.case import CASE
 from domain.service.case import events as case
 
 BEGIN: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -48,6 +51,10 @@ def parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """`items` in order, `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+PERSON_FAMILIES: Final = (INTERACTION.family, CASE.family, CUSTOMER.family)
+"""The families of `people_events`."""
 
 
 def people_events(count: int, seed: int, cipher: PrivateCipher) -> list[StoredCrmEvent]:

@@ -354,9 +354,11 @@ def further_step(history: History, kind: EventType, who: int) -> None:
         history.add(life, payload)
 
 
-def history_of(steps: Iterable[Step], *, spread: int = 4, seed: int = 0) -> History:
+def history_of(
+    steps: Iterable[Step], *, spread: int = 4, seed: int = 0, every_family: bool = True
+) -> History:
     """The history of these steps."""
-    history = History(seed)
+    history = History(seed) if every_family else History(seed, further=())
     for step in steps:
         history.step(step, spread)
     return history
@@ -373,4 +375,5 @@ def long_history(steps: int, *, seed: int = 7, spread: int = 200, every_family: 
         ),
         spread=spread,
         seed=seed,
+        every_family=every_family,
     )

@@ -25,14 +25,14 @@ _OUTSIDE_DIGEST: Final = ("reference", "source_digest", "imported")
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """An interaction's id, and its payload with its digest, before anything is looked up."""
+    """A new interaction: its id, and its payload with its digest."""
 
     id: UUID
     payload: Recorded
 
 
 def identified(command: RecordInteraction, identifiers: Identifiers) -> Identified:
-    """Checks the command by itself and derives what follows from it alone. Raises `Invalid`."""
+    """Checks the command and derives id, payload and digest without the store. Raises `Invalid`."""
     payload = moves.record(
         kind=command.kind,
         direction=command.direction,
@@ -67,21 +67,21 @@ _RECORDED: Final = fields(Recorded)
 
 
 def compared(found: str, digest: str, id: UUID) -> None:
-    """Raises `AlreadyRecorded` where the recorded digest `found` is another one."""
+    """Raises `AlreadyRecorded` if the recorded digest `found` differs."""
     if found != digest:
         raise AlreadyRecorded(id=id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeInteraction:
-    """The same as `command`, where it is known already what follows from it alone."""
+    """`command` with its id, payload and digest derived already."""
 
     command: RecordInteraction
     new: Identified
 
     @property
     def target(self) -> UUID | None:
-        """None: it makes a record."""
+        """None: it creates a record."""
         return None
 
 

@@ -1,8 +1,8 @@
 """Many records in one transaction: the same handlers, run over states in memory, recorded through COPY.
 
-The run of one record (a `History`) is taken in whole or not at all, together with the claim of its external
-id. Killed at any moment and run again, what is there is found by its claim or its key and what is missing is
-added. Interactions have no claim: their ids follow from their references, and their first events keep the
+It records the history of one record (a `History`) whole or not at all, with the claim of its external id.
+Killed at any moment and run again, it finds recorded histories by their claim or key and adds the missing
+ones. Interactions have no claim: their ids follow from their references, and their first events keep the
 digest.
 """
 
@@ -51,7 +51,7 @@ __all__ = ["LIMIT", "BulkOutcome", "BulkRecorder", "History", "HistoryFailed"]
 LIMIT: Final = 10_000
 """Most events of one transaction."""
 MAX_LOOKUPS: Final = 3
-"""How often the same histories are decided when others come first, before they are taken apart."""
+"""Attempts to decide the same histories when other writers come first, before it halves the batch."""
 
 
 class BulkRecorder:
@@ -136,7 +136,7 @@ class BulkRecorder:
         self._flush(pending, outcomes, looks, whole=whole)
 
     def _taken(self, items: Iterable[Item]) -> dict[Key, tuple[UUID, bytes | None]]:
-        """What the store has already of the items: the id and digest of each that is there."""
+        """Returns id and digest of each item that the store has already."""
         wanted: dict[str, list[str]] = {}
         derived: list[UUID] = []
         for item in items:
@@ -155,7 +155,7 @@ class BulkRecorder:
         return taken | {id: (id, digest.encode()) for id, digest in recorded.items()}
 
     def _preload(self, items: Iterable[Item], taken: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
-        """Reads what will be asked for, at once instead of one by one."""
+        """Reads the records that decisions will need, at once instead of one by one."""
         wanted: list[UUID] = []
         for item in items:
             earlier = taken.get(item.key)
@@ -166,14 +166,14 @@ class BulkRecorder:
         self._repository.preload(wanted)
 
     def _answers(self, items: Iterable[Item]) -> dict[str, Answer | KeyReused]:
-        """What was answered before to the keys that items bring."""
+        """Returns the earlier outcomes of the items' idempotency keys."""
         keys = {item.history.key: item.history.request for item in items if item.history.key is not None}
         return self._commands.idempotency.find_many(self._context.actor.id, keys) if keys else {}
 
     def _decide(self, item: Item, earlier: tuple[UUID, bytes | None] | None) -> Decided:
         """Runs the history's commands, or the one that changes the record that is there, or compares it.
 
-        Raises the domain's errors; nothing of it stays in the world then."""
+        Raises the domain's errors; then the repository keeps nothing of it."""
         history = item.history
         if earlier is None:
             return self._run(item, item.id, history.commands, "created")
@@ -249,7 +249,7 @@ class BulkRecorder:
         )
 
     def _rows(self, pending: Sequence[Decided]) -> list[IdempotencyRow]:
-        """The answers that are kept, of the items that bring a key."""
+        """Returns the outcomes to keep, of the items with an idempotency key."""
         keyed = [(decided, decided.item.history.key) for decided in pending]
         compared = [
             decided.outcome.id
@@ -281,7 +281,7 @@ class BulkRecorder:
         *,
         whole: bool,
     ) -> None:
-        """What to do about histories that were refused together; nothing of them is recorded.
+        """Decides what to do with histories that were refused together; none of them is recorded.
 
         Another request, or another run of the import, may have been first: then what is there now is looked
         at again, as any earlier one. Decided again they are in any case, since a history of the second half
@@ -334,7 +334,7 @@ def _unanswered(
     *,
     whole: bool,
 ) -> list[Item]:
-    """The items that no earlier request has brought; what was answered to the others is their outcome."""
+    """Returns the items without an earlier outcome; the others have their earlier outcome."""
     left = []
     for item in items:
         answer = None if item.history.key is None else answers.get(item.history.key)

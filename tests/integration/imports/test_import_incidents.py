@@ -239,7 +239,7 @@ FIRST, SECOND, THIRD = "INC0000045", "INC0000047", "INC0000057"
             {"incident_state": "Dreaming"},
             "The incident_state Dreaming is unknown; the configuration has New,",
         ),
-        ({"sys_updated_at": "?"}, "The sys_updated_at ? is no time."),
+        ({"sys_updated_at": "?"}, "The sys_updated_at ? is not a time."),
         ({"priority": "0 - Never"}, "The priority 0 - Never is none."),
         ({"made_sla": "maybe"}, "The made_sla maybe is neither TRUE nor FALSE."),
     ],

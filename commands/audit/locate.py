@@ -10,7 +10,7 @@ import psycopg2
 
 from commands.audit.chain import OptionalCopy
 from commands.audit.diagnose import Difference, Gap, Home, by_copy, by_sums, joined
-from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, cut, told
+from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, told, truncated
 from commands.audit.recompute import DamagedSeal
 from commands.store.event_reader import EventReader, StoredRow
 from commands.store.verify_event import RESTORE, Finding
@@ -108,7 +108,7 @@ class Close:
         sealed = self._asked.proven(seal)
         missing = [(position, event) for position, event in sealed or () if position > self._stored]
         first = by_copy([], missing) if missing else None
-        yield cut(self._stored, last, first)
+        yield truncated(self._stored, last, first)
         if sealed is not None and seal.first <= self._stored:
             found = by_copy(self._rows(seal), [one for one in sealed if one[0] <= self._stored])
             if found is not None:

@@ -63,7 +63,7 @@ def _range(found: Difference, under: str, why: str) -> Finding:
     )
 
 
-def cut(head: int, sealed: int, first: Difference | None) -> Finding:
+def truncated(head: int, sealed: int, first: Difference | None) -> Finding:
     """The store's events end at `head`, and its seals go on to `sealed`; `first` is missing first."""
     event = f"; the first one missing is {first.event} at position {first.position}" if first else ""
     return Finding(

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any, Literal
 from uuid import UUID
 
-from commands.activities.interaction import TakeInteraction
+from commands.activities.interaction import RecordIdentified
 from commands.dispatch.decision import Targeted
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
@@ -96,7 +96,7 @@ class Decided:
 def named(history: History) -> Iterator[UUID]:
     """The records that the history's commands name."""
     for command in history.commands:
-        if isinstance(command, TakeInteraction):
+        if isinstance(command, RecordIdentified):
             command = command.command
         for name in _fields(type(command)):
             value = getattr(command, name)

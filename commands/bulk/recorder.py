@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import TakeInteraction, identified
+from commands.activities.interaction import RecordIdentified, identified
 from commands.bulk.items import (
     BulkOutcome,
     Decided,
@@ -95,8 +95,10 @@ class BulkRecorder:
         if not isinstance(first, RecordInteraction):
             raise TypeError(f"a history that begins with {type(first)} needs a claim")
         new = identified(first, self._commands.identifiers)
-        taken = replace(history, commands=(TakeInteraction(command=first, new=new), *history.commands[1:]))
-        return Item(index, taken, new.id, new.payload.source_digest.encode())
+        prepared = replace(
+            history, commands=(RecordIdentified(command=first, new=new), *history.commands[1:])
+        )
+        return Item(index, prepared, new.id, new.payload.source_digest.encode())
 
     def _take(
         self, items: Sequence[Item], outcomes: dict[int, BulkOutcome], looks: int, *, whole: bool
@@ -104,12 +106,12 @@ class BulkRecorder:
         """Decides the items in order and records them, whole histories at a time."""
         answers = self._answers(items)
         items = _unanswered(items, answers, outcomes, whole=whole)
-        taken = self._taken(items)
-        self._preload(items, taken)
+        known = self._recorded(items)
+        self._preload(items, known)
         pending: list[Decided] = []
         size = 0
         for item in items:
-            earlier = taken.get(item.key)
+            earlier = known.get(item.key)
             if (
                 not whole
                 and earlier is not None
@@ -119,7 +121,7 @@ class BulkRecorder:
                 # It changes what one before it made: that is recorded first, so that each stands by itself.
                 self._flush(pending, outcomes, looks, whole=whole)
                 pending, size = [], 0
-                earlier = self._taken([item]).get(item.key)
+                earlier = self._recorded([item]).get(item.key)
             try:
                 decided = self._decide(item, earlier)
             except DomainError as error:
@@ -132,10 +134,10 @@ class BulkRecorder:
                 pending, size = [], 0
             pending.append(decided)
             size += len(decided.events)
-            taken.setdefault(item.key, (item.id, item.digest))
+            known.setdefault(item.key, (item.id, item.digest))
         self._flush(pending, outcomes, looks, whole=whole)
 
-    def _taken(self, items: Iterable[Item]) -> dict[Key, tuple[UUID, bytes | None]]:
+    def _recorded(self, items: Iterable[Item]) -> dict[Key, tuple[UUID, bytes | None]]:
         """Returns id and digest of each item that the store has already."""
         wanted: dict[str, list[str]] = {}
         derived: list[UUID] = []
@@ -145,20 +147,20 @@ class BulkRecorder:
                 derived.append(item.id)
             else:
                 wanted.setdefault(claim.source, []).append(claim.external_id)
-        taken: dict[Key, tuple[UUID, bytes | None]] = {
+        known: dict[Key, tuple[UUID, bytes | None]] = {
             (source, external_id): (claim.id, claim.source_digest)
             for source, external_ids in wanted.items()
             for external_id, claim in self._claims.find(source, external_ids).items()
         }
         recorded = self._commands.crm.digests(derived) if derived else {}
         self._repository.absent(id for id in derived if id not in recorded)
-        return taken | {id: (id, digest.encode()) for id, digest in recorded.items()}
+        return known | {id: (id, digest.encode()) for id, digest in recorded.items()}
 
-    def _preload(self, items: Iterable[Item], taken: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
+    def _preload(self, items: Iterable[Item], known: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
         """Reads the records that decisions will need, at once instead of one by one."""
         wanted: list[UUID] = []
         for item in items:
-            earlier = taken.get(item.key)
+            earlier = known.get(item.key)
             if earlier is None:
                 wanted += (id for id in named(item.history) if id != item.id)
             elif item.history.change is not None:

@@ -240,7 +240,7 @@ FIRST, SECOND, THIRD = "INC0000045", "INC0000047", "INC0000057"
             "The incident_state Dreaming is unknown; the configuration has New,",
         ),
         ({"sys_updated_at": "?"}, "The sys_updated_at ? is not a time."),
-        ({"priority": "0 - Never"}, "The priority 0 - Never is none."),
+        ({"priority": "0 - Never"}, "The priority 0 - Never is not valid."),
         ({"made_sla": "maybe"}, "The made_sla maybe is neither TRUE nor FALSE."),
     ],
     ids=["unknown state", "no time", "no priority", "no verdict"],

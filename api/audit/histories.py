@@ -171,14 +171,14 @@ def get_audit_state(
     request: Request,
     records: Records,
     id: UUID,
-    cut: AsOfQuery,
+    bounds: AsOfQuery,
     version: Annotated[int | None, Query(ge=1, le=10**9, description="As it was at this version.")] = None,
     open: Open = False,
 ) -> Any:
     """A record's fields, now or at a moment, replayed from its events. 404 before its first event."""
     asked = HistoryQuery(request, records, id, opened=open)
     facts = asked.histories.facts(asked.kind, id)
-    found = state_at(asked.kind, id, facts, Moment(version=version, as_of=cut))
+    found = state_at(asked.kind, id, facts, Moment(version=version, as_of=bounds))
     asked.told()
     return state_json(found)
 

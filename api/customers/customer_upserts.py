@@ -36,7 +36,7 @@ ExternalId = Annotated[Word, Path(description="The customer's id in that system.
     dependencies=[requires("crm:read"), Depends(declared_only), GivesPrivate],
 )
 def get_customer_by_reference(
-    request: Request, response: Response, source: Source, external_id: ExternalId, cut: AsOfQuery
+    request: Request, response: Response, source: Source, external_id: ExternalId, bounds: AsOfQuery
 ) -> Record:
     """As `GET /v1/customers/{id}`, found by an external id that the customer has now, also with as_of or
     known_at."""
@@ -44,7 +44,7 @@ def get_customer_by_reference(
     id = claimed(request.app.state.services, reference)
     if id is None:
         raise NotFound(f"customer of {source}", external_id)
-    return read_record(request, response, "customer", evolve, CustomerRecord, id, cut)
+    return read_record(request, response, "customer", evolve, CustomerRecord, id, bounds)
 
 
 @router.post(

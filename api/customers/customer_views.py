@@ -39,7 +39,7 @@ router = APIRouter(
 )
 
 _MODELS: Final = ("customer_360", "identity")
-_CUTS: Final = {
+_BOUNDS: Final = {
     "kind": declared.word("Only entries of this kind: an interaction's, such as `email`, or a family's: "
                           "customer, contact, lead, opportunity, case."),
     "channel": declared.word("Only entries of this channel."),
@@ -81,7 +81,7 @@ def get_overview(
     request: Request,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent(*_MODELS))],
-    cut: AsOfQuery,
+    bounds: AsOfQuery,
     sections: Annotated[
         str | None,
         Query(
@@ -98,8 +98,8 @@ def get_overview(
     services: Services = request.app.state.services
     wanted = _sections(sections)
     with snapshot(services, *_MODELS) as look:
-        parked = look.parked_of_customer(id, cut)
-        found = _customers(look).overview(id, wanted, first=first, past=past(services, look, cut))
+        parked = look.parked_of_customer(id, bounds)
+        found = _customers(look).overview(id, wanted, first=first, past=past(services, look, bounds))
         if found is None:
             raise look.not_found("customer", id, parked)
         # The timeline goes on as of the same time.
@@ -108,12 +108,12 @@ def get_overview(
     for section in wanted:
         _say_whose(request, found, section)
     return CustomerOverview(
-        as_of=cut.as_of,
-        known_at=cut.known_at,
+        as_of=bounds.as_of,
+        known_at=bounds.known_at,
         customer_id=found.customer_id,
         parties=list(found.parties),
         meta=meta_of(
-            services, look, consistency, parked_here=parked, source="read_model" if cut.whole else "both"
+            services, look, consistency, parked_here=parked, source="read_model" if bounds.whole else "both"
         ),
         **{section: _section(found, section, paging) for section in wanted},
     )
@@ -155,7 +155,7 @@ def _section(found: Overview, section: Section, paging: Paging) -> Any:
 @router.get(
     "/customers/{id:uuid}/timeline",
     summary="Get the timeline of a customer",
-    openapi_extra={"parameters": declared.parameters(_CUTS)},
+    openapi_extra={"parameters": declared.parameters(_BOUNDS)},
 )
 def get_timeline(
     request: Request,
@@ -171,27 +171,27 @@ def get_timeline(
     services: Services = request.app.state.services
     with snapshot(services, *_MODELS) as look:
         paging = Paging(request, look, _timeline_of(id), page_token)
-        cuts = declared.values(paging.arguments, _CUTS)
-        then = AsOf(as_of=cuts.get("as_of"), known_at=cuts.get("known_at"))
+        named = declared.values(paging.arguments, _BOUNDS)
+        bounds = AsOf(as_of=named.get("as_of"), known_at=named.get("known_at"))
         customers = _customers(look)
         after = None if paging.after is None else (paging.after[0], paging.after[1])
         found = customers.timeline(
             id,
-            kind=cuts.get("kind"),
-            channel=cuts.get("channel"),
-            from_=cuts.get("from"),
-            to=cuts.get("to"),
-            as_of=then.as_of,
-            known_at=then.known_at,
+            kind=named.get("kind"),
+            channel=named.get("channel"),
+            from_=named.get("from"),
+            to=named.get("to"),
+            as_of=bounds.as_of,
+            known_at=bounds.known_at,
             limit=page_size,
             after=after,
         )
-        parked = look.parked_of_customer(id, then)
+        parked = look.parked_of_customer(id, bounds)
         if not found.rows and customers.get(id) is None:
             raise look.not_found("customer", id, parked)
     return Timeline(
-        as_of=then.as_of,
-        known_at=then.known_at,
+        as_of=bounds.as_of,
+        known_at=bounds.known_at,
         entries=[Entry(**_entry(row)) for row in found.rows],
         next_page_token=paging.next(found.after),
         meta=meta_of(services, look, consistency, parked_here=parked),

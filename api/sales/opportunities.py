@@ -145,26 +145,26 @@ def get_opportunity(
     response: Response,
     id: UUID,
     consistency: Annotated[Consistency, Depends(consistent("pipeline"))],
-    cut: AsOfQuery,
+    bounds: AsOfQuery,
 ) -> OneOpportunity:
     """The opportunity as it is now; its version is the `ETag`. With as_of or known_at it is as it was then,
     folded from the event store: 404 before its first event."""
     services: Services = request.app.state.services
     with snapshot(services, "pipeline") as look:
-        if cut.whole:
+        if bounds.whole:
             row = look.ask("pipeline", Opportunities).get(id)
         else:
-            row = row_as_of(look.model("pipeline"), "opportunity", services.crm.history(id, cut))
+            row = row_as_of(look.model("pipeline"), "opportunity", services.crm.history(id, bounds))
         # An earlier state comes from the store, where no event is parked.
-        parked = look.parked_of_record(id, row["party"] if row else None) if cut.whole else 0
+        parked = look.parked_of_record(id, row["party"] if row else None) if bounds.whole else 0
     if row is None:
         raise look.not_found("opportunity", id, parked)
     response.headers["ETag"] = f'"{row["version"]}"'
     return OneOpportunity(
-        as_of=cut.as_of,
-        known_at=cut.known_at,
+        as_of=bounds.as_of,
+        known_at=bounds.known_at,
         opportunity=Opportunity.of(row),
         meta=meta_of(
-            services, look, consistency, parked_here=parked, source="read_model" if cut.whole else "store"
+            services, look, consistency, parked_here=parked, source="read_model" if bounds.whole else "store"
         ),
     )

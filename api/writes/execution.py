@@ -58,7 +58,7 @@ def if_match(
         raise Problem(
             "precondition-required",
             'The change names no version. Send If-Match with the ETag last read, such as If-Match: "3", '
-            "so that it overwrites no other change.",
+            "so that nobody's change is overwritten unseen.",
         )
     sent = if_match.strip()
     if sent == "*":

@@ -10,7 +10,7 @@ from commands.dispatch.context import Context
 from commands.dispatch.decide import require_references
 from commands.dispatch.decision import Decision, HandlerRepository, Handlers, change, new_record
 from commands.store.identifiers import Identifiers, moment_of
-from domain.activities.interaction import decide as moves
+from domain.activities.interaction import decide
 from domain.activities.interaction.commands import (
     RecordInteraction,
 )
@@ -25,15 +25,15 @@ _OUTSIDE_DIGEST: Final = ("reference", "source_digest", "imported")
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """An interaction's id, and its payload with its digest, before anything is looked up."""
+    """A new interaction: its id, and its payload with its digest."""
 
     id: UUID
     payload: Recorded
 
 
 def identified(command: RecordInteraction, identifiers: Identifiers) -> Identified:
-    """Checks the command by itself and derives what follows from it alone. Raises `Invalid`."""
-    payload = moves.record(
+    """Checks the command and derives id, payload and digest without the store. Raises `Invalid`."""
+    payload = decide.record(
         kind=command.kind,
         direction=command.direction,
         channel=command.channel,
@@ -67,31 +67,31 @@ _RECORDED: Final = fields(Recorded)
 
 
 def compared(found: str, digest: str, id: UUID) -> None:
-    """Raises `AlreadyRecorded` where the recorded digest `found` is another one."""
+    """Raises `AlreadyRecorded` if the recorded digest `found` differs."""
     if found != digest:
         raise AlreadyRecorded(id=id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeInteraction:
-    """The same as `command`, where it is known already what follows from it alone."""
+class RecordIdentified:
+    """`command` with its id, payload and digest derived already."""
 
     command: RecordInteraction
     new: Identified
 
     @property
     def target(self) -> UUID | None:
-        """None: it makes a record."""
+        """None: it creates a record."""
         return None
 
 
 def _record(command: RecordInteraction, repository: HandlerRepository, context: Context) -> Decision:
-    taken = TakeInteraction(command=command, new=identified(command, repository.identifiers))
-    return _take(taken, repository, context)
+    prepared = RecordIdentified(command=command, new=identified(command, repository.identifiers))
+    return _record_identified(prepared, repository, context)
 
 
-def _take(taking: TakeInteraction, repository: HandlerRepository, _: Context) -> Decision:
-    command, new = taking.command, taking.new
+def _record_identified(prepared: RecordIdentified, repository: HandlerRepository, _: Context) -> Decision:
+    command, new = prepared.command, prepared.new
     known: Interaction | None = repository.find("interaction", new.id)
     if known is not None:
         compared(known.source_digest, new.payload.source_digest, new.id)
@@ -101,4 +101,4 @@ def _take(taking: TakeInteraction, repository: HandlerRepository, _: Context) ->
     return new_record(new.id, (new.payload,), party=party, at=command.at, reference=None)
 
 
-HANDLERS: Final[Handlers] = {RecordInteraction: _record, TakeInteraction: _take}
+HANDLERS: Final[Handlers] = {RecordInteraction: _record, RecordIdentified: _record_identified}

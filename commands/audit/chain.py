@@ -22,15 +22,15 @@ from domain.kernel.errors import Undecodable
 
 T = TypeVar("T")
 WINDOW_RECORDS: Final = 100_000
-"""So many seals behind a fork are looked through for the first one that has other events."""
+"""Most seals after a fork that the search for the first one with other events reads."""
 
 
 class CopyAway(Exception):
-    """The copy can't be asked. Its text is a sentence."""
+    """The copy is not available. Its text is a sentence."""
 
 
 class Copy(Protocol):
-    """What another place has of the same history. Every method raises `CopyAway`."""
+    """A copy of the same history elsewhere. Every method raises `CopyAway`."""
 
     def head(self) -> Seal | None:
         """Its last seal; None where it has none. Parsed, not checked against a key."""
@@ -58,7 +58,7 @@ class Fork:
 
 
 class OptionalCopy:
-    """A copy that may be away, or not there at all: then nothing is known by it, and `why_not` says why."""
+    """A copy that may be away or missing: then it shows nothing, and `why_not` says why."""
 
     def __init__(self, copy: Copy | None) -> None:
         self._copy = copy
@@ -72,7 +72,7 @@ class OptionalCopy:
         return found
 
     def proven(self, seal: Seal) -> Sequence[tuple[int, bytes]] | None:
-        """What was sealed there, byte for byte; None where the copy can't be asked or has not that either."""
+        """Returns the sealed events, byte for byte; None if the copy is away or lacks them too."""
         found = self._ask(lambda copy: copy.events(seal))
         if found is None or len(found) != seal.count:
             return None
@@ -96,7 +96,7 @@ class OptionalCopy:
 def beside_kept(
     kept: Sequence[KeptSeal], seals: Seals, key: Ed25519PublicKey, last: Seal | None
 ) -> Iterator[Finding]:
-    """What the seals kept elsewhere say about the store's, whose newest is `last`."""
+    """Compares the seals kept elsewhere with the store's, whose newest is `last`."""
     same: Seal | None = None
     for one in sorted(kept, key=lambda each: each.seal.sequence):
         theirs = one.seal

@@ -1,9 +1,9 @@
-"""Which event under a seal is not the one that was sealed: pure, from what there is to compare with.
+"""Which event under a seal differs from the sealed one: pure, by the copy or by the seal's sums.
 
 With the topics' copy of the range, proven by the seal's root, every difference has its position and kind.
-Without it there is only what the seal itself says: a root, from which no event can be told, and for each
-topic and partition a count and a sum of hashes. An event that is too many is found by that sum, and so is one
-that was moved; one that was changed or is missing is narrowed down to its topic and partition.
+Without it there is only the seal: a root, which identifies no event, and a count and a sum of hashes for each
+topic and partition. The sum finds an inserted or moved event; it narrows a changed or missing one down to its
+topic and partition.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Home = Callable[[UUID], int]
 """The partition that a party's events are in."""
 
 MAX_TRIES: Final = 200_000
-"""Most hashes that are tried to find what was moved where."""
+"""Most hashes to try in the search for a moved event."""
 _MODULUS: Final = 1 << 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The first thing that is not as it was sealed.
+    """The first difference to the sealed events.
 
     `position` is where it shows: of a `range`, the first position that it may be at. A moved event was sealed
     at `sealed` and `stands` at another position. `event` is its id where that is known, `members` are the
@@ -116,9 +116,9 @@ def joined(found: Sequence[Difference]) -> list[Difference]:
 def by_sums(
     seal: Seal, rows: Sequence[StoredRow], home: Home, gaps: Callable[[], Iterable[Gap]]
 ) -> Difference:
-    """The first difference as far as the seal's counts and sums tell it.
+    """Returns the first difference, as far as the seal's counts and sums show it.
 
-    `gaps` is asked for versions that the store lacks when an event seems to be missing.
+    `gaps` returns versions that the store lacks; it is called when an event seems to be missing.
     """
     leaves = {row.position: leaf_hash(row.position, row.event) for row in rows}
     homes = {row.position: (topic_of(row.type), home(row.party)) for row in rows}

@@ -46,7 +46,7 @@ Form = Literal["raw", "decoded", "readable"]
 
 
 class SealDiffers(FailureFound):
-    """The store's events are not those that were sealed. The text is a sentence."""
+    """The store's events differ from the sealed ones. The text is a sentence."""
 
     def __init__(self, seal: Seal) -> None:
         super().__init__(
@@ -72,7 +72,8 @@ def _proven(histories: Histories, scope: Scope, end: dict[str, int]) -> Iterator
     """Seals, and behind each its events with their proofs; all are counted in `end`."""
     under: _Under | None = None
     for row in histories.rows(scope):
-        # Behind the first event without a seal none is asked for: it would be newer than this look.
+        # After the first event without a seal it looks up no more seals: they would be newer than this
+        # export.
         if not end["unsealed"] and (under is None or row.position > under.seal.last):
             under = _under(histories, row)
             if under is not None:
@@ -147,8 +148,8 @@ def record_export(
     crm: Crm, histories: Histories, scope: Scope, form: HistoryForm, *, opened: bool, actor: Actor,
     now: datetime, correlation: UUID | None = None,
 ) -> int:  # fmt: skip
-    """Records that a history is about to be handed out; the event's position. Before the first line is given:
-    what cannot be recorded is not handed out. Raises `NotFound`."""
+    """Records the export of a history and returns the event's position. Called before the first line: an
+    export that cannot be recorded does not happen. Raises `NotFound`."""
     party = histories.require(scope.kind, scope.id)
     time, recorded = timestamps(None, now=now, last=None)
     event = Event(

@@ -1,7 +1,7 @@
 """A raw export opened again, with the file alone: no database, no network, no keys.
 
 Every event's proof is checked against its seal and every seal's signature against the public key; then the
-record is replayed. What is wrong is named by line. What a file can't show: that nothing was recorded later,
+record is replayed. It names faults by line. A file can't show: that nothing was recorded later,
 that no other record of a customer was left out, and whose key it names; compare that with one you know.
 """
 
@@ -118,7 +118,7 @@ class _Reader:
             self.fault(number, str(error))
             return False
         except _MALFORMED:
-            self.fault(number, "The line is none that an export has: it was changed or cut.")
+            self.fault(number, "The line is not one of an export: it was changed or truncated.")
             return False
         return True
 
@@ -182,7 +182,7 @@ class _Reader:
     def finish(self, number: int) -> ExportContents:
         """There is no further line."""
         if not self._ended and not self.found.faults:
-            self.fault(number, "The line that ends the file is missing: it was cut.")
+            self.fault(number, "The line that ends the file is missing: the file was truncated.")
         if not self.found.facts or self.found.facts[0].family != self.found.kind:
             self.fault(number, f"The file does not hold the {self.found.kind} {self.found.id}.")
         return self.found

@@ -1,4 +1,4 @@
-"""A closer look at the first seals that do not hold: which event is it?"""
+"""Finds which event differs, under the first seals that do not hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psycopg2
 
 from commands.audit.chain import OptionalCopy
 from commands.audit.diagnose import Difference, Gap, Home, by_copy, by_sums, joined
-from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, cut, told
+from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, NOT_PROVEN, told, truncated
 from commands.audit.recompute import DamagedSeal
 from commands.store.event_reader import EventReader, StoredRow
 from commands.store.verify_event import RESTORE, Finding
@@ -19,9 +19,9 @@ from domain.events.ids import parts_of
 from domain.events.seal import Seal, parse
 
 MAX_SEALS: Final = 5
-"""So many seals are looked at closely; of the others only the range is told."""
+"""Seals that it examines event by event; for others it reports the range only."""
 MAX_ROWS: Final = 20_000
-"""Events read of one range: several times what a seal covers, should somebody have put in many."""
+"""Most events to read of one range: several times a seal's, in case many were inserted."""
 GAPS_SECONDS: Final = 60
 MAX_GAPS: Final = 50
 
@@ -43,7 +43,7 @@ _STANDS: Final = "SELECT position FROM store.event WHERE aggregate_id = %s AND v
 
 
 class Close:
-    """Names events, with what the topics have where they can be asked.
+    """Names events, with the topics' copies where these are available.
 
     Args:
         cursor: of the store, which a role that may read it has opened.
@@ -60,7 +60,8 @@ class Close:
         self._home, self._stored = home, stored
 
     def look(self, damaged: Sequence[DamagedSeal], other: Seal | None) -> list[Finding]:
-        """What is wrong under these seals, in order, and under `other`, the topics' own where it differs."""
+        """Returns what is wrong under these seals, in order, and under `other`, the topics' seal if it
+        differs."""
         seals = [parse(one.record) for one in damaged]
         within_store = [seal for seal in seals if seal.last <= self._stored]
         found = [self._difference(seal) for seal in within_store[:MAX_SEALS]]
@@ -107,7 +108,7 @@ class Close:
         sealed = self._asked.proven(seal)
         missing = [(position, event) for position, event in sealed or () if position > self._stored]
         first = by_copy([], missing) if missing else None
-        yield cut(self._stored, last, first)
+        yield truncated(self._stored, last, first)
         if sealed is not None and seal.first <= self._stored:
             found = by_copy(self._rows(seal), [one for one in sealed if one[0] <= self._stored])
             if found is not None:
@@ -134,6 +135,6 @@ def _only_range(seal: Seal) -> Finding:
         kind="range",
         position=seal.first,
         fact=f"The seal {seal.sequence} (positions {seal.first} to {seal.last}) does not hold either.",
-        cause=f"Only the first {MAX_SEALS} such seals were looked at closely.",
+        cause=f"Only the first {MAX_SEALS} such seals were examined event by event.",
         act=RESTORE,
     )

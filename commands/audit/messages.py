@@ -1,4 +1,4 @@
-"""What `audit verify` says of a difference, in sentences; without a value of the event."""
+"""The sentences of `audit verify` about a difference, without a value of the event."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from domain.events.ids import parts_of
 from domain.events.seal import Seal
 
 BY_TOPICS = "The topics still hold what was sealed; the seal's root proves them."
-BY_SUMS = "The counts and sums of the seal tell so."
-NOT_ASKED = "the topics, which hold the events themselves, were not asked"
-NOT_PROVEN = "what the topics hold there is not what was sealed either"
+BY_SUMS = "The counts and sums of the seal show it."
+NOT_ASKED = "the topics, which hold the events themselves, were not read"
+NOT_PROVEN = "the topics' events there differ from the sealed ones too"
 
 
 def told(found: Difference, seal: Seal, why: str) -> Finding:
@@ -58,12 +58,12 @@ def _range(found: Difference, under: str, why: str) -> Finding:
         kind="range",
         position=found.position,
         fact=fact,
-        cause=f"Which of them can't be told: a seal holds a root and sums, not each event's hash, and {why}.",
+        cause=f"Which of them is unknown: a seal holds a root and sums, not each event's hash, and {why}.",
         act=RESTORE,
     )
 
 
-def cut(head: int, sealed: int, first: Difference | None) -> Finding:
+def truncated(head: int, sealed: int, first: Difference | None) -> Finding:
     """The store's events end at `head`, and its seals go on to `sealed`; `first` is missing first."""
     event = f"; the first one missing is {first.event} at position {first.position}" if first else ""
     return Finding(

@@ -8,7 +8,7 @@ A proof is one JSON object, in UTF-8, with keys in this order:
 `event` are the stored bytes. Its leaf, SHA-256 of 0x00, the position (8 bytes, big-endian) and these bytes,
 stands at `index` (from 0) among the `count` leaves of the tree whose head is the `root` of `seal`; `path` is
 its inclusion path as in RFC 9162, 2.1.3.1. `chain` are the records of the seals behind it up to one that was
-kept elsewhere, each naming the SHA-256 of the one before as `previous`; empty unless that was asked for.
+kept elsewhere, each naming the SHA-256 of the one before as `previous`; empty unless requested.
 `deploy/check_proof.py` checks all of it.
 """
 
@@ -99,8 +99,9 @@ def proof_of(row: StoredRow, covered: Sequence[StoredRow], seal: Seal, key: Ed25
     leaves = [leaf_hash(one.position, one.event) for one in covered]
     if len(leaves) != seal.count or root(leaves) != seal.root or not signed_by(seal.record, key):
         raise NotProvable(
-            f"The seal {seal.sequence} (positions {seal.first} to {seal.last}) does not hold: what the store "
-            "has there is not what was sealed, or its signature is not this installation's. `rapport audit "
+            f"The seal {seal.sequence} (positions {seal.first} to {seal.last}) does not hold: the store's "
+            "events there differ from the sealed ones, or its signature is not this "
+            "installation's. `rapport audit "
             "verify` names the event."
         )
     index = next(number for number, one in enumerate(covered) if one.position == row.position)

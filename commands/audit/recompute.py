@@ -31,7 +31,7 @@ from domain.events.seal import Seal, parse
 from domain.kernel.errors import Undecodable
 
 MAX_DAMAGED: Final = 50
-"""So many findings of a stretch are told one by one; the others are counted."""
+"""Most findings of a stretch to report one by one; it counts the others."""
 
 # Every envelope begins so, in this order and without spaces (`domain.events.envelope`). The columns are no
 # part of what is sealed, and it is by them that events are found.
@@ -80,7 +80,7 @@ class DamagedSeal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recomputation:
-    """What came of a job: seals and events that were looked at, and what is wrong with them.
+    """The result of a job: the seals and events examined, and what is wrong with them.
 
     `findings` are about seals, and about single events whose columns contradict their bytes (`contradicting`
     their positions); `found` counts all of them. `damaged` are the seals that do not hold any more.

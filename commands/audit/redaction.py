@@ -1,4 +1,4 @@
-"""Private values in a replayed history: opened where asked for, else withheld, with the event they are of."""
+"""Private values in a replayed history: opened on request, else withheld, with their event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.events.event import Event
 from domain.events.private import METADATA, Unreadable
 
 Why = Literal["not_opened", "erased", "absent"]
-"""Nobody asked for it; its key was destroyed; its key is not to be had here."""
+"""Not requested; its key was destroyed; its key is not available here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,8 @@ class Difference:
 
 
 def state_at(kind: Kind, id: UUID, facts: Sequence[Fact], moment: Moment = NEWEST) -> State:
-    """The record at the moment. Raises `NotFound` where it is none of that kind, or before its first event,
-    `Invalid` for a version that it never had."""
+    """Returns the record at the moment. Raises `NotFound` for another kind of record, or before its first
+    event, `Invalid` for a version that it never had."""
     require_kind(kind, id, facts)
     until = moment.of(facts)
     if not until:

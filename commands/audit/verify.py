@@ -1,8 +1,8 @@
 """`audit verify`: is every sealed event still what was sealed, and if not, which is the first that is not?
 
-Every seal of the range is computed again from the stored bytes, in several processes. What does not hold is
-looked at closely: the topics' copy of the range names the event (`naming`), without it the seal's own sums
-narrow it down. The chain is compared with seals that were kept elsewhere and with the topics' (`chain`).
+Several processes compute every seal of the range again from the stored bytes. `locate` examines seals that do
+not hold: the topics' copy of the range names the event, without it the seal's own sums narrow it down. The
+chain is compared with seals that were kept elsewhere and with the topics' (`chain`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from domain.events.seal import Seal
 from domain.kernel.errors import Undecodable
 
 MAX_FINDINGS: Final = 200
-"""So many findings are told one by one; the others are counted."""
+"""Most findings to report one by one; it counts the others."""
 CHUNK_EVENTS: Final = 20_000
 CHUNK_SEALS: Final = 1_000
 """What one process takes at a time: whole seals, until either is reached."""
@@ -104,9 +104,9 @@ def verify(
         home: the partition of a party.
         first: where to begin, `last` where to end; whole seals.
         kept: seals that were kept elsewhere.
-        copy: the topics. When it can't be asked, that is said, and nothing fails.
+        copy: the topics. If they are away, the result says so, and nothing fails.
         workers: processes; one is this one.
-        progress: told how many events of how many are behind.
+        progress: called with the events done and the events in all.
 
     Raises the driver's errors.
     """

@@ -1,4 +1,4 @@
-"""What the bulk recorder is given and answers, and what stands between: items, and what is decided."""
+"""The bulk recorder's input and output, and the steps between: items, and their decisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any, Literal
 from uuid import UUID
 
-from commands.activities.interaction import TakeInteraction
+from commands.activities.interaction import RecordIdentified
 from commands.dispatch.decision import Targeted
 from commands.store.claims import Claim
 from commands.store.contact_index import ContactPoint
@@ -39,9 +39,9 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOutcome:
-    """What came of one history: the record's id, or why it failed (with the id of the record in its way).
+    """The outcome of one history: the record's id, or why it failed (with the id of the conflicting record).
 
-    unchanged: the same row was taken in before, whatever happened to the record since. `version` and
+    unchanged: the same row was recorded before, whatever happened to the record since. `version` and
     `position` are those of the last event recorded, 0 where none was.
     """
 
@@ -53,7 +53,8 @@ class BulkOutcome:
 
 
 class HistoryFailed(Exception):
-    """All or nothing was asked for, and it is nothing: the history at `index` failed, with `error`."""
+    """Nothing was recorded, because all or none was requested and the history at `index` failed with
+    `error`."""
 
     def __init__(self, index: int, error: DomainError) -> None:
         super().__init__(str(error))
@@ -62,7 +63,7 @@ class HistoryFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A history with its place in the input, the id of its record and the digest of what it was made of.
+    """A history with its index in the input, the id of its record and the digest of its source.
 
     `key` is by which an earlier run of it is known: its claim, or its id where that is derived.
     """
@@ -83,7 +84,7 @@ Key = tuple[str, str] | UUID
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An item's events, ready to be recorded with its claims and contact points, and what then came of it."""
+    """An item's events, ready to be recorded with its claims and contact points, and its outcome."""
 
     item: Item
     outcome: BulkOutcome
@@ -95,7 +96,7 @@ class Decided:
 def named(history: History) -> Iterator[UUID]:
     """The records that the history's commands name."""
     for command in history.commands:
-        if isinstance(command, TakeInteraction):
+        if isinstance(command, RecordIdentified):
             command = command.command
         for name in _fields(type(command)):
             value = getattr(command, name)
@@ -109,6 +110,7 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
 
 
 def compare(item: Item, id: UUID, before: bytes | None) -> None:
-    """A row whose external id is taken: the same row as then, or another, which is refused."""
+    """Returns the outcome of a row whose external id is claimed: unchanged if the row is the same, else
+    refused."""
     if item.digest is None or before is None or not compare_digest(item.digest, before):
         raise AlreadyRecorded(id=id) if item.history.claim is None else ChangedSinceImport(id=id)

@@ -1,8 +1,8 @@
 """Many records in one transaction: the same handlers, run over states in memory, recorded through COPY.
 
-The run of one record (a `History`) is taken in whole or not at all, together with the claim of its external
-id. Killed at any moment and run again, what is there is found by its claim or its key and what is missing is
-added. Interactions have no claim: their ids follow from their references, and their first events keep the
+It records the history of one record (a `History`) whole or not at all, with the claim of its external id.
+Killed at any moment and run again, it finds recorded histories by their claim or key and adds the missing
+ones. Interactions have no claim: their ids follow from their references, and their first events keep the
 digest.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from commands.activities.interaction import TakeInteraction, identified
+from commands.activities.interaction import RecordIdentified, identified
 from commands.bulk.items import (
     BulkOutcome,
     Decided,
@@ -51,7 +51,7 @@ __all__ = ["LIMIT", "BulkOutcome", "BulkRecorder", "History", "HistoryFailed"]
 LIMIT: Final = 10_000
 """Most events of one transaction."""
 MAX_LOOKUPS: Final = 3
-"""How often the same histories are decided when others come first, before they are taken apart."""
+"""Attempts to decide the same histories when other writers come first, before it halves the batch."""
 
 
 class BulkRecorder:
@@ -95,8 +95,10 @@ class BulkRecorder:
         if not isinstance(first, RecordInteraction):
             raise TypeError(f"a history that begins with {type(first)} needs a claim")
         new = identified(first, self._commands.identifiers)
-        taken = replace(history, commands=(TakeInteraction(command=first, new=new), *history.commands[1:]))
-        return Item(index, taken, new.id, new.payload.source_digest.encode())
+        prepared = replace(
+            history, commands=(RecordIdentified(command=first, new=new), *history.commands[1:])
+        )
+        return Item(index, prepared, new.id, new.payload.source_digest.encode())
 
     def _take(
         self, items: Sequence[Item], outcomes: dict[int, BulkOutcome], looks: int, *, whole: bool
@@ -104,12 +106,12 @@ class BulkRecorder:
         """Decides the items in order and records them, whole histories at a time."""
         answers = self._answers(items)
         items = _unanswered(items, answers, outcomes, whole=whole)
-        taken = self._taken(items)
-        self._preload(items, taken)
+        known = self._recorded(items)
+        self._preload(items, known)
         pending: list[Decided] = []
         size = 0
         for item in items:
-            earlier = taken.get(item.key)
+            earlier = known.get(item.key)
             if (
                 not whole
                 and earlier is not None
@@ -119,7 +121,7 @@ class BulkRecorder:
                 # It changes what one before it made: that is recorded first, so that each stands by itself.
                 self._flush(pending, outcomes, looks, whole=whole)
                 pending, size = [], 0
-                earlier = self._taken([item]).get(item.key)
+                earlier = self._recorded([item]).get(item.key)
             try:
                 decided = self._decide(item, earlier)
             except DomainError as error:
@@ -132,11 +134,11 @@ class BulkRecorder:
                 pending, size = [], 0
             pending.append(decided)
             size += len(decided.events)
-            taken.setdefault(item.key, (item.id, item.digest))
+            known.setdefault(item.key, (item.id, item.digest))
         self._flush(pending, outcomes, looks, whole=whole)
 
-    def _taken(self, items: Iterable[Item]) -> dict[Key, tuple[UUID, bytes | None]]:
-        """What the store has already of the items: the id and digest of each that is there."""
+    def _recorded(self, items: Iterable[Item]) -> dict[Key, tuple[UUID, bytes | None]]:
+        """Returns id and digest of each item that the store has already."""
         wanted: dict[str, list[str]] = {}
         derived: list[UUID] = []
         for item in items:
@@ -145,20 +147,20 @@ class BulkRecorder:
                 derived.append(item.id)
             else:
                 wanted.setdefault(claim.source, []).append(claim.external_id)
-        taken: dict[Key, tuple[UUID, bytes | None]] = {
+        known: dict[Key, tuple[UUID, bytes | None]] = {
             (source, external_id): (claim.id, claim.source_digest)
             for source, external_ids in wanted.items()
             for external_id, claim in self._claims.find(source, external_ids).items()
         }
         recorded = self._commands.crm.digests(derived) if derived else {}
         self._repository.absent(id for id in derived if id not in recorded)
-        return taken | {id: (id, digest.encode()) for id, digest in recorded.items()}
+        return known | {id: (id, digest.encode()) for id, digest in recorded.items()}
 
-    def _preload(self, items: Iterable[Item], taken: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
-        """Reads what will be asked for, at once instead of one by one."""
+    def _preload(self, items: Iterable[Item], known: Mapping[Key, tuple[UUID, bytes | None]]) -> None:
+        """Reads the records that decisions will need, at once instead of one by one."""
         wanted: list[UUID] = []
         for item in items:
-            earlier = taken.get(item.key)
+            earlier = known.get(item.key)
             if earlier is None:
                 wanted += (id for id in named(item.history) if id != item.id)
             elif item.history.change is not None:
@@ -166,14 +168,14 @@ class BulkRecorder:
         self._repository.preload(wanted)
 
     def _answers(self, items: Iterable[Item]) -> dict[str, Answer | KeyReused]:
-        """What was answered before to the keys that items bring."""
+        """Returns the earlier outcomes of the items' idempotency keys."""
         keys = {item.history.key: item.history.request for item in items if item.history.key is not None}
         return self._commands.idempotency.find_many(self._context.actor.id, keys) if keys else {}
 
     def _decide(self, item: Item, earlier: tuple[UUID, bytes | None] | None) -> Decided:
         """Runs the history's commands, or the one that changes the record that is there, or compares it.
 
-        Raises the domain's errors; nothing of it stays in the world then."""
+        Raises the domain's errors; then the repository keeps nothing of it."""
         history = item.history
         if earlier is None:
             return self._run(item, item.id, history.commands, "created")
@@ -249,7 +251,7 @@ class BulkRecorder:
         )
 
     def _rows(self, pending: Sequence[Decided]) -> list[IdempotencyRow]:
-        """The answers that are kept, of the items that bring a key."""
+        """Returns the outcomes to keep, of the items with an idempotency key."""
         keyed = [(decided, decided.item.history.key) for decided in pending]
         compared = [
             decided.outcome.id
@@ -281,7 +283,7 @@ class BulkRecorder:
         *,
         whole: bool,
     ) -> None:
-        """What to do about histories that were refused together; nothing of them is recorded.
+        """Decides what to do with histories that were refused together; none of them is recorded.
 
         Another request, or another run of the import, may have been first: then what is there now is looked
         at again, as any earlier one. Decided again they are in any case, since a history of the second half
@@ -334,7 +336,7 @@ def _unanswered(
     *,
     whole: bool,
 ) -> list[Item]:
-    """The items that no earlier request has brought; what was answered to the others is their outcome."""
+    """Returns the items without an earlier outcome; the others have their earlier outcome."""
     left = []
     for item in items:
         answer = None if item.history.key is None else answers.get(item.history.key)

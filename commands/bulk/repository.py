@@ -1,4 +1,4 @@
-"""The world in which imported histories are decided: the store, and what this run decided on top of it."""
+"""The repository of bulk decisions: the store's records, with the decisions of this run on top."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class _Life:
 
 
 class BulkRepository:
-    """What handlers read in bulk. `stage` what is decided, `keep` what is recorded, `drop` what failed."""
+    """The repository of handlers in bulk. `stage` adds decisions, `keep` the recorded, `drop` the failed
+    ones."""
 
     def __init__(self, commands: Commands, now: datetime) -> None:
         self._streams = commands.crm.streams
@@ -67,7 +68,7 @@ class BulkRepository:
         return self._stored.configuration(kind)
 
     def load(self, record_type: str, id: UUID) -> Any:
-        """The record's state after all that is decided. Raises `NotFound`, `Erased`."""
+        """Returns the record's state after all decisions. Raises `NotFound`, `Erased`."""
         life = self._staged.get(id) or self._known.get(id)
         if life is None:
             life = _Life()
@@ -80,14 +81,14 @@ class BulkRepository:
         return found
 
     def find(self, record_type: str, id: UUID) -> Any | None:
-        """The record's state after all that is decided; None where there is none."""
+        """Returns the record's state after all decisions; None if it does not exist."""
         life = self._staged.get(id) or self._known.get(id)
         if life is not None:
             return life.fold(evolve_of(record_type))
         return None if id in self._absent else self._stored.find(record_type, id)
 
     def absent(self, ids: Iterable[UUID]) -> None:
-        """Says of records, looked up together, that they are not there: nobody looks each up again."""
+        """Notes that these records do not exist, so that no decision looks them up again."""
         self._absent = set(ids)
 
     def preload(self, ids: Iterable[UUID]) -> None:
@@ -120,7 +121,7 @@ class BulkRepository:
         self._known.pop(id, None)
 
     def trim(self) -> None:
-        """Keeps the memory bounded; not between deciding and recording, which leans on what is known."""
+        """Bounds the memory. Never called between deciding and recording, which need the known states."""
         if len(self._known) >= CACHED:
             self._known.clear()
 

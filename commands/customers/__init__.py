@@ -1,1 +1,1 @@
-"""Commands on customers and contacts; what a contact had consented to."""
+"""Commands on customers and contacts; the history of a contact's consents."""

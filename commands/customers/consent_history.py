@@ -1,4 +1,4 @@
-"""What a contact had allowed at a time, from its stream alone. No key is needed: nothing of it is private."""
+"""What a contact allowed at a time, from its stream. Needs no key: nothing of it is private."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def consent_at(
     """Whether the contact could be written to for `purpose` in `span`, as was known at `known_at`: at one of
     its contact points, or one of a kind (`channel`).
 
-    Raises `NotFound` for a contact or a contact point of which nothing was known by then, `Invalid` for a
-    purpose that is none.
+    Raises `NotFound` for a contact or a contact point of which nothing was known by then, `Invalid` for an
+    unknown purpose.
     """
     wanted = line("purpose", purpose)
     rows = crm.history(contact_id, AsOf(known_at=known_at))

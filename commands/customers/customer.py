@@ -1,4 +1,4 @@
-"""Commands that change two customers at once: merging them, and taking a merge back."""
+"""Commands that change two customers at once: merging them, and undoing a merge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _merge(command: MergeCustomers, repository: HandlerRepository, _: Context) -
 def _unmerge(command: UnmergeCustomer, repository: HandlerRepository, _: Context) -> Decision:
     merged = repository.load("customer", command.id)
     if merged.survivor_id is None:
-        raise Invalid(f"The customer {merged.id} is not merged into another. There is nothing to take back.")
+        raise Invalid(f"The customer {merged.id} is not merged into another. There is no merge to undo.")
     survivor = repository.load("customer", merged.survivor_id)
     back, released = customer.unmerge(merged, survivor)
     return change((merged, back), (survivor, released), at=command.at)

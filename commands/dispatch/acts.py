@@ -26,10 +26,10 @@ def record(
     at: datetime | None = None,
     guard: Guard | None = None,
 ) -> bool:
-    """Records the payload that `decide` answers for the aggregate's state, and says whether it did.
+    """Records the payload that `decide` returns for the aggregate's state; returns whether it did.
 
-    None of `decide`: nothing is to be recorded. It is asked again where somebody else was faster. `at`: when
-    it was done, where that was earlier, or by another clock; never before the aggregate's last event.
+    If `decide` returns None, it records nothing. It calls `decide` again if another writer was faster. `at`:
+    when it was done, if earlier or by another clock; never before the aggregate's last event.
     `guard`: as for `Crm.record`.
     """
     while True:

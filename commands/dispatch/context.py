@@ -1,4 +1,4 @@
-"""Who commands, when, and on whose behalf: everything a decision may not look up by itself."""
+"""Who commands, when, and on whose behalf: the facts that a decision may not look up."""
 
 from __future__ import annotations
 

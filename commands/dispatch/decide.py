@@ -22,7 +22,7 @@ from domain.record_types import BY_COMMAND, BY_NAME
 
 
 def decide(command: Command, repository: HandlerRepository, context: Context) -> Decision:
-    """What the command leads to. Raises the domain's errors."""
+    """Returns the decision on a command. Raises the domain's errors."""
     record_type = BY_COMMAND[type(command)]
     assert record_type.decide is not None, f"the record type {record_type.name} has commands and no decide"
     made: dict[str, Any] = {
@@ -48,8 +48,8 @@ def decide(command: Command, repository: HandlerRepository, context: Context) ->
 def require_references(
     payloads: tuple[Any, ...], state: Any | None, repository: HandlerRepository, *, imported: bool
 ) -> None:
-    """Refuses what new events refer to and is not there, was erased or, unless history is imported, is not in
-    use any more. What the record refers to already is not asked again."""
+    """Refuses references of new events to records that do not exist, were erased or, unless history is
+    imported, are out of use. Does not check references that the record has already."""
     for payload in payloads:
         for name, id in references_of(payload, state):
             require_usable(repository, name, id, imported=imported)
@@ -58,7 +58,7 @@ def require_references(
 def require_usable(
     repository: HandlerRepository, record_type: str, id: UUID | None, *, imported: bool = False
 ) -> None:
-    """Refuses a record that is not there, was erased or, unless history is imported, is no longer in use."""
+    """Refuses a record that does not exist, was erased or, unless history is imported, is out of use."""
     if id is None:
         return
     found = repository.load(record_type, id)

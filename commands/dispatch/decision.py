@@ -1,4 +1,4 @@
-"""What a command leads to: changes of records, to be recorded together."""
+"""The decision on a command: changes of records, to be recorded together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Targeted(Protocol):
 
 
 class HandlerRepository(Repository, Protocol):
-    """What a handler may read besides: what is derived by a key."""
+    """A handler's repository: it also derives ids and digests by a key."""
 
     @property
     def identifiers(self) -> Identifiers: ...
@@ -35,7 +35,7 @@ class HandlerRepository(Repository, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordChange:
-    """What happens to one record. `state` is None for a new one; `at` is the business time, if named."""
+    """The events of one record. `state` is None for a new one; `at` is the business time, if named."""
 
     id: UUID
     party: UUID

@@ -1,4 +1,4 @@
-"""The dispatcher: decides and records a command, or finds its earlier answer; once, however often sent."""
+"""The dispatcher: decides and records a command, or returns its earlier outcome; once, however often sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HANDLERS: Final[Handlers] = {**customer.HANDLERS, **conversion.HANDLERS, **inter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a command.
+    """The outcome of a command.
 
     `id` and `version` are the commanded record's, `ids` those of all records it changed, that one first.
     `position` is the highest one recorded, 0 where nothing changed. `replayed`: the answer to the same
@@ -90,12 +90,12 @@ class Commands:
 
         With `key`, the same `request` of the same actor gets the same outcome, however often and by however
         many at once it is sent. A refusal is not kept: it changed nothing, its cause may be put right, and
-        then the same request is to succeed. So it is decided again each time, but never told to one of two
-        equal requests while the other is done. Raises the domain's errors.
+        then the same request is to succeed. So it is decided again each time, but never returned to one of
+        two equal requests while the other succeeds. Raises the domain's errors.
         """
         if key is not None and not 0 < len(key.strip()) <= KEY_LIMIT:
             raise Invalid(f"The idempotency key is empty or longer than {KEY_LIMIT} characters. Use a UUID.")
-        # Before anything is read: of what was lost in a restore a command would hear that it never was.
+        # Before any read: after a restore a lost record would look as if it never existed.
         self.crm.require_recovered()
 
         def attempt() -> Outcome:
@@ -134,7 +134,7 @@ class Commands:
             return answered
 
     def decide(self, command: Targeted, repository: HandlerRepository, context: Context) -> Decision:
-        """What the command leads to; nothing is recorded. Raises the domain's errors."""
+        """Returns the decision on the command; records nothing. Raises the domain's errors."""
         handler = self._handlers.get(type(command))
         if handler is not None:
             return handler(command, repository, context)

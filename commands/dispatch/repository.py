@@ -61,8 +61,8 @@ class StoreRepository:
 
     def load(self, record_type: str, id: UUID) -> Any:
         """The record's state. Raises `NotFound`, `Erased`, and `ConcurrentChange` for a target at another
-        version: before anything is decided, so that who read an old version hears that, and not what followed
-        from it."""
+        version: before any decision, so that a caller with an old version gets that error and no consequence
+        of it."""
         found = self._crm.load(record_type, evolve_of(record_type), id)
         self.reads[id] = found.version
         if id == self._target and self._expected is not None and found.version != self._expected:

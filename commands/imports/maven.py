@@ -124,7 +124,7 @@ def _pipeline(pipelines: Pipelines, config: MavenConfig) -> Pipeline:
     pipeline = pipelines.get(config.pipeline)
     if pipeline is None:
         raise ImportRefused(
-            f"The import goes into the pipeline {config.pipeline}, and there is none of that name. "
+            f"The import goes into the pipeline {config.pipeline}, which does not exist. "
             "Configure it, or name another one in the import's configuration; nothing was imported."
         )
     if config.lost_reason not in pipeline.lost_reasons:

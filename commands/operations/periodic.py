@@ -1,4 +1,4 @@
-"""What a process does beside its own work, again and again."""
+"""Periodic work of a process beside its main work."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Turn = Callable[[threading.Event], float]
-"""Does it once, ending early where the flag is set; answers the seconds until it is due again."""
+"""Does it once, ending early if the flag is set; returns the seconds until it is due again."""
 
 
 @contextmanager
 def repeating(name: str, turn: Turn) -> Iterator[None]:
     """While the block runs, a thread of that name takes turns: the first at once, since a process may never
-    live until a second one. The turn under way is waited for at the end of the block."""
+    live until a second one. The end of the block waits for a running turn."""
     stop = threading.Event()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Records what operators did to read models: from the acts that the read side has noted, each once."""
+"""Records operators' acts on read models as events, from the acts that the read side has noted, each once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ACTS: Final = frozenset(_KINDS)
 
 
 def record_operations(connection: Connection, store: Callable[[], Crm]) -> int:
-    """Records the noted acts as events, the oldest first; answers how many could not be: the store is away.
+    """Records the noted acts as events, the oldest first; returns how many it could not, with the store away.
 
     `connection`: the read side, as a role that may change `control.operation`. An act is recorded once,
     however often this is called, and by however many at once: its id is in the event.

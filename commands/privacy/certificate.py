@@ -5,7 +5,7 @@ by the key of the seals, over `rapport-certificate-v2`, a newline, and the certi
 and without spaces. The format is for ever; frozen examples stand in `tests/unit/frozen/certificate/`.
 
 Version 1 took the topics for what the event store is and did not read them. In version 2 the place `topics`
-says what was read there; where they were not asked they are under `not_checked`.
+says what was read there; if they were not read they are under `not_checked`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PREFIXES: Final = {version: b"rapport-certificate-v%d\n" % version for version i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedPlace:
-    """A place that was looked at: what for, and what was found there. `clean`: nothing personal."""
+    """A place that was checked: what for, and the result. `clean`: nothing personal."""
 
     place: str
     checked: str
@@ -81,13 +81,13 @@ def signed(certificate: bytes, key: Ed25519PrivateKey) -> bytes:
 
 
 class NotACertificate(Exception):
-    """The file is none, or was changed. The text says what is wrong."""
+    """The file is not a certificate, or was changed. The text says what is wrong."""
 
 
 def opened(file: bytes) -> tuple[dict[str, Any], Ed25519PublicKey]:
     """The certificate, and the key that signed it. Whose key that is must be known from elsewhere.
 
-    Raises `NotACertificate` for a file that is none or whose signature does not fit.
+    Raises `NotACertificate` for another file, or if the signature does not fit.
     """
     try:
         whole = orjson.loads(file)

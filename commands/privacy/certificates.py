@@ -1,4 +1,4 @@
-"""Looks whether an erased person is forgotten everywhere, and issues the certificate that says so."""
+"""Checks that an erased person is forgotten everywhere, and issues the certificate of it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ PAGE_EVENTS: Final = 500
 ReadSide = Callable[[Sequence[UUID], int], list[CheckedPlace]]
 """Places of the read side for these persons; raises `TooEarly` while one has not passed a position."""
 
-# Of the person's own parties everything; elsewhere what names one of them, which texts of several persons do.
-# In whose texts they took part no index knows: the store is read through once, whatever that takes. It is
-# asked for a minute after the erasure at the soonest, and nobody waits for it.
+# All events of the person's own parties, and events elsewhere that name one of them, such as texts of several
+# persons. No index has the participants of texts, so this reads the whole store once. A certificate comes a
+# minute after the erasure at the earliest, and nobody waits for it.
 _EVENTS: Final = """
     SELECT position, type, party, event FROM store.event e
      WHERE party = ANY (%(parties)s::uuid[]) OR aggregate_id = ANY (%(persons)s::uuid[])
@@ -88,8 +88,8 @@ class IssuedCertificate:
 class CertificateIssuer:
     """Certifies erasures in the store of `crm`.
 
-    `read_side` looks at the read models; `topics` are compared with the store, None where they are not to be
-    asked, which the certificate then says; `cache_seconds`: how long a process may still remember a key.
+    `read_side` looks at the read models; `topics` are compared with the store; None leaves them out, and the
+    certificate says so; `cache_seconds`: how long a process may still remember a key.
     """
 
     def __init__(

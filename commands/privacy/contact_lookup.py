@@ -1,4 +1,4 @@
-"""Whose an address may be: looked up in the blind index, where no address stands."""
+"""Whose an address may be: looked up in the blind index, which holds no addresses."""
 
 from __future__ import annotations
 

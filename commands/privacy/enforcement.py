@@ -1,5 +1,4 @@
-"""Sees to it that whoever was erased stays erased, and what was kept long enough stays closed: when a process
-starts, and from time to time afterwards.
+"""Keeps erased persons erased and expired texts closed: when a process starts, and periodically afterwards.
 
 A restore can bring keys back, and rows of read models; and a process that erases can die in the middle. What
 this finds is put right before the process says that it is ready, and before it gives anything personal. Rows
@@ -26,7 +25,7 @@ RETRY_SECONDS: Final = 2.0
 """Seconds until it is tried again where the store or the keys could not be asked, or a read model shows
 somebody."""
 LOCK_WAIT_SECONDS: Final = 5.0
-"""Seconds that one who asks waits for another who is at it."""
+"""Seconds that a caller waits for another one that applies erasures."""
 
 _AWAY: Final = (
     "Whether every erased person is still erased could not be checked yet: the store or the keys do not "
@@ -37,8 +36,8 @@ _AWAY: Final = (
 class ErasureEnforcement:
     """Applies erasures of `erasing` again; `context` says who goes on with one that was interrupted.
 
-    `close_again` closes texts again whose retention was over, and answers which were open. `showing` answers
-    which read models show something of these persons.
+    `close_again` closes expired texts again and returns which were open. `showing` returns the read models
+    that show something of these persons.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class ErasureEnforcement:
 
     @property
     def complete(self) -> bool:
-        """Whether they were applied, and nothing is known that would undo it. Asks nobody."""
+        """Whether they were applied and nothing known would undo it. Makes no request."""
         return self._once.is_set()
 
     def begin_anew(self) -> None:
@@ -86,7 +85,7 @@ class ErasureEnforcement:
         try:
             return self._look()
         finally:
-            # Not before: who asks meanwhile waits, and is told what came of it.
+            # Not earlier: callers wait for the result in the meantime.
             self._tried = time.monotonic()
 
     def _look(self) -> float:

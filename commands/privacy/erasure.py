@@ -48,8 +48,8 @@ class ErasureResult:
 class Erasures:
     """Erases in the store of `crm`; `people` finds who a person is.
 
-    `failpoint` is told what was just done, for tests: "planned", "recorded", "some destroyed" (after each
-    batch of keys), "destroyed", "forgotten", "noted".
+    `failpoint` is called with the step just done, for tests: "planned", "recorded", "some destroyed" (after
+    each batch of keys), "destroyed", "forgotten", "noted".
     """
 
     def __init__(
@@ -82,7 +82,8 @@ class Erasures:
         reference: str | None,
         context: Context,
     ) -> ErasureResult:
-        """Erases the person that the record belongs to; who was erased before is answered as then.
+        """Erases the person that the record belongs to; for a person erased before it returns the earlier
+        result.
 
         Raises `NotFound`, `Invalid`, `OnHold`, and `ConcurrentChange` where others keep changing the records.
         """
@@ -129,7 +130,7 @@ class Erasures:
         return last.erasure if CATALOGUE.of(last) == record_type.erased_event else None
 
     def finish(self, id: UUID, context: Context) -> ErasureResult:
-        """Does what is left of an erasure; again changes nothing. Raises `NotFound`."""
+        """Finishes an erasure; a second call changes nothing. Raises `NotFound`."""
         state = self._crm.load("erasure", erasure.evolve, id)
         cause = replace(context, cause=f"{id}:1")
         persons = {*state.persons, *self._late_contacts(state, cause)}

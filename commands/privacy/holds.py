@@ -1,9 +1,8 @@
-"""Legal holds: what must be kept for now, whoever wants it gone. Placed, released, and asked for.
+"""Legal holds on data that must be kept for now: placing, releasing, listing.
 
-Who is about to destroy something has looked for holds before, and one can be placed in between. So they
-shut each other out in the transactions that record: one who places a hold waits for those who record that
-something goes, and is told what is gone; they wait for one who places, and look again where a hold came in
-between.
+A process that destroys data looks for holds first, and another one can place a hold in between. So both take
+a lock in the transactions that record: placing a hold waits for running destructions and then sees what is
+gone; a destruction waits for running placements and looks again if a hold came in between.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class OnHold(DomainError):
 
 
 class HoldPlacedMeanwhile(Exception):
-    """A hold was placed after those were looked for that there are: look again."""
+    """A hold was placed after the look for holds: look again."""
 
 
 def newest(crm: Crm) -> int:
@@ -86,8 +85,8 @@ def newest(crm: Crm) -> int:
 
 
 def unless_placed(newest: int) -> Guard:
-    """Shuts out who places a hold while something is recorded as gone. The guard raises
-    `HoldPlacedMeanwhile` where one was placed behind the position `newest`."""
+    """Locks out new holds while a destruction is recorded. The guard raises `HoldPlacedMeanwhile` if a hold
+    was placed after the position `newest`."""
 
     def guard(c: Cursor) -> None:
         c.execute(_SHARED, LOCK)
@@ -118,19 +117,19 @@ def place(
     reference: str,
     legal_basis: str,
 ) -> Hold:
-    """Places a hold. Raises `Invalid`, `NotFound` for a party that is none, and `Erased` where nothing is
-    left that it could keep."""
+    """Places a hold. Raises `Invalid`, `NotFound` for an unknown party, and `Erased` if nothing is left to
+    keep."""
     payload = hold.place(party=party, kind=kind, month=month, reference=reference, legal_basis=legal_basis)
     if party is not None and not _is_record(crm, party):
         raise NotFound("record", party)
     id = context.new_id()
-    birth = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
+    created = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
 
     def guard(c: Cursor) -> None:
         c.execute(_ALONE, LOCK)
         _refuse_gone(c, party, kind, month)
 
-    crm.record(events_of(Decision(changes=(birth,)), context), guard=guard)
+    crm.record(events_of(Decision(changes=(created,)), context), guard=guard)
     return _told(crm.load("legal hold", hold.evolve, id))
 
 

@@ -53,7 +53,7 @@ class OwnedKey(NamedTuple):
 
 
 class KeyEncryptionKey(Protocol):
-    """Wraps and unwraps keys of 32 bytes, many at a time: a service is asked once for a whole batch."""
+    """Wraps and unwraps keys of 32 bytes, many at a time: one request to a service for a whole batch."""
 
     @property
     def id(self) -> str:

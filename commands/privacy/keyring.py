@@ -54,7 +54,7 @@ class Keyring:
         return found
 
     def unwrap(self, wrapped: Sequence[WrappedKey]) -> list[bytes]:
-        """The keys in their order; each key-encryption key is asked once. Raises `KekProblem`."""
+        """Returns the keys in order, with one call for each key-encryption key. Raises `KekProblem`."""
         places: dict[str, list[int]] = {}
         for place, one in enumerate(wrapped):
             places.setdefault(one.kek, []).append(place)

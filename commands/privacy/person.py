@@ -1,7 +1,7 @@
 """Who a person is: every customer, lead and contact that is the same one, and whatever belongs to them alone.
 
-Merges are asked of the records themselves; leads and records linked later, of the read model `identity`, once
-it has come as far as the store.
+Merges come from the records themselves; leads and records linked later come from the read model `identity`,
+once it has caught up with the store.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class IdentityBehind(DomainError):
 
 
 Links = Callable[[UUID, int], LinkedParties]
-"""Answers for a party, once the read side has passed a position. Raises a `DomainError` where it has not."""
+"""Returns a party's links once the read side has passed a position, else raises a `DomainError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,6 @@ class People:
 
 def _organisation(id: UUID) -> Invalid:
     return Invalid(
-        f"The customer {id} is an organisation, and what is known of it is not personal. "
+        f"The customer {id} is an organisation, and its data is not personal. "
         "Name one of its contacts, which are persons."
     )

@@ -1,4 +1,4 @@
-"""Everything that is known of one person, for that person: as data, and as a page to read."""
+"""The export of all data about one person, for that person: as JSON, and as a page to read."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Export:
 
 
 def export(crm: Crm, people: People, kind: str, id: UUID, context: Context) -> Export:
-    """Gathers it, and records that it is handed out. Raises `NotFound`, `Invalid`, and what `links` raise."""
+    """Gathers the data and records the export. Raises `NotFound`, `Invalid`, and the errors of `links`."""
     person = people.find(kind, id)
     sections: dict[str, list[dict[str, Any]]] = {name: [] for name in SECTIONS}
     for section, events in _records(crm, person):
@@ -119,11 +119,11 @@ def _records(crm: Crm, person: Person) -> Iterable[tuple[str, list[Event]]]:
 
 
 def _note(crm: Crm, party: UUID, sections: Mapping[str, Sequence[Any]], context: Context) -> None:
-    """Before it is given: what can't be recorded is not handed out."""
+    """Records the export before it is returned: one that can't be recorded does not happen."""
     payload = PersonExported(party=party, sections=tuple(name for name, found in sections.items() if found))
     id = context.new_id()
-    birth = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
-    crm.record(events_of(Decision(changes=(birth,)), context))
+    created = RecordChange(id=id, party=id, state=None, payloads=(payload,), at=None)
+    crm.record(events_of(Decision(changes=(created,)), context))
 
 
 def _now(state: Aggregate) -> dict[str, Any]:

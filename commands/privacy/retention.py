@@ -27,7 +27,7 @@ from domain.privacy.retention import STREAM, Closings, RetentionApplied, Rules
 from domain.record_types import BY_FAMILY, PERSONS
 
 # Read through, by types, since no index knows of texts. No value looks like the mark: its quotes are escaped.
-# Where an event has no text, what is cut out instead is no kind and month.
+# For an event without a text the expression yields no kind and month.
 _EVENTS: Final = """
     SELECT split_part(
                encode(substring(event FROM position('"retention":"'::bytea IN event) + 13 FOR 60), 'escape'),
@@ -179,7 +179,8 @@ def reapply(crm: Crm, keys: PostgresKeyStore) -> tuple[Retention, ...]:
 
 
 def types_of(kinds: Iterable[str]) -> list[str]:
-    """The types of events that can have a free text of one of these kinds; none for a kind that is none."""
+    """Returns the types of events that can have a free text of one of these kinds; empty for an unknown
+    kind."""
     payloads: set[type[Any]] = {payload for kind in kinds for payload in KINDS.get(kind, ())}
     return [kind.name for kind in CATALOGUE.types if kind.payload in payloads]
 

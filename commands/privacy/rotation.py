@@ -1,4 +1,4 @@
-"""Another key-encryption key for all wrapped keys, while everything runs; killed at any moment it goes on.
+"""Rotates the key-encryption key of all wrapped keys while everything runs; a killed rotation goes on later.
 
 First the new one is made the current one: from then on new keys are wrapped with it alone (the database sees
 to it, `migrations/sql/v0002/current_kek.sql`). Then the rows are wrapped anew, a batch a transaction; readers
@@ -142,7 +142,7 @@ class Rotation:
         )
 
     def begin(self, choose: Callable[[RotationStatus], KeyEncryptionKey], rotation: UUID) -> None:
-        """Makes the one that `choose` answers the one that wraps new keys, once it was seen to work.
+        """Makes the key-encryption key that `choose` returns the current one, after a test of it.
 
         Raises `RotationRefused`, `KekProblem`.
         """

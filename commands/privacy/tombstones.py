@@ -1,4 +1,4 @@
-"""Destroys keys of many persons, and tells which are destroyed, since when. Needs no key-encryption key."""
+"""Destroys keys of many persons, and lists destroyed ones. Needs no key-encryption key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tombstones:
         self._pool = pool
 
     def destroy(self, persons: Sequence[UUID], done: Callable[[], None] = lambda: None) -> None:
-        """Destroys these keys for ever; again changes nothing. `done` is told after each batch."""
+        """Destroys these keys for ever; a second call changes nothing. Calls `done` after each batch."""
         for batch in _batches(persons):
             with self._pool.connection() as opened, opened.cursor() as at:
                 at.execute(_DESTROY, (batch,))

@@ -19,7 +19,7 @@ from domain.events.seal import Seal
 
 
 class Record(NamedTuple):
-    """A committed record: whose key it has, its position (None where it has none of ours), its bytes."""
+    """A committed record: the party of its key, its position (None without our header), its bytes."""
 
     key: UUID
     position: int | None
@@ -30,7 +30,7 @@ class Topics(Protocol):
     """The topics. Raises `commands.audit.chain.CopyAway`."""
 
     def head(self) -> Seal | None:
-        """The last seal, None where there is none."""
+        """The last seal; None without seals."""
         ...
 
     def keyed(self, keys: Mapping[str, Collection[UUID]], first: int) -> Iterator[Record]:

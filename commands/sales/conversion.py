@@ -1,7 +1,7 @@
 """The conversion of a lead: customer, contact, opportunity and lead, recorded together or not at all.
 
-Two conversions of one lead at once meet at the lead's version: the second one finds it converted, and answers
-with the same ids.
+Two conversions of one lead at once conflict at the lead's version: the second one finds it converted, and
+returns the same ids.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _customer(
     name = lead.company or (lead.name if isinstance(lead.name, str) else None)
     if name is None:
         raise Invalid(
-            f"Neither a company nor a name is known of the lead {lead.id}. Name the customer that it becomes."
+            f"The lead {lead.id} has neither a company nor a name. Name the customer that it becomes."
         )
     id = context.new_id()
     payloads = customer.register(

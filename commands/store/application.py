@@ -73,7 +73,7 @@ class Crm(Application[UUID]):
     def load(
         self, record_type: str, evolve: Evolve[A], id: UUID, version: int | None = None, as_of: AsOf = NOW
     ) -> A:
-        """The aggregate now, as of `version`, or as it was at a cut. Raises `NotFound`, which calls it
+        """Returns the aggregate now, as of `version`, or as of a time. Raises `NotFound`, which names
         `record_type`, also for one without an event by then."""
         found = self._replay(evolve, id, version, as_of)
         if found is None:
@@ -101,7 +101,7 @@ class Crm(Application[UUID]):
     ) -> list[int]:
         """Appends events, claims, contact points and the idempotency row, all or nothing; their positions.
 
-        `guard` is asked first, in the same transaction; what it raises is raised, and nothing is appended.
+        It calls `guard` first, in the same transaction; an error of `guard` prevents the append.
         Raises `ConcurrentChange` when somebody appended to one of the aggregates first, `AlreadyClaimed`,
         `KeyReused`, `EventTooLarge`, and `RequestInProgress` when a request with the same key and content
         is running or has just ended: then `Idempotency.find` has its answer, or will soon; `RecoveryNeeded`.
@@ -157,8 +157,8 @@ class Crm(Application[UUID]):
         return {id: events for id, events in streams.items() if id not in unread}
 
     def history(self, id: UUID, as_of: AsOf = NOW) -> list[StoredRow]:
-        """The record's stored events up to the cut, in order, for a read model's fold; private values stay
-        closed."""
+        """Returns the record's stored events as of the bounds, in order, for a read model's fold; private
+        values stay closed."""
         return self.histories([id], as_of)
 
     def histories(self, ids: Sequence[UUID], as_of: AsOf = NOW) -> list[StoredRow]:

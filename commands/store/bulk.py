@@ -1,7 +1,7 @@
-"""Many events in one transaction through COPY, and where they came to stand.
+"""Many events in one transaction through COPY, and their positions.
 
-Where the connection is lost while the transaction commits, nobody was told whether it did. Then that is found
-out, on another connection, before anything is written again: nothing goes in twice.
+If the connection is lost during the commit, its outcome is unknown. Then another connection finds it out
+before anything is written again, so nothing is written twice.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _committed(pool: Pool, lost: _Lost, ordered: Sequence[StoredEvent]) -> bool:
     within `OUTCOME_SECONDS`: a second run then finds what is there."""
     deadline = time.monotonic() + OUTCOME_SECONDS
     while time.monotonic() < deadline:
-        # Away still, it is asked again.
+        # Still away: try again.
         with (
             suppress(psycopg2.OperationalError, psycopg2.InterfaceError, PoolBusy),
             pool.connection() as opened,

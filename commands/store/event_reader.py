@@ -81,8 +81,8 @@ class EventReader:
         """The highest event at or below which nothing can appear any more; 0 for an empty store.
 
         Waits for appends that are under way; with `timeout` (seconds) raises `NotSettled` after that. The
-        next call with a time-out then goes on with the same wait and answers as soon as that is over, so
-        however long each writer holds on, the answers grow.
+        next call with a time-out continues the same wait and returns as soon as it is over, so the results
+        grow however long each writer takes.
         """
         with self._cursor() as reader:
             resumed, self._wait = self._wait, None
@@ -106,7 +106,7 @@ class EventReader:
         return found
 
     def head(self) -> int:
-        """The highest visible position, 0 if there is none. Positions below it may still appear."""
+        """Returns the highest visible position, 0 for an empty store. Positions below it may still appear."""
         with self._cursor() as reader:
             reader.execute("SELECT coalesce(max(position), 0) FROM store.event")
             return int(reader.fetchall()[0][0])

@@ -56,8 +56,8 @@ def last_drawn(reader: cursor) -> int:
 def high_water_mark(
     reader: cursor, last: int, timeout: float | None = None, given_up: threading.Event | None = None
 ) -> int:
-    """The highest event up to `last` (from `last_drawn`), once none below it can appear any more; 0 if there
-    is none.
+    """Returns the highest event up to `last` (from `last_drawn`), once none below it can appear any more; 0
+    if no event exists.
 
     An event's position and not `last` itself: positions that were drawn by aborted transactions alone may be
     drawn again after a crash, since nothing made the sequence's value durable.

@@ -1,9 +1,9 @@
-"""Idempotency: one answer for a key and its request, written with the events it led to.
+"""Idempotency: one outcome for a key and its request, written with the request's events.
 
 Rows hold HMACs of key and request and what the answer is rendered from: status, ids, versions, the problem's
 code. Positions never change once given, so they are looked up instead of stored.
 
-What the bus refuses is not kept, although a row could hold it (see `Commands.execute`). Rows live for a day;
+Refusals are not kept, although a row could hold them (see `Dispatcher.execute`). Rows live for a day;
 an expired one counts for nothing, and `Idempotency.purge` removes it.
 """
 

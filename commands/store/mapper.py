@@ -34,7 +34,7 @@ class StoredCrmEvent(StoredEvent):
 
 @runtime_checkable
 class PreparingCipher(Protocol):
-    """A cipher that can make ready for many events at once."""
+    """A cipher that can prepare for many events at once."""
 
     def prepare(self, events: Iterable[tuple[Event, PrivateParts]]) -> None:
         """Makes the keys that closing these events will need."""

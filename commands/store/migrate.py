@@ -44,11 +44,12 @@ _LOCK: Final = (1380012112, 3)  # 1: appends, 2: the leading relay
 
 
 class PartitionsFixed(SchemaProblem):
-    """Another number of partitions was asked for than the store was made with."""
+    """The settings name another number of partitions than the store has."""
 
     def __init__(self, *, asked: int, fixed: int) -> None:
         super().__init__(
-            f"The store was made with {fixed} partitions and {asked} are asked for; the number can't change, "
+            f"The store was made with {fixed} partitions, and the settings name {asked}; the number can't "
+            "change, "
             f"since it decides where each party's events lie. Set RAPPORT_PARTITIONS={fixed}."
         )
 

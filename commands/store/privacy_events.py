@@ -1,4 +1,4 @@
-"""Reads the store's events of erasure, hold and retention by their index, and events by whom they concern."""
+"""Reads the store's events of erasure, hold and retention by their index, and events by person."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class PrivacyEvents:
             return {retention for (retention,) in at.fetchall() if retention}
 
     def last_position(self, ids: Sequence[UUID]) -> int:
-        """The position of the last event of these records, 0 where there is none."""
+        """Returns the position of the last event of these records; 0 without events."""
         with self._pool.connection() as opened, opened.cursor() as at:
             at.execute(_POSITION, (list(ids),))
             return int(at.fetchall()[0][0])

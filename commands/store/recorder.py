@@ -36,8 +36,8 @@ from commands.store.subscription import SettledSubscription
 __all__ = ["Guard", "PostgresAggregateRecorder", "PostgresApplicationRecorder", "StoredCrmEvent"]
 
 Guard = Callable[[Cursor], None]
-"""Asked first in the transaction that appends; what it raises keeps it from appending. It may be asked again,
-where PostgreSQL ended the transaction to free others."""
+"""Called first in the transaction that appends; an error prevents the append. It is called again if
+PostgreSQL ended the transaction to free others."""
 
 _INSERT: Final = "INSERT INTO store.event (aggregate_id, version, type, party, event) VALUES "
 _ROW: Final = "(%s, %s, %s, %s, %s)"
@@ -61,7 +61,7 @@ _NOTIFICATIONS: Final = "SELECT aggregate_id, version, type, event, position FRO
 
 
 class _Recorder(AggregateRecorder):
-    """What both recorders share. They differ in what `insert_events` answers: the library wants that."""
+    """The shared part of both recorders. The library wants different results of `insert_events`."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -122,7 +122,7 @@ class PostgresAggregateRecorder(_Recorder):
 
 
 class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
-    """Records events and answers their positions."""
+    """Records events and returns their positions."""
 
     def insert_events(
         self,
@@ -152,7 +152,7 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
         """Appends at most 10,000 events with their claims, contact points and idempotency rows through COPY,
         all or nothing.
 
-        Answers the positions in the order of `stored`. Raises `IntegrityError` when a version, a claim or a
+        Returns the positions in the order of `stored`. Raises `IntegrityError` when a version, a claim or a
         key is taken, `OperationalError` after 2 s of waiting for another request with one of the keys."""
         with translated():
             return bulk.append(self.pool, stored, claims, contact_points, idempotency)
@@ -216,7 +216,7 @@ class PostgresApplicationRecorder(_Recorder, ApplicationRecorder):
             ]
 
     def max_notification_id(self) -> int | None:
-        """The highest visible position, None while there is none."""
+        """Returns the highest visible position; None for an empty store."""
         with translated(), self.pool.connection() as opened, opened.cursor() as cursor:
             cursor.execute("SELECT max(position) FROM store.event")
             highest: int | None = cursor.fetchall()[0][0]

@@ -1,4 +1,4 @@
-"""`rapport store verify`: reads the whole store in order and says what is not as it must be.
+"""`rapport store verify`: reads the whole store in order and reports faults.
 
     each event   decodes, is of a known type, and says what its row says
     each record  has every version from 1 on, its times and positions never go back, its party never changes
@@ -26,9 +26,9 @@ from commands.store.verify_seals import SealCheck
 from domain.events.registry import Registry
 
 HIGH_WATER_MARK_SECONDS: Final = 30.0
-"""Seconds that appends under way are given to end."""
+"""Seconds to wait for running appends to end."""
 MAX_FINDINGS: Final = 200
-"""So many findings are told one by one; the others are counted."""
+"""Most findings to report one by one; it counts the others."""
 
 # An envelope's members have a fixed order, so the first of that name is the envelope's own. Text order is
 # time order. Bytes that are no envelope are another finding, and not compared here.
@@ -104,7 +104,7 @@ class Verifier:
     ) -> StoreVerification:
         """Verifies all, or the whole seals that have the positions from `first` to `last`.
 
-        `progress` is told how many positions of how many are behind. Raises the driver's errors.
+        It calls `progress` with the positions done and the positions in all. Raises the driver's errors.
         """
         self._found, self._findings = 0, []
         events = 0
@@ -114,10 +114,10 @@ class Verifier:
             closing(connect(self._url)) as asking,
             asking.cursor() as at,
         ):
-            settled = self._high_water_mark(follower, seals)
-            check = SealCheck(seals, self._key, high_water_mark=settled, first=first, last=last)
+            mark = self._high_water_mark(follower, seals)
+            check = SealCheck(seals, self._key, high_water_mark=mark, first=first, last=last)
             after = behind = check.after
-            upto = settled if last is None else min(settled, max(last, check.upto))
+            upto = mark if last is None else min(mark, max(last, check.upto))
             for page in _pages(follower, after, upto):
                 self._aggregates(at, behind, page[-1].position)
                 for row in page:

@@ -1,4 +1,4 @@
-"""Whether one stored event is what it must be: pure, from its row and bytes alone."""
+"""Checks one stored event: pure, by its row and bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def examine(row: StoredRow, registry: Registry) -> Iterator[Finding]:
             row,
             f"{where} is of a type or version that this program does not know.",
             f"{error} A newer program recorded it, or somebody by hand.",
-            "Install the program that knows it; read models hold such events until then.",
+            "Install the program that knows it; read models park such events until then.",
         )
     except (Undecodable, KeyError, TypeError, AttributeError) as error:
         cause = str(error) if isinstance(error, Undecodable) else f"It lacks {error}."

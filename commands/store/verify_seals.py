@@ -1,4 +1,5 @@
-"""Whether the store's seals are a signed chain and their events still what was sealed, seal by seal."""
+"""Checks, seal by seal, that the store's seals are a signed chain and cover the same events as when
+sealed."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class SealCheck:
 
     With `first` and `last` it covers the whole seals that have these positions: `after` and `upto` say from
     behind which position on, up to which, events are to be given. `count` seals were looked at, all events up
-    to `sealed` are covered. A seal that ends behind `settled`, the last position there is, is not compared.
+    to `sealed` are covered. A seal that ends after the high-water mark is not compared.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class SealCheck:
             self._chain += broken(self._seal, before, self._key)
 
     def _read(self, after: int) -> list[Seal]:
-        """The next seals; from one on that can't be read there are none."""
+        """Returns the next seals, up to the first that can't be read."""
         unreadable = ""
         for limit in (PAGE_SEALS, 1):
             try:

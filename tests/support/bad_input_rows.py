@@ -197,7 +197,7 @@ COMMANDS = (
         "an unmerge of what is not merged",
         on_new("customers", "unmerge", given=COMPANY),
         422,
-        "is not merged into another. There is nothing to take back.",
+        "is not merged into another. There is no merge to undo.",
         "the customer",
         1,
     ),

@@ -122,9 +122,9 @@ def _says(raw: bytes) -> tuple[str, datetime, int, Decimal]:
         )
     customer, date, count, value = fields
     if not _CUSTOMER.fullmatch(customer):
-        raise RowRefused("The customer_id is no number of 1 to 12 digits. Correct it.")
+        raise RowRefused("The customer_id is not a number of 1 to 12 digits. Correct it.")
     if not _COUNT.fullmatch(count) or not int(count):
-        raise RowRefused(f"The number_of_cds {shown(count)} is no whole number above 0. Correct it.")
+        raise RowRefused(f"The number_of_cds {shown(count)} is not a whole number above 0. Correct it.")
     dollars = amount("dollar_value", value)
     assert dollars is not None  # a field parted by blanks is never empty
     return customer, _day(date), int(count), Decimal(f"{dollars.normalize():f}")
@@ -137,5 +137,5 @@ def _day(text: str) -> datetime:
         return datetime(year, month, day, tzinfo=UTC)
     except ValueError:
         raise RowRefused(
-            f"The date {shown(text)} is none. Write year, month and day, such as 19970131."
+            f"The date {shown(text)} is not valid. Write year, month and day, such as 19970131."
         ) from None

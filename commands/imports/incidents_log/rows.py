@@ -132,7 +132,7 @@ def update(line: Line, config: IncidentsConfig) -> Update:
 
 
 def in_order(rows: Iterable[Update]) -> tuple[Update, ...]:
-    """The rows of one case in the order of their counts; a row that repeats another stands once.
+    """The rows of one case in the order of their counts; a row that repeats another is left out.
 
     A row that was updated before the case was opened stands at the beginning, whatever its count says: where
     the log has such rows, their counts are those of rows much later, and one would seem to reopen its case.
@@ -174,7 +174,8 @@ def _priority(text: str) -> int:
     written = _PRIORITY.fullmatch(text)
     if not written:
         raise RowRefused(
-            f"The priority {shown(text) or '(empty)'} is none. Write 1 - Critical to 4 - Low, or the digit."
+            f"The priority {shown(text) or '(empty)'} is not valid. Write 1 - Critical to 4 - Low, or the "
+            "digit."
         )
     return int(written[1])
 
@@ -187,6 +188,7 @@ def _moment(column: str, text: str, config: IncidentsConfig) -> datetime:
         return datetime(year, month, day, hour, minute, tzinfo=config.zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise RowRefused(
-            f"The {column} {shown(text) or '(empty)'} is no time. Write day-month-year hour:minute, such as "
+            f"The {column} {shown(text) or '(empty)'} is not a time. Write day-month-year hour:minute, such "
+            "as "
             "29-02-2016 01:16."
         ) from None

@@ -18,7 +18,7 @@ class RowRefused(Exception):
 
 
 def shown(value: str) -> str:
-    """`value` as a sentence quotes it: cut, so that a broken file cannot flood the report."""
+    """Returns `value` as a sentence quotes it: shortened, so that a broken file cannot flood the report."""
     return value if len(value) <= _MAX_SHOWN_CHARACTERS else f"{value[:_MAX_SHOWN_CHARACTERS]}…"
 
 
@@ -28,7 +28,7 @@ def required(column: str, value: str) -> str:
         raise RowRefused(f"The {column} is empty. Fill it in.")
     if len(value) > _MAX_CHARACTERS:
         raise RowRefused(
-            f"The {column} has {len(value)} characters; at most {_MAX_CHARACTERS} are taken. Shorten it."
+            f"The {column} has {len(value)} characters; at most {_MAX_CHARACTERS} are allowed. Shorten it."
         )
     return value
 
@@ -36,7 +36,7 @@ def required(column: str, value: str) -> str:
 def whole(column: str, value: str) -> str:
     """A whole number of at least 0, as plain digits; an empty text stays empty."""
     if value and not _WHOLE.fullmatch(value):
-        raise RowRefused(f"The {column} {shown(value)} is no whole number. Write digits alone.")
+        raise RowRefused(f"The {column} {shown(value)} is not a whole number. Write digits alone.")
     return value and str(int(value))
 
 
@@ -46,7 +46,7 @@ def amount(column: str, value: str) -> Decimal | None:
         return None
     if not _NUMBER.fullmatch(value):
         raise RowRefused(
-            f"The {column} {shown(value)} is no amount. Write digits, with a point before decimals."
+            f"The {column} {shown(value)} is not an amount. Write digits, with a point before decimals."
         )
     parsed = Decimal(value)
     if parsed < 0:
@@ -65,4 +65,4 @@ def midnight(column: str, value: str) -> datetime | None:
             return datetime(year, month, day, tzinfo=UTC)
         except ValueError:
             written = None
-    raise RowRefused(f"The {column} {shown(value)} is no date. Write month/day/year, such as 3/1/2017.")
+    raise RowRefused(f"The {column} {shown(value)} is not a date. Write month/day/year, such as 3/1/2017.")

@@ -1,4 +1,4 @@
-"""What an import says: of single rows, of the whole run, and when it cannot begin."""
+"""The report of an import: on single rows, on the whole run, and when it cannot begin."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RowProblem:
 
 @dataclass(slots=True)
 class Tally:
-    """Records of one kind by what became of them."""
+    """Counts of the records of one kind, by outcome."""
 
     created: int = 0
     unchanged: int = 0

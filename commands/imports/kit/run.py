@@ -15,7 +15,7 @@ from commands.imports.kit.table import Line, Table
 from domain.configuration.pipelines import Pipelines
 
 BATCH_ROWS: Final = 500
-"""Rows that are recorded together: little is lost when the run is killed, and the bar moves."""
+"""Rows that are recorded together: few, so that a killed run loses little and the bar advances."""
 
 
 class ImportRow(Protocol):

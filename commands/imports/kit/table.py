@@ -1,4 +1,4 @@
-"""Reads one CSV file, plain or gzip, line by line, so that a broken line costs itself alone.
+"""Reads one CSV file, plain or gzip, line by line, so that a broken line does not affect others.
 
 A record is one line: none of the files read here has line breaks inside quotes. A quote that is never closed
 therefore cannot swallow the lines behind it.
@@ -20,7 +20,8 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One record: its line in the file (the header is line 1) and its fields by column, outer blanks cut."""
+    """One record: its line in the file (the header is line 1) and its fields by column, without outer
+    blanks."""
 
     file: str
     number: int
@@ -107,7 +108,7 @@ def _content(path: Path) -> bytes:
         return gzip.decompress(raw) if path.suffix == ".gz" else raw
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ImportRefused(
-            f"{path} is no complete gzip file ({error}). Copy it again; nothing was imported."
+            f"{path} is not a complete gzip file ({error}). Copy it again; nothing was imported."
         ) from error
     except OSError as error:
         raise ImportRefused(
@@ -148,7 +149,7 @@ def _split(line: bytes) -> list[str]:
     try:
         fields = [value.strip(" \t") for value in next(csv.reader([text], strict=True))]
     except csv.Error as error:
-        raise ValueError(f"The line is no CSV: {error}. Check its quotes.") from error
+        raise ValueError(f"The line is not CSV: {error}. Check its quotes.") from error
     if any(character < " " or character == "\x7f" for field in fields for character in field):
         raise ValueError("The line holds control characters. Remove them, or save the file as CSV in UTF-8.")
     return fields

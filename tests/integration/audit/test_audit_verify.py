@@ -122,7 +122,7 @@ def test_a_changed_event_is_named(world: World) -> None:
     # The seal's sums tell the partition, in which the customer's three events are.
     assert (without.code, without.first, without.data["found"]) == (1, ("range", 9), 1)
     assert "(3 there now)" in without.text
-    assert "the topics, which hold the events themselves, were not asked" in without.text
+    assert "the topics, which hold the events themselves, were not read" in without.text
     with damaged(world.admin, other_bytes(8)):
         lone = world.alone()
     assert lone.first == ("changed", 8)

@@ -188,7 +188,7 @@ TABLE = (
         given="a date that is none in a file of purchases",
         act=file_of_lines("cdnow", CDNOW, BOUGHT[0], " 00001 19970230 1 5.00", *BOUGHT[1:]),
         answer=1,
-        sentence="line 3: The date 19970230 is none. Write year, month and day, such as 19970131.",
+        sentence="line 3: The date 19970230 is not valid. Write year, month and day, such as 19970131.",
         kept="the other purchases and their two customers",
         added=5,
     ),

@@ -39,11 +39,11 @@ def store(urls: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Impo
     ("row", "sentence"),
     [
         ("BAD00001,Moses Frase,GTX Basic", "The row has 3 fields where the header has 8."),
-        ('BAD00001,"Moses Frase,GTX Basic,,Won,1/1/2017,1/2/2017,5', "The line is no CSV:"),
+        ('BAD00001,"Moses Frase,GTX Basic,,Won,1/1/2017,1/2/2017,5', "The line is not CSV:"),
         (f"BAD00001,{AGENT},GTX Basic,,Dreaming,1/1/2017,,", "The stage Dreaming is unknown in the pipeline"),
         (f"BAD00001,{AGENT},GTX Basic,,Won,1/1/2017,1/2/2017,-5", "The close_value -5 is negative."),
         (f"BAD00001,{AGENT},GTX Basic,,Won,1/2/2017,1/1/2017,5", "The close on 2017-01-01 precedes the"),
-        (f"BAD00001,{AGENT},GTX Basic,,Won,2017-01-01,1/2/2017,5", "The engage_date 2017-01-01 is no date."),
+        (f"BAD00001,{AGENT},GTX Basic,,Won,2017-01-01,1/2/2017,5", "The engage_date 2017-01-01 is not a da"),
         (f"BAD00001,{AGENT},GTX Ultra,,Prospecting,,,", "The product GTX Ultra is not in products.csv"),
         (f"BAD00001,{AGENT},GTX Basic,Nobody Inc,Prospecting,,,", "The account Nobody Inc is not in"),
         ("BAD00001,Erika Muster,GTX Basic,,Prospecting,,,", "The sales_agent on this line is not in sales_"),

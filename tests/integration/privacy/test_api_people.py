@@ -75,7 +75,7 @@ def test_a_key_whose_own_key_is_not_to_be_had_is_no_defect(api: Api) -> None:
     api.cipher.forget()
     execute(api.urls.admin, kek, ("file:0123456789abcdef", id))
     told = problem(api.client.get(f"/v1/leads/{id}"), 503, "unavailable")
-    assert "their own key is not to be had" in told["detail"]
+    assert "the key that wraps them is not available" in told["detail"]
     execute(api.urls.admin, kek, (before, id))
     assert api.read("leads", id)["name"] == LEAD["name"]
 

@@ -48,7 +48,7 @@ def test_other_arguments_beside_a_token_are_refused_by_name(arguments: dict[str,
 
 
 def test_a_token_of_another_list_does_not_open() -> None:
-    with pytest.raises(Problem, match="none that this list gave out"):
+    with pytest.raises(Problem, match="not one of this list"):
         PageTokens(KEY).open(token(listing="customers"), "opportunities", 1, {})
 
 
@@ -58,7 +58,7 @@ def test_a_token_of_another_version_says_that_the_list_was_rebuilt() -> None:
 
 
 def test_a_token_of_another_key_does_not_open() -> None:
-    with pytest.raises(Problem, match="none that this list gave out"):
+    with pytest.raises(Problem, match="not one of this list"):
         PageTokens(bytes(32)).open(token(), "opportunities", 1, {})
 
 

@@ -191,7 +191,7 @@ def test_a_seal_made_while_a_history_is_exported_is_left_to_the_next_export() ->
 def test_a_cut_file_and_one_that_goes_on_are_found() -> None:
     lines = list(exported())
     (cut,) = read(lines[:-1]).faults
-    assert "cut" in cut.fact
+    assert "truncated" in cut.fact
     assert not read([*lines, lines[-2]]).sound
     assert not read([*lines[:-2], lines[-1]]).sound
 

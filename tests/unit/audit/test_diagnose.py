@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from commands.audit import diagnose as naming
 from commands.audit.diagnose import Difference, Gap, by_copy, by_sums, joined
-from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, cut, outside, told
+from commands.audit.messages import BY_SUMS, BY_TOPICS, NOT_ASKED, outside, told, truncated
 from commands.store.event_reader import StoredRow
 from consumers.kafka.topics import partition_of
 from domain.events.ids import event_id
@@ -230,8 +230,8 @@ def test_findings_are_sentences_without_a_value_of_the_event() -> None:
         told(Difference(kind="moved", position=1, event=one, sealed=1, stands=4), seal, BY_SUMS),
         told(Difference(kind="inserted", position=2, event=one), seal, BY_SUMS),
         told(Difference(kind="range", position=1, places=(place,)), seal, NOT_ASKED),
-        cut(4, 17, Difference(kind="removed", position=5, event=one)),
-        cut(4, 17, None),
+        truncated(4, 17, Difference(kind="removed", position=5, event=one)),
+        truncated(4, 17, None),
         outside(-1),
     ]
     for each, words in zip(

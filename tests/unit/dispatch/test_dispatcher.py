@@ -285,4 +285,4 @@ def test_a_time_without_a_zone_is_refused() -> None:
 def test_every_command_is_frozen_and_belongs_to_one_record_type() -> None:
     assert all(command.__dataclass_params__.frozen for command in BY_COMMAND)  # type: ignore[attr-defined]
     assert len(BY_COMMAND) == sum(len(each.commands) for each in RECORD_TYPES)
-    assert set(HANDLERS) - {interaction.TakeInteraction} <= set(BY_COMMAND)
+    assert set(HANDLERS) - {interaction.RecordIdentified} <= set(BY_COMMAND)

@@ -79,16 +79,16 @@ def test_what_the_log_waits_for_is_kept_where_two_states_become_one() -> None:
         ({"incident_state": ""}, "The incident_state (empty) is unknown;"),
         ({"number": ""}, "The number is empty."),
         ({"sys_mod_count": ""}, "The sys_mod_count is empty."),
-        ({"sys_mod_count": "-1"}, "The sys_mod_count -1 is no whole number."),
+        ({"sys_mod_count": "-1"}, "The sys_mod_count -1 is not a whole number."),
         ({"made_sla": "?"}, "The made_sla ? is neither TRUE nor FALSE."),
-        ({"priority": "5 - Whenever"}, "The priority 5 - Whenever is none."),
+        ({"priority": "5 - Whenever"}, "The priority 5 - Whenever is not valid."),
         (
             {"opened_at": "?"},
-            "The opened_at ? is no time. Write day-month-year hour:minute, such as 29-02-2016",
+            "The opened_at ? is not a time. Write day-month-year hour:minute, such as 29-02-2016",
         ),
-        ({"sys_updated_at": "30-02-2016 01:00"}, "The sys_updated_at 30-02-2016 01:00 is no time."),
-        ({"sys_updated_at": "2016-02-28T01:00"}, "The sys_updated_at 2016-02-28T01:00 is no time."),
-        ({"category": "x" * 201}, "The category has 201 characters; at most 200 are taken."),
+        ({"sys_updated_at": "30-02-2016 01:00"}, "The sys_updated_at 30-02-2016 01:00 is not a time."),
+        ({"sys_updated_at": "2016-02-28T01:00"}, "The sys_updated_at 2016-02-28T01:00 is not a time."),
+        ({"category": "x" * 201}, "The category has 201 characters; at most 200 are allowed."),
     ],
 )
 def test_a_row_that_cannot_be_taken_says_why(changed: dict[str, str], says: str) -> None:

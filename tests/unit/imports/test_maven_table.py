@@ -49,8 +49,8 @@ def test_a_compressed_file_is_read_where_there_is_no_plain_one(tmp_path: Path) -
     [
         (b"A,GTX", "The row has 2 fields where the header has 3."),
         (b"A,GTX,1,2", "The row has 4 fields where the header has 3."),
-        (b'"A,GTX,1', "The line is no CSV: unexpected end of data."),
-        (b'"A"B,GTX,1', "The line is no CSV:"),
+        (b'"A,GTX,1', "The line is not CSV: unexpected end of data."),
+        (b'"A"B,GTX,1', "The line is not CSV:"),
         (b"M\xfcller,GTX,1", "The line is not UTF-8: byte 2 is 0xfc."),
         (b"A\x00,GTX,1", "The line holds control characters."),
         (b"A\x1f,GTX,1", "The line holds control characters."),
@@ -95,9 +95,9 @@ def test_a_missing_folder_and_half_a_gzip_file_are_refused(tmp_path: Path) -> No
     with pytest.raises(ImportRefused, match="There is no folder"):
         read_table(tmp_path / "nowhere", "products.csv", COLUMNS)
     half = gzip.compress(HEADER + b"A,GTX,1\n" * 1000)[:60]
-    with pytest.raises(ImportRefused, match="is no complete gzip file"):
+    with pytest.raises(ImportRefused, match="is not a complete gzip file"):
         read_table(given(tmp_path, half, "products.csv.gz"), "products.csv", COLUMNS)
-    with pytest.raises(ImportRefused, match="is no complete gzip file"):
+    with pytest.raises(ImportRefused, match="is not a complete gzip file"):
         read_table(given(tmp_path, HEADER, "products.csv.gz"), "products.csv", COLUMNS)
 
 

@@ -157,7 +157,7 @@ def test_a_refused_conversion_leaves_nothing() -> None:
         (c.ConvertLead(id=id, pipeline="sales", customer_id=one, contact_id=ada), "Name one of that"),
         (c.ConvertLead(id=id, pipeline="sales", customer_id=gone), "was merged into"),
         (c.ConvertLead(id=id, pipeline="none"), "no pipeline"),
-        (c.ConvertLead(id=unknown, pipeline="sales"), "Neither a company nor a name is known"),
+        (c.ConvertLead(id=unknown, pipeline="sales"), "has neither a company nor a name"),
     ):
         with pytest.raises(DomainError) as refusal:
             desk.do(command)

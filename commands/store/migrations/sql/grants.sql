@@ -5,7 +5,7 @@ GRANT USAGE ON SCHEMA store TO rapport_app, rapport_relay, rapport_worker;
 GRANT USAGE ON SCHEMA access TO rapport_app;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA store TO rapport_app, rapport_relay;
--- The follower reads the sequence's last value. Nobody but the owner may move it.
+-- The follower reads the sequence's last value. Nobody but the owner may change it.
 GRANT SELECT ON SEQUENCE store.event_position_seq TO rapport_app, rapport_relay, rapport_worker;
 
 -- Appending, nothing else: INSERT on all columns but the position, or OVERRIDING SYSTEM VALUE could choose it.
@@ -18,5 +18,5 @@ GRANT SELECT, INSERT, UPDATE ON access.api_key TO rapport_app;
 GRANT INSERT ON store.seal TO rapport_relay;
 GRANT INSERT, UPDATE ON store.relay TO rapport_relay;
 
--- Workers measure themselves against the store and fold from it; claims and requests are none of their business.
+-- Workers measure their lag against the store and fold from it; they need no claims and no requests.
 GRANT SELECT ON store.event, store.seal, store.setting, store.incarnation, store.relay, store.schema_version TO rapport_worker;

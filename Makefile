@@ -35,8 +35,8 @@ test: .venv ## run all tests, on PostgreSQL and Apache Kafka started by them
 test-long: .venv ## run the tests with random faults in their long form, 200 faults each (up to an hour)
 	$(BIN)/python -m pytest --faults=$(FAULTS) --timeout=3600 -s $(FAULT_ARGS) $(FAULT_TESTS)
 
-freeze: .venv ## write what is generated when a record, a command or a read model changes
-	$(BIN)/python -m tests.support.surface
+freeze: .venv ## write what is generated when a record, a command, a read model or the command line changes
+	$(BIN)/python -m tests.support.freeze
 
 check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/ruff check .

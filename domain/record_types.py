@@ -1,6 +1,6 @@
-"""Every record type: the one list that says which kinds of records there are. A new one is a line here.
+"""The list of all record types. A new one is a line here.
 
-What a record is stands in its own package (`domain/sales/lead/__init__.py`). Made from this list: the
+Each record type is declared in its own package (`domain/sales/lead/__init__.py`). Made from this list: the
 catalogue of events and their topics, replay, the person's export, legal holds, erasure, history exports,
 routes of records and audits, command-line choices, the targets of identity, and the tests' own lists.
 """
@@ -59,18 +59,18 @@ BY_COMMAND: Final[Mapping[type[Command], RecordType]] = {
 BUSINESS: Final = tuple(each for each in RECORD_TYPES if each.commands)
 """The records of the business: those that public commands make and change."""
 AUDITED: Final = tuple(each for each in BUSINESS if each.audited)
-"""Those whose history is replayed for auditors."""
+"""Those whose history auditors can replay."""
 PERSONS: Final = tuple(each for each in BUSINESS if each.erase is not None)
-"""Those that are a person by themselves."""
+"""Those that are a person."""
 
 
 def audited(name: str) -> RecordType:
-    """The record type of that name, for an audit. Raises `Invalid` with the names that there are."""
+    """Returns the record type of that name, for an audit. Raises `Invalid`, which lists the names."""
     return _one_of(AUDITED, name)
 
 
 def person(name: str) -> RecordType:
-    """The record type of that name, which is a person. Raises `Invalid` with the names that there are."""
+    """Returns the record type of that name that is a person. Raises `Invalid`, which lists the names."""
     return _one_of(PERSONS, name)
 
 

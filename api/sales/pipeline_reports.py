@@ -16,6 +16,7 @@ from api.reads import filters as declared
 from api.reads.consistency import Consistency, consistent
 from api.reads.listing import PageSize, PageToken, Paging
 from api.reads.meta import meta_of
+from api.reads.period import Span, period
 from api.reads.snapshot import snapshot
 from api.sales.pipeline_shapes import (
     ChangedRow,
@@ -27,7 +28,6 @@ from api.sales.pipeline_shapes import (
     VersionPage,
     VersionRow,
 )
-from api.service.reports import Span, period
 from api.services import Services
 from domain.kernel.errors import NotFound
 from projections.pipeline.questions import Opportunities

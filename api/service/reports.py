@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 
 from api.http.auth import requires
-from api.http.problems import Problem
 from api.http.query import declared_only
-from api.http.shapes import Moment
 from api.reads.consistency import Consistency, consistent
 from api.reads.meta import meta_of
+from api.reads.period import Span, period
 from api.reads.snapshot import snapshot
 from api.service.shapes import (
     BacklogReport,
@@ -35,26 +34,6 @@ router = APIRouter(
 
 _MODEL: Final = "service_history"
 _Wait = Annotated[Consistency, Depends(consistent(_MODEL))]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The period that was asked for."""
-
-    since: Moment | None
-    until: Moment | None
-
-
-def period(
-    since: Annotated[
-        Moment | None, Query(description="The period's begin, included.", examples=["2016-01-01T00:00:00Z"])
-    ] = None,
-    until: Annotated[Moment | None, Query(description="The period's end, not included.")] = None,
-) -> Span:
-    """A dependency. Raises `Problem` (`validation`) for a period that ends before it begins."""
-    if since is not None and until is not None and until <= since:
-        raise Problem("validation", "query.until: must be later than since. Correct the period.")
-    return Span(since, until)
 
 
 _Period = Annotated[Span, Depends(period)]

@@ -1,1 +1,1 @@
-"""What was said, done and bought: interactions."""
+"""Interactions: what people said, did and bought."""

@@ -1,6 +1,6 @@
 """Pipelines and their stages: configuration, parsed from a mapping (`deploy/configuration/pipelines.toml`).
 
-A decision reads them; a fold never does, since what an event meant when it happened stands in the event.
+A decision reads them. A fold never does: the event says what it meant when it happened.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Pipeline:
         return next(stage for stage in self.stages if stage.kind == "lost")
 
     def stage(self, id: str) -> Stage:
-        """The stage of that id. Raises `Invalid`, which names those there are."""
+        """Returns the stage of that id. Raises `Invalid`, which lists the stages."""
         for stage in self.stages:
             if stage.id == id:
                 return stage
@@ -62,7 +62,7 @@ class Pipeline:
         raise Invalid(f"The pipeline {self.id} has no stage {quoted(id)}. Its stages are: {names}.")
 
     def open_stage(self, id: str) -> Stage:
-        """The open stage of that id. Raises `Invalid`."""
+        """Returns the open stage of that id. Raises `Invalid`."""
         stage = self.stage(id)
         if stage.kind != "open":
             names = ", ".join(stage.id for stage in self.open_stages)
@@ -73,9 +73,9 @@ class Pipeline:
         return stage
 
     def between(self, after: str | None, before: str | None) -> tuple[str, ...]:
-        """The open stages behind `after` and ahead of `before`: what a move from one to the other skips.
+        """Returns the open stages after `after` and before `before`: those that a change between them skips.
 
-        None stands for the start and the end. A stage that is no longer configured skips nothing.
+        None means the start or the end. A stage that is no longer configured skips nothing.
         """
         ids = [stage.id for stage in self.open_stages]
         if (after is not None and after not in ids) or (before is not None and before not in ids):
@@ -101,7 +101,7 @@ class Pipelines(Mapping[str, Pipeline]):
         return len(self._pipelines)
 
     def named(self, id: str) -> Pipeline:
-        """The pipeline of that id. Raises `Invalid`, which names those there are."""
+        """Returns the pipeline of that id. Raises `Invalid`, which lists the pipelines."""
         found = self._pipelines.get(id)
         if found is None:
             raise Invalid(
@@ -111,7 +111,8 @@ class Pipelines(Mapping[str, Pipeline]):
 
 
 def parse(document: Mapping[str, Any]) -> Pipelines:
-    """The pipelines of a parsed TOML document: `{id: {name, currency, lost_reasons, stages: [{id, ...}]}}`.
+    """Returns the pipelines of a parsed TOML document: `{id: {name, currency, lost_reasons, stages: [{id,
+    ...}]}}`.
 
     Raises `Invalid` with a sentence that names the pipeline and what is wrong with it.
     """
@@ -121,9 +122,9 @@ def parse(document: Mapping[str, Any]) -> Pipelines:
 def _pipeline(id: str, table: Any) -> Pipeline:
     where = f"The pipeline {id}"
     if not SLUG.fullmatch(id):
-        raise Invalid(f"{where} has an id that is no slug. Use small letters, digits and hyphens.")
+        raise Invalid(f"{where} has an id that is not a slug. Use small letters, digits and hyphens.")
     if not isinstance(table, Mapping):
-        raise Invalid(f"{where} is no table. Give it a name, lost_reasons and stages.")
+        raise Invalid(f"{where} is not a table. Give it a name, lost_reasons and stages.")
     stages = tuple(_stage(where, entry) for entry in _list(where, table, "stages"))
     reasons = tuple(_list(where, table, "lost_reasons"))
     if not reasons or not all(isinstance(reason, str) and SLUG.fullmatch(reason) for reason in reasons):
@@ -143,10 +144,12 @@ def _pipeline(id: str, table: Any) -> Pipeline:
 
 def _stage(where: str, entry: Any) -> Stage:
     if not isinstance(entry, Mapping):
-        raise Invalid(f"{where} has a stage that is no table. Give it id, name, probability and kind.")
+        raise Invalid(f"{where} has a stage that is not a table. Give it id, name, probability and kind.")
     id = _text(where, entry, "id")
     if not SLUG.fullmatch(id):
-        raise Invalid(f"{where} has a stage {id!r}, which is no slug. Use small letters, digits and hyphens.")
+        raise Invalid(
+            f"{where} has a stage {id!r}, which is not a slug. Use small letters, digits and hyphens."
+        )
     kind, probability = entry.get("kind"), entry.get("probability")
     if kind not in KINDS:
         raise Invalid(f"{where} gives its stage {id} the kind {kind!r}. A kind is open, won or lost.")

@@ -1,4 +1,4 @@
-"""The formats that are for ever: envelope, type registry, upcasters, private data's shape, ids, seals.
+"""The permanent formats: envelope, type registry, upcasters, private data's shape, ids, seals.
 
-Bytes to objects and back, pure. Frozen examples of all of them stand in `tests/unit/frozen/`.
+Pure functions turn bytes into objects and back. `tests/unit/frozen/` has frozen examples of all formats.
 """

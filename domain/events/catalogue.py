@@ -1,6 +1,6 @@
-"""Every event type there is, from the record types: permanent name, payload class, schema version, upcasters.
+"""Every event type, from the record types: permanent name, payload class, schema version, upcasters.
 
-A name is never changed and never used again. A payload's shape is changed by a new version, an upcaster
+A name never changes and is never used again. To change a payload's shape, add a new version, an upcaster
 beside the record's `EVENTS`, and a frozen example (`make freeze`).
 """
 

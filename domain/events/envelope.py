@@ -38,7 +38,7 @@ def moment(instant: str) -> datetime:
 
 
 def encode(event: Event, registry: Registry, cipher: PrivateCipher) -> bytes:
-    """The event's bytes, private fields closed by `cipher`. Raises `EventTooLarge` above 512 KiB."""
+    """Returns the event's bytes, private fields closed by `cipher`. Raises `EventTooLarge` above 512 KiB."""
     kind = registry.of(event.payload)
     data, parts = registry.split(event)
     if parts:
@@ -69,23 +69,23 @@ def encode(event: Event, registry: Registry, cipher: PrivateCipher) -> bytes:
 
 
 def parse(encoded: bytes | memoryview) -> dict[str, Any]:
-    """The envelope as a mapping, as it was written. Raises `Undecodable`."""
+    """Returns the envelope as a mapping, as it was written. Raises `Undecodable`."""
     try:
         envelope = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
-        raise Undecodable(f"These {len(encoded)} bytes are no JSON: {error}.") from error
+        raise Undecodable(f"These {len(encoded)} bytes are not JSON: {error}.") from error
     if not isinstance(envelope, dict):
         raise Undecodable("An event must be a JSON object.")
     missing = [name for name in REQUIRED if name not in envelope]
     if missing:
         raise Undecodable(f"The event {envelope.get('id')} lacks {', '.join(missing)}.")
     if not isinstance(envelope["data"], dict):
-        raise Undecodable(f"The data of the event {envelope['id']} is no JSON object.")
+        raise Undecodable(f"The data of the event {envelope['id']} is not a JSON object.")
     return envelope
 
 
 def decode(encoded: bytes | memoryview, registry: Registry, cipher: PrivateCipher) -> Event:
-    """The event of these bytes, upcast to the newest schema, private values opened or `Closed`.
+    """Returns the event of these bytes, upcast to the newest schema, private values opened or `Closed`.
 
     Raises `Undecodable` or `UnknownEventType`.
     """
@@ -93,7 +93,9 @@ def decode(encoded: bytes | memoryview, registry: Registry, cipher: PrivateCiphe
     data = envelope["data"]
     private = data.get("private")
     if private is not None and not isinstance(private, dict):
-        raise Undecodable(f"The private part of the event {envelope['id']} is malformed: it is no object.")
+        raise Undecodable(
+            f"The private part of the event {envelope['id']} is malformed: it is not an object."
+        )
     opened = cipher.decrypt(envelope["id"], private) if private else {}
     try:
         return Event(

@@ -16,16 +16,16 @@ def event_id(aggregate_id: UUID, version: int) -> str:
 
 
 def parts_of(event_id: str) -> tuple[UUID, int]:
-    """Aggregate and version of an event's id. Raises `ValueError` for a text that is none."""
+    """Returns aggregate and version of an event's id. Raises `ValueError` for another text."""
     aggregate, _, version = event_id.partition(":")
     return UUID(aggregate), int(version)
 
 
 def derived_id(key: bytes, *parts: str) -> UUID:
-    """A UUID version 8 made of the first 122 free bits of HMAC-SHA256(key, parts joined by 0x1F).
+    """Returns a UUID version 8 made of the first 122 free bits of HMAC-SHA256(key, parts joined by 0x1F).
 
-    The same parts give the same id for ever: `key` is never rotated. Raises `ValueError` for a key under 32
-    bytes or a part that holds the separator, which would let two different lists of parts meet.
+    The same parts always give the same id: `key` is never rotated. Raises `ValueError` for a key under 32
+    bytes, or a part with the separator, which would give two lists of parts one id.
     """
     if len(key) < 32:
         raise ValueError("the key for derived ids needs at least 32 bytes")

@@ -20,7 +20,7 @@ def node(left: bytes, right: bytes) -> bytes:
 def root(leaves: Sequence[bytes]) -> bytes:
     """The tree head over leaf hashes; the hash of nothing for an empty list.
 
-    Level by level: a level's odd last hash moves up as it is, which yields the same tree as the RFC's
+    Works level by level: an odd last hash goes up unchanged, which yields the same tree as the RFC's
     recursive split at the largest power of two below the size.
     """
     if not leaves:
@@ -32,7 +32,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def _above(level: Sequence[bytes]) -> list[bytes]:
-    """The level above. Written out, not by `node`: it is half of the time of a root."""
+    """Returns the level above. Does not call `node`: this is half of the time of a root."""
     paired = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
     if len(level) % 2:
         paired.append(level[-1])
@@ -40,7 +40,7 @@ def _above(level: Sequence[bytes]) -> list[bytes]:
 
 
 class Tree:
-    """A tree kept whole, level by level, for the paths of many of its leaves."""
+    """A whole tree, level by level, for the paths of many leaves."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         self._levels = [list(leaves)]
@@ -65,7 +65,7 @@ class Tree:
 
 
 def proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The inclusion path of one leaf; of several, see `Tree`."""
+    """Returns the inclusion path of one leaf; for several, use `Tree`."""
     return Tree(leaves).path(index)
 
 

@@ -26,7 +26,7 @@ SUBJECT = "subject"
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands where a private value cannot be read: its key was destroyed, or is not to be had here."""
+    """Replaces a private value that cannot be read: its key was destroyed, or is not available here."""
 
     reason: Literal["erased", "absent"]
 
@@ -42,7 +42,7 @@ class Personal:
 class FreeText:
     """Marks a payload field as free text of a retention `kind`; `participants` names a field of ids.
 
-    `kind_of` names a field whose value is added to the kind, so that calls and letters are kept differently.
+    `kind_of` names a field whose value is added to the kind, so that calls and letters have separate rules.
     """
 
     kind: str
@@ -55,18 +55,18 @@ class FreeText:
 
 
 def personal(of: str = SUBJECT) -> Any:
-    """A dataclass field with personal data; absent unless given, and never in a `repr`, thus in no log."""
+    """A dataclass field with personal data. Its default is None; no `repr` shows it, so no log does."""
     return field(default=None, repr=False, metadata={METADATA: Personal(of)})
 
 
 def free_text(kind: str, participants: str | None = None, kind_of: str | None = None) -> Any:
-    """A dataclass field with free text; absent unless given, and never in a `repr`, thus in no log."""
+    """A dataclass field with free text. Its default is None; no `repr` shows it, so no log does."""
     return field(default=None, repr=False, metadata={METADATA: FreeText(kind, participants, kind_of)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateParts:
-    """An event's private values in clear: by person, and the free texts with whose keys close them."""
+    """An event's private values in clear: by person, and the free texts with the keys that close them."""
 
     persons: Mapping[UUID, Mapping[str, Any]] = field(repr=False)
     texts: Mapping[str, Any] = field(repr=False)
@@ -81,9 +81,9 @@ class PrivateCipher(Protocol):
     """Closes private values into `data.private` and opens them again."""
 
     def encrypt(self, event: Event, parts: PrivateParts) -> dict[str, Any]:
-        """The value of `data.private` for `event`; makes and commits keys that do not exist yet."""
+        """Returns the value of `data.private` for `event`; makes and commits missing keys."""
         ...
 
     def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
-        """Field name to clear value, or to `Closed` where the key is destroyed or absent."""
+        """Returns clear values by field name, `Closed` where the key is destroyed or absent."""
         ...

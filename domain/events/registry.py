@@ -17,7 +17,7 @@ from domain.kernel.errors import Undecodable, UnknownEventType
 SCHEMA: Final = "urn:rapport:{type}:{version}"
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
-"""Turns the `data` of one schema version into that of the next; pure, total, never told of private values."""
+"""Turns the `data` of one schema version into that of the next; pure, total, never sees private values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class EventType:
 
     @property
     def schema(self) -> str:
-        """What the envelope's `dataschema` says of the newest version."""
+        """The envelope's `dataschema` of the newest version."""
         return SCHEMA.format(type=self.name, version=self.version)
 
 
@@ -73,24 +73,24 @@ class Registry:
         return tuple(sorted({t.family for t in self._by_name.values()}))
 
     def named(self, name: str) -> EventType:
-        """The type of that name. Raises `UnknownEventType`."""
+        """Returns the type of that name. Raises `UnknownEventType`."""
         found = self._by_name.get(name)
         if found is None:
             raise UnknownEventType(name)
         return found
 
     def of(self, payload: Any) -> EventType:
-        """The type of a payload object. Raises `KeyError` for a class that was never registered."""
+        """Returns the type of a payload object. Raises `KeyError` for an unregistered class."""
         return self._by_payload[type(payload)]
 
     def upcast(self, envelope: dict[str, Any]) -> dict[str, Any]:
-        """`envelope` with `data` and `dataschema` at the newest version; the same object where it is that.
+        """Returns `envelope` with `data` and `dataschema` at the newest version; unchanged if it is.
 
         Raises `UnknownEventType` for a type, or a schema version, that this program does not know.
         """
         name = envelope["type"]
         if not isinstance(name, str):
-            raise Undecodable(f"The type of the event {envelope.get('id')} is malformed: it is no text.")
+            raise Undecodable(f"The type of the event {envelope.get('id')} is malformed: it is not a string.")
         kind = self.named(name)
         try:
             version = int(envelope["dataschema"].rsplit(":", 1)[1])
@@ -109,7 +109,7 @@ class Registry:
         return {**envelope, "dataschema": kind.schema, "data": data}
 
     def split(self, event: Event) -> tuple[dict[str, Any], PrivateParts]:
-        """The payload's open fields as JSON-ready data, and its private values in clear."""
+        """Returns the payload's open fields as JSON-ready data, and its private values in clear."""
         payload = event.payload
         private = self._private[type(payload)]
         data: dict[str, Any] = self._adapter(type(payload)).dump_python(
@@ -134,7 +134,7 @@ class Registry:
         return data, PrivateParts(persons=persons, texts=texts, participants=participants, kind=kind)
 
     def join(self, kind: EventType, data: Mapping[str, Any], opened: Mapping[str, Any]) -> Any:
-        """The payload object of upcast `data` (without `private`) and opened private values."""
+        """Returns the payload object of upcast `data` (without `private`) and opened private values."""
         open_fields = {name: value for name, value in data.items() if name != "private"}
         try:
             payload = self._adapter(kind.payload).validate_python(open_fields)

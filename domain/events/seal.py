@@ -1,4 +1,4 @@
-"""Seals: what the relay says about a range of positions, chained and signed. The format is for ever.
+"""Seals: the relay's signed and chained statements about ranges of positions. The format is permanent.
 
 A seal's record is one JSON object with keys in this order:
 
@@ -53,7 +53,7 @@ class Digest:
     total: int = 0
 
     def add(self, leaf_hash: bytes) -> None:
-        """Takes in one more event."""
+        """Adds one more event."""
         self.count += 1
         self.total = (self.total + int.from_bytes(leaf_hash, "big")) % _MODULUS
 
@@ -136,7 +136,7 @@ def sign(seal: Seal, key: Ed25519PrivateKey) -> bytes:
 
 
 def parse(record: bytes) -> Seal:
-    """The seal of a record. Raises `Undecodable`; checks the form alone, neither signature nor chain."""
+    """Returns the seal of a record. Raises `Undecodable`. Checks only the form, not signature or chain."""
     try:
         fields = orjson.loads(record)
         if fields["format"] != FORMAT:
@@ -158,7 +158,7 @@ def parse(record: bytes) -> Seal:
             record=bytes(record),
         )
     except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Undecodable(f"This record is no seal of this program: {error!r}.") from error
+        raise Undecodable(f"This record is not a seal of this program: {error!r}.") from error
     # What was parsed must be what was signed: a record with other spacing, order or members is refused, and
     # so is a signature in capital letters, since one seal has one record and one hash.
     if (

@@ -19,9 +19,9 @@ MAX_AHEAD = timedelta(seconds=5)
 class Aggregate:
     """State common to all aggregates, as of their last event.
 
-    `version` counts events from 1. `party` is the partition key, fixed at birth. `time` is the business time
-    of the last event, `recorded` the time it was recorded; neither ever goes back. Terminal or merged records
-    are states of the subclasses.
+    `version` counts events from 1. `party` is the partition key; the first event fixes it. `time` is the
+    business time of the last event, `recorded` the time it was recorded; neither ever goes back. Subclasses
+    have states of their own for terminal and merged records.
     """
 
     id: UUID
@@ -35,7 +35,7 @@ A = TypeVar("A", bound=Aggregate)
 
 
 def is_erased(state: Aggregate) -> bool:
-    """Whether the record is of a person who was erased: its state says so, or a flag of its own."""
+    """Whether the record's person was erased: by its lifecycle state or a flag of its own."""
     return getattr(state, "erased", False) is True or getattr(state, "state", None) == "erased"
 
 
@@ -43,14 +43,14 @@ Evolve = Callable[[A | None, Event], A]
 
 
 def replay(evolve: Evolve[A], state: A | None, events: Iterable[Event]) -> A | None:
-    """The state after `events`, in order; `None` when there are none and there was none."""
+    """Returns the state after `events`, in order; None without events and without a state."""
     for event in events:
         state = evolve(state, event)
     return state
 
 
 def timestamps(named: datetime | None, *, now: datetime, last: Aggregate | None) -> tuple[datetime, datetime]:
-    """`(time, recorded)` of the next events of an aggregate.
+    """Returns `(time, recorded)` of the next events of an aggregate.
 
     `recorded` is the later of the clock and the aggregate's last. Without a named time, `time` is the later
     of `recorded` and the aggregate's last `time`. Raises `TimeRefused` for a named time that precedes the

@@ -1,4 +1,4 @@
-"""A moment to look back to: what had happened in the business by then, and what had been recorded by then."""
+"""A moment to look back to: by the time in the business, by the time of recording, or by both."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from domain.events.event import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsOf:
-    """`as_of` cuts by business time, `known_at` by recorded time, both included; None cuts nothing."""
+    """Bounds, both included: `as_of` for the business time, `known_at` for the recorded time. None: no
+    bound."""
 
     as_of: datetime | None = None
     known_at: datetime | None = None
 
     @property
     def whole(self) -> bool:
-        """It cuts nothing."""
+        """Whether it has no bound."""
         return self.as_of is None and self.known_at is None
 
     def covers(self, time: datetime, recorded: datetime) -> bool:
-        """Whether an event that happened at `time` and was recorded at `recorded` is before the cut."""
+        """Whether an event with these two times is within the bounds."""
         return (self.as_of is None or time <= self.as_of) and (
             self.known_at is None or recorded <= self.known_at
         )
 
     def of(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The events of one aggregate, in order, up to the cut: neither of its times ever goes back, so what
-        is before the cut is a prefix."""
+        """Returns the events of one aggregate within the bounds. They are a prefix: no time ever goes
+        back."""
         return takewhile(lambda event: self.covers(event.time, event.recorded), events)
 
 

@@ -1,4 +1,4 @@
-"""Commands: what can be asked of a record. Frozen values; what follows from one, the record decides."""
+"""Commands on records: frozen values. The record's `decide` says which events follow from one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def new_id() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What all commands have. `at` is when it happened in the business, now unless named.
+    """Base of all commands. `at` is when it happened in the business, now unless named.
 
-    `verb` is the command's public name, as in `POST /v1/leads/{id}:convert`; `summary` says in a few words
-    what it does. Both are permanent: clients use them.
+    `verb` is the command's public name, as in `POST /v1/leads/{id}:convert`; `summary` is what it
+    does, in a few words. Both are permanent: clients use them.
     """
 
     verb: ClassVar[str]
@@ -34,15 +34,15 @@ class Command:
 
     @property
     def target(self) -> UUID | None:
-        """The record that it changes; None for a command that makes one."""
+        """The id of the record that it changes; None for a command that creates one."""
         raise TypeError("a command is a NewRecord or a RecordCommand")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord(Command):
-    """A command that makes a record. `reference` is what another system calls it; one record per reference.
+    """A command that creates a record. `reference` is its id in another system; one record per reference.
 
-    `imported` history may refer to what is no longer in use.
+    `imported` history may refer to records that are out of use.
     """
 
     verb: ClassVar[str] = "create"
@@ -53,7 +53,7 @@ class NewRecord(Command):
 
     @property
     def target(self) -> UUID | None:
-        """None: it makes a record."""
+        """None: it creates a record."""
         return None
 
 

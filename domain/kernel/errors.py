@@ -35,7 +35,7 @@ class Invalid(DomainError):
 
 
 class MoveRefused(DomainError):
-    """A lifecycle move that is not in the table."""
+    """A transition that is not in the lifecycle table."""
 
     code = "move-refused"
 
@@ -61,21 +61,21 @@ class TimeRefused(DomainError):
 
 
 class Erased(DomainError):
-    """What is known of a person was erased: nothing is recorded there any more."""
+    """The person was erased: the record takes no more events."""
 
     code = "erased"
 
     @classmethod
     def record(cls, what: str, id: object) -> Erased:
-        """It cannot be named or changed any more."""
+        """The record cannot be named or changed any more."""
         return cls(
-            f"The {what} {id} was erased for good, and nothing can be done with it any more. "
+            f"The {what} {id} was erased for good and cannot be changed any more. "
             f"Register a new {what} if the person has come back."
         )
 
     @classmethod
     def values(cls, whose: str) -> Erased:
-        """Nothing personal can be recorded that would be closed with a key that is destroyed."""
+        """The key that would close the personal data is destroyed."""
         return cls(
             f"The personal data {whose} was erased for good, so nothing personal can be recorded there any "
             "more. Leave it out, or register a new record."
@@ -83,20 +83,20 @@ class Erased(DomainError):
 
 
 class ConcurrentChange(DomainError):
-    """Somebody else changed the record first."""
+    """Another request changed the record first."""
 
     code = "concurrent-change"
 
     def __init__(self, *, id: object, expected: int, found: int) -> None:
         super().__init__(
-            f"The record {id} is at version {found}, not {expected}: somebody changed it in between. "
+            f"The record {id} is at version {found}, not {expected}: another request changed it in between. "
             "Read it again and decide afresh."
         )
         self.id, self.expected, self.found = id, expected, found
 
 
 class ChangedAgain(ConcurrentChange):
-    """Others changed the record each time the command was decided; `attempts`: how often that was."""
+    """Other requests changed the record during each of the `attempts` to decide the command."""
 
     code = "changed-again"
 
@@ -104,8 +104,9 @@ class ChangedAgain(ConcurrentChange):
         super().__init__(id=last.id, expected=last.expected, found=last.found)
         self.attempts = attempts
         self.args = (
-            f"The record {last.id} was changed by others each of the {attempts} times that this was decided; "
-            f"the last time it was at version {last.found}, not {last.expected}. Nothing was changed. "
+            f"Other requests changed the record {last.id} during each of the {attempts} attempts; at the "
+            "last "
+            f"one it was at version {last.found}, not {last.expected}. Nothing was changed. "
             "Send it again in a few seconds.",
         )
 
@@ -124,7 +125,7 @@ class AlreadyClaimed(DomainError):
 
 
 class ChangedSinceImport(DomainError):
-    """A row to import was taken in before, and said something else then."""
+    """An earlier import recorded this row with other content."""
 
     code = "changed-since-import"
 
@@ -137,7 +138,7 @@ class ChangedSinceImport(DomainError):
 
 
 class AlreadyRecorded(DomainError):
-    """An interaction was taken in before, and said something else then."""
+    """The interaction was recorded before with other content."""
 
     code = "already-recorded"
 
@@ -150,7 +151,7 @@ class AlreadyRecorded(DomainError):
 
 
 class KeyReused(DomainError):
-    """An idempotency key came with another request."""
+    """Another request used the idempotency key."""
 
     code = "idempotency-key-reused"
 
@@ -162,7 +163,7 @@ class KeyReused(DomainError):
 
 
 class RequestInProgress(DomainError):
-    """The same request is being worked on."""
+    """The same request is still running."""
 
     code = "request-in-progress"
 
@@ -184,7 +185,7 @@ class EventTooLarge(DomainError):
 
 
 class UnknownEventType(DomainError):
-    """A stored event's type is in no registry: written by a newer version of the program."""
+    """No registry has a stored event's type: a newer version of the program wrote it."""
 
     code = "unknown-event-type"
 
@@ -197,6 +198,6 @@ class UnknownEventType(DomainError):
 
 
 class Undecodable(DomainError):
-    """Bytes that are no event of ours."""
+    """Bytes that are not one of our events."""
 
     code = "undecodable"

@@ -15,7 +15,7 @@ MAX_LEVELS: Final = 50
 def refuse_cycle(
     record_type: str, of: UUID | None, start: UUID, above: Callable[[UUID], UUID | None]
 ) -> None:
-    """Refuses to put `start` above `of` where it stands below it, or where that makes too many levels."""
+    """Refuses to put `start` above `of` if it stands below it, or if that makes too many levels."""
     current: UUID | None = start
     for _ in range(MAX_LEVELS):
         if current is None:

@@ -1,4 +1,4 @@
-"""Money: a decimal amount, its currency, and the rate to the reporting currency where it is summed."""
+"""Money: a decimal amount, its currency, and the rate to the reporting currency for sums."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ RATE_DIGITS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """`amount` of `currency` (ISO 4217); `rate` leads to the reporting currency at that time, None is 1.
+    """`amount` of `currency` (ISO 4217); `rate` is that to the reporting currency at the time; None means 1.
 
-    JSON: `{"amount": "1054", "currency": "USD"}`. Events are read as they were written, so the class checks
-    nothing; `checked` does, before an event is decided.
+    JSON: `{"amount": "1054", "currency": "USD"}`. The class checks nothing, because old events must stay
+    readable; `checked` does, before an event is decided.
     """
 
     amount: Decimal
@@ -41,9 +41,9 @@ class Money:
 
 
 def plain(what: str, value: Decimal) -> Decimal:
-    """`value` without an exponent and trailing zeros behind the point, so that equal amounts have equal text.
+    """Returns `value` without exponent and trailing zeros, so that equal amounts have equal texts.
 
-    Raises `Invalid` for what is no number, above 10^15 or finer than 6 decimals.
+    Raises `Invalid` if it is not a number, above 10^15 or finer than 6 decimals.
     """
     if not value.is_finite():
         raise Invalid(f"The {what} {value} is not a number. Give an amount such as 1054.50.")
@@ -51,7 +51,7 @@ def plain(what: str, value: Decimal) -> Decimal:
         return Decimal(0)
     if abs(value) > LARGEST:
         raise Invalid(f"The {what} is above {LARGEST:,}. Check the amount.")
-    # The size is checked before it is written out: 1E-999999 is short, its plain text is not.
+    # Checks the size before writing the number out: 1E-999999 is short, its plain text is not.
     shown = f"{value:f}" if value.adjusted() >= -DECIMALS else ""
     if "." in shown:
         shown = shown.rstrip("0").rstrip(".")
@@ -61,7 +61,7 @@ def plain(what: str, value: Decimal) -> Decimal:
 
 
 def checked(what: str, money: Money) -> Money:
-    """`money` as an event may hold it: a number that is not negative, a currency that exists, a rate above 0.
+    """Returns `money` as an event may hold it: an amount of 0 or more, an existing currency, a rate above 0.
 
     Raises `Invalid`.
     """

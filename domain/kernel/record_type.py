@@ -1,4 +1,4 @@
-"""What a record type is: one declaration that everything about a kind of record is made from."""
+"""The declaration of a record type, from which everything about a kind of record is made."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from domain.kernel.command import Command
 from domain.kernel.repository import Repository
 
 Decide = Callable[[Any, Any, Repository], tuple[Any, ...]]
-"""`decide(command, state, repository)`: the payloads of the events that follow, none where nothing would
-change. Deterministic. `state` is None for a command that makes the record. Raises domain errors."""
+"""`decide(command, state, repository)` returns the payloads of the events that follow, or none if nothing
+changes. Deterministic. `state` is None for a command that creates the record. Raises domain errors."""
 
 ContactPoints = Callable[[Any], Iterable[tuple[Any, str]]]
 """Kind and value of each contact point that a payload adds."""
@@ -26,23 +26,23 @@ class RecordType:
     """One kind of record, such as a lead.
 
     `name` and `plural` are permanent: events (`crm.<name>.created`), routes (`/v1/<plural>`) and command-line
-    choices hold them. `events` begin with those that begin a record.
+    choices hold them. `events` list those that create a record first.
 
-    The public commands on it are `commands`, decided by `decide`; a command that changes several records has
-    a handler in `commands/<area>/` besides. `scope` is what a caller needs to send one.
+    `commands` are the public commands; `decide` decides them. A command that changes several records also has
+    a handler in `commands/<area>/`. `scope` is what a caller needs to send one.
     `readable`: one record is read at `/v1/<plural>/{id}`.
 
-    `customer` names the member, of payloads and state, that says whose record it is: such a record stands in
-    its customer's timeline and identity, and in its customer's party where it began with one, unless it keeps
-    its `own_party`. One that cannot be without a customer is `always_in_customers_party`. `party_links` are
-    the events besides `customer_linked` that move a party to another one: by event, the member that names
-    that one, None where the party stands alone from then on.
+    `customer` names the member of payloads and state that has the customer's id. Such a record belongs to its
+    customer's timeline and identity. It is in its customer's party if it was created with one, unless it
+    keeps its `own_party`. One that cannot be without a customer is `always_in_customers_party`.
+    `party_links` are the events besides `customer_linked` that join a party to another one: by event, the
+    member that names the other one, or None if the party is alone from then on.
 
-    `usable` raises for a state that new records may not refer to any more; imported history may.
+    `usable` raises for a state to which new records may not refer; imported history may.
 
-    A record that is a person by itself has `erase`: the payloads that forget it. `contact_points` gives the
-    addresses by which it is found. `exported_as` is its section in what a person gets of their own data.
-    `can_be_held`: a legal hold may name it. `audited`: its history is replayed for auditors. Where a record
+    A record that is a person has `erase`, which returns the payloads that forget it. `contact_points` returns
+    the addresses by which a search finds it. `exported_as` is its section in a person's export of their
+    data. `can_be_held`: a legal hold may name it. `audited`: auditors can replay its history. If a record
     type with private fields lacks one of these, `because` says why.
     """
 
@@ -75,18 +75,18 @@ class RecordType:
 
     @property
     def links(self) -> Mapping[str, str | None]:
-        """By event type, the member that names the party to which the record's party belongs from then on."""
+        """The members that name the party to which the record's party belongs from then on, by event type."""
         linked = next((each.name for each in self.events if each.name.endswith(".customer_linked")), None)
         return {**({} if linked is None else {linked: self.customer}), **self.party_links}
 
     @property
     def first_event(self) -> EventType:
-        """The event that begins a record."""
+        """The event that creates a record."""
         return self.events[0]
 
     @property
     def erased_event(self) -> EventType | None:
-        """The event after which nothing is known of the person any more; None for what is no person."""
+        """The event that forgets the person; None for a record that is not a person."""
         return next((each for each in self.events if each.name.endswith(".erased")), None)
 
 

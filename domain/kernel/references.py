@@ -2,9 +2,8 @@
 
     owner_id: UUID | None = refers_to("principal")
 
-says that the id is a principal's. The dispatcher checks that what a new event refers to exists and is in use.
-A reference that stands in a `FieldChange`, or has a rule of its own (no cycle of parents), is checked by the
-decision.
+says that the id is a principal's. The dispatcher checks that the referenced record exists and is in use. The
+decision checks references in a `FieldChange`, and those with a rule of their own (no cycle of parents).
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ _REFERS_TO: Final = "refers_to"
 
 @dataclass(frozen=True, slots=True)
 class RefersTo:
-    """The marker: `record_type` is what is referred to, `state` the field of the state with the same ids."""
+    """The marker: `record_type` is the type of the referenced record, `state` the state's field with its
+    id."""
 
     record_type: str
     state: str | None
@@ -29,15 +29,15 @@ class RefersTo:
 def refers_to(record_type: str, *, required: bool = False, state: str | None = None) -> Any:
     """A dataclass field with the id of another record, or a tuple of ids; None unless given, or `required`.
 
-    `state` is the field of the record's state that holds the same ids, where it has another name: an id that
-    stands there already is not checked again.
+    `state` is the field of the record's state with the same ids, if it has another name: ids that the state
+    holds already are not checked again.
     """
     marker = {_REFERS_TO: RefersTo(record_type, state)}
     return field(default=MISSING if required else None, metadata=marker)
 
 
 def references_of(payload: Any, state: Any | None) -> Iterator[tuple[str, UUID]]:
-    """Record type and id of everything that `payload` refers to and `state` does not yet, each once."""
+    """Yields record type and id of every reference in `payload` that `state` does not have, each once."""
     seen: set[tuple[str, UUID]] = set()
     for name, marker in _marked(cast("Hashable", type(payload))):
         known = (
@@ -48,6 +48,12 @@ def references_of(payload: Any, state: Any | None) -> Iterator[tuple[str, UUID]]
             if id not in known and found not in seen:
                 seen.add(found)
                 yield found
+
+
+def references_in(payload: type[Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a payload's class that refer to a record, each with the record type."""
+    for name, marker in _marked(cast("Hashable", payload)):
+        yield name, marker.record_type
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a decision may read, and nothing else: other records, the configuration in force, the clock's time."""
+"""All that a decision may read: other records, the configuration in force, the clock's time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from uuid import UUID
 
 
 class Repository(Protocol):
-    """Records by record type and id, as they are now. It notes what was read: a decision stands on that."""
+    """Records by record type and id, as they are now. It notes each read, since the decision depends on
+    it."""
 
     @property
     def now(self) -> datetime:
@@ -16,13 +17,13 @@ class Repository(Protocol):
         ...
 
     def configuration(self, kind: str) -> Any:
-        """The configuration of that kind that is in force: `pipelines`, `reasons`."""
+        """Returns the configuration of that kind that is in force: `pipelines`, `reasons`."""
         ...
 
     def load(self, record_type: str, id: UUID) -> Any:
-        """The record's state. Raises `NotFound`, also for a record of another type, and `Erased`."""
+        """Returns the record's state. Raises `NotFound`, also for a record of another type, and `Erased`."""
         ...
 
     def find(self, record_type: str, id: UUID) -> Any | None:
-        """The record's state, None where it has no event."""
+        """Returns the record's state; None without events."""
         ...

@@ -1,4 +1,4 @@
-"""What a text in an event may be: what every store, topic and read model can hold."""
+"""Checks of texts in events: every store, topic and read model can hold what passes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _FORBIDDEN_IN_LINES: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def quoted(value: str) -> str:
-    """`value` in quotes for a refusal, where it looks like a name; else "of that name".
+    """Returns `value` in quotes for a refusal if it looks like a name, else "of that name".
 
-    Whatever a client sent by mistake, a person's name or a password, stays out of answers and logs so.
+    So a person's name or a password that a client sent by mistake stays out of responses and logs.
     """
     return f"'{value}'" if _NAME.fullmatch(value) else "of that name"
 
 
 def line(what: str, value: str) -> str:
-    """`value` trimmed: one line of 1 to 500 characters. Raises `Invalid`."""
+    """Returns `value` trimmed: one line of 1 to 500 characters. Raises `Invalid`."""
     trimmed = value.strip()
     if not trimmed:
         raise Invalid(f"The {what} is empty. Give one.")
@@ -49,7 +49,7 @@ def line(what: str, value: str) -> str:
 
 
 def note(what: str, value: str) -> str:
-    """`value` trimmed: 1 to 20,000 characters, line breaks and tabs among them. Raises `Invalid`."""
+    """Returns `value` trimmed: 1 to 20,000 characters with line breaks and tabs. Raises `Invalid`."""
     trimmed = value.replace("\r\n", "\n").strip()
     if not trimmed:
         raise Invalid(f"The {what} is empty. Write one, or leave it out.")

@@ -8,7 +8,7 @@ from domain.kernel.errors import Invalid
 
 
 def require_time_zone(name: str | None) -> None:
-    """Refuses a time zone that this machine's database of time zones has not."""
+    """Refuses a time zone that this machine's database of time zones lacks."""
     if name is None:
         return
     try:

@@ -1,7 +1,7 @@
-"""Lifecycles as data, and the one function that checks a move, for single commands and in bulk alike.
+"""Lifecycles as data, and the one function that checks a transition, for single commands and in bulk.
 
-A table maps each state to its moves and each move to the state it leads to. Moves are verb phrases that
-complete "it cannot ...", since a refusal is a sentence.
+A table maps each state to its transitions and each transition to the state it leads to. A transition's name
+is a verb phrase that completes "it cannot ...", since a refusal is a sentence.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from domain.kernel.errors import MoveRefused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """The table of one kind of aggregate; `what` is its name in sentences."""
+    """The transition table of one record type: by state, the transitions and the states they lead to."""
 
     record_type: str
     transitions: Mapping[str, Mapping[str, str]]
 
 
-def check(table: Lifecycle, state: str, move: str) -> str:
-    """The state that `move` leads to. Raises `MoveRefused`, which names state, move and what is allowed."""
+def check(table: Lifecycle, state: str, transition: str) -> str:
+    """Returns the state that `transition` leads to. Raises `MoveRefused`, which lists what is allowed."""
     allowed = table.transitions[state]
-    if move not in allowed:
-        raise MoveRefused(record_type=table.record_type, state=state, move=move, allowed=tuple(allowed))
-    return allowed[move]
+    if transition not in allowed:
+        raise MoveRefused(record_type=table.record_type, state=state, move=transition, allowed=tuple(allowed))
+    return allowed[transition]

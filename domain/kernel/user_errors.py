@@ -1,7 +1,7 @@
-"""Errors for whoever uses the program: their text is a sentence to be shown as it stands.
+"""Errors for users of the program: their text is a sentence to show unchanged.
 
-An error says by its base what kind of trouble it is; `deploy/cli/errors.py` turns that into an exit code. An
-error that is derived from none of these is a defect of Rapport, unless it comes from a library or the system.
+An error's base class is its kind; `deploy/cli/errors.py` turns it into an exit code. An error without such a
+base class is a defect of Rapport, unless it comes from a library or the system.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class UserError(Exception):
 
 
 class FailureFound(UserError):
-    """Something is wrong with the data, or what was asked for cannot be done now."""
+    """The data is wrong, or the program cannot do the request now."""
 
 
 class EnvironmentProblem(UserError):
-    """A setting, a file or a service is not as it must be: the program cannot do its work there."""
+    """A setting, a file or a service is wrong: the program cannot work with it."""

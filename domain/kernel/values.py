@@ -10,12 +10,12 @@ from domain.kernel.errors import Invalid
 from domain.kernel.text import line, quoted
 
 RecordTypeName = NewType("RecordTypeName", str)
-"""The name of a record type, in an event that speaks of records of several."""
+"""The name of a record type, in events about records of several types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What another system (`source`) calls the record (`external_id`)."""
+    """The record's id (`external_id`) in another system (`source`)."""
 
     source: str
     external_id: str
@@ -23,7 +23,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One field's value before and after; absent where there was, or is, none.
+    """One field's value before and after; None for a missing value.
 
     An entry of a mapping is the field `attributes.<name>` or `preferences.<name>`; a tag that came or went is
     the field `tag` with `new` or `old`.
@@ -35,7 +35,7 @@ class FieldChange:
 
 
 def references(reference: Reference | None) -> tuple[Reference, ...]:
-    """The reference as events hold it. Raises `Invalid` for an empty or unprintable one."""
+    """Returns the reference as events hold it. Raises `Invalid` for an empty or unprintable one."""
     if reference is None:
         return ()
     return (
@@ -60,7 +60,7 @@ def changed(field: str, old: object | None, new: object | None) -> tuple[FieldCh
 def changed_entries(
     field: str, old: Mapping[str, str], new: Mapping[str, str | None]
 ) -> tuple[FieldChange, ...]:
-    """The changes of a mapping's entries that `new` names; None removes one."""
+    """Returns the changes of a mapping's entries that `new` names; None removes one."""
     return tuple(
         change for name, value in new.items() for change in changed(f"{field}.{name}", old.get(name), value)
     )
@@ -80,7 +80,7 @@ def changed_tags(
 
 
 def apply_entries(field: str, old: Mapping[str, str], changes: Iterable[FieldChange]) -> dict[str, str]:
-    """A mapping after those of `changes` that are its entries."""
+    """Returns a mapping after the `changes` of its entries."""
     entries = dict(old)
     prefix = f"{field}."
     for change in changes:
@@ -94,7 +94,7 @@ def apply_entries(field: str, old: Mapping[str, str], changes: Iterable[FieldCha
 
 
 def apply_tags(old: frozenset[str], changes: Iterable[FieldChange]) -> frozenset[str]:
-    """Tags after those of `changes` that are tags."""
+    """Returns tags after the `changes` of tags."""
     tags = set(old)
     for change in changes:
         if change.field == "tag":

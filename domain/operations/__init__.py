@@ -1,1 +1,1 @@
-"""What operators do: acts on read models."""
+"""Operators' acts on read models."""

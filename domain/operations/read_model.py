@@ -1,6 +1,6 @@
-"""A read model's version as operators change it: what they did, each act an event. Its own id is its party.
+"""A read model's version with the acts of operators on it, each an event. Its own id is its party.
 
-Nothing is decided here: the read side decides what may be done, and has done it when it is recorded.
+Nothing is decided here: the read side decides what is allowed, and acts before the event is recorded.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _NAMES: Final = UUID("6f1d7c52-2a55-4d0f-9a9e-3a1f6f0f7f61")
 
 
 def id_of(projection: str, version: int) -> UUID:
-    """The id of a version: the same everywhere, since it is derived from its name and number."""
+    """Returns the id of a version: derived from name and number, so the same everywhere."""
     return uuid5(_NAMES, f"{projection} v{version}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What all acts say: the version it is about, the act's own id, and why, in the operator's words."""
+    """Members of all acts: the version, the act's own id, and why, in the operator's words."""
 
     projection: str
     version: int
@@ -36,7 +36,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildStarted(Act):
-    """`crm.readmodel.rebuild_started`; `source`: store or kafka; `filled_to`: up to which position."""
+    """`crm.readmodel.rebuild_started`; `source`: store or kafka; `filled_to`: the last position filled."""
 
     source: str
     filled_to: int
@@ -44,7 +44,7 @@ class RebuildStarted(Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified(Act):
-    """`crm.readmodel.verified`; `settled`: up to which position; `sample`: parties drawn, None for all."""
+    """`crm.readmodel.verified`; `settled`: the high-water mark; `sample`: parties drawn, None for all."""
 
     settled: int
     events: int
@@ -54,7 +54,7 @@ class Verified(Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationFailed(Act):
-    """`crm.readmodel.verification_failed`; `differences`: as many as it looked for, at most."""
+    """`crm.readmodel.verification_failed`; `differences` has at most as many as it looked for."""
 
     settled: int
     differences: int
@@ -104,7 +104,7 @@ class Retried(Act):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadModel(Aggregate):
-    """A read model's version as of the last act; `operations`: all acts that are recorded."""
+    """A read model's version as of the last act; `operations` are the ids of all recorded acts."""
 
     projection: str
     number: int
@@ -112,7 +112,7 @@ class ReadModel(Aggregate):
 
 
 def evolve(state: ReadModel | None, event: Event) -> ReadModel:
-    """The version after the act. Raises `NotFound` where the stream is not a read model's."""
+    """Returns the version after the act. Raises `NotFound` if the stream is not a read model's."""
     payload = event.payload
     if not isinstance(payload, Act):
         raise NotFound("read model", event.originator_id)

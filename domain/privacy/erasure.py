@@ -1,6 +1,6 @@
-"""Erasure: a person is forgotten; who, why, on which basis, and what came of it. Its own id is its party.
+"""Erasure of a person: who, why, on which basis, with which result. Its own id is its party.
 
-The records themselves say so too, by `crm.customer.erased` and its like. Nothing here is personal.
+The erased records have events of their own, such as `crm.customer.erased`. Nothing here is personal.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureBegun:
-    """`crm.privacy.erasure_begun`: `parties` are all that is the person, `persons` whose keys are destroyed.
+    """`crm.privacy.erasure_begun`: `parties` are the person's parties, `persons` those whose keys it
+    destroys.
 
-    `reference` is how the request is known elsewhere.
+    `reference` is the request's id elsewhere.
     """
 
     parties: tuple[UUID, ...]
@@ -43,14 +44,14 @@ class ErasureBegun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysDestroyed:
-    """`crm.privacy.keys_destroyed`: all that were to be, those of who was found meanwhile among them."""
+    """`crm.privacy.keys_destroyed`: all planned ones, and those of persons found in the meantime."""
 
     persons: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureCertified:
-    """`crm.privacy.erasure_certified`: the certificate's digest, and up to where in the store it looked."""
+    """`crm.privacy.erasure_certified`: the certificate's digest, and the last position that it checked."""
 
     certificate_sha256: str
     position: int
@@ -131,7 +132,7 @@ def begin(
 
 
 def basis(text: str) -> str:
-    """A legal basis that may stand in an event for ever. Raises `Invalid`."""
+    """Returns a legal basis that an event may keep for ever. Raises `Invalid`."""
     if not BASIS.fullmatch(text):
         raise Invalid(
             "The legal basis must be 1 to 64 letters, digits, spaces or ().,:/- such as "
@@ -141,7 +142,7 @@ def basis(text: str) -> str:
 
 
 def referred(text: str | None) -> str | None:
-    """A reference that may stand in an event for ever. Raises `Invalid`."""
+    """Returns a reference that an event may keep for ever. Raises `Invalid`."""
     if text is not None and not REFERENCE.fullmatch(text):
         raise Invalid(
             "The reference must be 1 to 64 letters, digits or ._- such as a ticket's number. It is kept for "

@@ -1,6 +1,6 @@
-"""A history handed out: that of a record, to whoever asked. Each time has a stream of its own.
+"""The export of a record's history. Each export has a stream of its own.
 
-Its party is the record's, so that it stands in the very history that was handed out.
+Its party is the record's, so that the exported history shows its own exports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HistoryForm = Literal["decoded", "readable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryExported:
-    """`crm.privacy.history_exported`: of which record, in which form; `opened`: private values in clear."""
+    """`crm.privacy.history_exported`: the record and the form; `opened`: with private values in clear."""
 
     kind: RecordTypeName
     id: UUID

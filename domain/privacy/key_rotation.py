@@ -1,4 +1,4 @@
-"""A rotation of the key-encryption key: all wrapped keys have another one. Its own id is its party."""
+"""A rotation of the key-encryption key: a new one wraps all keys. Its own id is its party."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from domain.kernel.record_type import RecordType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KekRotated:
-    """`crm.privacy.kek_rotated`: no key is wrapped with `from_kek` any more, `keys` were wrapped anew.
+    """`crm.privacy.kek_rotated`: no key is wrapped with `from_kek` any more; `keys` is how many were
+    rewrapped.
 
-    Both are ids, `file:<hash>` or `vault:<mount>/<key>`, and say nothing about the keys.
+    Both KEKs are ids, `file:<hash>` or `vault:<mount>/<key>`, and reveal nothing about the keys.
     """
 
     from_kek: str
@@ -26,7 +27,7 @@ class KekRotated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotated(Aggregate):
-    """A rotation that came to its end."""
+    """A finished rotation."""
 
     to_kek: str
 

@@ -1,4 +1,4 @@
-"""Legal hold: a customer's data, or a kind of text of a month, must be kept. Its own id is its party."""
+"""Legal hold on a customer's data, or on the texts of a kind and month. Its own id is its party."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def place(
     if (party is None) == (kind is None):
         raise Invalid("A legal hold is on a customer or on a kind of text. Name one of the two.")
     if month is not None and kind is None:
-        raise Invalid("A month is held of a kind of text. Name the kind too, or leave the month out.")
+        raise Invalid(
+            "The hold names a month without a kind of text. Name the kind too, or leave the month out."
+        )
     if kind is not None and not _KIND.fullmatch(kind):
         raise Invalid("The kind of text must be one such as `case` or `interaction-chat`. Correct it.")
     if month is not None and not _MONTH.fullmatch(month):
@@ -104,7 +106,7 @@ def place(
 
 
 def release(state: LegalHold) -> tuple[HoldReleased, ...]:
-    """Ends it; nothing when it was released."""
+    """Ends it, once."""
     return () if state.state == "released" else (HoldReleased(),)
 
 

@@ -1,4 +1,4 @@
-"""Disclosure: all that is known of a person was handed out to whoever asked. Its own id is its party."""
+"""Disclosure: the export of all data about a person. Its own id is its party."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.kernel.record_type import RecordType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonExported:
-    """`crm.privacy.person_exported`: of whom (`party`), and which sections the export has."""
+    """`crm.privacy.person_exported`: the person's `party` and the export's sections."""
 
     party: UUID
     sections: tuple[str, ...]

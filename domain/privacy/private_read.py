@@ -1,7 +1,7 @@
-"""Reads of private values, where an installation records them: who looked at whose data, when, what for.
+"""Reads of private values, in installations that record them: who looked at whose data, when, what for.
 
-An event for each party whose values an answer held, under that party, with an id of its own. Who and when
-stand in the envelope.
+Each party whose values a response holds has an event, under that party, with an id of its own. The envelope
+has who and when.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from domain.events.registry import EventType
 from domain.kernel.record_type import RecordType
 
 PURPOSE: Final = re.compile(r"[a-z0-9._-]{1,64}")
-"""A code out of the installation's own list: words could be personal, and events hold none in clear."""
+"""A code of the installation's own list: free words could be personal data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateRead:
-    """`crm.privacy.private_read`: private values of `records` were given by the route of that template."""
+    """`crm.privacy.private_read`: the route with that template returned private values of `records`."""
 
     records: tuple[UUID, ...]
     purpose: str

@@ -1,8 +1,8 @@
-"""Retention: how long free texts of a kind are kept, and which months of them were closed for good.
+"""Retention: how long free texts of a kind are kept, and which months are closed for good.
 
-Texts are closed by kind and month of their event's time (UTC), the key of which is destroyed. A month's texts
-are closed once the month ended longer ago than its kind is kept. All that was closed stands in one stream,
-whose id is its party, so that it is found at once: after a restore it is done again.
+Each kind and month (UTC) of an event's time has a key; destroying it closes the texts. A month is closed once
+it ended longer ago than the kind is kept. One stream, whose id is its party, lists all closed months: a
+restore reads it and closes them again.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class RetentionApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closings(Aggregate):
-    """Everything that was closed: kinds and months, in the order in which they were."""
+    """Everything that was closed: kinds and months, in the order of closing."""
 
     applied: tuple[tuple[str, str], ...]
 
 
 def evolve(state: Closings | None, event: Event) -> Closings:
-    """What is closed after `event`. Raises `NotFound` where the stream is another one."""
+    """Returns what is closed after `event`. Raises `NotFound` if the stream is another one."""
     payload = event.payload
     if not isinstance(payload, RetentionApplied):
         raise NotFound("retention", event.originator_id)
@@ -69,11 +69,11 @@ def evolve(state: Closings | None, event: Event) -> Closings:
 
 
 Rules = Mapping[str, int]
-"""How many months the texts of a kind are kept after the end of their month."""
+"""The months for which the texts of a kind are kept after the end of their month."""
 
 
 def parse(document: Mapping[str, Any], kinds: Iterable[str]) -> Rules:
-    """The rules of a parsed TOML document, `{"keep": {kind: "24 months"}}`, for these kinds of text.
+    """Returns the rules of a parsed TOML document, `{"keep": {kind: "24 months"}}`, for these kinds of text.
 
     Raises `Invalid` with a sentence that names the rule and what is wrong with it.
     """
@@ -96,14 +96,14 @@ def parse(document: Mapping[str, Any], kinds: Iterable[str]) -> Rules:
 def is_due(month: str, months: int, as_of: date) -> bool:
     """Whether the month (`YYYY-MM`) ended `months` or more before the day `as_of`.
 
-    A month ends with its last day; what is kept 24 months is closed from the first day of the 25th month on.
+    A month ends with its last day; texts kept 24 months are closed from the first day of the 25th month on.
     """
     year, number = month.split("-")
     return int(year) * 12 + int(number) + months <= as_of.year * 12 + as_of.month - 1
 
 
 def kinds(payloads: Iterable[type[Any]]) -> dict[str, frozenset[type[Any]]]:
-    """Every retention kind that these payload classes can have, with the classes whose texts are of it."""
+    """Returns every retention kind of these payload classes, with the classes whose texts have it."""
     found: dict[str, set[type[Any]]] = {}
     for payload in payloads:
         for kind in _kinds_of(payload):

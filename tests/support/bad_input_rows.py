@@ -213,7 +213,7 @@ COMMANDS = (
         "a lead of whom nothing is known",
         sent("leads", campaign="fair"),
         422,
-        "Nothing is known of the lead. Give a name, a company, an email or a phone.",
+        "The lead has no name, company, email or phone. Give at least one of them.",
         ALL,
     ),
     row(

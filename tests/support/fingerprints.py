@@ -7,7 +7,7 @@ after the change would stand side by side in one table, so the change belongs in
     python -m tests.support.fingerprints add NAME VERSION     the same of one version
     python -m tests.support.fingerprints anew NAME VERSION    all of it, for a version never released
 
-`make freeze` runs the first. A new record type adds its histories to what is there; of the others every row
+`make freeze` does the first. A new record type adds its histories to what is there; of the others every row
 must stay equal.
 """
 
@@ -17,6 +17,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -60,16 +61,17 @@ def faults(projection: Projection) -> list[str]:
     ]
 
 
-def add(projection: Projection) -> None:
+def add(projection: Projection) -> bool:
     """Writes what the fingerprint lacks: histories that are new, tables and families of new record types.
+    False where it lacks nothing.
 
     Raises `ValueError` where what it has does not fit any more: the rows of a history that was there before
     must stay equal, and a table that is new has none of it.
     """
-    was = kept(projection)
-    if was is not None and (found := _changed(projection, was, fingerprint(projection))):
+    was, now = kept(projection), fingerprint(projection)
+    if was is not None and (found := _changed(projection, was, now)):
         raise ValueError(" ".join(found))
-    anew(projection)
+    return _write(projection, now)
 
 
 def _whose(projection: Projection) -> str:
@@ -108,12 +110,18 @@ def _changed(projection: Projection, was: Mapping[str, Any], now: Mapping[str, A
     return found
 
 
-def anew(projection: Projection) -> None:
-    """Writes the fingerprint of the version as it is."""
-    text = orjson.dumps(
-        fingerprint(projection), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    )
-    (projection.folder / FILE).write_bytes(text)
+def anew(projection: Projection) -> bool:
+    """Writes the fingerprint of the version as it is. False where it is the same."""
+    return _write(projection, fingerprint(projection))
+
+
+def _write(projection: Projection, found: Mapping[str, Any]) -> bool:
+    text = orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    file = projection.folder / FILE
+    if file.is_file() and file.read_bytes() == text:
+        return False
+    file.write_bytes(text)
+    return True
 
 
 def folded(projection: Projection, name: str) -> Rows:
@@ -141,24 +149,24 @@ NO_ROWS: Final = _digest(orjson.dumps({}))
 """What a history makes of a table that none of its events writes."""
 
 
-def add_all() -> list[str]:
-    """Adds to every registered version what its fingerprint lacks; what was refused, and why."""
-    refused = []
+def add_all() -> tuple[list[Path], list[str]]:
+    """Adds to every registered version what its fingerprint lacks: the files written, and why others were
+    refused."""
+    written, refused = [], []
     for projection in PROJECTIONS:
         try:
-            add(projection)
+            if add(projection):
+                written.append(projection.folder / FILE)
         except ValueError as error:
             refused.append(str(error))
-        else:
-            sys.stdout.write(f"Wrote {_whose(projection)}/{FILE}.\n")
-    return refused
+    return written, refused
 
 
 def main(words: Sequence[str]) -> None:
     """The command line."""
     acts = {"add": add, "anew": anew}
     if list(words) == ["add"]:
-        sys.exit("\n".join(add_all()) or None)
+        sys.exit("\n".join(add_all()[1]) or None)
     if len(words) != 3 or words[0] not in acts:
         sys.exit((__doc__ or "").strip())
     projection = named(words[1], int(words[2]))

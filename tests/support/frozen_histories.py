@@ -1,16 +1,13 @@
 """Histories frozen as bytes, `tests/unit/frozen/histories/<number>.ndjson`: a stored event a line, in order.
 
 Together they hold every event type in every schema version ever written. They are what a read model's
-fingerprint is taken of, so a file is never changed: what is new goes into a new file, which
-
-    python -m tests.support.frozen_histories
-
-writes for the types and versions that no file has yet, out of their frozen examples.
+fingerprint is taken of, so a file is never changed. `make freeze` writes further files for the types and
+versions that no file has: a file for each record type, made by running its commands (`made_commands.py`), and
+one with the frozen examples of what no command leads to.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -22,6 +19,8 @@ import orjson
 from commands.store.event_reader import StoredRow
 from domain.events.catalogue import CATALOGUE
 from domain.events.registry import SCHEMA
+from domain.record_types import RECORD_TYPES
+from tests.support import made_commands
 
 FROZEN: Final = Path(__file__).parents[1] / "unit" / "frozen"
 FOLDER: Final = FROZEN / "histories"
@@ -81,24 +80,35 @@ def example(kind: str, version: int, subject: UUID, sequence: int) -> bytes:
     )
 
 
-def add() -> Path | None:
-    """Writes a further history of what is missing: one aggregate per type and version. None where nothing
-    is. A type whose fold wants events before it needs a history written for it: see the test's sentence."""
-    wanted = missing()
-    if not wanted:
-        return None
-    file = FOLDER / f"{len(names()) + 1:02d}.ndjson"
-    lines = [
-        example(kind, version, UUID(int=(number << 32) + place), 1)
-        for number in [len(names()) + 1]
-        for place, (kind, version) in enumerate(wanted, start=1)
-    ]
-    file.write_bytes(b"\n".join(lines) + b"\n")
+def add() -> list[Path]:
+    """Writes further histories of what is missing: one for each record type, in which its events happen, then
+    one of the examples of what no series of commands leads to."""
+    written = []
+    by_type: dict[str, list[str]] = {}
+    for kind, version in missing():
+        if version == CATALOGUE.named(kind).version:  # what is recorded today has the newest
+            by_type.setdefault(kind.split(".")[1], []).append(kind)
+    for record_type in RECORD_TYPES:
+        if record_type.commands and (wanted := by_type.get(record_type.family)):
+            number = len(names()) + 1
+            rows = made_commands.histories(record_type, wanted, number << 32)
+            if rows:
+                written.append(_write(number, [row.event for row in rows]))
+    if left := missing():
+        number = len(names()) + 1
+        written.append(
+            _write(
+                number,
+                [
+                    example(kind, version, UUID(int=(number << 32) + place), 1)
+                    for place, (kind, version) in enumerate(left, start=1)
+                ],
+            )
+        )
+    return written
+
+
+def _write(number: int, events: list[bytes]) -> Path:
+    file = FOLDER / f"{number:02d}.ndjson"
+    file.write_bytes(b"\n".join(events) + b"\n")
     return file
-
-
-if __name__ == "__main__":
-    written = add()
-    sys.stdout.write(
-        f"Wrote {written}.\n" if written else "Every type and version is in a history already.\n"
-    )

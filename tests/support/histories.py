@@ -2,16 +2,18 @@
 
 A step is three small numbers: whom it concerns, what is tried, and a value. Each is turned into an event that
 the lifecycle allows at that point, so any list of steps is a legal history. Customers and opportunities stand
-here, the other families in `service_histories.py`.
+here, the other families in `service_histories.py`. Event types of customers' records that no step makes are
+added with their examples, so a new record type or event is tried without a step of its own.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,12 +24,16 @@ from domain.customers.customer import events as customer
 from domain.events.catalogue import CATALOGUE
 from domain.events.envelope import encode
 from domain.events.event import SYSTEM, Event
+from domain.events.registry import EventType
 from domain.kernel.money import Money
 from domain.kernel.values import Reference
+from domain.record_types import BUSINESS, BY_FAMILY
 from domain.sales.opportunity import events as opportunity
+from projections.record_families import customer_families
 from projections.runtime.decode import Decoder
 from tests.support import service_histories
 from tests.support.memory import OpenCipher
+from tests.support.payloads import example
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 OPEN: Final = ("prospecting", "qualification", "proposal", "negotiation")
@@ -85,6 +91,7 @@ class Life:
     customer_id: UUID | None = None
     merged_into: Life | None = None
     erased: bool = False
+    family: str = ""
     points: list[UUID] = field(default_factory=list)
 
 
@@ -96,6 +103,7 @@ class History:
     customers: dict[int, Life] = field(default_factory=dict)
     opportunities: dict[int, Life] = field(default_factory=dict)
     others: dict[int, Life] = field(default_factory=dict)
+    further: tuple[EventType, ...] = field(default_factory=lambda: further_types())
     rows: list[StoredRow] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     now: datetime = START
@@ -109,6 +117,8 @@ class History:
         """
         who, what, value = step
         self.now += timedelta(minutes=value * 7)
+        if self.further and (who + what + value) % 4 == 0:
+            further_step(self, self.further[(what + value) % len(self.further)], who)
         number = who % (9 * spread)
         if number < spread:
             self._customer(number, what, value)
@@ -285,6 +295,7 @@ class History:
         self.position += 2 if self.position % 7 == 6 else 1
         encoded = encode(event, CATALOGUE, CIPHER)
         name = CATALOGUE.of(payload).name
+        life.family = life.family or name.split(".")[1]
         self.events.append(event)
         self.rows.append(StoredRow(self.position, life.id, life.version, name, life.party, encoded))
 
@@ -299,6 +310,48 @@ def item(value: int) -> opportunity.LineItem:
     return opportunity.LineItem(
         product_id=UUID(int=700 + value), quantity=Decimal(value), price=usd(5), discount=Decimal(0)
     )
+
+
+def further_types() -> tuple[EventType, ...]:
+    """The event types of customers' records that no step makes."""
+    return tuple(
+        kind
+        for each in BUSINESS
+        if each.family in customer_families()
+        for kind in each.events
+        if kind.name not in _made()
+    )
+
+
+@cache
+def _made() -> frozenset[str]:
+    """The names of the event types that steps make."""
+    draw = random.Random(11)
+    histories = [History(seed, further=()) for seed in range(3)]
+    for history in histories:
+        for _ in range(1_200):
+            history.step((draw.randrange(72), draw.randrange(16), draw.randrange(10)), spread=8)
+    return frozenset(row.type for history in histories for row in history.rows)
+
+
+def further_step(history: History, kind: EventType, who: int) -> None:
+    """An event of that type, with its example's values; its customer is one that there is."""
+    record_type = BY_FAMILY[kind.family]
+    lives = [*history.customers.values(), *history.opportunities.values(), *history.others.values()]
+    free = [life for life in lives if life.family == kind.family and not life.erased]
+    buyers = [life for life in history.customers.values() if not life.erased]
+    payload = example(kind.payload)
+    if record_type.customer is not None and hasattr(payload, record_type.customer):
+        if not buyers:
+            return
+        payload = replace(payload, **{record_type.customer: buyers[who % len(buyers)].id})
+    if kind == record_type.first_event:
+        party = None if record_type.own_party or not record_type.customer else buyers[who % len(buyers)].id
+        history.add(history.life(-1 - len(history.others), party), payload)
+    elif free:
+        life = free[who % len(free)]
+        life.erased = kind == record_type.erased_event
+        history.add(life, payload)
 
 
 def history_of(steps: Iterable[Step], *, spread: int = 4, seed: int = 0) -> History:

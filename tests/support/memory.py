@@ -17,6 +17,7 @@ import orjson
 
 from commands.dispatch.context import Context
 from commands.dispatch.dispatcher import Commands
+from commands.dispatch.repository import evolve_of
 from commands.store.application import Crm
 from commands.store.claims import Claim, ClaimTable
 from commands.store.contact_index import ContactPoint
@@ -240,12 +241,14 @@ class MemoryClaims:
 class Desk:
     """A bus on a memory store, with a clock that tests set and ids that count."""
 
-    def __init__(self, pipelines: Pipelines | None = None, reasons: Reasons = DEFAULT) -> None:
+    def __init__(
+        self, pipelines: Pipelines | None = None, reasons: Reasons = DEFAULT, first_id: int = 0x1000
+    ) -> None:
         self.idempotency = MemoryIdempotency()
         self.claims = MemoryClaims()
         self.crm = MemoryCrm(self.idempotency, self.claims)
         self.now = START
-        self._ids = 0x1000
+        self._ids = first_id
         self.commands = Commands(
             cast("Crm", self.crm),
             cast("Idempotency", self.idempotency),
@@ -271,6 +274,10 @@ class Desk:
     def do(self, command: Any, **options: Any) -> Any:
         """Executes a command now; its `Outcome`."""
         return self.commands.execute(command, self.context(), **options)
+
+    def state(self, record_type: str, id: UUID) -> Any:
+        """The record as it is now."""
+        return self.crm.load(record_type, evolve_of(record_type), id)
 
 
 PIPELINES = parse(

@@ -1,12 +1,8 @@
 """The public surface as text: what callers, operators and data teams rely on, a file for each part of it.
 
-    python -m tests.support.surface
-
-writes the files into `tests/unit/frozen/surface/`, where tests compare them, and adds to the read models'
-fingerprints what they lack; `make freeze` runs it.
-`surface_schema.py` makes the files in
-`tests/unit/frozen/surface/schema/` and needs PostgreSQL; the others need no service.
-`tests/unit/frozen/surface/tests.txt` lists the tests of one commit, and nothing writes it again.
+`make freeze` writes the files into `tests/unit/frozen/surface/`, where tests compare them.
+`surface_schema.py` makes those in `tests/unit/frozen/surface/schema/` and needs PostgreSQL; all others need
+no service. `tests/unit/frozen/surface/tests.txt` lists the tests of one commit, and nothing writes it again.
 """
 
 from __future__ import annotations
@@ -15,7 +11,6 @@ import difflib
 import io
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -41,7 +36,6 @@ from deploy.metrics.worker import WorkerFigures
 from deploy.settings import CHECKOUT, PREFIX, Settings
 from projections.control.status import Status
 from projections.registry import PROJECTIONS
-from tests.support import fingerprints, surface_schema
 from tests.support.surface_types import annotation, events
 
 FOLDER: Final = Path(__file__).parents[1] / "unit" / "frozen" / "surface"
@@ -80,13 +74,16 @@ def difference(name: str, now: str) -> str:
     )
 
 
-def write(parts: Mapping[str, str]) -> None:
-    """Writes the files and names each."""
+def write(parts: Mapping[str, str]) -> list[Path]:
+    """Writes the files that differ; which."""
+    written = []
     for name, text in parts.items():
         file = FOLDER / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"Wrote {file.relative_to(CHECKOUT)}.\n")
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            written.append(file)
+    return written
 
 
 def application() -> FastAPI:
@@ -224,13 +221,3 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "routes.txt": routes,
     "settings.txt": settings,
 }
-
-
-def main() -> None:
-    """The command line: all that is generated. Exits with 1 and the reasons where a fingerprint refused."""
-    write(surface() | surface_schema.started())
-    sys.exit("\n".join(fingerprints.add_all()) or None)
-
-
-if __name__ == "__main__":
-    main()

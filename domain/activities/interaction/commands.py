@@ -1,4 +1,4 @@
-"""What can be asked of an interaction: commands, each with its public verb."""
+"""The commands on an interaction, each with its public verb."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from domain.kernel.values import Reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordInteraction(NewRecord):
-    """Records what happened. `at` is when, now unless named; `file_names` has a name for each attachment.
+    """Records what happened, `at` when (now unless named). `file_names` has a name for each attachment.
 
-    Its id follows from `reference`: the same interaction sent again changes nothing, another one under the
-    same reference is refused with `AlreadyRecorded`.
+    Its id follows from `reference`. The same interaction sent again changes nothing; another one under the
+    same reference raises `AlreadyRecorded`.
     """
 
     summary: ClassVar[str] = "Record an interaction"
@@ -49,7 +49,7 @@ class RecordInteraction(NewRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectInteraction(RecordCommand):
-    """Corrects what is named; `remove` names contact_id or duration_seconds."""
+    """Corrects the named fields; `remove` names contact_id or duration_seconds."""
 
     verb: ClassVar[str] = "correct"
     summary: ClassVar[str] = "Correct"
@@ -69,7 +69,7 @@ class CorrectInteraction(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkInteraction(RecordCommand):
-    """Links it to the customer, the opportunity, the case that it is about."""
+    """Links it to the customer, opportunity or case that it is about."""
 
     verb: ClassVar[str] = "link"
     summary: ClassVar[str] = "Link to a customer, an opportunity or a case"

@@ -1,6 +1,6 @@
-"""What may happen to an interaction: it is recorded, corrected and linked; it has no lifecycle.
+"""What may happen to an interaction: recording, correcting and linking. It has no lifecycle.
 
-A decision reads the state and its arguments, and answers with events, with none when nothing would change.
+A decision reads the state and its arguments and returns events, or none if nothing changes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def record(
     reference: Reference,
     imported: bool,
 ) -> Recorded:
-    """The interaction as it is recorded, its `source_digest` still empty. Raises `Invalid`."""
+    """Returns the interaction to record, its `source_digest` still empty. Raises `Invalid`."""
     _one_of("kind of interaction", kind, get_args(InteractionKind))
     _one_of("direction", direction, get_args(Direction))
     files = tuple(_attachment(each) for each in attachments)
@@ -115,7 +115,7 @@ def correct(
     reason: str | None,
     remove: tuple[str, ...],
 ) -> Events:
-    """Corrects what is named; `remove` names contact_id or duration_seconds. Nothing when all is so."""
+    """Corrects the named fields; `remove` names contact_id or duration_seconds."""
     if unknown := [field for field in remove if field not in REMOVABLE]:
         raise Invalid(
             f"No field {quoted(unknown[0])} of an interaction can be removed. "
@@ -162,9 +162,9 @@ def correct(
 def link(
     state: Interaction, *, customer_id: UUID | None, opportunity_id: UUID | None, case_id: UUID | None
 ) -> Events:
-    """Links it to a customer, an opportunity, a case, or to others than before; its party stays."""
+    """Links it to a customer, an opportunity or a case, or to others than before. Its party stays."""
     if customer_id is None and opportunity_id is None and case_id is None:
-        raise Invalid("Nothing to link is named. Name a customer, an opportunity or a case.")
+        raise Invalid("The command names nothing to link to. Name a customer, an opportunity or a case.")
     events: list[InteractionEvent] = []
     if customer_id is not None and customer_id != state.customer_id:
         events.append(CustomerLinked(customer_id=customer_id, previous_customer_id=state.customer_id))
@@ -259,9 +259,9 @@ def _attachment(given: Attachment) -> Attachment:
     if not _SHA256.fullmatch(given.sha256):
         raise Invalid("An attachment's sha256 is not 64 hexadecimal digits in lower case. Correct it.")
     if not _MEDIA_TYPE.fullmatch(given.media_type):
-        raise Invalid("An attachment's media type is none. Give one such as application/pdf.")
+        raise Invalid("An attachment's media type is not valid. Give one such as application/pdf.")
     if not 0 <= given.size <= 2**53:
-        raise Invalid(f"An attachment's size of {given.size} bytes cannot be. Correct it.")
+        raise Invalid(f"An attachment's size of {given.size} bytes is negative. Correct it.")
     return Attachment(
         reference=line("reference of an attachment", given.reference),
         sha256=given.sha256,
@@ -281,7 +281,7 @@ def _file_names(names: tuple[str, ...], attachments: int) -> str | None:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> Events:
-    """What follows from a command on an interaction; recording one, whose id is derived, has a handler."""
+    """Returns the events that follow from a command. Recording one, whose id is derived, has a handler."""
     match command:
         case CorrectInteraction():
             corrected = correct(

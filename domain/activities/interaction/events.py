@@ -25,9 +25,9 @@ Question = Literal["csat", "nps"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What was bought or given back: `product_id` where the product is one of ours, `sku` as the shop says.
+    """An item bought or returned: `product_id` if it is one of our products, `sku` as the shop has it.
 
-    `price` is of one.
+    `price` is for one.
     """
 
     product_id: UUID | None = None
@@ -46,7 +46,8 @@ class Survey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file kept elsewhere: where (`reference`), the hex SHA-256 of its bytes, its type, its size in bytes.
+    """A file stored elsewhere: where (`reference`), the hex SHA-256 of its bytes, its type, its size in
+    bytes.
 
     Its name is personal and stands in `file_names`.
     """
@@ -61,8 +62,8 @@ class Attachment:
 class Recorded:
     """`crm.interaction.recorded`; `time` is when it happened.
 
-    `file_names` has a line per attachment, in their order. `source_digest` is the hex HMAC of what the source
-    said, by which the same one taken in again is known.
+    `file_names` has a line per attachment, in their order. `source_digest` is the hex HMAC of the source's
+    data; it shows whether a second import brings the same.
     """
 
     kind: InteractionKind
@@ -91,8 +92,8 @@ class Corrected:
     """`crm.interaction.corrected`: what was wrong, and what is right.
 
     `changes` has the open fields: direction, channel, contact_id, duration_seconds, score. `amount_before`
-    and `amount` stand only where the amount was wrong, `items` where they were. `kind` and `participants` are
-    the interaction's, since they say with whose keys the texts are closed.
+    and `amount` have values only if the amount was wrong, `items` only if they were. `kind` and
+    `participants` are the interaction's: they say whose keys encrypt the texts.
     """
 
     kind: InteractionKind
@@ -108,7 +109,7 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerLinked:
-    """`crm.interaction.customer_linked`; the party stays what it was."""
+    """`crm.interaction.customer_linked`; the party stays."""
 
     customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None

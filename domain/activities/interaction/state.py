@@ -1,7 +1,7 @@
 """Interaction: one thing that was said, done or bought. One stream each, corrected, never edited.
 
-Its id is derived from source and external id, so the same one taken in twice is one. Its party is its
-customer's id when that was named, else its own; it never changes. What may happen: `decide.py`.
+Its id is derived from source and external id, so an interaction imported twice is one. Its party is its
+customer's id if one was named, else its own; it never changes. What may happen: `decide.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Interaction(Aggregate):
 
 
 def evolve(state: Interaction | None, event: Event) -> Interaction:
-    """The interaction after `event`. Raises `NotFound` where the stream is not an interaction's."""
+    """Returns the interaction after `event`. Raises `NotFound` if the stream is not an interaction's."""
     payload: InteractionEvent = event.payload
     if state is None:
         return _created(event)
@@ -144,4 +144,4 @@ def _direction(value: str | None) -> Direction:
         case "inbound" | "outbound" | "none":
             return value
         case _:
-            raise Undecodable("A correction names no direction that there is. Verify the store.")
+            raise Undecodable("A correction names an unknown direction. Verify the store.")

@@ -1,4 +1,4 @@
-"""What can be asked of a contact: commands, each with its public verb."""
+"""The commands on a contact, each with its public verb."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.kernel.command import NewRecord, RecordCommand, new_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterContact(NewRecord):
-    """Registers a person at a customer; `role` is what they are there. `at`: since when."""
+    """Registers a person at a customer, since `at`; `role` is what they are there."""
 
     summary: ClassVar[str] = "Register a contact"
 
@@ -24,7 +24,7 @@ class RegisterContact(NewRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeContact(RecordCommand):
-    """Changes what is named; `remove` may name role."""
+    """Changes the named fields; `remove` may name role."""
 
     verb: ClassVar[str] = "change"
     summary: ClassVar[str] = "Change the profile"
@@ -48,7 +48,7 @@ class AddContactPoint(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyContactPoint(RecordCommand):
-    """Notes that a contact point is the person's, as `method` has shown."""
+    """Records that a contact point is the person's, as `method` has shown."""
 
     verb: ClassVar[str] = "verifyPoint"
     summary: ClassVar[str] = "Verify a contact point"
@@ -69,7 +69,7 @@ class RemoveContactPoint(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveConsent(RecordCommand):
-    """Allows to use a contact point for `purpose`, until a time if one is named."""
+    """Allows the use of a contact point for `purpose`, until a time if one is named."""
 
     verb: ClassVar[str] = "giveConsent"
     summary: ClassVar[str] = "Give consent"
@@ -84,7 +84,7 @@ class GiveConsent(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawConsent(RecordCommand):
-    """Takes a consent back."""
+    """Withdraws a consent."""
 
     verb: ClassVar[str] = "withdrawConsent"
     summary: ClassVar[str] = "Withdraw consent"

@@ -1,6 +1,6 @@
-"""What a contact had allowed at a time, by contact point, from moment to moment, and the event that says so.
+"""What a contact allowed at a time, by contact point and period, and the event that says so.
 
-A day is asked for as a whole: within it a consent may begin and end. Who wants one moment asks for that.
+A query is about a whole day, within which a consent may begin and end, or about one moment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOMENT: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """The time asked for, from `start` (included) to `end` (not), both UTC."""
+    """The time of a query, from `start` (included) to `end` (excluded), both UTC."""
 
     start: datetime
     end: datetime
@@ -44,10 +44,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A stretch of the time asked for in which one thing holds.
+    """A part of the queried time in which one thing holds.
 
-    `event` is what says so: the consent that allows or has run out, its withdrawal, the removal of the point,
-    the erasure of the person; None where there is none, because nothing was ever given.
+    `event` says so: the consent that allows or has run out, its withdrawal, the removal of the point, the
+    erasure of the person. It is None where no consent was ever given.
     """
 
     start: datetime
@@ -63,7 +63,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointHistory:
-    """One contact point over the time asked for; the periods follow on each other and leave nothing out."""
+    """One contact point over the queried time; the periods follow one another without gaps."""
 
     point_id: UUID
     kind: PointKind
@@ -88,14 +88,15 @@ def moment(at: datetime) -> Span:
 
 
 def _span(start: datetime, length: timedelta) -> Span:
-    """At the end of the years that there are, what is left of them."""
+    """Stops at the last moment that Python's calendar has."""
     return Span(start=start, end=start + min(length, datetime.max.replace(tzinfo=UTC) - start))
 
 
 def span(on: str) -> Span:
-    """The day or the moment that a text names. Raises `Invalid`."""
+    """Returns the day or the moment that a text names. Raises `Invalid`."""
     unclear = Invalid(
-        "The time asked for is none. Name a day, such as 2026-03-01 (by UTC), or a moment with its zone, "
+        "The time is neither a day nor a moment. Name a day, such as 2026-03-01 (by UTC), or a moment with "
+        "its zone, "
         "such as 2026-03-01T09:30:00Z."
     )
     try:
@@ -109,14 +110,13 @@ def span(on: str) -> Span:
 
 
 def verdict(points: Iterable[PointHistory]) -> Verdict:
-    """That of the contact: the best of its points, since one is enough to be reached at."""
+    """The contact's verdict: that of its best point, since one point is enough to reach it."""
     found = {point.verdict for point in points}
     return "allowed" if "allowed" in found else "partly" if "partly" in found else "refused"
 
 
 def point_histories(events: Sequence[Event], purpose: str, asked: Span) -> tuple[PointHistory, ...]:
-    """Every contact point that the contact ever had by `events` (its stream, up to what was known), in the
-    order in which they were added."""
+    """Returns every contact point that `events` (the contact's stream, as far as known) added, in order."""
     return tuple(
         PointHistory(
             point_id=event.payload.point_id,
@@ -130,7 +130,7 @@ def point_histories(events: Sequence[Event], purpose: str, asked: Span) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """From `time` on this holds, until the next step."""
+    """What holds from `time` until the next step."""
 
     time: datetime
     why: Why
@@ -156,7 +156,7 @@ def _steps(added: Event, events: Iterable[Event], purpose: str) -> Iterator[_Ste
             case PointRemoved() if payload.point_id == point:
                 yield from _expiry(given, event.time)
                 yield _Step(event.time, "point_removed", event)
-                return  # it is never used again, whatever is said of it later
+                return  # later events cannot bring it back into use
             case Erased():
                 yield from _expiry(given, event.time)
                 yield _Step(event.time, "erased", event)
@@ -167,14 +167,14 @@ def _steps(added: Event, events: Iterable[Event], purpose: str) -> Iterator[_Ste
 
 
 def _expiry(given: Event | None, before: datetime | None) -> Iterator[_Step]:
-    """The end that a consent has by itself, where nothing else came first."""
+    """The end of a consent that runs out, unless something else ends it earlier."""
     until = None if given is None else given.payload.until
     if until is not None and (before is None or until < before):
         yield _Step(until, "expired", given)
 
 
 def _within(asked: Span, steps: Sequence[_Step]) -> Iterator[Period]:
-    """The steps' stretches inside the time asked for, the time before the first one among them."""
+    """Returns the periods of the steps inside the queried time, with the time before the first step."""
     start = asked.start
     why: Why = "no_such_point"
     event: Event | None = None

@@ -1,6 +1,6 @@
 """What may happen to a contact: profile, contact points, consents.
 
-A decision reads the state and its arguments, and answers with events, with none when nothing would change.
+A decision reads the state and its arguments and returns events, or none if nothing changes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def register(*, customer_id: UUID, name: str, role: str | None, reference: Refer
 
 
 def change(state: Contact, *, name: str | None, role: str | None, remove: tuple[str, ...]) -> Events:
-    """Changes what is named; `remove` may name role. Nothing when nothing differs."""
+    """Changes the named fields; `remove` may name role."""
     if unknown := [field for field in remove if field != "role"]:
         raise Invalid(f"No field {quoted(unknown[0])} of a contact can be removed. Name role.")
     new_role = None if "role" in remove else optional_line("role", role) or state.role
@@ -96,7 +96,7 @@ def change(state: Contact, *, name: str | None, role: str | None, remove: tuple[
 
 
 def normalised(kind: PointKind, value: str) -> str:
-    """The value as it is compared: two spellings of one address are equal. Raises `Invalid`."""
+    """Returns the value to compare: two spellings of one address are equal. Raises `Invalid`."""
     if kind not in get_args(PointKind):
         names = ", ".join(get_args(PointKind))
         raise Invalid(f"There is no kind of contact point {quoted(kind)}. Name one of: {names}.")
@@ -104,11 +104,14 @@ def normalised(kind: PointKind, value: str) -> str:
     match kind:
         case "email":
             if not _EMAIL.fullmatch(plain):
-                raise Invalid("The email address is none. Give one such as name@example.org.")
+                raise Invalid(
+                    "The email address is not valid: it needs a name, one @ and a domain. Give one such as "
+                    "name@example.org."
+                )
         case "phone":
             plain = _NOT_DIALLED.sub("", plain)
             if not _PHONE.fullmatch(plain):
-                raise Invalid("The phone number is none. Give 3 to 20 digits, such as +44 20 7946 0000.")
+                raise Invalid("The phone number is not valid. Give 3 to 20 digits, such as +44 20 7946 0000.")
         case "social":
             plain = plain.removeprefix("@")
         case "postal":
@@ -117,7 +120,7 @@ def normalised(kind: PointKind, value: str) -> str:
 
 
 def is_point(kind: PointKind, value: str) -> bool:
-    """Whether the value could be a contact point: what came with imported history may be any text."""
+    """Whether the value could be a contact point: imported history may hold any text."""
     try:
         return bool(normalised(kind, value))
     except Invalid:
@@ -125,7 +128,7 @@ def is_point(kind: PointKind, value: str) -> bool:
 
 
 def add_point(state: Contact, *, point_id: UUID, kind: PointKind, value: str) -> Events:
-    """Adds an address; nothing when the contact has it already."""
+    """Adds an address unless the contact has it already."""
     wanted = normalised(kind, value)
     if any(_same(point, kind, wanted) for point in state.points.values()):
         return ()
@@ -133,7 +136,7 @@ def add_point(state: Contact, *, point_id: UUID, kind: PointKind, value: str) ->
 
 
 def first_point(*, point_id: UUID, kind: PointKind, value: str) -> PointAdded:
-    """An address of a contact that is just being registered."""
+    """Adds an address to a contact that the same command registers."""
     normalised(kind, value)
     return _added(point_id, kind, value, beside=0, taken=False)
 
@@ -158,7 +161,7 @@ def _same(point: Point, kind: PointKind, wanted: str) -> bool:
 
 
 def verify_point(state: Contact, *, point_id: UUID, method: str) -> Events:
-    """Notes that a point is the person's; nothing when it is verified by that method already."""
+    """Records that a point is the person's, unless that method has shown it already."""
     point = _point(state, point_id)
     check(POINT_LIFECYCLE, _state(point), VERIFY)
     checked = line("method", method)
@@ -184,7 +187,7 @@ def give_consent(
     until: datetime | None,
     given: datetime,
 ) -> Events:
-    """Allows a purpose, or renews that; `given` is the time from which it holds. Nothing when it is so."""
+    """Allows a purpose, or renews a consent; it holds from `given` on."""
     check(POINT_LIFECYCLE, _state(_point(state, point_id)), ALLOW)
     checked_purpose = line("purpose", purpose)
     held = state.consents.get((point_id, checked_purpose))
@@ -217,7 +220,7 @@ def give_consent(
 
 
 def withdraw_consent(state: Contact, *, point_id: UUID, purpose: str, source: str) -> Events:
-    """Takes a consent back; for a removed contact point as well."""
+    """Withdraws a consent, also for a removed contact point."""
     _point(state, point_id)
     checked_purpose = line("purpose", purpose)
     check(CONSENT_LIFECYCLE, consent_state(state, point_id, checked_purpose), WITHDRAW)
@@ -225,12 +228,12 @@ def withdraw_consent(state: Contact, *, point_id: UUID, purpose: str, source: st
 
 
 def erase(state: Contact, *, erasure: UUID) -> Events:
-    """Forgets the person; nothing when that was done."""
+    """Forgets the person, once."""
     return () if state.erased else (Erased(erasure=erasure),)
 
 
 def consent_state(state: Contact, point_id: UUID, purpose: str) -> str:
-    """The consent's place in its lifecycle."""
+    """Returns the consent's state in its lifecycle."""
     held = state.consents.get((point_id, purpose))
     if held is None:
         return "not given"
@@ -249,7 +252,7 @@ def _state(point: Point) -> str:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> Events:
-    """What follows from a command on a contact."""
+    """Returns the events that follow from a command on a contact."""
     match command:
         case RegisterContact():
             return register(
@@ -287,7 +290,7 @@ def decide(command: Any, state: Any, repository: Repository) -> Events:
 
 
 def contact_points(payload: Any) -> tuple[tuple[PointKind, str], ...]:
-    """The contact points that an event adds, by which the contact is found."""
+    """Returns the contact points that an event adds; a search finds the contact by them."""
     match payload:
         case PointAdded(kind=kind, value=str(value)):
             return ((kind, value),)

@@ -31,7 +31,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged:
-    """`crm.contact.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
+    """`crm.contact.profile_changed`; a changed name is in `name` and `name_before`, not in `changes`."""
 
     changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()
@@ -57,7 +57,7 @@ class PointVerified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointRemoved:
-    """`crm.contact.point_removed`: it is used no more; consents for it end."""
+    """`crm.contact.point_removed`: it is out of use; consents for it end."""
 
     point_id: UUID
 
@@ -88,7 +88,7 @@ class ConsentWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """`crm.contact.erased`; nothing follows it. `erasure`: by which."""
+    """`crm.contact.erased`, by `erasure`; it is the last event."""
 
     erasure: UUID
 

@@ -33,7 +33,7 @@ from domain.kernel.values import Reference, after
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A contact point; `verified` is when and how, if it was."""
+    """A contact point; `verified` is when and how it was verified, if it was."""
 
     id: UUID
     kind: PointKind
@@ -58,7 +58,7 @@ class Consent:
 class Contact(Aggregate):
     """A contact as of its last event. `consents` are by point and purpose; removed points are kept.
 
-    `erased`: the person was, and what is personal here is closed for ever.
+    `erased`: the person was erased, and personal values here stay closed for ever.
     """
 
     customer_id: UUID
@@ -71,7 +71,7 @@ class Contact(Aggregate):
 
 
 def evolve(state: Contact | None, event: Event) -> Contact:
-    """The contact after `event`. Raises `NotFound` where the stream is not a contact's."""
+    """Returns the contact after `event`. Raises `NotFound` if the stream is not a contact's."""
     payload: ContactEvent = event.payload
     if state is None:
         return _created(event)

@@ -1,4 +1,4 @@
-"""What can be asked of a customer: commands, each with its public verb."""
+"""The commands on a customer, each with its public verb."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from domain.kernel.values import Reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterCustomer(NewRecord):
-    """Registers a person or an organisation. `name` becomes private where it is a person's.
+    """Registers a person or an organisation. A person's `name` becomes private.
 
-    `at` is since when it is a customer, now unless named. `original` keeps spellings as they came, by field.
+    It is a customer since `at`, now unless named. `original` keeps original spellings by field.
     """
 
     summary: ClassVar[str] = "Register a customer"
@@ -33,7 +33,7 @@ class RegisterCustomer(NewRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeCustomer(RecordCommand):
-    """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
+    """Changes the named fields; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
 
     verb: ClassVar[str] = "change"
     summary: ClassVar[str] = "Change the profile"
@@ -60,17 +60,17 @@ class AssignCustomerOwner(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddReference(RecordCommand):
-    """Another system knows the customer, too: by this external id it is found and changed from then on."""
+    """Adds another system's id of the customer. Requests find and change the customer by it from then on."""
 
     verb: ClassVar[str] = "addReference"
     summary: ClassVar[str] = "Add an external reference"
 
-    reference: Reference = field(repr=False)  # may be somebody's login or address in the other system
+    reference: Reference = field(repr=False)  # may be a person's login or address in the other system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeCustomers(RecordCommand):
-    """Merges the loser into the survivor; no record moves, and `UnmergeCustomer` takes it back."""
+    """Merges the loser into the survivor. Their records stay where they are; `UnmergeCustomer` undoes it."""
 
     verb: ClassVar[str] = "merge"
     summary: ClassVar[str] = "Merge into another customer"
@@ -80,7 +80,7 @@ class MergeCustomers(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmergeCustomer(RecordCommand):
-    """Takes a merge back."""
+    """Undoes a merge."""
 
     verb: ClassVar[str] = "unmerge"
     summary: ClassVar[str] = "Undo a merge"

@@ -67,14 +67,14 @@ LIFECYCLE: Final = Lifecycle(
             CHANGE: "active", ASSIGN: "active", REFER: "active", MERGE: "merged", SURVIVE: "active",
             RELEASE: "active", ERASE: "erased",
         },
-        # A survivor may have been merged on since: what it took in before can still be taken out again.
+        # A survivor may have been merged into another one later: its own merges can still be undone.
         "merged": {UNMERGE: "active", RELEASE: "merged", ERASE: "erased"},
         "erased": {},
     },
 )  # fmt: skip
 
 REFERENCES_LIMIT: Final = 100
-"""Most external references of a customer: they are read with it each time."""
+"""Most external references of a customer: every read of the customer reads them too."""
 
 
 def register(
@@ -89,7 +89,7 @@ def register(
     preferences: Mapping[str, str],
     reference: Reference | None,
 ) -> tuple[CustomerEvent, ...]:
-    """Registers a customer; the name of a person becomes private, that of an organisation does not."""
+    """Registers a customer. The name of a person becomes private, that of an organisation does not."""
     if kind == "person" and parent_id is not None:
         raise Invalid("A person has no parent organisation. Leave parent_id out.")
     checked_name = line("name", name)
@@ -120,8 +120,7 @@ def change(
     remove_tags: tuple[str, ...],
     remove: tuple[str, ...],
 ) -> tuple[CustomerEvent, ...]:
-    """Changes what is named; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`. Nothing
-    when all is so."""
+    """Changes the named fields; `remove` names `parent_id`, `attributes.<name>` or `preferences.<name>`."""
     check(LIFECYCLE, state.state, CHANGE)
     if parent_id is not None and state.kind == "person":
         raise Invalid("A person has no parent organisation. Leave parent_id out.")
@@ -162,7 +161,7 @@ def change(
 
 
 def assign_owner(state: Customer, *, owner_id: UUID) -> tuple[CustomerEvent, ...]:
-    """Gives the customer to another owner; nothing when it is that one already."""
+    """Gives the customer to another owner."""
     check(LIFECYCLE, state.state, ASSIGN)
     if owner_id == state.owner_id:
         return ()
@@ -170,9 +169,9 @@ def assign_owner(state: Customer, *, owner_id: UUID) -> tuple[CustomerEvent, ...
 
 
 def add_reference(state: Customer, *, reference: Reference) -> tuple[CustomerEvent, ...]:
-    """Another system knows it by this external id from now on; nothing when that is so already.
+    """Adds another system's id of the customer.
 
-    That no other record has the external id is for the claim to say, which is recorded with the event.
+    The claim that is recorded with the event ensures that no other record has the external id.
     """
     check(LIFECYCLE, state.state, REFER)
     (checked,) = references(reference)
@@ -187,7 +186,7 @@ def add_reference(state: Customer, *, reference: Reference) -> tuple[CustomerEve
 
 
 def merge(loser: Customer, survivor: Customer) -> tuple[tuple[CustomerEvent, ...], tuple[CustomerEvent, ...]]:
-    """What happens to the one that goes, and to the survivor."""
+    """Returns the events of the customer that goes, and of the survivor."""
     if loser.id == survivor.id:
         raise Invalid("A customer cannot be merged into itself. Name two customers.")
     check(LIFECYCLE, loser.state, MERGE)
@@ -207,7 +206,7 @@ def merge(loser: Customer, survivor: Customer) -> tuple[tuple[CustomerEvent, ...
 def unmerge(
     merged: Customer, survivor: Customer
 ) -> tuple[tuple[CustomerEvent, ...], tuple[CustomerEvent, ...]]:
-    """What happens to the one that comes back, and to the one that had survived it."""
+    """Returns the events of the customer that comes back, and of its survivor."""
     check(LIFECYCLE, merged.state, UNMERGE)
     check(LIFECYCLE, survivor.state, RELEASE)
     if merged.survivor_id != survivor.id or merged.id not in survivor.absorbed:
@@ -216,12 +215,12 @@ def unmerge(
 
 
 def erase(state: Customer, *, erasure: UUID) -> tuple[CustomerEvent, ...]:
-    """Forgets a person. Nothing when that was done; an organisation is no person: raises `Invalid`."""
+    """Forgets a person, once. Raises `Invalid` for an organisation."""
     if state.state == "erased":
         return ()
     if state.kind == "organisation":
         raise Invalid(
-            f"The customer {state.id} is an organisation, and what is known of it is not personal. "
+            f"The customer {state.id} is an organisation, and its data is not personal. "
             "Erase its contacts one by one."
         )
     check(LIFECYCLE, state.state, ERASE)
@@ -243,7 +242,7 @@ def require_organisation(state: Customer) -> None:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> tuple[CustomerEvent, ...]:
-    """What follows from a command on one customer; a merge, which changes two, has a handler."""
+    """Returns the events that follow from a command. A merge, which changes two customers, has a handler."""
     match command:
         case RegisterCustomer():
             _require_parent(repository, command.parent_id, of=command.id)
@@ -291,7 +290,7 @@ def _change(command: ChangeCustomer, state: Customer, repository: Repository) ->
 
 
 def _require_parent(repository: Repository, id: UUID | None, *, of: UUID | None) -> None:
-    """Refuses a parent organisation that is not there, is a person, was merged, or stands below `of`."""
+    """Refuses a parent organisation that does not exist, is a person, was merged, or stands below `of`."""
     if id is None:
         return
     parent = repository.load("customer", id)

@@ -22,7 +22,7 @@ CustomerKind = Literal["person", "organisation"]
 class Registered:
     """`crm.customer.registered`, version 2; version 1 had no `preferences`.
 
-    `original` holds spellings as they came, by field, where normalised."""
+    `original` holds the original spellings of normalised fields."""
 
     kind: CustomerKind
     organisation_name: str | None = None
@@ -38,7 +38,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged:
-    """`crm.customer.profile_changed`; a person's name stands in `name`, `name_before`, not in `changes`."""
+    """`crm.customer.profile_changed`; a person's name is in `name` and `name_before`, not in `changes`."""
 
     changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()
@@ -55,14 +55,14 @@ class OwnerAssigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceAdded:
-    """`crm.customer.reference_added`: another system knows it, too. Never taken back: a claim is for ever."""
+    """`crm.customer.reference_added`: another system's id of it. Permanent, since a claim is."""
 
     reference: Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedInto:
-    """`crm.customer.merged_into`, on the customer that goes; `Absorbed` stands on the survivor."""
+    """`crm.customer.merged_into`, on the customer that goes; the survivor has `Absorbed`."""
 
     survivor_id: UUID
 
@@ -76,21 +76,21 @@ class Absorbed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmerged:
-    """`crm.customer.unmerged`, on the customer that comes back; `Released` stands on the survivor."""
+    """`crm.customer.unmerged`, on the customer that comes back; the survivor has `Released`."""
 
     survivor_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """`crm.customer.released`, on the survivor of a merge that was taken back."""
+    """`crm.customer.released`, on the survivor of a merge that was undone."""
 
     merged_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """`crm.customer.erased`, on each member of a person; nothing follows it. `erasure`: by which."""
+    """`crm.customer.erased` by `erasure`, on each customer that is the person; it is the last event."""
 
     erasure: UUID
 
@@ -102,7 +102,7 @@ CustomerEvent = (
 
 
 def customer_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
-    """Preferences did not exist: none are known."""
+    """Version 1 had no preferences."""
     return {**data, "preferences": {}}
 
 

@@ -1,8 +1,8 @@
 """What a customer prefers: which language, which channel, when.
 
-The list of keys is closed, and each value is a code, checked by its key's form. So a preference says nothing
-of who somebody is, and stands in clear in events and views like a tag, where SQL can choose by it. Open texts
-("not before ten, ask for Ada") would hold personal data and would belong into the private part of an event.
+The list of keys is closed, and each value is a code, checked by its key's form. So a preference identifies
+nobody: events and views hold it in clear, like a tag, and SQL can select by it. Open texts ("not before ten,
+ask for Ada") would hold personal data and would belong into the private part of an event.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,20}(/[A-Za-z0-9_+-]{1,20}){0,2}")
 
 
 def preferences(given: Mapping[str, str]) -> dict[str, str]:
-    """Preferences as events hold them, each spelled one way. Raises `Invalid`, which says what a value looks
-    like. Whether there is such a time zone is not known here."""
+    """Returns preferences as events hold them, each with one spelling. Raises `Invalid`, which describes a
+    valid value. Does not check that a time zone exists."""
     return {
         known(name): _FORMS[known(name)](line(f"preference {name}", value)) for name, value in given.items()
     }
 
 
 def known(name: str) -> Preference:
-    """The key of that name. Raises `Invalid`, which names those there are."""
+    """Returns the key of that name. Raises `Invalid`, which lists the keys."""
     for key in PREFERENCES:
         if key == name:
             return key
@@ -68,7 +68,7 @@ def _days(value: str) -> str:
 def _hours(value: str) -> str:
     spans = [span.strip() for span in value.split(",")]
     good = len(spans) <= SPANS and all(_SPAN.fullmatch(span) for span in spans)
-    # Spelled with two digits each, times of a day are in the order of their texts.
+    # Times with two digits each sort as texts.
     times = [time for span in spans for time in span.split("-")]
     if not good or any(later <= earlier for earlier, later in pairwise(times)):
         raise _misfit(
@@ -93,4 +93,4 @@ _FORMS: Final[Mapping[Preference, Callable[[str], str]]] = {
 
 
 def _misfit(name: Preference, form: str) -> Invalid:
-    return Invalid(f"The preference {name} is not of its form. Give {form}.")
+    return Invalid(f"The preference {name} does not have its form. Give {form}.")

@@ -36,7 +36,7 @@ CustomerState = Literal["active", "merged", "erased"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer(Aggregate):
-    """A customer as of its last event. `absorbed` are the customers that are merged into it now."""
+    """A customer as of its last event. `absorbed` are the customers merged into it now."""
 
     kind: CustomerKind
     state: CustomerState
@@ -53,7 +53,7 @@ class Customer(Aggregate):
 
 
 def evolve(state: Customer | None, event: Event) -> Customer:
-    """The customer after `event`. Raises `NotFound` where the stream is not a customer's."""
+    """Returns the customer after `event`. Raises `NotFound` if the stream is not a customer's."""
     payload: CustomerEvent = event.payload
     if state is None:
         return _created(event)

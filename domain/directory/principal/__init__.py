@@ -18,5 +18,5 @@ PRINCIPAL: Final = RecordType(
     decide=decide.decide,
     readable=False,
     usable=decide.require_active,
-    because="what an employee did stays under an opaque id; their name is not exported or erased yet",
+    because="an employee's acts stay under an opaque id; their name is not exported or erased yet",
 )

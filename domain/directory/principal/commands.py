@@ -1,4 +1,4 @@
-"""What can be asked of a principal: commands, each with its public verb."""
+"""The commands on a principal, each with its public verb."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RegisterPrincipal(NewRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePrincipal(RecordCommand):
-    """Changes what is named; `remove` names `manager_id` or `region`."""
+    """Changes the named fields; `remove` names `manager_id` or `region`."""
 
     verb: ClassVar[str] = "change"
     summary: ClassVar[str] = "Change the profile"
@@ -37,7 +37,7 @@ class ChangePrincipal(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeactivatePrincipal(RecordCommand):
-    """From now on it can be given nothing new."""
+    """Deactivates the principal: it can be given nothing new."""
 
     verb: ClassVar[str] = "deactivate"
     summary: ClassVar[str] = "Deactivate"
@@ -47,7 +47,7 @@ class DeactivatePrincipal(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReactivatePrincipal(RecordCommand):
-    """Takes a deactivation back."""
+    """Undoes a deactivation."""
 
     verb: ClassVar[str] = "reactivate"
     summary: ClassVar[str] = "Reactivate"

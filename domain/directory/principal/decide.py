@@ -71,7 +71,7 @@ def change(
     region: str | None,
     remove: tuple[str, ...],
 ) -> tuple[PrincipalEvent, ...]:
-    """Changes what is named; `remove` names `manager_id` or `region`. Nothing when nothing differs."""
+    """Changes the named fields; `remove` names `manager_id` or `region`."""
     check(LIFECYCLE, state.state, CHANGE)
     if unknown := [field for field in remove if field not in ("manager_id", "region")]:
         raise Invalid(
@@ -95,13 +95,13 @@ def change(
 
 
 def deactivate(state: Principal, *, reason: str | None) -> tuple[PrincipalEvent, ...]:
-    """From now on it can be given nothing new."""
+    """Deactivates the principal: it can be given nothing new."""
     check(LIFECYCLE, state.state, DEACTIVATE)
     return (Deactivated(reason=optional_line("reason", reason)),)
 
 
 def reactivate(state: Principal) -> tuple[PrincipalEvent, ...]:
-    """Takes a deactivation back."""
+    """Undoes a deactivation."""
     check(LIFECYCLE, state.state, REACTIVATE)
     return (Reactivated(),)
 
@@ -113,7 +113,7 @@ def require_active(state: Principal) -> None:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> tuple[PrincipalEvent, ...]:
-    """What follows from a command on a principal."""
+    """Returns the events that follow from a command on a principal."""
     match command:
         case RegisterPrincipal():
             _require_manager(repository, command.manager_id, of=command.id)
@@ -144,7 +144,7 @@ def decide(command: Any, state: Any, repository: Repository) -> tuple[PrincipalE
 
 
 def _require_manager(repository: Repository, id: UUID | None, *, of: UUID | None) -> None:
-    """Refuses a manager who is not there, is deactivated, or stands below `of`."""
+    """Refuses a manager who does not exist, is deactivated, or stands below `of`."""
     if id is None:
         return
     require_active(repository.load("principal", id))

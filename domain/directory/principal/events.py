@@ -26,7 +26,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanged:
-    """`crm.principal.profile_changed`; a changed name stands in `name`, `name_before`, not in `changes`."""
+    """`crm.principal.profile_changed`; a changed name is in `name` and `name_before`, not in `changes`."""
 
     changes: tuple[FieldChange, ...]
     name: str | Unreadable | None = personal()

@@ -36,7 +36,7 @@ class Principal(Aggregate):
 
 
 def evolve(state: Principal | None, event: Event) -> Principal:
-    """The principal after `event`. Raises `NotFound` where the stream is not a principal's."""
+    """Returns the principal after `event`. Raises `NotFound` if the stream is not a principal's."""
     payload: PrincipalEvent = event.payload
     if state is None:
         if not isinstance(payload, Registered):

@@ -1,4 +1,4 @@
-"""What can be asked of a lead: commands, each with its public verb."""
+"""The commands on a lead, each with its public verb."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.kernel.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateLead(NewRecord):
-    """Creates a lead, of whom something is known. `original` keeps spellings as they came, by field."""
+    """Creates a lead. `original` keeps original spellings by field."""
 
     summary: ClassVar[str] = "Create a lead"
 
@@ -50,7 +50,7 @@ class DisqualifyLead(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReopenLead(RecordCommand):
-    """Takes up a disqualified one again."""
+    """Takes up a disqualified lead again."""
 
     verb: ClassVar[str] = "reopen"
     summary: ClassVar[str] = "Reopen"
@@ -58,7 +58,7 @@ class ReopenLead(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreLead(RecordCommand):
-    """Keeps a score of 0 to 100, by which model and for which reasons."""
+    """Records a score of 0 to 100, its model and its reasons."""
 
     verb: ClassVar[str] = "score"
     summary: ClassVar[str] = "Score"
@@ -80,7 +80,7 @@ class AssignLeadOwner(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkLead(RecordCommand):
-    """Says whose lead it is."""
+    """Links the lead to its customer."""
 
     verb: ClassVar[str] = "linkCustomer"
     summary: ClassVar[str] = "Name the customer"
@@ -90,11 +90,11 @@ class LinkLead(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertLead(RecordCommand):
-    """Makes a qualified lead a customer's opportunity, in `pipeline`, all at once.
+    """Converts a qualified lead to a customer's opportunity in `pipeline`, in one step.
 
-    The customer is `customer_id`, else the one that the lead is linked to, else one is made: an organisation
-    where the lead has a company, else a person. The contact is `contact_id`, else one is made where the lead
-    has a name. The owner is `owner_id`, else the lead's. Converting again changes nothing.
+    The customer is `customer_id`, else the lead's customer, else a new one: an organisation if the lead has a
+    company, else a person. The contact is `contact_id`, else a new one if the lead has a name. The owner is
+    `owner_id`, else the lead's. Converting again changes nothing.
     """
 
     verb: ClassVar[str] = "convert"

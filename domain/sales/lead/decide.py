@@ -1,6 +1,6 @@
 """What may happen to a lead: its lifecycle table and one decision per command.
 
-A decision reads the state and its arguments, and answers with events, with none when nothing would change.
+A decision reads the state and its arguments and returns events, or none if nothing changes.
 """
 
 from __future__ import annotations
@@ -56,11 +56,10 @@ ERASE: Final = "be erased"
 MOVES: Final = {"working": WORK, "nurturing": NURTURE, "qualified": QUALIFY}
 
 
-def _open(state: str, **moves: str) -> dict[str, str]:
-    """What an open state allows besides its own moves; none of it leaves the state but the disqualifying and
-    the erasing."""
+def _open(state: str, **transitions: str) -> dict[str, str]:
+    """The transitions of an open state: its own, disqualification, and those that leave it there."""
     return {
-        **moves,
+        **transitions,
         DISQUALIFY: "disqualified",
         ERASE: "erased",
         **dict.fromkeys((SCORE, OWNER, LINK), state),
@@ -97,9 +96,9 @@ def create(
     original: Mapping[str, str],
     reference: Reference | None,
 ) -> Events:
-    """Creates a lead: whoever it is, something must be known of them. Imported addresses may be any text."""
+    """Creates a lead with a name, a company, an email or a phone. Imported addresses may be any text."""
     if name is None and company is None and email is None and phone is None:
-        raise Invalid("Nothing is known of the lead. Give a name, a company, an email or a phone.")
+        raise Invalid("The lead has no name, company, email or phone. Give at least one of them.")
     return (
         Created(
             name=optional_line("name", name),
@@ -116,7 +115,7 @@ def create(
 
 
 def move(state: Lead, *, to_state: str) -> Events:
-    """Moves it to working, nurturing or qualified; nothing when it is there."""
+    """Moves it to working, nurturing or qualified."""
     wanted = MOVES.get(to_state)
     if wanted is None:
         raise Invalid(
@@ -141,7 +140,7 @@ def reopen(state: Lead) -> Events:
 
 
 def score(state: Lead, *, value: int, model: str, reasons: tuple[str, ...]) -> Events:
-    """Keeps a score of 0 to 100, by which model and why; a new one each time, even an equal one."""
+    """Records a score of 0 to 100, its model and its reasons; a new one each time, even an equal one."""
     check(LIFECYCLE, state.state, SCORE)
     if not 0 <= value <= 100:
         raise Invalid(f"The score {value} is not between 0 and 100. Correct it.")
@@ -162,7 +161,7 @@ def assign_owner(state: Lead, *, owner_id: UUID) -> Events:
 
 
 def link_customer(state: Lead, *, customer_id: UUID) -> Events:
-    """Says whose lead it is, or that it is another's; its party stays."""
+    """Links the lead to its customer, or to another one. Its party stays."""
     check(LIFECYCLE, state.state, LINK)
     if customer_id == state.customer_id:
         return ()
@@ -172,7 +171,7 @@ def link_customer(state: Lead, *, customer_id: UUID) -> Events:
 def convert(
     state: Lead, *, customer_id: UUID, contact_id: UUID | None, opportunity_id: UUID, customer_created: bool
 ) -> Events:
-    """Ends the lead as a customer's opportunity. The handler answers for a lead that is converted already."""
+    """Ends the lead as a customer's opportunity. The handler skips a lead that is converted already."""
     check(LIFECYCLE, state.state, CONVERT)
     return (
         Converted(
@@ -185,7 +184,7 @@ def convert(
 
 
 def erase(state: Lead, *, erasure: UUID) -> Events:
-    """Forgets the person, in whatever state; nothing when that was done."""
+    """Forgets the person, in any state, once."""
     if state.state == "erased":
         return ()
     check(LIFECYCLE, state.state, ERASE)
@@ -203,7 +202,7 @@ def _as_open(state: str) -> OpenLeadState:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> Events:
-    """What follows from a command on one lead; its conversion, which changes four records, has a handler."""
+    """Returns the events that follow from a command. A conversion changes four records and has a handler."""
     match command:
         case CreateLead():
             return create(

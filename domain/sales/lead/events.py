@@ -17,7 +17,7 @@ OpenLeadState = Literal["new", "working", "nurturing", "qualified"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """`crm.lead.created`; `original` holds spellings as they came, by field, where normalised."""
+    """`crm.lead.created`; `original` holds the original spellings of normalised fields."""
 
     name: str | Unreadable | None = personal()
     company: str | None = None
@@ -56,7 +56,7 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """`crm.lead.scored`: 0 to 100, by which model, for which reasons (the strongest first)."""
+    """`crm.lead.scored`: 0 to 100, with its model and its reasons (the strongest first)."""
 
     score: int
     model: str
@@ -73,7 +73,7 @@ class OwnerAssigned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerLinked:
-    """`crm.lead.customer_linked`: the customer whose lead it is, known without a conversion."""
+    """`crm.lead.customer_linked`: its customer, known without a conversion."""
 
     customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
@@ -81,7 +81,7 @@ class CustomerLinked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """`crm.lead.converted`; `customer_created` says that the customer was made by it, not found."""
+    """`crm.lead.converted`; `customer_created`: the conversion created the customer."""
 
     customer_id: UUID = refers_to("customer", required=True)
     contact_id: UUID | None = None
@@ -91,7 +91,7 @@ class Converted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """`crm.lead.erased`; nothing follows it. `erasure`: by which."""
+    """`crm.lead.erased`, by `erasure`; it is the last event."""
 
     erasure: UUID
 

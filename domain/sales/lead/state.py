@@ -53,7 +53,7 @@ class Lead(Aggregate):
 
 
 def evolve(state: Lead | None, event: Event) -> Lead:
-    """The lead after `event`. Raises `NotFound` where the stream is not a lead's."""
+    """Returns the lead after `event`. Raises `NotFound` if the stream is not a lead's."""
     payload: LeadEvent = event.payload
     if state is None:
         return _created(event)

@@ -1,4 +1,4 @@
-"""What can be asked of an opportunity: commands, each with its public verb."""
+"""The commands on an opportunity, each with its public verb."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from domain.sales.opportunity.events import ForecastCategory, LineItem
 class OpenOpportunity(NewRecord):
     """Opens an opportunity in `stage` (the first open one unless named) of `pipeline`.
 
-    `at` is when it was opened in the business, now unless named. `imported` history may name what is no
-    longer in use. `original` keeps spellings as they came, by field.
+    `at` is when it was opened in the business, now unless named. `imported` history may name records that are
+    out of use. `original` keeps original spellings by field.
     """
 
     summary: ClassVar[str] = "Open an opportunity"
@@ -69,7 +69,7 @@ class LoseOpportunity(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReopenOpportunity(RecordCommand):
-    """Opens a closed one again, in its last open stage."""
+    """Opens a closed opportunity again, in its last open stage."""
 
     verb: ClassVar[str] = "reopen"
     summary: ClassVar[str] = "Reopen"
@@ -87,7 +87,7 @@ class ChangeAmount(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCustomer(RecordCommand):
-    """Names the customer, or another one."""
+    """Links the opportunity to its customer, or to another one."""
 
     verb: ClassVar[str] = "linkCustomer"
     summary: ClassVar[str] = "Name the customer"

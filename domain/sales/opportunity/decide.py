@@ -1,8 +1,7 @@
 """What may happen to an opportunity: its lifecycle table and one decision per command.
 
-A decision reads the state, the configured pipeline and its arguments, and answers with events, with none when
-nothing would change. Stages within the open state may follow each other in any order; what was skipped, and a
-move back, is recorded.
+A decision reads the state, the configured pipeline and its arguments, and returns events, or none if nothing
+changes. Open stages may follow one another in any order; the events record skipped stages and steps back.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ LINK: Final = "be linked to a customer"
 OWNER: Final = "be given to an owner"
 TEAM: Final = "change its team"
 
-# Whose it is and who works on it may change at any time: people leave, customers are found later.
+# Customer, owner and team may change at any time: people leave, and customers are found later.
 _ALWAYS: Final = (LINK, OWNER, TEAM)
 
 LIFECYCLE: Final = Lifecycle(
@@ -108,7 +107,8 @@ def open_opportunity(
     original: Mapping[str, str],
     reference: Reference | None,
 ) -> Events:
-    """Opens in `stage`, or in the first open one. What came closed is opened where it was, then closed."""
+    """Opens in `stage`, or in the first open one. One that comes in closed is opened where it was, then
+    closed."""
     entered = pipeline.open_stages[0] if stage is None else pipeline.open_stage(stage)
     return (
         Opened(
@@ -136,7 +136,7 @@ def move_stage(state: Opportunity, pipeline: Pipeline, *, stage: str) -> Events:
     if entered.id == state.stage:
         return ()
     order = [each.id for each in pipeline.open_stages]
-    # From a stage that is no longer configured, every move leads forward.
+    # From a stage that is no longer configured, every step leads forward.
     forward = state.stage not in order or order.index(entered.id) > order.index(state.stage)
     return (
         StageChanged(
@@ -215,7 +215,7 @@ def change_amount(state: Opportunity, pipeline: Pipeline, *, amount: Money) -> E
 
 
 def link_customer(state: Opportunity, *, customer_id: UUID) -> Events:
-    """Names the customer, or another one; the party stays what it was."""
+    """Links it to its customer, or to another one. Its party stays."""
     check(LIFECYCLE, state.outcome, LINK)
     if customer_id == state.customer_id:
         return ()
@@ -286,11 +286,11 @@ def _amount(pipeline: Pipeline, amount: Money | None) -> Money | None:
 
 
 def _in_sums(pipeline: Pipeline, amount: Money) -> Money:
-    """`amount`, fit to be summed: without the rate of that time a sum would add euros to dollars."""
+    """Returns `amount` with what sums need: without the rate a sum would add euros to dollars."""
     if amount.currency == pipeline.currency:
         if amount.rate not in (None, 1):
             raise Invalid(
-                f"The amount is in {amount.currency}, as are the sums of the pipeline {pipeline.id}, and has "
+                f"The amount is in {amount.currency}, like the sums of the pipeline {pipeline.id}, but has "
                 f"the rate {amount.rate}. Leave the rate out."
             )
         return replace(amount, rate=None)
@@ -324,7 +324,7 @@ def _item(item: LineItem) -> LineItem:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> Events:
-    """What follows from a command on an opportunity."""
+    """Returns the events that follow from a command on an opportunity."""
     match command:
         case OpenOpportunity():
             return open_opportunity(
@@ -359,7 +359,7 @@ def decide(command: Any, state: Any, repository: Repository) -> Events:
 
 
 def _decide_in(pipeline: Pipeline, command: Any, state: Opportunity) -> Events:
-    """What follows from a command that depends on the opportunity's pipeline."""
+    """Returns the events that follow from a command that depends on the opportunity's pipeline."""
     match command:
         case MoveStage():
             return move_stage(state, pipeline, stage=command.stage)

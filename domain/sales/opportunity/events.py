@@ -34,7 +34,7 @@ class LineItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """`crm.opportunity.opened`; `skipped` are the open stages ahead of the one it opened in."""
+    """`crm.opportunity.opened`; `skipped` are the open stages before the one it opened in."""
 
     pipeline: str
     stage: str
@@ -72,7 +72,7 @@ class AmountChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerLinked:
-    """`crm.opportunity.customer_linked`; the party stays what it was."""
+    """`crm.opportunity.customer_linked`; the party stays."""
 
     customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
@@ -127,7 +127,7 @@ class ProbabilityOverridden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Won:
-    """`crm.opportunity.won`; `amount` where the close named one, else the amount stays."""
+    """`crm.opportunity.won`; `amount` if the close named one, else the amount stays."""
 
     from_stage: str
     to_stage: str
@@ -137,7 +137,7 @@ class Won:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """`crm.opportunity.lost`; `amount` where the close named one, else the amount stays."""
+    """`crm.opportunity.lost`; `amount` if the close named one, else the amount stays."""
 
     from_stage: str
     to_stage: str

@@ -1,6 +1,6 @@
 """Opportunity: what happened to it (events), what it is (state). What may happen: `decide.py`.
 
-Its party is its customer's id when that was named at its opening, else its own; it never changes.
+Its party is its customer's id if the opening named one, else its own; it never changes.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Close:
 class Opportunity(Aggregate):
     """An opportunity as of its last event.
 
-    `probability` is percent. `last_open_stage` is where a reopening leads to. `closes` are all its closes,
-    oldest first, those that were reopened included.
+    `probability` is percent. A reopening leads to `last_open_stage`. `closes` are all its closes,
+    oldest first, with those that were reopened later.
     """
 
     pipeline: str
@@ -82,7 +82,7 @@ class Opportunity(Aggregate):
 
 
 def evolve(state: Opportunity | None, event: Event) -> Opportunity:
-    """The opportunity after `event`. Raises `NotFound` where the stream is not an opportunity's."""
+    """Returns the opportunity after `event`. Raises `NotFound` if the stream is not an opportunity's."""
     payload: OpportunityEvent = event.payload
     if state is None:
         return _created(event)

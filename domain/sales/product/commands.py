@@ -1,4 +1,4 @@
-"""What can be asked of a product: commands, each with its public verb."""
+"""The commands on a product, each with its public verb."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ChangePrice(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscontinueProduct(RecordCommand):
-    """From now on it is not sold."""
+    """Ends the sale of the product."""
 
     verb: ClassVar[str] = "discontinue"
     summary: ClassVar[str] = "Discontinue"

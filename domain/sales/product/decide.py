@@ -45,14 +45,14 @@ def register(
 
 
 def change_price(state: Product, *, price: Money) -> tuple[ProductEvent, ...]:
-    """Changes the list price; nothing when it is that already."""
+    """Changes the list price."""
     check(LIFECYCLE, state.state, PRICE)
     new = checked("list price", price)
     return () if new == state.list_price else (PriceChanged(old=state.list_price, new=new),)
 
 
 def discontinue(state: Product) -> tuple[ProductEvent, ...]:
-    """From now on it is not sold."""
+    """Ends the sale of the product."""
     check(LIFECYCLE, state.state, DISCONTINUE)
     return (Discontinued(),)
 
@@ -70,7 +70,7 @@ def require_offered(state: Product) -> None:
 
 
 def decide(command: Any, state: Any, repository: Repository) -> tuple[ProductEvent, ...]:  # noqa: ARG001
-    """What follows from a command on a product."""
+    """Returns the events that follow from a command on a product."""
     match command:
         case RegisterProduct():
             return register(

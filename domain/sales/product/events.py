@@ -42,7 +42,7 @@ ProductEvent = Registered | PriceChanged | Discontinued | Reintroduced
 
 
 def product_registered_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
-    """A bare price and its currency become a list price that is money; references did not exist."""
+    """Turns price and currency into a list price. Version 1 had no references."""
     kept = {name: value for name, value in data.items() if name not in ("price", "currency")}
     return {
         **kept,

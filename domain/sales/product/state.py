@@ -27,7 +27,7 @@ class Product(Aggregate):
 
 
 def evolve(state: Product | None, event: Event) -> Product:
-    """The product after `event`. Raises `NotFound` where the stream is not a product's."""
+    """Returns the product after `event`. Raises `NotFound` if the stream is not a product's."""
     payload: ProductEvent = event.payload
     if state is None:
         if not isinstance(payload, Registered):

@@ -1,4 +1,4 @@
-"""What can be asked of a case: commands, each with its public verb."""
+"""The commands on a case, each with its public verb."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HistoryCommand(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignCase(HistoryCommand):
-    """Gives it to a queue, an owner, or both; `remove` names queue or owner_id."""
+    """Gives it to a queue, an owner, or both. What is not named stays; `remove` names queue or owner_id."""
 
     verb: ClassVar[str] = "assign"
     summary: ClassVar[str] = "Assign to a queue or an owner"
@@ -102,7 +102,7 @@ class ChangeCaseDetails(HistoryCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RespondToCase(RecordCommand):
-    """Notes the first response, and the interaction that it was."""
+    """Records the first response, and the interaction that it was."""
 
     verb: ClassVar[str] = "respond"
     summary: ClassVar[str] = "Note the first response"
@@ -112,7 +112,7 @@ class RespondToCase(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveCase(HistoryCommand):
-    """Notes that it is solved: how (`code`), what it was (`cause`)."""
+    """Records that it is solved: how (`code`), and what caused it (`cause`)."""
 
     verb: ClassVar[str] = "resolve"
     summary: ClassVar[str] = "Resolve"
@@ -124,7 +124,7 @@ class ResolveCase(HistoryCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCase(HistoryCommand):
-    """Closes a resolved one. `reported_sla`: the log's own verdict, true where the SLA was met."""
+    """Closes a resolved case. `reported_sla` is the log's own verdict: true if the SLA was met."""
 
     verb: ClassVar[str] = "close"
     summary: ClassVar[str] = "Close"
@@ -135,7 +135,7 @@ class CloseCase(HistoryCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReopenCase(HistoryCommand):
-    """Takes up a resolved or closed one again."""
+    """Takes up a resolved or closed case again."""
 
     verb: ClassVar[str] = "reopen"
     summary: ClassVar[str] = "Reopen"
@@ -156,7 +156,7 @@ class RejectCase(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkDuplicate(RecordCommand):
-    """Ends it as the same as the case `of`."""
+    """Ends it as a duplicate of the case `of`."""
 
     verb: ClassVar[str] = "markDuplicate"
     summary: ClassVar[str] = "Mark as a duplicate"
@@ -166,7 +166,7 @@ class MarkDuplicate(RecordCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCase(RecordCommand):
-    """Says whose case it is."""
+    """Links the case to its customer."""
 
     verb: ClassVar[str] = "linkCustomer"
     summary: ClassVar[str] = "Name the customer"

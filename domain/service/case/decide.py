@@ -1,13 +1,12 @@
 """What may happen to a case: its lifecycle table and one decision per command.
 
-Imported history may begin in any state and may leap within the open ones and to the end; what it leapt over
-is recorded. A decision answers with events, with none when nothing would change.
+A decision returns the events to record, or none when the command changes nothing. Imported history may skip
+states (`imported.py`); the events record which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, cast, get_args
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from domain.kernel.errors import Invalid
 from domain.kernel.repository import Repository
 from domain.kernel.text import lines, note, optional_line, quoted
 from domain.kernel.transitions import Lifecycle, check
-from domain.kernel.values import Reference, changed, changed_entries, references
+from domain.kernel.values import changed, changed_entries, references
 from domain.service.case.commands import (
     AssignCase,
     ChangeCaseDetails,
@@ -35,6 +34,8 @@ from domain.service.case.commands import (
     RespondToCase,
 )
 from domain.service.case.events import (
+    OPEN,
+    WAITING,
     Assigned,
     CaseClosed,
     CaseEvent,
@@ -52,6 +53,7 @@ from domain.service.case.events import (
     Responded,
     StateChanged,
 )
+from domain.service.case.imported import logged_at, states_between
 from domain.service.case.state import Case
 
 ASSIGN: Final = "be assigned"
@@ -66,19 +68,14 @@ DETAILS: Final = "change its details"
 RESPOND: Final = "be responded to"
 LINK: Final = "be linked to a customer"
 
-OPEN: Final[tuple[CaseState, ...]] = (
-    "new", "assigned", "in_progress", "waiting_on_customer", "waiting_on_third_party",
-)  # fmt: skip
-WAITING: Final[tuple[CaseState, ...]] = ("waiting_on_customer", "waiting_on_third_party")
-
 
 def to(state: str) -> str:
-    """The move to an open state, as a refusal says it."""
+    """The transition to an open state, as a refusal names it."""
     return f"move to {state}"
 
 
 def _open(state: CaseState, *leads_to: CaseState) -> dict[str, str]:
-    """The moves of an open state: to other open states, out of the open ones, and what leaves it there."""
+    """The transitions of an open state: to other open states, to the end, and those that leave it there."""
     return {
         **{to(other): other for other in leads_to},
         RESOLVE: "resolved",
@@ -96,7 +93,7 @@ LIFECYCLE: Final = Lifecycle(
         "assigned": _open("assigned", "in_progress", *WAITING),
         "in_progress": _open("in_progress", *WAITING),
         **{state: _open(state, "new", "assigned", "in_progress") for state in WAITING},
-        # An agent corrects category and cause when all is over, and only then is known whose it was.
+        # Agents correct category and cause after the end, and often learn the customer only then.
         "resolved": {CLOSE: "closed", REOPEN: "in_progress", DETAILS: "resolved", LINK: "resolved"},
         "closed": {REOPEN: "in_progress", DETAILS: "closed", LINK: "closed"},
         "rejected": {LINK: "rejected"},
@@ -107,99 +104,62 @@ LIFECYCLE: Final = Lifecycle(
 PRIORITIES: Final = range(1, 5)
 ESCALATIONS: Final = range(10)
 
-_WAY: Final[tuple[CaseState, ...]] = ("new", "assigned", "in_progress", "resolved", "closed")
-
 Events = tuple[CaseEvent, ...]
 
 
-def open_case(
-    *,
-    kind: CaseKind,
-    state: CaseState,
-    priority: int,
-    channel: str | None,
-    customer_id: UUID | None,
-    queue: str | None,
-    owner_id: UUID | None,
-    category: str | None,
-    product: str | None,
-    cause: str | None,
-    subject: str | None,
-    description: str | None,
-    attributes: Mapping[str, str],
-    imported: bool,
-    logged_at: datetime | None,
-    reference: Reference | None,
-) -> Events:
-    """Opens it as new; imported history in any state."""
+def open_case(command: OpenCase) -> Events:
+    """Opens it as new, imported history in any state."""
+    state = command.state
     if state not in get_args(CaseState):
         names = ", ".join(get_args(CaseState))
         raise Invalid(f"There is no state {quoted(state)} of a case. Name one of: {names}.")
-    if state != "new" and not imported:
+    if state != "new" and not command.imported:
         raise Invalid(f"A case is opened as new, not as {state}. Open it, then move it.")
     return (
         Opened(
-            kind=_kind(kind),
+            kind=_kind(command.kind),
             state=state,
-            priority=_priority(priority),
-            channel=optional_line("channel", channel),
-            customer_id=customer_id,
-            queue=optional_line("queue", queue),
-            owner_id=owner_id,
-            category=optional_line("category", category),
-            product=optional_line("product", product),
-            cause=optional_line("cause", cause),
-            subject=optional_line("subject", subject),
-            description=None if description is None else note("description", description),
-            references=references(reference),
-            imported=imported,
-            skipped=() if state == "new" else ("new", *skipped("new", state)),
-            logged_at=_logged(logged_at, imported=imported),
-            attributes=lines("attribute", attributes),
+            priority=_priority(command.priority),
+            channel=optional_line("channel", command.channel),
+            customer_id=command.customer_id,
+            queue=optional_line("queue", command.queue),
+            owner_id=command.owner_id,
+            category=optional_line("category", command.category),
+            product=optional_line("product", command.product),
+            cause=optional_line("cause", command.cause),
+            subject=optional_line("subject", command.subject),
+            description=None if command.description is None else note("description", command.description),
+            references=references(command.reference),
+            imported=command.imported,
+            skipped=() if state == "new" else ("new", *_skipped("new", state)),
+            logged_at=logged_at(command.logged_at, imported=command.imported),
+            attributes=lines("attribute", command.attributes),
         ),
     )
 
 
-def skipped(start: str, end: str) -> tuple[CaseState, ...]:
-    """The states between two that imported history leapt over; none where the table has the move."""
-    if end in LIFECYCLE.transitions[start].values():
-        return ()
-    if start in WAITING and end in WAITING:
-        return ("in_progress",)
-    behind = _place(start) + 1
-    return _WAY[behind : _place(end)]
+def _skipped(start: str, end: str) -> tuple[CaseState, ...]:
+    """The states that imported history skips between two; empty where the table has the transition."""
+    return () if end in LIFECYCLE.transitions[start].values() else states_between(start, end)
 
 
-def _place(state: str) -> int:
-    """How far a case has come in a state: one that waits has been worked on, one that ended has ended."""
-    if state in WAITING:
-        return _WAY.index("in_progress")
-    return _WAY.index(state) if state in _WAY else _WAY.index("resolved")
+def assign(state: Case, command: AssignCase) -> Events:
+    """Gives it to a queue, an owner, or both. What the command does not name stays; `remove` takes away.
 
-
-def assign(
-    state: Case,
-    *,
-    queue: str | None,
-    owner_id: UUID | None,
-    remove: tuple[str, ...],
-    imported: bool,
-    logged_at: datetime | None,
-) -> Events:
-    """Gives it to a queue, an owner, or both; what is not named stays, `remove` names queue or owner_id.
-
-    A new case becomes assigned by it; an imported log says its states itself. Imported history may change
-    who had it in any state.
+    A new case becomes assigned. Imported history may change queue and owner in any state, and changes the
+    state by steps of its own.
     """
-    reached = state.state if imported else check(LIFECYCLE, state.state, ASSIGN)
-    if unknown := [field for field in remove if field not in ("queue", "owner_id")]:
-        raise Invalid(f"A case has no {quoted(unknown[0])} to be taken from. Name queue or owner_id.")
-    if queue is None and owner_id is None and not remove:
+    reached = state.state if command.imported else check(LIFECYCLE, state.state, ASSIGN)
+    if unknown := [field for field in command.remove if field not in ("queue", "owner_id")]:
+        raise Invalid(
+            f"No field {quoted(unknown[0])} of a case can be removed by assigning it. Name queue or owner_id."
+        )
+    if command.queue is None and command.owner_id is None and not command.remove:
         raise Invalid("The case is given to nobody. Name a queue, an owner, or both.")
-    new_queue = None if "queue" in remove else optional_line("queue", queue) or state.queue
-    new_owner = None if "owner_id" in remove else owner_id or state.owner_id
-    moves = reached != state.state
-    if (new_queue, new_owner) == (state.queue, state.owner_id) and not moves:
+    new_queue = None if "queue" in command.remove else optional_line("queue", command.queue) or state.queue
+    new_owner = None if "owner_id" in command.remove else command.owner_id or state.owner_id
+    changes_state = reached != state.state
+    if (new_queue, new_owner) == (state.queue, state.owner_id) and not changes_state:
         return ()
     return (
         Assigned(
@@ -207,68 +167,60 @@ def assign(
             owner_id=new_owner,
             previous_queue=state.queue if new_queue != state.queue else None,
             previous_owner_id=state.owner_id if new_owner != state.owner_id else None,
-            from_state=state.state if moves else None,
-            to_state=cast("CaseState", reached) if moves else None,
-            logged_at=_logged(logged_at, imported=imported),
+            from_state=state.state if changes_state else None,
+            to_state=cast("CaseState", reached) if changes_state else None,
+            logged_at=_logged(command),
         ),
     )
 
 
-def move(state: Case, *, to_state: CaseState, imported: bool, logged_at: datetime | None) -> Events:
-    """Moves it to another open state; nothing when it is there. Imported history may leap, also back."""
+def move(state: Case, command: MoveCase) -> Events:
+    """Moves it to another open state. Imported history may skip states and go back."""
+    to_state = command.to_state
     if to_state not in OPEN:
-        raise Invalid(f"A case cannot be moved to {quoted(to_state)}. Name one of: {', '.join(OPEN)}.")
+        raise Invalid(
+            f"A case cannot be moved to {quoted(to_state)}: that is no open state. Name one of: "
+            f"{', '.join(OPEN)}."
+        )
     if state.state == to_state:
         return ()
-    if not (imported and state.state in OPEN):
+    if not (command.imported and state.state in OPEN):
         check(LIFECYCLE, state.state, to(to_state))
     return (
         StateChanged(
             from_state=state.state,
             to_state=to_state,
-            skipped=skipped(state.state, to_state),
-            logged_at=_logged(logged_at, imported=imported),
+            skipped=_skipped(state.state, to_state),
+            logged_at=_logged(command),
         ),
     )
 
 
-def change_priority(state: Case, *, priority: int, imported: bool, logged_at: datetime | None) -> Events:
+def change_priority(state: Case, command: ChangeCasePriority) -> Events:
     """Changes the priority, 1 (most urgent) to 4."""
-    _check_open(state, PRIORITY, imported=imported)
-    if _priority(priority) == state.priority:
+    _check_open(state, PRIORITY, command)
+    if _priority(command.priority) == state.priority:
         return ()
-    logged = _logged(logged_at, imported=imported)
-    return (PriorityChanged(old=state.priority, new=priority, logged_at=logged),)
+    return (PriorityChanged(old=state.priority, new=command.priority, logged_at=_logged(command)),)
 
 
-def escalate(state: Case, *, level: int, imported: bool, logged_at: datetime | None) -> Events:
+def escalate(state: Case, command: EscalateCase) -> Events:
     """Changes the escalation level, 0 (none) to 9."""
-    _check_open(state, ESCALATE, imported=imported)
+    level = command.level
+    _check_open(state, ESCALATE, command)
     if level not in ESCALATIONS:
         raise Invalid(f"The escalation level {level} is not between 0 and {ESCALATIONS[-1]}. Correct it.")
     if level == state.escalation:
         return ()
-    return (Escalated(old=state.escalation, new=level, logged_at=_logged(logged_at, imported=imported)),)
+    return (Escalated(old=state.escalation, new=level, logged_at=_logged(command)),)
 
 
-def change_details(
-    state: Case,
-    *,
-    kind: CaseKind | None,
-    channel: str | None,
-    category: str | None,
-    product: str | None,
-    cause: str | None,
-    attributes: Mapping[str, str],
-    remove: tuple[str, ...],
-    imported: bool,
-    logged_at: datetime | None,
-) -> Events:
-    """Changes what is named; `remove` names channel, category, product, cause or `attributes.<name>`."""
+def change_details(state: Case, command: ChangeCaseDetails) -> Events:
+    """Changes what it names; `remove` names channel, category, product, cause or `attributes.<name>`."""
     check(LIFECYCLE, state.state, DETAILS)
-    details = {"channel": channel, "category": category, "product": product, "cause": cause}
-    entries: dict[str, str | None] = dict(lines("attribute", attributes))
-    for named in remove:
+    details = {name: getattr(command, name) for name in ("channel", "category", "product", "cause")}
+    entries: dict[str, str | None] = dict(lines("attribute", command.attributes))
+    for named in command.remove:
         if named.startswith("attributes."):
             entries[named.removeprefix("attributes.")] = None
         elif named not in details:
@@ -276,83 +228,75 @@ def change_details(
                 f"No field {quoted(named)} of a case can be removed. "
                 f"Name one of: {', '.join(details)}, attributes.<name>."
             )
-    changes = [*changed("kind", state.kind, state.kind if kind is None else _kind(kind))]
+    changes = [*changed("kind", state.kind, state.kind if command.kind is None else _kind(command.kind))]
     for name, value in details.items():
         old = getattr(state, name)
-        changes += changed(name, old, None if name in remove else optional_line(name, value) or old)
+        changes += changed(name, old, None if name in command.remove else optional_line(name, value) or old)
     changes += changed_entries("attributes", state.attributes, entries)
-    logged = _logged(logged_at, imported=imported)
-    return (DetailsChanged(changes=tuple(changes), logged_at=logged),) if changes else ()
+    return (DetailsChanged(changes=tuple(changes), logged_at=_logged(command)),) if changes else ()
 
 
 def respond(state: Case, *, interaction_id: UUID | None) -> Events:
-    """Notes the first response; a later one changes nothing."""
+    """Records the first response; a later one changes nothing."""
     if state.responded is not None:
         return ()
     check(LIFECYCLE, state.state, RESPOND)
     return (Responded(interaction_id=interaction_id),)
 
 
-def resolve(
-    state: Case,
-    *,
-    code: str | None,
-    cause: str | None,
-    note_text: str | None,
-    imported: bool,
-    logged_at: datetime | None,
-) -> Events:
-    """Notes that it is solved, out of any open state."""
+def resolve(state: Case, command: ResolveCase) -> Events:
+    """Records that it is solved, from any open state."""
     check(LIFECYCLE, state.state, RESOLVE)
     return (
         Resolved(
             from_state=state.state,
-            code=optional_line("code", code),
-            cause=optional_line("cause", cause),
-            note=None if note_text is None else note("note", note_text),
-            logged_at=_logged(logged_at, imported=imported),
-            skipped=skipped(state.state, "resolved"),
+            code=optional_line("code", command.code),
+            cause=optional_line("cause", command.cause),
+            note=None if command.note is None else note("note", command.note),
+            logged_at=_logged(command),
+            skipped=_skipped(state.state, "resolved"),
         ),
     )
 
 
-def close(
-    state: Case, *, code: str | None, reported_sla: bool | None, imported: bool, logged_at: datetime | None
-) -> Events:
-    """Closes a resolved one; imported history any open one. Only a log reports how its SLA ended."""
-    if not (imported and state.state in OPEN):
+def close(state: Case, command: CloseCase) -> Events:
+    """Closes a resolved one, imported history any open one too. Only a log reports how the SLA ended."""
+    if not (command.imported and state.state in OPEN):
         check(LIFECYCLE, state.state, CLOSE)
-    if reported_sla is not None and not imported:
+    if command.reported_sla is not None and not command.imported:
         raise Invalid("Only an imported log reports how the SLA ended. Leave reported_sla out.")
     return (
         CaseClosed(
             from_state=state.state,
-            code=optional_line("code", code),
-            reported_sla=reported_sla,
-            logged_at=_logged(logged_at, imported=imported),
-            skipped=skipped(state.state, "closed"),
+            code=optional_line("code", command.code),
+            reported_sla=command.reported_sla,
+            logged_at=_logged(command),
+            skipped=_skipped(state.state, "closed"),
         ),
     )
 
 
-def reopen(state: Case, *, to_state: CaseState, imported: bool, logged_at: datetime | None) -> Events:
-    """Takes up a resolved or closed one again, in an open state; what resolved it stays in the history."""
+def reopen(state: Case, command: ReopenCase) -> Events:
+    """Takes up a resolved or closed one again, in an open state. The history keeps the resolution."""
+    to_state = command.to_state
     check(LIFECYCLE, state.state, REOPEN)
     if to_state not in OPEN:
-        raise Invalid(f"A case cannot be reopened as {quoted(to_state)}. Name one of: {', '.join(OPEN)}.")
-    logged = _logged(logged_at, imported=imported)
-    return (Reopened(from_state=state.state, to_state=to_state, logged_at=logged),)
+        raise Invalid(
+            f"A case cannot be reopened as {quoted(to_state)}: that is no open state. Name one of: "
+            f"{', '.join(OPEN)}."
+        )
+    return (Reopened(from_state=state.state, to_state=to_state, logged_at=_logged(command)),)
 
 
 def reject(state: Case, reasons: Reasons, *, reason: str | None, note_text: str | None) -> Events:
-    """Ends it unsolved; the reason, where one is named, is one of the list, and "other" needs a note."""
+    """Ends it unsolved. A reason is one of the list; "other" needs a note."""
     check(LIFECYCLE, state.state, REJECT)
     note = checked(reasons.case_rejected, reason, note_text)
     return (Rejected(from_state=state.state, reason=reason, note=note),)
 
 
 def mark_duplicate(state: Case, other: Case) -> Events:
-    """Ends it as the same as another, which is itself no duplicate."""
+    """Ends it as a duplicate of another case, which is not a duplicate itself."""
     check(LIFECYCLE, state.state, DUPLICATE)
     if other.id == state.id:
         raise Invalid("A case cannot be a duplicate of itself. Name the other one.")
@@ -362,17 +306,21 @@ def mark_duplicate(state: Case, other: Case) -> Events:
 
 
 def link_customer(state: Case, *, customer_id: UUID) -> Events:
-    """Says whose case it is, or that it is another's; its party stays."""
+    """Links the case to its customer, or to another one. Its party stays."""
     check(LIFECYCLE, state.state, LINK)
     if customer_id == state.customer_id:
         return ()
     return (CustomerLinked(customer_id=customer_id, previous_customer_id=state.customer_id),)
 
 
-def _check_open(state: Case, move: str, *, imported: bool) -> None:
-    """A log may change these after the end, too; its order is not ours."""
-    if not (imported and state.state in ("resolved", "closed")):
-        check(LIFECYCLE, state.state, move)
+def _check_open(state: Case, transition: str, command: HistoryCommand) -> None:
+    """Checks the transition; a log has an order of its own and may change these after the end, too."""
+    if not (command.imported and state.state in ("resolved", "closed")):
+        check(LIFECYCLE, state.state, transition)
+
+
+def _logged(command: HistoryCommand) -> datetime | None:
+    return logged_at(command.logged_at, imported=command.imported)
 
 
 def _kind(kind: CaseKind) -> CaseKind:
@@ -388,40 +336,13 @@ def _priority(priority: int) -> int:
     return priority
 
 
-def _logged(logged_at: datetime | None, *, imported: bool) -> datetime | None:
-    if logged_at is None:
-        return None
-    if not imported:
-        raise Invalid("Only imported history has a log's own stamp. Leave logged_at out.")
-    if logged_at.tzinfo is None:
-        raise Invalid(f"The time {logged_at.isoformat()} has no time zone. Add one, such as Z for UTC.")
-    return logged_at.astimezone(UTC)
-
-
 def decide(command: Any, state: Any, repository: Repository) -> Events:
-    """What follows from a command on a case."""
+    """Returns the events that follow from a command on a case."""
     match command:
         case OpenCase():
-            return open_case(
-                kind=command.kind,
-                state=command.state,
-                priority=command.priority,
-                channel=command.channel,
-                customer_id=command.customer_id,
-                queue=command.queue,
-                owner_id=command.owner_id,
-                category=command.category,
-                product=command.product,
-                cause=command.cause,
-                subject=command.subject,
-                description=command.description,
-                attributes=command.attributes,
-                imported=command.imported,
-                logged_at=command.logged_at,
-                reference=command.reference,
-            )
+            return open_case(command)
         case HistoryCommand():
-            return _decide_history(command, state, imported=command.imported, logged_at=command.logged_at)
+            return _decide_history(command, state)
         case RespondToCase():
             return respond(state, interaction_id=command.interaction_id)
         case RejectCase():
@@ -435,57 +356,24 @@ def decide(command: Any, state: Any, repository: Repository) -> Events:
             raise undecided(command)
 
 
-def _decide_history(
-    command: HistoryCommand, state: Case, *, imported: bool, logged_at: datetime | None
-) -> Events:
-    """What follows from a command that may be a step of imported history."""
+def _decide_history(command: HistoryCommand, state: Case) -> Events:
+    """Returns the events that follow from a command that may be a step of imported history."""
     match command:
         case AssignCase():
-            return assign(
-                state,
-                queue=command.queue,
-                owner_id=command.owner_id,
-                remove=command.remove,
-                imported=imported,
-                logged_at=logged_at,
-            )
+            return assign(state, command)
         case MoveCase():
-            return move(state, to_state=command.to_state, imported=imported, logged_at=logged_at)
+            return move(state, command)
         case ChangeCasePriority():
-            return change_priority(state, priority=command.priority, imported=imported, logged_at=logged_at)
+            return change_priority(state, command)
         case EscalateCase():
-            return escalate(state, level=command.level, imported=imported, logged_at=logged_at)
+            return escalate(state, command)
         case ChangeCaseDetails():
-            return change_details(
-                state,
-                kind=command.kind,
-                channel=command.channel,
-                category=command.category,
-                product=command.product,
-                cause=command.cause,
-                attributes=command.attributes,
-                remove=command.remove,
-                imported=imported,
-                logged_at=logged_at,
-            )
+            return change_details(state, command)
         case ResolveCase():
-            return resolve(
-                state,
-                code=command.code,
-                cause=command.cause,
-                note_text=command.note,
-                imported=imported,
-                logged_at=logged_at,
-            )
+            return resolve(state, command)
         case CloseCase():
-            return close(
-                state,
-                code=command.code,
-                reported_sla=command.reported_sla,
-                imported=imported,
-                logged_at=logged_at,
-            )
+            return close(state, command)
         case ReopenCase():
-            return reopen(state, to_state=command.to_state, imported=imported, logged_at=logged_at)
+            return reopen(state, command)
         case _:
             raise undecided(command)

@@ -20,6 +20,11 @@ CaseState = Literal[
     "rejected", "duplicate",
 ]  # fmt: skip
 
+OPEN: Final[tuple[CaseState, ...]] = (
+    "new", "assigned", "in_progress", "waiting_on_customer", "waiting_on_third_party",
+)  # fmt: skip
+WAITING: Final[tuple[CaseState, ...]] = ("waiting_on_customer", "waiting_on_third_party")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
@@ -46,7 +51,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """`crm.case.assigned`: queue and owner from now on; the states stand where it moved by it."""
+    """`crm.case.assigned`: queue and owner from now on; both states have values if this changed the state."""
 
     queue: str | None = None
     owner_id: UUID | None = refers_to("principal")
@@ -78,7 +83,7 @@ class PriorityChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated:
-    """`crm.case.escalated`: to another level, up or down; 0 is none."""
+    """`crm.case.escalated`: to another level, up or down; 0 means not escalated."""
 
     old: int
     new: int
@@ -114,7 +119,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseClosed:
-    """`crm.case.closed`; `reported_sla` is an imported log's own verdict: true is met."""
+    """`crm.case.closed`; `reported_sla` is an imported log's own verdict: true if the SLA was met."""
 
     from_state: CaseState
     code: str | None = None
@@ -134,7 +139,7 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """`crm.case.rejected`, version 2: it is not ours to solve; version 1 had no `note`."""
+    """`crm.case.rejected`, version 2: we do not solve it; version 1 had no `note`."""
 
     from_state: CaseState
     reason: str | None = None
@@ -151,7 +156,7 @@ class Duplicated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerLinked:
-    """`crm.case.customer_linked`; the party stays what it was."""
+    """`crm.case.customer_linked`; the party stays."""
 
     customer_id: UUID = refers_to("customer", required=True)
     previous_customer_id: UUID | None = None
@@ -175,7 +180,7 @@ CaseEvent = (
 
 
 def case_rejected_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
-    """Nothing changes: the note, which is private, did not exist."""
+    """Changes nothing: version 1 had no note."""
     return data
 
 

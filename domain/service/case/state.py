@@ -1,8 +1,8 @@
 """Case: what happened to it (events), what it is (state). What may happen: `decide.py`.
 
-Its party is its customer's id when that was named at its opening, else its own; it never changes.
-`logged_at` is an imported log's own stamp, where `time` had to be another, since time never goes back.
-`skipped` are states that imported history leapt over.
+Its party is its customer's id if the opening named one, else its own; it never changes.
+`logged_at` is an imported log's own stamp, where `time` has to differ because it never goes back.
+`skipped` are states that imported history skipped.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Resolution:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Aggregate):
     """A case as of its last event. `opened` is its first event's time. `resolutions` are all, oldest first,
-    those that were reopened included."""
+    with those that were reopened later."""
 
     opened: datetime
     kind: CaseKind
@@ -81,7 +81,7 @@ class Case(Aggregate):
 
 
 def evolve(state: Case | None, event: Event) -> Case:
-    """The case after `event`. Raises `NotFound` where the stream is not a case's."""
+    """Returns the case after `event`. Raises `NotFound` if the stream is not a case's."""
     payload: CaseEvent = event.payload
     if state is None:
         return _created(event)
@@ -173,7 +173,7 @@ def _kind(value: str | None) -> CaseKind:
         case "question" | "complaint" | "incident" | "request":
             return value
         case _:
-            raise Undecodable("A change names no kind of case that there is. Verify the store.")
+            raise Undecodable("A change names an unknown kind of case. Verify the store.")
 
 
 def _resolved(state: Case, payload: Resolved) -> Case:

@@ -24,7 +24,7 @@ def api(postgres: LocalPostgres) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def document(api: Api) -> Document:
-    found: Document = httpx.get(f"{api.address}/openapi.json").json()
+    found: Document = api.client.get("/openapi.json").json()
     return found
 
 

@@ -48,7 +48,7 @@ def test_make_alone_lists_every_target_with_what_it_does(copy: Path) -> None:
         (["bench", "BENCH_ARGS=append"], ".venv/bin/rapport bench append"),
         (["test"], ".venv/bin/python -m pytest"),
         (["check"], ".venv/bin/mypy"),
-        (["freeze"], ".venv/bin/python -m tests.support.surface"),
+        (["freeze"], ".venv/bin/python -m tests.support.freeze"),
     ],
 )
 def test_a_target_runs_its_command_after_the_installation(copy: Path, words: list[str], runs: str) -> None:

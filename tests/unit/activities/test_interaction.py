@@ -221,7 +221,7 @@ def test_an_answer_is_within_its_scale(question: Any, score: int) -> None:
         (email(attachments=(Attachment(reference="x", sha256="0", media_type="a/b", size=1),)), "64 hex"),
         (
             email(attachments=(Attachment(reference="x", sha256="0" * 64, media_type="pdf", size=1),)),
-            "media type is none",
+            "media type is not valid",
         ),
         (email(attachments=(FILE,), file_names=("a", "b")), "2 file names for 1 attachments"),
         (email(participants=tuple(UUID(int=n) for n in range(101))), "There are 101 participants"),

@@ -36,8 +36,8 @@ def stage(document: dict[str, Any], number: int = 0) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda d: d.update({"My Sales": d["sales"]}), "The pipeline My Sales has an id that is no slug."),
-        (lambda d: d.update(sales=1), "The pipeline sales is no table."),
+        (lambda d: d.update({"My Sales": d["sales"]}), "The pipeline My Sales has an id that is not a slug."),
+        (lambda d: d.update(sales=1), "The pipeline sales is not a table."),
         (lambda d: d["sales"].pop("name"), "The pipeline sales lacks a name."),
         (lambda d: d["sales"].pop("stages"), "The pipeline sales lacks stages."),
         (lambda d: d["sales"].pop("currency"), "lacks a currency"),
@@ -49,7 +49,7 @@ def stage(document: dict[str, Any], number: int = 0) -> dict[str, Any]:
             "names a stage or a lost reason twice",
         ),
         (lambda d: stage(d, 1).update(id="first"), "names a stage or a lost reason twice"),
-        (lambda d: stage(d).update(id="First"), "has a stage 'First', which is no slug"),
+        (lambda d: stage(d).update(id="First"), "has a stage 'First', which is not a slug"),
         (lambda d: stage(d).update(kind="closed"), "gives its stage first the kind 'closed'"),
         (lambda d: stage(d).update(probability=101), "the probability 101. Give percent, 0 to 100."),
         (lambda d: stage(d).update(probability=0.5), "the probability 0.5."),
@@ -57,7 +57,7 @@ def stage(document: dict[str, Any], number: int = 0) -> dict[str, Any]:
         (lambda d: stage(d).pop("name"), "lacks a name"),
         (lambda d: stage(d).update(kind="won"), "needs at least one open stage"),
         (lambda d: d["sales"]["stages"].pop(), "one of the kind won and one of the kind lost"),
-        (lambda d: d["sales"]["stages"].append(1), "has a stage that is no table"),
+        (lambda d: d["sales"]["stages"].append(1), "has a stage that is not a table"),
     ],
 )
 def test_a_configuration_is_refused_with_what_is_wrong(

@@ -48,13 +48,13 @@ def test_a_list_that_is_given_is_all_of_it_and_one_that_is_not_stays() -> None:
     ("document", "sentence"),
     [
         ({"deal": {}}, "There is no table 'deal' of reasons. Name one of: lead, case."),
-        ({"lead": ["spam"]}, "The reasons of a lead are no table. Give it a list by the name disqualified."),
+        ({"lead": ["spam"]}, "The reasons of a lead are not a table. Give it a list by the name disq"),
         ({"lead": {"rejected": ["spam"]}}, "There are no reasons 'rejected' of a lead. Name one of: disq"),
         (
             {"case": {"rejected": []}},
-            "for which a case is rejected are no list, or an empty one.",
+            "for which a case is rejected are not a list, or an empty one.",
         ),
-        ({"case": {"rejected": "spam"}}, "are no list, or an empty one. Give at least one."),
+        ({"case": {"rejected": "spam"}}, "are not a list, or an empty one. Give at least one."),
         ({"case": {"rejected": ["Not ours"]}}, "must each be a slug such as no-budget"),
         ({"case": {"rejected": [1]}}, "must each be a slug such as no-budget"),
         (
@@ -72,7 +72,7 @@ def test_a_configuration_is_refused_with_what_is_wrong(document: dict[str, Any],
 @pytest.mark.parametrize(
     ("name", "load_file", "text", "reason"),
     [
-        ("reasons", load_reasons, "[case]\nrejected = []\n", "are no list, or an empty one."),
+        ("reasons", load_reasons, "[case]\nrejected = []\n", "are not a list, or an empty one."),
         ("reasons", load_reasons, "[case", "Expected"),
         ("reasons", load_reasons, None, "No such file or directory"),
         ("pipelines", load_pipelines, "[sales]\n", "The pipeline sales lacks stages."),

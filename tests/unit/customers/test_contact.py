@@ -145,8 +145,8 @@ def test_a_consent_for_a_removed_point_can_still_be_withdrawn() -> None:
     ("command", "told"),
     [
         (c.AddContactPoint(id=SOME, kind="fax", value="1234"), "no kind of contact point 'fax'"),  # type: ignore[arg-type]
-        (c.AddContactPoint(id=SOME, kind="email", value="ada"), "The email address is none"),
-        (c.AddContactPoint(id=SOME, kind="phone", value="12"), "The phone number is none"),
+        (c.AddContactPoint(id=SOME, kind="email", value="ada"), "The email address is not valid"),
+        (c.AddContactPoint(id=SOME, kind="phone", value="12"), "The phone number is not valid"),
         (c.AddContactPoint(id=SOME, kind="social", value=" "), "The contact point is empty"),
         (
             c.AddContactPoint(id=SOME, kind="email", value="a@b.org", point_id=POINT),

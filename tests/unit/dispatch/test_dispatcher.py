@@ -116,7 +116,7 @@ def test_it_gives_up_when_others_never_stop() -> None:
         desk.do(ChangeAmount(id=id, amount=usd(next(amounts))))
 
     before_recording(desk, another, 99)
-    with pytest.raises(ChangedAgain, match=f"each of the {MAX_ATTEMPTS} times") as refusal:
+    with pytest.raises(ChangedAgain, match=f"each of the {MAX_ATTEMPTS} attempts") as refusal:
         desk.do(MoveStage(id=id, stage="proposal"))
     assert len(desk.crm.stored) == 1 + MAX_ATTEMPTS
     assert (refusal.value.expected, refusal.value.found) == (MAX_ATTEMPTS, MAX_ATTEMPTS + 1)

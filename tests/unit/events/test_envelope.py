@@ -96,7 +96,7 @@ Change = Callable[[dict[str, Any]], Any]
     [
         (lambda e: e.pop("subject"), "lacks subject"),
         (lambda e: (e.pop("time"), e.pop("data")), "lacks time, data"),
-        (lambda e: e.update(data=[]), "is no JSON object"),
+        (lambda e: e.update(data=[]), "is not a JSON object"),
         (lambda e: e.update(subject="x"), "is malformed"),
         (lambda e: e.update(subject=7), "is malformed"),
         (lambda e: e.update(sequence="x"), "is malformed"),
@@ -131,7 +131,7 @@ def test_a_malformed_event_is_refused_with_a_sentence(change: Change, sentence: 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b'{"id": NaN}', b'"text"', b"[]", b"null"])
 def test_bytes_that_are_no_json_object_are_refused(data: bytes) -> None:
-    with pytest.raises(Undecodable, match=r"no JSON|must be a JSON object"):
+    with pytest.raises(Undecodable, match=r"not JSON|must be a JSON object"):
         parse(data)
 
 

@@ -44,8 +44,8 @@ UPCAST = {
 @pytest.mark.parametrize(("name", "version"), VERSIONS)
 def test_every_registered_version_has_a_frozen_example(name: str, version: int) -> None:
     assert (FOLDER / f"{name}.{version}.json").is_file(), (
-        f"{name} version {version} has no frozen example. Add tests/unit/frozen/events/{name}.{version}.json "
-        "with the bytes of one event that has every field, and never change it again."
+        f"{name} version {version} has no frozen example. Run `make freeze`, which writes that of the newest "
+        "version; it is never changed again."
     )
 
 
@@ -70,9 +70,14 @@ def test_every_frozen_example_is_read(file: Path) -> None:
 
 @pytest.mark.parametrize("kind", CATALOGUE.types, ids=lambda kind: kind.name)
 def test_the_newest_frozen_example_holds_every_field(kind: EventType) -> None:
-    encoded = (FOLDER / f"{kind.name}.{kind.version}.json").read_bytes().strip()
+    file = FOLDER / f"{kind.name}.{kind.version}.json"
+    assert file.is_file(), f"{file.name} is missing: run `make freeze`"
+    encoded = file.read_bytes().strip()
     newest = decode(encoded, CATALOGUE, OpenCipher())
-    assert newest == example_event(example(kind.payload))
+    assert newest == example_event(example(kind.payload)), (
+        f"The payload of {kind.name} differs from its frozen example. Give it version {kind.version + 1} "
+        "with an upcaster and run `make freeze`; or undo the change."
+    )
     empty = [name for name in fields_of(kind.payload) if getattr(newest.payload, name) is None]
     assert not empty, f"The example lacks {', '.join(empty)}."
 

@@ -22,8 +22,7 @@ WHICH = "pipeline 1"
 def test_frozen_histories_hold_every_event_type_and_version() -> None:
     assert frozen_histories.missing() == [], (
         "These types and versions are in no frozen history, so no fingerprint covers them. "
-        "Run `python -m tests.support.frozen_histories`, which adds one of their frozen examples; where a "
-        "read model folds them, make that a history in which they may happen. Then run `make freeze`."
+        "Run `make freeze`, which makes one by running the commands of the record type."
     )
 
 

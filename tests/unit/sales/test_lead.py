@@ -176,9 +176,9 @@ def test_a_converted_lead_is_not_converted_to_another_customer() -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (c.CreateLead(), "Nothing is known of the lead"),
-        (c.CreateLead(email="no address"), "The email address is none"),
-        (c.CreateLead(phone="call me"), "The phone number is none"),
+        (c.CreateLead(), "The lead has no name, company, email or phone"),
+        (c.CreateLead(email="no address"), "The email address is not valid"),
+        (c.CreateLead(phone="call me"), "The phone number is not valid"),
         (
             c.DisqualifyLead(id=SOME, reason="rain"),
             "There is no reason 'rain'. Name one of: no-need,",

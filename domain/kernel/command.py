@@ -1,4 +1,4 @@
-"""Commands on records: frozen values. The record's `decide.py` says which events follow from one."""
+"""Commands on records: frozen values. The record's `decide` says which events follow from one."""
 
 from __future__ import annotations
 

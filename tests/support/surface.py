@@ -1,8 +1,8 @@
 """The public surface as text: what callers, operators and data teams rely on, a file for each part of it.
 
 `make freeze` writes the files into `tests/unit/frozen/surface/`, where tests compare them.
-`surface_schema.py` makes the files in `schema/` and needs PostgreSQL; the others need no service.
-`tests.txt` lists the tests of one commit, and nothing writes it again.
+`surface_schema.py` makes those in `tests/unit/frozen/surface/schema/` and needs PostgreSQL; all others need
+no service.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from projections.registry import PROJECTIONS
 from tests.support.surface_types import annotation, events
 
 FOLDER: Final = Path(__file__).parents[1] / "unit" / "frozen" / "surface"
-UNMADE: Final = frozenset({"tests.txt"})
 """Files in the folder that are not made here."""
 MAX_LINES: Final = 60
 """Lines of a difference that a message shows."""

@@ -18,6 +18,8 @@ DOCUMENTS = [
 ]
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?(?=$|::)")
 """A path without placeholders; a test's name may follow it."""
+NEW_FILE = re.compile(r"^`[^`\n]+`:$", re.MULTILINE)
+"""The title of a block whose example makes that file, as in CONTRIBUTING.md."""
 DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 FILE = re.compile(r".+\.(?:py|md|sql|toml|txt|csv|lock)")
 
@@ -26,7 +28,7 @@ def text_of(document: Path) -> str:
     """The page, or the docstring of the module."""
     text = document.read_text(encoding="utf-8")
     if document.suffix != ".py":
-        return text
+        return NEW_FILE.sub("", text)
     docstring = DOCSTRING.match(text)
     return docstring[1] if docstring else ""
 

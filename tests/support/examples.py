@@ -1,4 +1,4 @@
-"""The finished examples of CONTRIBUTING.md: which text belongs where.
+"""The finished examples of CONTRIBUTING.md and projections/README.md: which text belongs where.
 
 A line in front of a code block says it, such as
 
@@ -18,11 +18,11 @@ from typing import Final
 
 from deploy.settings import CHECKOUT
 
-PAGE: Final = CHECKOUT / "CONTRIBUTING.md"
+PAGES: Final = (CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "projections" / "README.md")
 
 _BLOCK: Final = re.compile(
     r"^`(?P<path>[^`\n]+\.\w+)`(?:, (?:(?P<where>before|after|in place of) `(?P<line>[^`\n]+)`"
-    r"|(?P<end>at the end)))?:\n\n```\w+\n(?P<text>.*?)^```$",
+    r"|(?P<end>at the end)))?:\n+```\w+\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _TITLE: Final = re.compile(r"^## (.+)$", re.MULTILINE)
@@ -40,7 +40,8 @@ class Block:
 
 def chapters() -> dict[str, list[Block]]:
     """The blocks of each chapter that has some, by its title."""
-    parts = _TITLE.split(PAGE.read_text(encoding="utf-8"))[1:]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    parts = _TITLE.split(text)[1:]
     found = {title: list(_blocks(text)) for title, text in zip(parts[::2], parts[1::2], strict=True)}
     return {title: blocks for title, blocks in found.items() if blocks}
 

@@ -1,4 +1,4 @@
-"""Every read model version that has a folder. A new one is a line here."""
+"""Every read model version that has a folder. Add a line here for a new one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def has(name: str, version: int) -> bool:
 
 
 def candidate_of(name: str, active: int | None, version: int | None = None) -> Projection:
-    """The version to be rebuilt: the one named, or the newest beyond the active one. Raises `KeyError`."""
+    """Returns the version to rebuild: `version`, or the newest above the active one. Raises `KeyError`."""
     if version is not None or active is None:
         return named(name, version)
     others = [p for p in PROJECTIONS if p.name == name and p.version > active]
@@ -33,7 +33,7 @@ def candidate_of(name: str, active: int | None, version: int | None = None) -> P
 
 
 def named(name: str, version: int | None = None) -> Projection:
-    """The projection of that name: its version, or the newest. Raises `KeyError` with a sentence."""
+    """Returns the projection of that name: its version, or the newest. Raises `KeyError` with a sentence."""
     found = [p for p in PROJECTIONS if p.name == name and version in (None, p.version)]
     if not found:
         known = ", ".join(sorted({f"{p.name} (version {p.version})" for p in PROJECTIONS}))

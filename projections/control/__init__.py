@@ -1,2 +1,2 @@
-"""What controls the read models: shares with epoch and lease, workers, parked events, versions, rebuilds,
-status. Its tables come about by the numbered steps in `migrations/`."""
+"""Controls the read models: shares with epoch and lease, workers, parked events, versions, rebuilds, status.
+The numbered steps in `migrations/` make its tables."""

@@ -1,4 +1,4 @@
-"""What is parked, by aggregate, and the one act that heals each category."""
+"""Lists parked events by aggregate, with the act that solves each category."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ ACTS: Final[Mapping[Category, str]] = {
     "key_missing": "Restore the key store from its backup, then run "
     "`rapport projection retry {name} --version {version} --all`.",
 }
-"""Category to the one act that heals it."""
+"""Category to the act that solves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An aggregate that waits: its first parked event, why, and `waiting`, how many more are parked behind
-    it.
+    """An aggregate that waits: its first parked event, the error, and how many more are `waiting` behind it.
 
-    `aggregate_id` is None where not even the envelope can be read: then the whole party waits. `error` holds
-    no private text.
+    `aggregate_id` is None if not even the envelope can be read: then the whole party waits. `error` has no
+    private text.
     """
 
     position: int
@@ -51,8 +50,8 @@ class Failure:
 def failures(
     c: Cursor, projection: str, version: int, *, aggregate: UUID | None = None, most: int | None = None
 ) -> list[Failure]:
-    """Who waits in a read model's version, in order of position; of one `aggregate` (and the unreadable
-    event of its party that it may wait behind), or at most so many."""
+    """Returns who waits in a read model's version, in order of position, at most `limit`; or only one
+    `aggregate` (with the unreadable event of its party that it may wait behind)."""
     c.execute(
         statement(FOLDER / "sql" / "failures.sql"),
         {

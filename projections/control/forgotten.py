@@ -1,4 +1,4 @@
-"""What the read models still show of persons who were erased: every version that has tables; parked
+"""Finds what the read models still show of erased persons: in all versions with tables, and in parked
 events."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from projections.control import versions
 _VERSIONS: Final = """
     SELECT projection, version, min(position) FROM control.share GROUP BY projection, version ORDER BY 1, 2
 """
-# Parked events hold what the store holds: ciphertext. How many there are is told all the same.
+# Parked events have ciphertext, like the store. Their number is reported all the same.
 _PARKED: Final = """
     SELECT count(DISTINCT position) FROM control.held
      WHERE projection = %s AND version = %s AND (party = ANY (%s::uuid[]) OR aggregate_id = ANY (%s::uuid[]))
@@ -32,8 +32,8 @@ _SHOWN: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonTraces:
-    """One version of a read model: how far it is, its `rows` of the persons (None where it has no clear
-    values at all), those of them that show one (`shown`), and parked events of theirs."""
+    """One version of a read model: its position, its `rows` of the persons (None if it has no clear values at
+    all), those of them that still show one (`shown`), and their parked events."""
 
     projection: str
     version: int
@@ -44,8 +44,8 @@ class PersonTraces:
 
 
 def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
-    """The titles of the active versions that show something of these persons, who were erased: they have not
-    come to the erasure yet, or were restored from before it."""
+    """Returns the titles of the active versions that still show values of these erased persons: they have not
+    come to the erasure yet, or were restored from a backup before it."""
     ids = [str(person) for person in persons]
     found = []
     with connection.cursor() as c:
@@ -59,7 +59,7 @@ def showing(connection: Connection, persons: Sequence[UUID]) -> list[str]:
 
 
 def remembered(connection: Connection, persons: Sequence[UUID]) -> list[PersonTraces]:
-    """Every version that has shares, with what it shows of these persons."""
+    """Returns every version that has shares, with what it shows of these persons."""
     ids = [str(person) for person in persons]
     found = []
     with connection.cursor() as c:

@@ -23,7 +23,7 @@ _MADE: Final = """
         run_at timestamptz NOT NULL DEFAULT clock_timestamp()
     )
 """
-# Not by to_regclass(), which a role without any right to the schema may not ask.
+# Not by to_regclass(), which a role without rights to the schema may not call.
 _IS_MADE: Final = """
     SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'control' AND c.relname = 'migration'
@@ -31,11 +31,11 @@ _IS_MADE: Final = """
 
 
 class ReadSideProblem(EnvironmentProblem):
-    """The read side is not this program's. The text says what to do."""
+    """The read side does not fit this program. The text says what to do."""
 
 
 class OlderReadSide(ReadSideProblem):
-    """It was not migrated to this program's step."""
+    """The control tables were not migrated to this program's step."""
 
     def __init__(self, found: int, newest: int) -> None:
         super().__init__(
@@ -55,7 +55,8 @@ class NewerReadSide(ReadSideProblem):
 
 
 def steps(folder: Path = FOLDER) -> list[tuple[int, str, Path]]:
-    """Number, name and file of every step in order. Raises `ValueError` for a number missing or twice."""
+    """Returns number, name and file of every step in order. Raises `ValueError` for a missing or double
+    number."""
     found = sorted((int(f.stem.split("_", 1)[0]), f.stem, f) for f in folder.glob("[0-9]*.sql"))
     if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"the steps in {folder.name} are not numbered from 1 on: {[n for _, n, _ in found]}")
@@ -63,7 +64,7 @@ def steps(folder: Path = FOLDER) -> list[tuple[int, str, Path]]:
 
 
 def migrate(c: Cursor) -> list[int]:
-    """Runs the steps that are missing, in the caller's transaction and under its lock; answers their numbers.
+    """Runs the missing steps, in the caller's transaction and under its lock. Returns their numbers.
 
     Raises `NewerReadSide` for a read side that a newer program has changed.
     """
@@ -83,7 +84,7 @@ def migrate(c: Cursor) -> list[int]:
 def check(c: Cursor) -> None:
     """Raises `NewerReadSide`, or `OlderReadSide`, unless the control tables are at this program's step.
 
-    Says nothing where there are none at all: whoever needs them says that better.
+    Raises nothing if there are no control tables: the caller that needs them reports that.
     """
     c.execute(_IS_MADE)
     if not c.fetchall():

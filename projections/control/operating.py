@@ -1,4 +1,4 @@
-"""What operators do to a read model's shares: pause, resume, take. The worker notices by the raised epoch."""
+"""Acts of operators on a read model's shares: pause, resume, take. The worker notices the raised epoch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FOLDER: Final = Path(__file__).parent
 
 
 def pause(c: Cursor, projection: str, version: int, reason: str, by: str) -> int:
-    """Stands the shares that are worked on still until `resume`; answers how many.
+    """Stops the running shares until `resume`. Returns how many.
 
-    Nothing of a batch under way is written any more. `reason` and `by` (who) are shown by the status. Shares
-    in any other state (paused already, being filled or verified) are left alone.
+    A batch under way is not written any more. The status shows `reason` and `by` (who). It leaves shares in
+    any other state (paused already, being filled or verified).
     """
     c.execute(
         _sql("pause"),
@@ -37,13 +37,13 @@ def pause(c: Cursor, projection: str, version: int, reason: str, by: str) -> int
 
 
 def resume(c: Cursor, projection: str, version: int) -> int:
-    """Gives paused shares to whichever workers claim them next; answers how many."""
+    """Releases paused shares, so that any worker may claim them. Returns how many."""
     c.execute(_sql("resume"), {"projection": projection, "version": version})
     return c.rowcount
 
 
 class TakenShares:
-    """Shares that an operator's act has taken from the workers for a while; `lease` in seconds."""
+    """Shares that an operator's act takes from the workers for a while; `lease` is in seconds."""
 
     def __init__(self, projection: Projection, by: UUID, lease: float) -> None:
         self._epochs: dict[int, int] = {}
@@ -55,8 +55,8 @@ class TakenShares:
         }
 
     def take(self, c: Cursor, partitions: Sequence[int]) -> bool:
-        """Takes these shares, waiting for the commits under way; False, and none taken, unless all are ones
-        that are worked on or paused. Commit soon: workers wait for the rows."""
+        """Takes these shares, after the commits under way. Returns False, and takes none, unless all are
+        running or paused. Commit soon: workers wait for the rows."""
         states = [*WORKED_ON, PAUSED]
         c.execute(_sql("retry_take"), self._whose | {"partitions": list(partitions), "states": states})
         found = dict(c.fetchall())
@@ -67,8 +67,8 @@ class TakenShares:
         return True
 
     def keep(self, c: Cursor) -> bool:
-        """Renews the lease and locks the shares till the end of the transaction, in which what it writes is
-        written. False where one was taken over: then nothing may be written."""
+        """Renews the lease and locks the shares until the end of the transaction, which has the act's writes.
+        Returns False if one was taken over: then the act must write nothing."""
         c.execute(_sql("retry_keep"), self._owned())
         return bool(c.rowcount == len(self._epochs))
 

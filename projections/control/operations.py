@@ -1,4 +1,4 @@
-"""What operators do to read models: noted with the act, recorded as an event when the store is there."""
+"""Acts of operators on read models: noted with the act, recorded as an event when the store is there."""
 
 from __future__ import annotations
 

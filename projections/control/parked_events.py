@@ -1,4 +1,4 @@
-"""Parked events: those that could not be applied, and what waits behind them."""
+"""Parked events: those that could not be applied, and those that wait behind them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ EVENTS: Final = (
     "SELECT position, aggregate_id::text, party::text, category, error, event FROM control.held "
     "WHERE projection = %s AND version = %s "
 )
-"""Parked events of a projection's version, as the beginning of a statement."""
+"""Selects parked events of a projection's version; the beginning of a statement."""
 
 
 class ParkedEvent(NamedTuple):
-    """A parked event. `aggregate_id` is None where the envelope cannot be read; then its party waits."""
+    """A parked event. `aggregate_id` is None if the envelope cannot be read; then its whole party waits."""
 
     position: int
     aggregate_id: str | None
@@ -34,7 +34,7 @@ class ParkedEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Waiting:
-    """Which aggregates and parties wait, with the category and position of what they wait for."""
+    """The aggregates and parties that wait, with category and position of the event they wait for."""
 
     aggregates: dict[str, tuple[Category, int]] = field(default_factory=dict)
     parties: dict[str, tuple[Category, int]] = field(default_factory=dict)
@@ -43,13 +43,13 @@ class Waiting:
         return bool(self.aggregates or self.parties)
 
     def behind(self, aggregate_id: str | None, party: str) -> tuple[Category, int] | None:
-        """What an event of this aggregate and party has to wait for."""
+        """Returns category and position of the event that this aggregate or party waits for, or None."""
         if aggregate_id is not None and aggregate_id in self.aggregates:
             return self.aggregates[aggregate_id]
         return self.parties.get(party)
 
     def add(self, parked: ParkedEvent) -> None:
-        """From now on what comes later of the same aggregate, or party, waits behind it."""
+        """Adds a parked event: later events of its aggregate, or party, wait behind it."""
         place = (parked.category, parked.position)
         if parked.aggregate_id is None:
             self.parties.setdefault(parked.party, place)
@@ -57,7 +57,7 @@ class Waiting:
             self.aggregates.setdefault(parked.aggregate_id, place)
 
     def undo(self, parked: Iterable[ParkedEvent]) -> None:
-        """Takes `add` of these back: they were not parked after all."""
+        """Undoes `add` of these events: they were not parked."""
         for one in parked:
             whose = self.parties if one.aggregate_id is None else self.aggregates
             key = one.party if one.aggregate_id is None else one.aggregate_id
@@ -65,7 +65,7 @@ class Waiting:
                 del whose[key]
 
     def release(self, parked: Iterable[ParkedEvent]) -> None:
-        """Whatever these waited for, they do no longer."""
+        """Lets the aggregates and parties of these events no longer wait."""
         for one in parked:
             if one.aggregate_id is None:
                 self.parties.pop(one.party, None)
@@ -74,7 +74,7 @@ class Waiting:
 
 
 def load(c: Cursor, projection: Projection) -> Waiting:
-    """Who waits, by the first parked event of each aggregate and party."""
+    """Loads who waits, by the first parked event of each aggregate and party."""
     c.execute(
         "SELECT DISTINCT ON (aggregate_id, CASE WHEN aggregate_id IS NULL THEN party END) "
         "position, aggregate_id::text, party::text, category, '', ''::bytea FROM control.held "
@@ -89,7 +89,7 @@ def load(c: Cursor, projection: Projection) -> Waiting:
 
 
 def park(c: Cursor, projection: Projection, events: Sequence[ParkedEvent]) -> None:
-    """Puts events aside, in the transaction that takes them in."""
+    """Parks events, in the transaction of their batch."""
     execute_values(
         c,
         "INSERT INTO control.held "
@@ -106,7 +106,7 @@ def park(c: Cursor, projection: Projection, events: Sequence[ParkedEvent]) -> No
 def heads(
     c: Cursor, projection: Projection, category: Category, *, after: UUID = NOBODY, most: int
 ) -> list[ParkedEvent]:
-    """The first parked event of each aggregate where that is of this category; the next so many by the
+    """Returns the first parked event of each aggregate if it has this category; the next ones by the
     aggregate's id."""
     c.execute(
         "SELECT position, aggregate_id::text, party::text, category, error, event FROM ("
@@ -119,7 +119,7 @@ def heads(
 
 
 def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[ParkedEvent]:
-    """An aggregate's parked events in order."""
+    """Returns an aggregate's parked events in order."""
     c.execute(
         EVENTS + "AND aggregate_id = %s ORDER BY position",
         (projection.name, projection.version, aggregate_id),
@@ -128,7 +128,7 @@ def of_aggregate(c: Cursor, projection: Projection, aggregate_id: str) -> list[P
 
 
 def of_party(c: Cursor, projection: Projection, party: str) -> list[ParkedEvent]:
-    """A party's parked events in order, of whichever aggregate."""
+    """Returns a party's parked events in order, of all its aggregates."""
     c.execute(
         EVENTS + "AND party = %s ORDER BY position", (projection.name, projection.version, _uuid(party))
     )
@@ -136,7 +136,7 @@ def of_party(c: Cursor, projection: Projection, party: str) -> list[ParkedEvent]
 
 
 def release(c: Cursor, projection: Projection, positions: Sequence[int]) -> None:
-    """Takes events out again, in the transaction that applies them."""
+    """Removes parked events, in the transaction that applies them."""
     c.execute(
         "DELETE FROM control.held WHERE projection = %s AND version = %s AND position = ANY (%s)",
         (projection.name, projection.version, list(positions)),
@@ -144,7 +144,7 @@ def release(c: Cursor, projection: Projection, positions: Sequence[int]) -> None
 
 
 def _uuid(party: str) -> str:
-    """The party as the table takes it; the nil id where a stranger's record has no readable key."""
+    """Returns the party as a UUID; the nil UUID if a stranger's record has no readable key."""
     try:
         return str(UUID(party))
     except ValueError:

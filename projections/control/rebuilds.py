@@ -1,4 +1,4 @@
-"""Rebuilds of candidates: what was begun, how far it is, and how it ended. One row each, kept for ever."""
+"""Rebuilds of candidates: their begin, progress and end. Each has one row, which is kept for ever."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ VERIFYING, VERIFIED, FAILED = "verifying", "verified", "failed"
 SWAPPED, PAUSED, ABORTED, DROPPED = "swapped", "paused", "aborted", "dropped"
 
 OVER: Final = (SWAPPED, FAILED)
-"""States of a rebuild that a new one takes the place of: what it made is of no use any more. The version was
-active and rolled back, or its rows are wrong."""
+"""States of a rebuild that a new one replaces: its rows are wrong, or its version was active and rolled
+back."""
 
 _COLUMNS: Final = (
     "id", "projection", "version", "state", "paused", "reason", "source", "filled_to", "seal_sequence",
@@ -27,7 +27,7 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """One rebuild, as `control.rebuild` has it; see there for the columns."""
+    """One row of `control.rebuild`; its migration describes the columns."""
 
     id: UUID
     projection: str
@@ -54,7 +54,7 @@ class Rebuild:
 
 
 def open_one(c: Cursor, projection: str, version: int, *, lock: bool = False) -> Rebuild | None:
-    """The rebuild of this version that has not ended; `lock` keeps others from changing it meanwhile."""
+    """Returns the rebuild of this version that has not ended, or None; `lock` locks its row."""
     c.execute(
         f"SELECT {', '.join(_COLUMNS)} FROM control.rebuild "  # noqa: S608 - the names above
         "WHERE projection = %s AND version = %s AND ended_at IS NULL" + (" FOR UPDATE" if lock else ""),
@@ -70,10 +70,10 @@ def open_one(c: Cursor, projection: str, version: int, *, lock: bool = False) ->
 
 
 def abort_past(c: Cursor, position: int) -> list[str]:
-    """Aborts every candidate with a share past `position`; answers their names, as "pipeline v2".
+    """Aborts every candidate with a share past `position`. Returns their names, as "pipeline v2".
 
-    For a store that was restored to an older state: a candidate that stands past what the store still has
-    shows what never was. In the caller's transaction. A candidate whose fill goes past it counts too.
+    For a store that was restored to an older state: a candidate past its end shows events that the store does
+    not have. A candidate whose fill goes past it counts too. In the caller's transaction.
     """
     c.execute(
         "SELECT r.projection, r.version FROM control.rebuild r "
@@ -89,13 +89,14 @@ def abort_past(c: Cursor, position: int) -> list[str]:
     for projection, version in found:
         abort(
             c, projection, version,
-            f"It stood past position {position}, the last that the restored store has. Rebuild it.",
+            f"It was past position {position}, the last of the restored store. Rebuild it.",
         )  # fmt: skip
     return [f"{projection} v{version}" for projection, version in found]
 
 
 def abort(c: Cursor, projection: str, version: int, reason: str) -> None:
-    """Ends the rebuild of a candidate; no share of it is worked on. Its rows stay until it is rebuilt."""
+    """Ends the rebuild of a candidate, whose shares no worker claims then. Its rows stay until it is
+    rebuilt."""
     c.execute(
         "UPDATE control.rebuild SET state = 'aborted', reason = %s, ended_at = clock_timestamp() "
         "WHERE projection = %s AND version = %s AND ended_at IS NULL",
@@ -105,7 +106,7 @@ def abort(c: Cursor, projection: str, version: int, reason: str) -> None:
 
 
 def set_shares(c: Cursor, projection: str, version: int, state: str, reason: str | None) -> None:
-    """Puts all shares of a version into a state, taking them from whoever works on them."""
+    """Sets the state of all shares of a version, and takes them from their workers."""
     c.execute(
         "UPDATE control.share SET state = %s, reason = %s, epoch = epoch + 1, worker = NULL, "
         "lease_until = '-infinity' WHERE projection = %s AND version = %s",
@@ -114,7 +115,7 @@ def set_shares(c: Cursor, projection: str, version: int, state: str, reason: str
 
 
 def change(c: Cursor, id: UUID, state: str, reason: str | None = None) -> None:
-    """Moves a rebuild to a state, noting when it came there first."""
+    """Moves a rebuild to a state, and records when it came to that state first."""
     stamps = {CATCHING_UP: "filled_at", READY: "caught_up_at", VERIFIED: "verified_at", SWAPPED: "swapped_at"}
     ended = state in (ABORTED, DROPPED)
     stamp = "ended_at" if ended else stamps.get(state)

@@ -1,7 +1,7 @@
-"""Shares: who owns which partition, and how far each has come. One statement per act, the database's clock.
+"""Shares: who owns which partition, and its position. One statement per act, with the database's clock.
 
-A share's owner is whoever raised its epoch last. Everything an owner does is conditional on that epoch, so
-one that was stopped, or cut off, and lost its share cannot write any more.
+A share's owner is the worker that raised its epoch last. All its writes are conditional on that epoch, so a
+worker that was stopped, or lost its connection, and lost its share cannot write any more.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ RUNNING, PAUSED = "running", "paused"
 WAITING, KEYS, MISMATCH = "waiting_for_broker", "waiting_for_keys", "seal_mismatch"
 RETRYING: Final = "retrying"
 WORKED_ON: Final = (RUNNING, WAITING, KEYS, MISMATCH, RETRYING)
-"""States in which a share is worked on; others are an operator's, and no worker claims them. A share that is
-being retried has the retry as its owner: it is free when that lets it go, or its lease runs out."""
+"""States in which workers claim a share; the others are an operator's. During a retry the retry owns the
+share: it is free when the retry releases it, or its lease runs out."""
 
 
 class SharesLost(Exception):
-    """A share was taken over, or paused, in the meantime: nothing of the batch may be written."""
+    """A share was taken over, or paused, meanwhile: no row of the batch may be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a share has come: the last whole seal applied, and per topic the first record behind it."""
+    """A share's checkpoint: the last whole seal applied, and per topic the first record behind it."""
 
     position: int = 0
     sequence: int = 0
@@ -53,7 +53,7 @@ class Share:
 
 
 class Shares:
-    """The shares of one projection as one worker sees and changes them. `lease` in seconds."""
+    """The shares of one projection, as one worker reads and changes them. `lease` is in seconds."""
 
     def __init__(self, projection: Projection, worker: UUID, *, lease: float, host: str, pid: int) -> None:
         self._whose: dict[str, Any] = {
@@ -67,14 +67,14 @@ class Shares:
         }
 
     def tend(self, c: Cursor, owned: Mapping[int, int], rate: float) -> tuple[set[int], int]:
-        """Heartbeat: says that this worker lives, and renews the leases of the owned shares.
+        """Writes the heartbeat of this worker, and renews the leases of the owned shares.
 
-        `owned` leads from partition to epoch. Answers which of them are still owned, and how many shares are
-        this worker's fair part.
+        `owned` is partition to epoch. Returns which of them it still owns, and how many shares are this
+        worker's fair part.
         """
         c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
         row = c.fetchone()
-        if row is None:  # it was not known until now
+        if row is None:  # a new worker
             c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
             row = c.fetchone()
         fair = row[0] if row else len(owned)
@@ -82,16 +82,16 @@ class Shares:
         return self._renewed(c, owned), fair
 
     def stay(self, c: Cursor, owned: Mapping[int, int], rate: float) -> None:
-        """A heartbeat in the middle of long work: whatever else this worker is doing, it waits for nothing.
+        """Writes a heartbeat in the middle of long work. It waits for no lock.
 
-        What was lost meanwhile is not said: the work ends with `advance`, or begins with `keep`.
+        It does not report lost shares: `advance` at the end of the work, or `keep` at its beginning, do.
         """
         c.execute(_sql("heartbeat"), self._whose | {"rate": rate})
         c.execute(_sql("stay"), self._whose | {"owned": _epochs(owned)})
 
     def keep(self, c: Cursor, owned: Mapping[int, int]) -> None:
-        """Renews the leases of owned shares (partition to epoch) and locks them till the end of the
-        transaction, in which what it writes is written. Raises `SharesLost`; the caller then rolls back."""
+        """Renews the leases of owned shares (partition to epoch) and locks them until the end of the
+        transaction, which has the worker's writes. Raises `SharesLost`; the caller then rolls back."""
         lost = len(owned) - len(self._renewed(c, owned))
         if lost:
             raise SharesLost(f"{lost} of {len(owned)} shares were taken over or paused")
@@ -101,7 +101,7 @@ class Shares:
         return {partition for (partition,) in c.fetchall()}
 
     def claim(self, c: Cursor, owned: Mapping[int, int], most: int) -> list[Share]:
-        """Takes up to so many more shares that nobody holds, raising their epochs."""
+        """Claims up to `most` more free shares, and raises their epochs."""
         c.execute(_sql("claim"), self._whose | {"owned": list(owned), "most": most})
         return [
             Share(partition, epoch, Checkpoint(position, sequence, bytes(hash), offsets), state)
@@ -109,9 +109,10 @@ class Shares:
         ]
 
     def advance(self, c: Cursor, shares: Iterable[tuple[int, int, Checkpoint, int]]) -> None:
-        """Moves shares on, `(partition, epoch, standing, events received)`, in the transaction of their rows.
+        """Moves shares on, `(partition, epoch, checkpoint, events received)`, in the transaction of their
+        rows.
 
-        Raises `SharesLost` unless all of them are still this worker's; the caller then rolls back.
+        Raises `SharesLost` unless this worker still owns all of them; the caller then rolls back.
         """
         moved = [
             {
@@ -130,20 +131,20 @@ class Shares:
             raise SharesLost(f"{len(moved) - c.rowcount} of {len(moved)} shares were taken over or paused")
 
     def report(self, c: Cursor, owned: Mapping[int, int], state: str, reason: str | None) -> None:
-        """Makes a state and its reason visible on owned shares (partition to epoch)."""
+        """Shows a state and its reason on owned shares (partition to epoch)."""
         c.execute(_sql("report"), self._whose | {"owned": _epochs(owned), "state": state, "reason": reason})
 
     def let_go(self, c: Cursor, owned: Mapping[int, int]) -> None:
-        """Gives owned shares (partition to epoch) to whoever claims them next."""
+        """Releases owned shares (partition to epoch), so that any worker may claim them."""
         c.execute(_sql("let_go"), self._whose | {"owned": _epochs(owned)})
 
     def leave(self, c: Cursor) -> None:
-        """Says that this worker has ended in good order."""
+        """Removes this worker's row, since it ended in good order."""
         c.execute("DELETE FROM control.worker WHERE id = %(worker)s", self._whose)
 
 
 def partition_count(c: Cursor, projection: Projection) -> int:
-    """How many partitions, and so shares, the projection has in all."""
+    """Returns how many partitions, and so shares, the projection has."""
     c.execute(
         "SELECT count(*) FROM control.share WHERE projection = %s AND version = %s",
         (projection.name, projection.version),

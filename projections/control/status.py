@@ -1,4 +1,4 @@
-"""How the read models stand: one table, the same for command line, API and page."""
+"""The status of the read models: one table, the same for command line, API and page."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parent
 STALE_SECONDS: Final = 15.0
-"""Age of the last heartbeat above which no worker is at work."""
+"""Seconds since the last heartbeat after which no worker counts as alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """One projection version.
 
-    `state`: never_started, no_worker, catching_up, live, or what its shares say (waiting_for_broker,
-    waiting_for_keys, seal_mismatch, retrying, paused), or for a candidate its rebuild; `reason` says why and
-    what to do. `position` is the least of its shares, `head` the store's (None while the store is away, and
-    then lag is not known). `lag_events` counts positions, `lag_seconds` is the age of the oldest event not
-    applied; `lag_trend` is by how many events a second the lag grows (below 0: it shrinks), against about a
-    minute ago, None where nothing worked then; `time_left` is seconds until it has caught up at this pace,
-    None where it never would. `rate` is events a second. `rows` is PostgreSQL's estimate. `heartbeat_age` is
-    in seconds, None without workers. `received` counts events taken in, `parked` those put aside.
+    `state` is never_started, no_worker, catching_up, live, or the state of its shares (waiting_for_broker,
+    waiting_for_keys, seal_mismatch, retrying, paused), or for a candidate that of its rebuild. `reason` says
+    why and what to do. `position` is the least of its shares, `head` the store's (None while the store is
+    away; lag is unknown then). `lag_events` counts positions, `lag_seconds` is the age of the oldest event
+    not applied. `lag_trend` is by how many events a second the lag grows (below 0: it shrinks), compared with
+    about a minute ago; None if no worker worked then. `time_left` is seconds until it has caught up at this
+    pace, None if it never would. `rate` is events a second. `rows` is PostgreSQL's estimate. `heartbeat_age`
+    is in seconds, None without workers. `received` counts events read, `parked` the parked ones.
     """
 
     projection: str
@@ -60,10 +60,11 @@ def projection_status(
     recorded_behind: Callable[[int], datetime | None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> list[Status]:
-    """All projection versions, by name. `head` is the store's highest position, None where it is away.
+    """Returns all projection versions, by name. `head` is the store's highest position, None while it is
+    away.
 
-    `recorded_behind` gives the time at which the first event behind a position was recorded. A mark that
-    does not move shows, because lag is measured against the store.
+    `recorded_behind` returns the time at which the first event behind a position was recorded. The lag is
+    measured against the store, so it also grows while the high-water mark does not move.
     """
     with connection.cursor(cursor_factory=RealDictCursor) as c:
         c.execute(statement(FOLDER / "sql" / "status.sql"))
@@ -112,14 +113,14 @@ def projection_status(
 
 
 def head_at(when: datetime, head: int, recorded_behind: Callable[[int], datetime | None]) -> int:
-    """The position at which the store ended at `when`, found from how late its events were recorded.
+    """Returns the store's last position at the time `when`, from the times at which its events were recorded.
 
-    Goes back from `head` in steps that double, then halves the last one: few questions where little was
+    It goes back from `head` in steps that double, then bisects the last step: few queries if few events were
     recorded since.
     """
 
     def ended_by(position: int) -> bool:
-        """Whether the store ended no later than here."""
+        """Whether the store's last position then was at most this one."""
         recorded = recorded_behind(position)
         return recorded is None or recorded > when
 
@@ -134,12 +135,12 @@ def head_at(when: datetime, head: int, recorded_behind: Callable[[int], datetime
 
 
 def time_left(lag: int | None, trend: float | None, rate: float) -> float | None:
-    """Seconds until `lag` events are caught up; None where that is not known, or never at this pace."""
+    """Returns the seconds until it has caught up `lag` events; None if unknown, or never at this pace."""
     if not lag:
         return None if lag is None else 0.0
     if trend is not None and trend < 0:
         return lag / -trend
-    # Without a past to compare with, or with no more than a moment's work, the rate alone says it.
+    # Without an earlier status, or with a lag of at most a second, the rate alone is used.
     if rate and (trend is None or lag <= rate):
         return lag / rate
     return None
@@ -148,13 +149,13 @@ def time_left(lag: int | None, trend: float | None, rate: float) -> float | None
 def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
     name = row["projection"]
     state, reason = str(row["state"]), str(row["reason"]) if row["reason"] else None
-    # One that was active, and is kept up to date beside the version that followed it, is in use like that.
+    # A version that was active before, and is kept up to date beside the active one, is in use too.
     rebuild = None if row["rebuild"] == SWAPPED else row["rebuild"]
     if state not in WORKED_ON:
         if rebuild:
             return str(rebuild), reason or (str(row["rebuild_reason"]) if row["rebuild_reason"] else None)
         return state, reason or ("An operator paused it." if state == PAUSED else None)
-    if rebuild == FAILED:  # whoever works on it, and however far it is, its rows are wrong
+    if rebuild == FAILED:  # its rows are wrong, whatever its position
         return FAILED, str(row["rebuild_reason"]) if row["rebuild_reason"] else None
     if row["never_claimed"] and not row["heartbeat_age"]:
         return "never_started", f"No worker has ever run. Start one: `rapport projection run {name}`."
@@ -176,9 +177,9 @@ def _state(row: dict[str, object], lag: int | None) -> tuple[str, str | None]:
 
 
 def positions(connection: Connection, projection: str) -> int:
-    """The position that the active version of a projection has reached: the least of its shares.
+    """Returns the position of the active version of a projection: the least of its shares.
 
-    0 for a projection that is not there.
+    Returns 0 for a projection that does not exist.
     """
     with connection.cursor() as c:
         c.execute(

@@ -1,4 +1,4 @@
-"""Which version of each read model is active, and which one was before."""
+"""The active version of each read model, and the one before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from projections.runtime.projection import Projection
 
 CANDIDATE: Final = "candidate"
-"""The state of shares whose version waits to be rebuilt: no worker claims them."""
+"""The state of shares whose version waits for a rebuild: no worker claims them."""
 
 _DROPPED: Final = """
     SELECT projection, version FROM (
@@ -23,27 +23,27 @@ _DROPPED: Final = """
 
 
 def active(c: Cursor) -> dict[str, int]:
-    """The active version of every read model that is here."""
+    """Returns the active version of every installed read model."""
     c.execute("SELECT projection, version FROM control.active")
     return dict(c.fetchall())
 
 
 def previous(c: Cursor, name: str) -> int | None:
-    """The version that was active before the one that is now."""
+    """Returns the version that was active before the active one."""
     c.execute("SELECT previous FROM control.active WHERE projection = %s", (name,))
     row = c.fetchone()
     return row[0] if row else None
 
 
 def dropped(c: Cursor) -> frozenset[tuple[str, int]]:
-    """Names and versions that an operator dropped, and nobody has built again since: not there, and not to
-    be made by the way, although a release may still have their folders."""
+    """Returns names and versions that an operator dropped and nobody has rebuilt since. Only a rebuild makes
+    them again, although a release may still have their folders."""
     c.execute(_DROPPED)
     return frozenset(c.fetchall())
 
 
 def without_tables(c: Cursor, projection: Projection) -> str | None:
-    """What to say of a version that `rapport migrate` has not made yet; None of one that has its tables."""
+    """Returns the sentence about a version without tables, before `rapport migrate`; None if it has them."""
     c.execute("SELECT to_regnamespace(%s) IS NULL", (projection.schema,))
     if c.fetchone() == (True,):
         return f"{projection.title} has no tables yet. Run `rapport migrate`, then try again."
@@ -51,7 +51,7 @@ def without_tables(c: Cursor, projection: Projection) -> str | None:
 
 
 def again(projection: Projection) -> str:
-    """What to say of a version that was dropped: that it is gone, and what brings it back."""
+    """Returns the sentence about a dropped version: that it is gone, and how to make it again."""
     return (
         f"{projection.title} was dropped: its tables are gone. `rapport projection rebuild {projection.name} "
         f"--version {projection.version}` makes them again and builds it."
@@ -59,14 +59,14 @@ def again(projection: Projection) -> str:
 
 
 def of(active: Mapping[str, int], name: str, projections: Iterable[Projection]) -> int:
-    """The active version of `name`; of a read model that has none yet, the newest."""
+    """Returns the active version of `name`; if it has none yet, the newest."""
     if name in active:
         return active[name]
     return max(projection.version for projection in projections if projection.name == name)
 
 
 def activate(c: Cursor, name: str, version: int) -> None:
-    """Makes the version the active one; what was active before is remembered."""
+    """Makes the version the active one, and remembers the one before."""
     c.execute(
         "INSERT INTO control.active (projection, version) VALUES (%(name)s, %(version)s) "
         "ON CONFLICT (projection) DO UPDATE SET previous = control.active.version, version = %(version)s "
@@ -76,5 +76,5 @@ def activate(c: Cursor, name: str, version: int) -> None:
 
 
 def forget_previous(c: Cursor, name: str) -> None:
-    """There is no version to go back to."""
+    """Forgets the version before, so that no rollback is possible."""
     c.execute("UPDATE control.active SET previous = NULL WHERE projection = %s", (name,))

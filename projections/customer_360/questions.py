@@ -1,8 +1,8 @@
-"""Questions to `customer_360`: one customer's overview and timeline, and finding customers.
+"""Questions to `customer_360`: one customer's overview and timeline, and the search for customers.
 
-Rows are dictionaries: ids are `UUID`, amounts `Decimal`, times UTC-aware datetimes. A customer that was
-merged, and a lead that was converted, are answered for by the customer they belong to now. At a cut they are
-answered for by the one they belonged to then, and values of records are spelled as in events.
+Rows are dictionaries: ids are `UUID`, amounts `Decimal`, times UTC-aware datetimes. For a merged customer or
+a converted lead they return the customer to which it belongs now. As of a time they return the one to which
+it belonged then, and values of records are spelled as in events.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Entries, newest first; `after` is what the next call takes (None at the end): the last entry's
-    `occurred` (RFC 3339) and position."""
+    """Entries, newest first. `after` is for the next call (None at the end): the last entry's `occurred` (RFC
+    3339) and position."""
 
     rows: list[Row]
     after: tuple[str, str] | None
@@ -42,10 +42,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a customer's interactions come to. Values are in the reporting currency.
+    """The totals of a customer's interactions. Values are in the reporting currency.
 
-    `last_contact` gives the newest time per channel. `csat` is the share of answers 4 and 5 in percent, `nps`
-    the share of 9 and 10 less that of 0 to 6; None without answers (`csat_answers`, `nps_answers`).
+    `last_contact` has the newest time per channel. `csat` is the share of scores 4 and 5 in percent, `nps`
+    the share of 9 and 10 less that of 0 to 6. Both are None without scores (`csat_answers`, `nps_answers`).
     """
 
     interactions: int
@@ -65,8 +65,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """One customer. `customer_id` is the one that stands for all of `parties`, now or at the cut; `sections`
-    holds what was asked for: profile a row, totals `Totals`, timeline a `TimelinePage`, all else `Listed`."""
+    """One customer. `customer_id` is the surviving one of all `parties`, now or as of a time. `sections` has
+    the requested ones: profile is a row, totals `Totals`, timeline a `TimelinePage`, all others `Listed`."""
 
     customer_id: UUID
     parties: tuple[UUID, ...]
@@ -76,8 +76,8 @@ class Overview:
 @dataclass(frozen=True, slots=True)
 class Found:
     """Hits: `id`, `kind` (customer, contact, lead), `name`, `personal` (it is a person's), `by_reference`,
-    `party`, `customer_id` (whose it is now, None for a lead that is nobody's). `after` is what the next call
-    takes, None at the end."""
+    `party`, `customer_id` (its customer now, None for a lead without one). `after` is for the next call, None
+    at the end."""
 
     rows: list[dict[str, Any]]
     after: tuple[str, str, str] | None
@@ -85,18 +85,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class PastSections:
-    """Where to look back to; `rows` folds the events of records up to there, private values opened with the
-    keys of now."""
+    """The time to look back to; `rows` folds the events of records up to it, and opens private values with
+    the present keys."""
 
     cut: AsOf
     rows: Callable[[Sequence[UUID]], Rows]
 
 
 class Customers(Protocol):
-    """The questions to `customer_360`. Each version answers them from its own tables (`v<n>/queries.py`)."""
+    """The questions to `customer_360`. Each version queries its own tables (`v<n>/queries.py`)."""
 
     def get(self, customer_id: UUID) -> Row | None:
-        """The row of exactly this customer, merged or not; None where it is not known."""
+        """Returns the row of exactly this customer, merged or not; None if it is unknown."""
 
     def overview(
         self,
@@ -106,8 +106,8 @@ class Customers(Protocol):
         first: int = 5,
         past: PastSections | None = None,
     ) -> Overview | None:
-        """The sections asked for, each with its `first` items; None for a customer that is not known. With
-        `past` as all was then, who belongs together included."""
+        """Returns the requested sections, each with its `first` items; None for an unknown customer. With
+        `past` all is as of that time, also which parties belong together."""
 
     def timeline(
         self,
@@ -122,16 +122,16 @@ class Customers(Protocol):
         limit: int = 50,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
-        """One page of everything that happened with the customer, newest first.
+        """Returns one page of all that happened with the customer, newest first.
 
-        Cut by business time to `from_` (included) and `to` (not), and to what had happened `as_of` a time and
-        was `known_at` a time (both included): then of all that was this customer at that cut. Empty for a
-        party that is not known; raises `ValueError` for an `after` that is none.
+        It has events from business time `from_` (included) to `to` (not), which had happened `as_of` a time
+        and were `known_at` a time (both included), of all parties that were this customer then. It is empty
+        for an unknown party. Raises `ValueError` for a malformed `after`.
         """
 
     def by_reference(self, source: str, external_id: str) -> Row | None:
-        """The customer that `source` knows as `external_id`: its own row, merged or not."""
+        """Returns the customer that `source` knows as `external_id`: its own row, merged or not."""
 
     def search(self, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None) -> Found:
-        """Customers, contacts and leads by the beginnings of the words of their names, customers also by an
-        external id that is exactly `text`: those first, then by name."""
+        """Finds customers, contacts and leads by the beginnings of the words of their names, and customers by
+        an external id that is exactly `text`. Returns the latter first, then by name."""

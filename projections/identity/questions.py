@@ -1,4 +1,4 @@
-"""Questions to `identity`: whose a party is, and which parties are one customer, now or at a cut."""
+"""Questions to `identity`: the customer of a party, and the parties of a customer, now or as of a time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from domain.kernel.as_of import NOW, AsOf
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """All that is one customer, now or at a cut.
+    """One customer with all its parties, now or as of a time.
 
-    `parties` are its members, itself first; `incoming` are records of other parties that were given to it,
-    `away` records of its parties that were given to others.
+    `parties` are its members, itself first. `incoming` are records of other parties that went to it, `away`
+    are records of its parties that went to other customers.
     """
 
     customer_id: UUID
@@ -24,24 +24,24 @@ class Cluster:
     away: tuple[UUID, ...]
 
     def parameters(self) -> dict[str, Any]:
-        """The same for a statement: `members`, `incoming`, `away`."""
+        """Returns the parameters of a statement: `members`, `incoming`, `away`."""
         return {"members": list(self.parties), "incoming": list(self.incoming), "away": list(self.away)}
 
 
 class Identity(Protocol):
-    """The questions to `identity`. Each version answers them from its own tables (`v<n>/queries.py`)."""
+    """The questions to `identity`. Each version queries its own tables (`v<n>/queries.py`)."""
 
     def customer_of(self, party: UUID, cut: AsOf = NOW) -> UUID | None:
-        """The surviving customer that the party belongs to; None for an unknown party or one without."""
+        """Returns the surviving customer of the party; None if it has none, or is unknown."""
 
     def customers_of(self, parties: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
-        """The same of many parties, now; unknown ones are left out."""
+        """Returns the customers of many parties, now, without unknown parties."""
 
     def members(self, customer: UUID, cut: AsOf = NOW) -> list[UUID]:
-        """All parties that are this customer: itself first, then those merged into it or linked to it."""
+        """Returns all parties of this customer: itself first, then those merged into it or linked to it."""
 
     def cluster(self, party: UUID, cut: AsOf = NOW) -> Cluster:
-        """The whole customer that a party belongs to; a party without a customer stands for itself.
+        """Returns the whole customer of a party; a party without a customer is one of its own.
 
-        At a cut what was merged, linked or unmerged later does not count, even where it is so now.
+        As of a time, later merges, links and unmerges do not count.
         """

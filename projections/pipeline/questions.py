@@ -32,8 +32,8 @@ class BoardStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardFilter:
-    """Whose opportunities a board is about, and of which days: those on which they closed, else are expected
-    to (`closing_since` included, `closing_until` not)."""
+    """The owner, team and days of a board's opportunities: the days on which they closed, or are expected to
+    close (`closing_since` included, `closing_until` not)."""
 
     owner_id: UUID | None = None
     team_member_id: UUID | None = None
@@ -57,8 +57,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Open opportunities expected to close in a month (its first day; None: no day is named), of one
-    category. Amounts in the reporting currency."""
+    """Open opportunities of one category that are expected to close in a month (its first day; None without a
+    day). Amounts are in the reporting currency."""
 
     month: date | None
     forecast_category: str
@@ -71,10 +71,10 @@ Board = list[BoardStage]
 
 
 class Opportunities(Protocol):
-    """The questions to `pipeline`. Each version answers them from its own tables (`v<n>/queries.py`)."""
+    """The questions to `pipeline`. Each version queries its own tables (`v<n>/queries.py`)."""
 
     def get(self, id: UUID) -> dict[str, Any] | None:
-        """The opportunity as it is now."""
+        """Returns the opportunity as it is now."""
 
     def list(
         self,
@@ -83,7 +83,7 @@ class Opportunities(Protocol):
         page_size: int = 50,
         after: tuple[str, ...] | None = None,
     ) -> Page:
-        """One page of opportunities (see `Listing.page`)."""
+        """Returns one page of opportunities (see `Listing.page`)."""
 
     def board(
         self,
@@ -94,10 +94,11 @@ class Opportunities(Protocol):
         only: BoardFilter = EVERYTHING,
         stale_days: int | None = None,
     ) -> Board:
-        """Each stage that holds an opportunity: now, or as of a business time, or as known at a time.
+        """Returns each stage with an opportunity: now, or as of a business time, or as known at a time.
 
-        With `as_of` the ages are those of that time. `stale` counts open ones that have been in their stage
-        for more than `stale_days`. Stages without any are not listed: which stages exist is configuration.
+        With `as_of` the ages are those of that time. `stale` counts open opportunities that have been in
+        their stage for more than `stale_days`. It leaves out empty stages: the configuration lists all
+        stages.
         """
 
     def outcomes(
@@ -107,16 +108,16 @@ class Opportunities(Protocol):
         until: datetime | None = None,
         owner_id: UUID | None = None,
     ) -> Sequence[Outcome]:
-        """Won and lost by reason, of those closed from `since` (included) to `until` (not)."""
+        """Returns won and lost opportunities by reason, closed from `since` (included) to `until` (not)."""
 
     def forecast(self, pipeline: str, owner_id: UUID | None = None) -> Sequence[Forecast]:
-        """Open opportunities by month and category, earliest first."""
+        """Returns open opportunities by month and category, earliest first."""
 
     def history(self, id: UUID, *, limit: int = 50, after: int = 0) -> Sequence[dict[str, Any]]:
-        """The opportunity's versions behind `after`, oldest first."""
+        """Returns the opportunity's versions behind `after`, oldest first."""
 
     def changes(
         self, pipeline: str, since: datetime, *, limit: int = 50, after: tuple[datetime, UUID] | None = None
     ) -> Sequence[dict[str, Any]]:
-        """What was recorded later than `since`: each opportunity as it was known then and as it is, in order
-        of the last change; `after` is the last one's `recorded` and id of the page before."""
+        """Returns the opportunities that changed after `since`, each as it was known then and as it is now,
+        in order of the last change. `after` is `recorded` and id of the last one on the page before."""

@@ -1,1 +1,1 @@
-"""Which version of a read model is public: its schema, the public views, swap and rollback."""
+"""The public version of a read model: its schema, the public views, swap and rollback."""

@@ -1,7 +1,7 @@
-"""A version that is to be shown must have come as far as the one that is: what is read never goes back.
+"""Before a swap the new version must have caught up with the active one: readers must never go back in time.
 
-Its workers may be late at any moment, so having been level once says nothing about the moment of the change:
-there the workers of the version that is shown wait for as long as those of the other need to come level.
+Its workers may be late at any moment, so an earlier check says nothing about the moment of the change. Then
+the workers of the active version wait until those of the new version have caught up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from projections.runtime.statements import statement
 
 FOLDER: Final = Path(__file__).parents[1] / "control" / "sql"
 HOLD_SECONDS: Final = 1.0
-"""Seconds for which the workers of the version that is shown wait, at most, in one attempt."""
+"""Seconds for which the workers of the active version wait, at most, in one attempt."""
 POLL_SECONDS: Final = 0.02
 MAX_ATTEMPTS: Final = 10
 
@@ -32,8 +32,8 @@ _SHARES: Final = """
 
 
 def wait_level(url: str, projection: Projection) -> None:
-    """Returns when the version has come to where the active one stood at the call. Raises `SwapRefused` where
-    it does not within `lock_retry.RETRY_SECONDS` seconds."""
+    """Waits until the version has come to the position that the active one has at the call. Raises
+    `SwapRefused` if it does not within `lock_retry.RETRY_SECONDS` seconds."""
     deadline = time.monotonic() + attempts.RETRY_SECONDS
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
@@ -47,10 +47,10 @@ def wait_level(url: str, projection: Projection) -> None:
 
 
 def hold_level(c: Cursor, projection: Projection) -> None:
-    """Holds the shares of both versions, the active one and this, till the end of the transaction, with each
-    share of this one where the active one's is, or behind it. Raises `NotYet` where that can't be had.
+    """Locks the shares of the active version and of this one until the end of the transaction. Each share of
+    this one is then at the active one's position, or further. Raises `NotYet` if that is not possible.
 
-    The transaction must see what others commit meanwhile (READ COMMITTED).
+    The transaction must see commits of others meanwhile (READ COMMITTED).
     """
     name, active = projection.name, versions.active(c).get(projection.name)
     shown = {} if active is None else _hold(c, name, active)
@@ -59,25 +59,26 @@ def hold_level(c: Cursor, projection: Projection) -> None:
         if time.monotonic() > deadline:
             raise NotYet(_behind(projection, *late))
         time.sleep(POLL_SECONDS)
-    # Positions only grow, so it stays level; locked, it can't park an event either until it is shown.
+    # Positions only grow, so it stays level. Locked, it can't park an event either before the swap.
     _hold(c, name, projection.version)
 
 
 def refuse_parked_alone(c: Cursor, projection: Projection) -> None:
-    """Raises `SwapRefused` where the version holds events that the active one has applied: they would vanish
-    from what is read. A verification finds those of its time; later ones may have come since."""
+    """Raises `SwapRefused` if the version has parked events that the active one has applied: readers would
+    lose them. A verification finds such events too, but later ones may have come since."""
     found = parked_alone(c, projection)
     if found:
         at, category, _ = found[0]
         raise SwapRefused(
-            f"{projection.title} holds events that the active version has applied, {_counted(len(found))}, "
-            f"the first at position {at:,} ({category}): what they changed would vanish. See `rapport "
-            f"projection failures {projection.name} --version {projection.version}`."
+            f"{projection.title} has parked events that the active version has applied, "
+            f"{_counted(len(found))}, the first at position {at:,} ({category}): their changes would vanish. "
+            f"See `rapport projection failures {projection.name} --version {projection.version}`."
         )
 
 
 def parked_alone(c: Cursor, projection: Projection) -> list[tuple[int, str, str]]:
-    """The first events that this version holds and the active one has applied: position, category, party."""
+    """Returns the first events that this version has parked and the active one has applied: position,
+    category, party."""
     c.execute(
         statement(FOLDER / "parked_alone.sql"),
         {"projection": projection.name, "version": projection.version, "most": MAX_ATTEMPTS},
@@ -90,7 +91,7 @@ def _counted(number: int) -> str:
 
 
 def _late(these: dict[int, int], shown: dict[int, int]) -> tuple[int, int] | None:
-    """Where the first late share stands, and the shown version's; None where none is late."""
+    """Returns the position of the first late share, and the active version's; None if none is late."""
     for partition, goal in shown.items():
         at = these.get(partition, 0)
         if at < goal:
@@ -99,7 +100,7 @@ def _late(these: dict[int, int], shown: dict[int, int]) -> tuple[int, int] | Non
 
 
 def _hold(c: Cursor, name: str, version: int) -> dict[int, int]:
-    """Where the shares stand, which nobody moves till the end of the transaction."""
+    """Locks the shares until the end of the transaction, and returns their positions."""
     try:
         c.execute(_SHARES + " FOR NO KEY UPDATE", (name, version))
     except psycopg2.errors.LockNotAvailable as error:
@@ -121,7 +122,7 @@ def _least(c: Cursor, projection: Projection) -> int:
 
 def _behind(projection: Projection, at: int, goal: int) -> str:
     return (
-        f"{projection.title} stands at {at:,}, and the active version at {goal:,}: what is read would go "
+        f"{projection.title} is at position {at:,}, and the active version at {goal:,}: readers would go "
         f"back in time. Its workers bring the rest: `rapport projection run {projection.name} --version "
         f"{projection.version}`."
     )

@@ -1,8 +1,8 @@
-"""A change of what is public: one transaction, tried again while readers or workers are in its way.
+"""Changes public views in one transaction, and tries again while readers or workers block it.
 
-Whoever asks for a view while a change waits for it waits behind that change. So no attempt waits long, and
-the pauses between attempts are longer than the waits: beside one reader in a long transaction all the others
-are held up for a quarter of the time at most. The waits grow, to outlast readers that come again and again.
+While a change waits for a view, new readers of the view wait behind it. So no attempt waits long, and the
+pauses between attempts are longer than the waits: with one reader in a long transaction, the others wait for
+a quarter of the time at most. The waits grow, to outlast readers that come again and again.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from projections.release.schema import LOCK
 FIRST_WAIT_SECONDS: Final = 0.3
 LONGEST_WAIT_SECONDS: Final = 0.6
 """Seconds for which an attempt waits for the views: twice as many each time. Well below PostgreSQL's
-`deadlock_timeout` (1 s): a reader of two views that had the one and waited for the other would be ended."""
+`deadlock_timeout` (1 s), after which it would end a reader that has one view and waits for another."""
 PAUSES: Final = 3
-"""So many times as long as the wait before it is the pause between two attempts."""
+"""The pause between two attempts is so many times as long as the wait before it."""
 TURN: Final = "30s"
-"""How long another act on the read models is waited for; nothing is held meanwhile."""
+"""Seconds to wait for another act on the read models; it has no lock meanwhile."""
 RETRY_SECONDS: Final = 60.0
-"""Seconds for which a change is tried."""
+"""Seconds for which it tries a change."""
 
-# Who can't be told from here: other sessions' activity is a superuser's to see, their numbers are not.
+# Not the reader's name: only a superuser sees other sessions' activity, but everybody sees their numbers.
 _HOLDERS: Final = """
     SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class r ON r.oid = l.relation
       JOIN pg_namespace n ON n.oid = r.relnamespace
@@ -43,11 +43,11 @@ Result = TypeVar("Result")
 
 
 class SwapRefused(FailureFound):
-    """The change can't be made now. The text says why, and what to do."""
+    """The change is not possible now. The text says why, and what to do."""
 
 
 class NotYet(Exception):
-    """It can't be made at this moment, and may be in the next. The text says why, and what to do."""
+    """The change is not possible at this moment, but may be soon. The text says why, and what to do."""
 
 
 def attempt(
@@ -57,9 +57,9 @@ def attempt(
     *,
     wait_seconds: float | None = None,
 ) -> Result:
-    """`do` in a transaction, tried again for `wait_seconds`; with 0, once.
+    """Runs `do` in a transaction, and tries again for `wait_seconds`; with 0, once.
 
-    `shown`: the views that it changes. Raises `SwapRefused` where it could not be made.
+    `shown` are the views that it changes. Raises `SwapRefused` if no attempt succeeds.
     """
     seconds = RETRY_SECONDS if wait_seconds is None else wait_seconds
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Creates what the read side needs in its database: control tables, a schema per version, shares, views."""
+"""Creates the read side's objects in its database: control tables, a schema per version, shares, views."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from projections.runtime.projection import Projection
 
 LOCK = 0x52504A31  # any number that nothing else locks: two installs at once would both create a schema
 OPERATORS = "control.active, control.migration, control.rebuild, control.slice, control.operation"
-"""What the owner alone changes."""
+"""Tables that only the owner changes."""
 WORKER, READER, APP = "rapport_worker", "rapport_reader", "rapport_app"
 
 
@@ -30,8 +30,9 @@ class WrongShares(EnvironmentProblem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """What an installation made, and left alone: `steps` of the control tables; versions that are `live` at
-    once; `candidates`, which wait to be built; `dropped`, which an operator has removed and which stay so."""
+    """The result of an installation: `steps` of the control tables that ran; versions that are `live` at
+    once; `candidates`, which wait for a rebuild; `dropped` ones, which an operator has removed and which stay
+    so."""
 
     steps: tuple[int, ...] = ()
     live: tuple[Projection, ...] = ()
@@ -40,24 +41,25 @@ class Installation:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was made."""
+        """Whether it made anything."""
         return bool(self.steps or self.live or self.candidates)
 
 
 def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partitions: int) -> Installation:
     """Brings the read side at `url` (of its owner) up to these projections; run again, it changes nothing.
 
-    A read model that is new here is live at once, its newest version active. A further version of one that
-    is here is a candidate: its tables are made, and nothing else happens until it is rebuilt. One that an
-    operator dropped is not made again. One transaction: all of it or nothing. Roles that do not exist get no
-    grants. Raises `WrongShares` where the shares were made for another number of partitions, since no share
-    would see the same parties again, and `NewerReadSide`.
+    A new read model is live at once, with its newest version active. A further version of an existing read
+    model is a candidate: it gets its tables, and waits for a rebuild. A version that an operator dropped is
+        not
+    made again. It is one transaction: all or nothing. Roles that do not exist get no grants. Raises
+    `NewerReadSide`, and `WrongShares` if the shares were made for another number of partitions, since no
+    share would have the same parties again.
     """
     connection = psycopg2.connect(url)
     try:
         with connection, connection.cursor() as c:
             c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-            # Quiet: everything here may be there already.
+            # Quiet: all objects may exist already.
             c.execute("SET LOCAL client_min_messages = warning")
             steps = migrate(c)
             active, gone = versions.active(c), versions.dropped(c)
@@ -79,16 +81,16 @@ def install(url: str, projections: Sequence[Projection] = PROJECTIONS, *, partit
 
 
 def taken(c: Cursor, name: str) -> bool:
-    """Takes what has that name for this session, until it ends; False where another session has it."""
+    """Takes the lock `name` until the session ends. Returns False if another session has it."""
     c.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, name))
     row = c.fetchone()
     return bool(row and row[0])
 
 
 def make_again(c: Cursor, projection: Projection) -> bool:
-    """Makes a version that was dropped a candidate again, in the caller's transaction; False for any other.
+    """Makes a dropped version a candidate again, in the caller's transaction. Returns False for any other.
 
-    It gets as many shares as the active version has.
+    The version gets as many shares as the active one has.
     """
     c.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     if (projection.name, projection.version) not in versions.dropped(c):
@@ -101,7 +103,7 @@ def make_again(c: Cursor, projection: Projection) -> bool:
 
 
 def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidate: bool) -> bool:
-    """Makes what is missing of a version; whether anything was."""
+    """Makes the missing objects of a version. Returns whether any were missing."""
     c.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (projection.schema,))
     if c.fetchone() is None:
         c.execute((projection.folder / "schema.sql").read_text())
@@ -125,7 +127,7 @@ def _install_one(c: Cursor, projection: Projection, partitions: int, *, candidat
 
 
 def grant(c: Cursor, projections: Sequence[Projection]) -> None:
-    """Gives the roles that exist what they may do with these versions' schemas and views."""
+    """Grants the existing roles their rights on these versions' schemas and views."""
     schemas = sql.SQL(", ").join(map(sql.Identifier, ["control", *(p.schema for p in projections)]))
     shown = [view for p in projections for view in p.views if _is_there(c, view)]
     closed = {view for p in projections for view in p.closed_views}
@@ -136,14 +138,14 @@ def grant(c: Cursor, projections: Sequence[Projection]) -> None:
             sql.SQL("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role)
         )
         _may_read(c, shown, role)
-        # Rows of read models are never deleted; a worker that ends and a parked event that is applied are.
+        # Only rows of ended workers and of applied parked events are ever deleted, none of read models.
         c.execute(sql.SQL("GRANT DELETE ON control.worker, control.held TO {}").format(role))
         c.execute(sql.SQL(f"REVOKE INSERT, UPDATE ON {OPERATORS} FROM {{}}").format(role))
     if _exists(c, APP):
         role = sql.Identifier(APP)
         c.execute(sql.SQL("GRANT USAGE ON SCHEMA {}, read TO {}").format(schemas, role))
         c.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schemas, role))
-        # It records as events what operators did, and says so.
+        # It records the acts of operators as events, and marks them as recorded.
         c.execute(sql.SQL("GRANT UPDATE (recorded) ON control.operation TO {}").format(role))
         _may_read(c, shown, role)
     if _exists(c, READER):
@@ -153,7 +155,7 @@ def grant(c: Cursor, projections: Sequence[Projection]) -> None:
 
 
 def _may_read(c: Cursor, shown: Sequence[str], role: sql.Composable) -> None:
-    """View by view: of another read model's views nothing is known here, and some are closed."""
+    """Grants view by view: other read models' views are unknown here, and some are closed."""
     if shown:
         names = sql.SQL(", ").join(sql.Identifier("read", view) for view in shown)
         c.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(names, role))
@@ -171,7 +173,7 @@ def _exists(c: Cursor, role: str) -> bool:
 
 
 def is_installed(connection: Connection) -> bool:
-    """Whether the control tables are there at all."""
+    """Whether the control tables exist."""
     with connection.cursor() as c:
         c.execute("SELECT to_regclass('control.share') IS NOT NULL")
         row = c.fetchone()
@@ -179,7 +181,7 @@ def is_installed(connection: Connection) -> bool:
 
 
 def check_step(url: str) -> None:
-    """Raises `ReadSideProblem` unless the read side at `url` is at this program's step, or not there."""
+    """Raises `ReadSideProblem` unless the read side at `url` is at this program's step, or does not exist."""
     connection = psycopg2.connect(url)
     try:
         with connection, connection.cursor() as c:

@@ -1,8 +1,8 @@
-"""Which version is public: plan a change, swap, roll back, drop. Each is one transaction.
+"""Changes the public version: plan, swap, roll back, drop. Each is one transaction.
 
-A view is taken from its readers for the moment of the change: who reads in a long transaction makes the swap
-try again (`lock_retry.py`), not the other readers wait. What is shown must be level with what was
-(`catch_up.py`).
+The change locks a view for a moment. If a reader has it in a long transaction, the swap tries again
+(`lock_retry.py`), so that other readers need not wait. The new version must have caught up with the active
+one (`catch_up.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from projections.runtime.projection import Projection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a swap to `version` would do; `id` stands for all that is said here."""
+    """The effects of a swap to `version`; `id` is a hash of all of them."""
 
     id: str
     projection: str
@@ -42,7 +42,7 @@ class Plan:
     back: tuple[ColumnChange, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The plan for machines."""
+        """Returns the plan for machines."""
         return {
             "id": self.id, "projection": self.projection, "active": self.active, "version": self.version,
             "state": self.state, "verified": self.verified,
@@ -51,11 +51,11 @@ class Plan:
 
 
 def plan(url: str, candidate: Projection, known: Sequence[Projection]) -> Plan:
-    """Tries the swap and the rollback in a transaction that is rolled back: once, since it changes nothing,
-    and each attempt holds up readers for a moment.
+    """Tries the swap and the rollback in a transaction that it rolls back. It tries only once, since each
+    attempt blocks readers for a moment.
 
-    `url` of the owner; `known` are all versions of this program. Raises `ViewsDiffer`, or `SwapRefused`, also
-    where a reader holds the views.
+    `url` is the owner's; `known` are all versions of this program. Raises `ViewsDiffer`, or `SwapRefused`,
+    also if a reader blocks the views.
     """
 
     def try_it(c: Cursor) -> Plan:
@@ -75,18 +75,18 @@ def swap(
     why: str | None,
     plan: str | None,
 ) -> Plan:
-    """Makes a verified candidate the active version. With `plan`, only if it is still what that plan said.
+    """Makes a verified candidate the active version. With `plan`, only if that plan is still right.
 
-    Raises `SwapRefused` without a passed verification, where the candidate is behind or holds events that the
-    active version has applied, and where the world has moved since the plan was made.
+    Raises `SwapRefused` without a passed verification, if the candidate is behind or has parked events that
+    the active version has applied, and if versions or views have changed since the plan was made.
     """
     with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as c:
-        _refuse_unverified(c, candidate)  # before anything is waited for
+        _refuse_unverified(c, candidate)  # before any wait
     wait_level(url, candidate)
 
     def do(c: Cursor) -> Plan:
         _refuse_unverified(c, candidate)
-        # Before the views are locked: workers may be waited for here, and no reader is to wait with them.
+        # Before it locks the views: it may wait for workers here, and no reader must wait with it.
         hold_level(c, candidate)
         refuse_parked_alone(c, candidate)
         made = _plan(c, candidate, known)
@@ -113,9 +113,9 @@ def swap(
 def rollback(
     url: str, name: str, known: Sequence[Projection], *, by: str, why: str | None
 ) -> tuple[int, int]:
-    """Makes the version that was active before the swap active again; answers (from, to).
+    """Makes the version from before the swap active again. Returns (from, to).
 
-    Raises `SwapRefused` where there is none, or its folder is gone.
+    Raises `SwapRefused` if there is none, or its folder is gone.
     """
     back = _back(url, name, known)
     wait_level(url, back)
@@ -141,7 +141,7 @@ def rollback(
 def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None:
     """Removes a version that is not active, with its rows and shares. Its folder may go afterwards.
 
-    Raises `SwapRefused` for the active version, and for one that a view still shows.
+    Raises `SwapRefused` for the active version, and for one that a view still reads.
     """
 
     def do(c: Cursor) -> None:
@@ -150,8 +150,8 @@ def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None
             raise SwapRefused(f"There is no read model {name}. See `rapport projection list`.")
         if active[name] == version:
             raise SwapRefused(
-                f"{name} version {version} is the active one: it is what is read. Swap to another version, "
-                "or roll back, before it is dropped."
+                f"{name} version {version} is the active one, from which readers read. Swap to another "
+                "version, or roll back, before you drop it."
             )
         rebuild = rebuilds.open_one(c, name, version, lock=True)
         if rebuild is not None and rebuild.state in (rebuilds.FILLING, rebuilds.VERIFYING):
@@ -166,7 +166,7 @@ def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None
             raise SwapRefused(f"{name} version {version} has no tables here: there is nothing to drop.")
         if tables:
             try:
-                # RESTRICT: a view that shows it, whosoever, must not vanish with it.
+                # RESTRICT: no view that reads it, of whatever owner, must vanish with it.
                 c.execute(sql.SQL("DROP TABLE {} RESTRICT").format(
                     sql.SQL(", ").join(sql.Identifier(schema, table) for table in tables)
                 ))  # fmt: skip
@@ -193,7 +193,8 @@ def drop(url: str, name: str, version: int, *, by: str, why: str | None) -> None
 
 
 def _plan(c: Cursor, candidate: Projection, known: Sequence[Projection]) -> Plan:
-    """The plan, tried: behind it the transaction is to be rolled back, to the savepoint `tried` or wholly."""
+    """Tries the plan and returns it. The caller must roll back afterwards, to the savepoint `tried` or
+    wholly."""
     active = versions.active(c).get(candidate.name)
     if active is None:
         raise SwapRefused(f"{candidate.name} is not installed. Run `rapport migrate`.")

@@ -1,8 +1,7 @@
-"""The public views in `read`: which version they show, and what a change of version makes of their columns.
+"""The public views in `read`: the version they show, and how a change of version changes their columns.
 
-The columns of a view are a contract: they are only ever appended, in whatever order versions come and go, and
-never change their type. So a view that a newer version once gave a column keeps it when an older version is
-shown again; it reads as a typed NULL then.
+The columns of a view are a contract: they are only ever appended, and never change their type. So if a newer
+version once added a column, the view keeps it when it shows an older version again: as a typed NULL.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ColumnChange:
-    """What showing a version does to one view. `empty`: columns, of other versions, that read as NULL."""
+    """The change of one view when it shows another version. `empty` are other versions' columns, now NULL."""
 
     view: str
     before: tuple[Column, ...]
@@ -54,16 +53,16 @@ class ColumnChange:
 
     @property
     def added(self) -> tuple[str, ...]:
-        """The columns that are new."""
+        """The new columns."""
         known = {column.name for column in self.before}
         return tuple(column.name for column in self.after if column.name not in known)
 
 
 def definitions(projection: Projection) -> Mapping[str, str]:
-    """The SELECT of each of the version's views, by name, from its `views.sql`.
+    """Returns the SELECT of each of the version's views, by name, from its `views.sql`.
 
-    Raises `ValueError` where the file holds anything but `CREATE OR REPLACE VIEW read.<name> AS ...;`, or
-    other views than the version declares.
+    Raises `ValueError` if the file has anything but `CREATE OR REPLACE VIEW read.<name> AS ...;`, or other
+    views than the version declares.
     """
     text = (projection.folder / "views.sql").read_text()
     found = {match[1] or match[2]: match[3] for match in _VIEW.finditer(text)}
@@ -78,10 +77,11 @@ def definitions(projection: Projection) -> Mapping[str, str]:
 
 
 def changes(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[ColumnChange]:
-    """What showing this version makes of each view of `read`; nothing is changed.
+    """Returns the change of each view of `read` if it showed this version. It changes nothing.
 
-    `of`: the versions of the same read model that are known; a view that one of them made and this one does
-    not have stays, without rows. Raises `ViewsDiffer`.
+    `of` are the known versions of the same read model: a view that one of them made and this one does not
+        have
+    stays, without rows. Raises `ViewsDiffer`.
     """
     made = definitions(projection)
     found = [_change(c, name, body, projection) for name, body in made.items()]
@@ -94,7 +94,7 @@ def changes(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ())
 
 
 def show(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) -> list[ColumnChange]:
-    """Makes `read` show this version, in the caller's transaction; answers what changed."""
+    """Makes `read` show this version, in the caller's transaction. Returns the changes."""
     found = changes(c, projection, of=of)
     for change in found:
         c.execute(change.statement)
@@ -102,12 +102,12 @@ def show(c: Cursor, projection: Projection, *, of: Iterable[Projection] = ()) ->
 
 
 def lock(c: Cursor, names: Iterable[str]) -> None:
-    """Keeps readers off these views, all at once, until the transaction ends: a reader that has read one of
-    them in its transaction must not find the next one showing another version.
+    """Locks these views, all at once, until the transaction ends: a reader that has read one of them in its
+    transaction must not see another version in the next one.
 
-    The transaction's `lock_timeout` is for all of them together: who reads one of them and waits for another
-    is held up no longer than that. Not by LOCK TABLE, which locks the tables under a view as well: workers
-    write those, and who holds their shares would wait for them in a circle.
+    The transaction's `lock_timeout` is for all of them together, so a reader of one view waits no longer than
+    that for another. It does not use LOCK TABLE, which locks the tables under a view too: workers write
+    those, and the lock on their shares would cause a deadlock.
     """
     c.execute("SELECT setting::int FROM pg_settings WHERE name = 'lock_timeout'")
     row = c.fetchone()
@@ -120,7 +120,7 @@ def lock(c: Cursor, names: Iterable[str]) -> None:
         c.execute("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = format('read.%%I', %s::text)"
                   "::regclass", (name,))  # fmt: skip
         (owner,) = c.fetchone() or ("",)
-        # Changes nothing, and takes an ACCESS EXCLUSIVE lock on the view alone.
+        # It changes nothing, and takes an ACCESS EXCLUSIVE lock on the view alone.
         c.execute(
             sql.SQL("ALTER VIEW {} OWNER TO {}").format(sql.Identifier("read", name), sql.Identifier(owner))
         )
@@ -170,7 +170,7 @@ def _emptied(name: str, before: tuple[Column, ...]) -> ColumnChange:
 
 
 def _columns(c: Cursor, name: str) -> tuple[Column, ...]:
-    """The view's columns; none where it is not there."""
+    """Returns the view's columns; none if it does not exist."""
     c.execute("SELECT format('read.%%I', %s::text)", (name,))
     row = c.fetchone()
     assert row is not None
@@ -191,5 +191,5 @@ def _columns_of(c: Cursor, body: str) -> tuple[Column, ...]:
 
 
 def refused(error: psycopg2.Error) -> bool:
-    """Whether a lock was not to be had in time: try again."""
+    """Whether a lock was not free in time, so that the caller tries again."""
     return isinstance(error, psycopg2.errors.LockNotAvailable | psycopg2.errors.DeadlockDetected)

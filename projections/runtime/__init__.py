@@ -1,1 +1,1 @@
-"""What runs a fold: decodes events, folds them in memory, writes rows and position together."""
+"""Runs folds: decodes events, folds them in memory, writes rows and position together."""

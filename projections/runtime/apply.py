@@ -19,8 +19,8 @@ from projections.runtime.tables import TableStore
 class Applier:
     """Folds and writes for one projection.
 
-    `apply` does both; a worker folds one batch while another thread writes the one before. Rows stay known
-    between batches: after a rollback, and whenever shares change, the caller says `forget`.
+    `apply` does both; a worker folds one batch while another thread writes the one before. It keeps rows
+    between batches: after a rollback, and whenever shares change, the caller calls `forget`.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
@@ -31,22 +31,22 @@ class Applier:
         self._folder = Folder(projection, decoder, self._stores)
 
     def prepare(self, c: Cursor) -> None:
-        """To be called once per database session that writes, in a transaction of its own."""
+        """Prepares a database session for writes; call it once per session, in a transaction of its own."""
         for store in self._stores:
             store.prepare(c)
 
     def forget(self, c: Cursor) -> None:
-        """Drops what is known of rows and asks again who waits."""
+        """Drops the kept rows and loads again who waits behind parked events."""
         self._folder.forget(c)
 
     def fold(self, c: Cursor, received: Sequence[Received]) -> Folded[bytes]:
-        """Folds events, in order of position, on top of all that was folded before; `c` only reads."""
+        """Folds events, in order of position, on top of all earlier folds; `c` only reads."""
         return self._folder.fold(c, received)
 
     def write(self, c: Cursor, folded: Folded[bytes]) -> None:
-        """Writes what was folded, first of all that its transaction writes."""
-        # All is sent before any row is locked: no timeout ends the session of a process that is stopped while
-        # it sends, and whoever takes over its work would wait for its locks for ever.
+        """Writes the rows of a fold. It must be the first write of its transaction."""
+        # Sends all rows before it locks any: no timeout ends the session of a process that is stopped while
+        # it sends, and its successor would wait for its locks for ever.
         for store, cells in zip(self._stores, folded.rows, strict=True):
             store.send(c, cells)
         for store, cells in zip(self._stores, folded.rows, strict=True):
@@ -56,10 +56,10 @@ class Applier:
             parked_events.park(c, self.projection, folded.parked)
 
     def apply(self, c: Cursor, received: Sequence[Received]) -> int:
-        """Takes in events, in order of position; answers how many are parked.
+        """Applies events, in order of position. Returns how many are parked.
 
-        An event that fails by its own fault is parked, with all later ones of its aggregate. Errors of the
-        database are raised: the caller rolls back and says `forget`.
+        It parks an event that fails by its own fault, with all later ones of its aggregate. Raises errors of
+        the database; the caller then rolls back and calls `forget`.
         """
         c.execute("SAVEPOINT batch")
         parked: Sequence[ParkedEvent] = ()
@@ -70,17 +70,17 @@ class Applier:
         except Exception as error:
             if category_of(error) is None:
                 raise
-            # Some value of this batch is one that is refused: find the event, spare the others.
+            # The database refuses a value of this batch: find its event, and apply the others.
             c.execute("ROLLBACK TO SAVEPOINT batch")
             self._folder.undo(parked)
             parked = self.apply_carefully(c, received)
         return len(parked)
 
     def apply_carefully(self, c: Cursor, received: Sequence[Received]) -> Sequence[ParkedEvent]:
-        """Takes in events of which some have values that are refused: these are parked, with all later ones
-        of their aggregates, and no others. Answers what is parked.
+        """Applies events of which the database refuses some: it parks only these, with all later ones of
+        their aggregates. Returns the parked events.
 
-        What fails is halved until a single event is left: few tries where few are bad.
+        It divides a batch that fails in halves until a single event is left: a few bad events need few tries.
         """
         if not received:
             return ()
@@ -105,12 +105,12 @@ class Applier:
         else:
             c.execute("RELEASE SAVEPOINT part")
             return parked
-        # The error is let go of before the halves are tried: it holds on to all rows of its try.
+        # The error refers to all rows of its try, so it is dropped before the halves are tried.
         half = len(received) // 2
         return [*self.apply_carefully(c, received[:half]), *self.apply_carefully(c, received[half:])]
 
     def knows(self, parked: ParkedEvent) -> bool:
-        """Whether the type and the version of this event are known by now."""
+        """Whether this program knows the event's type and version."""
         try:
             self._decoder(parked.position, parked.event)
         except UnknownEventType:
@@ -121,10 +121,10 @@ class Applier:
         return True
 
     def drain(self, c: Cursor, aggregate_id: str | None, party: str) -> tuple[int, int]:
-        """Tries again everything parked of an aggregate, or where that is None of a party, in order; answers
-        how many events were applied, and how many are parked again.
+        """Applies all parked events of an aggregate (or, if that is None, of a party) again, in order.
+        Returns how many were applied, and how many are parked again.
 
-        To be called after `forget`: it is known who waits.
+        Call it after `forget`, which loads who waits.
         """
         parked = (
             parked_events.of_party(c, self.projection, party)
@@ -133,7 +133,7 @@ class Applier:
         )
         if not parked:
             return 0, 0
-        # Out of the way first: what fails again is parked again, with its error of now.
+        # Removed first: an event that fails again is parked again, with its new error.
         parked_events.release(c, self.projection, [one.position for one in parked])
         self._folder.waiting.release(parked)
         again = self.apply_carefully(c, [Received(one.position, one.party, one.event) for one in parked])

@@ -1,8 +1,8 @@
-"""Rows in the format of PostgreSQL's binary COPY.
+"""Encodes rows in the format of PostgreSQL's binary COPY.
 
-Reading text takes the server most of a COPY's time: it looks at each digit of every id and instant. Here each
-value is turned into the server's own form once and remembered, since the rows of an aggregate, and those of
-its neighbours, share most of their values. A value that does not fit its column raises `Unfit`.
+With text, the server spends most of a COPY's time on parsing each digit of every id and instant. Here each
+value is encoded in the server's own form once and remembered, since the rows of an aggregate, and those of
+its neighbours, share most of their values. A value that does not fit its column raises `EncodeError`.
 
 The forms are those of the types' `recv` functions (PostgreSQL's `src/backend/utils/adt`): a length of four
 bytes, big-endian as all the rest, and the value; a length of -1 alone is NULL.
@@ -26,16 +26,16 @@ import orjson
 from projections.runtime.projection import Row
 
 FORMAT: Final = "(FORMAT binary)"
-"""How COPY is told to read the rows."""
+"""The options of COPY."""
 BEGINNING: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-"""What stands before the rows: the signature, no flags, no extension."""
+"""The bytes before the rows: the signature, no flags, no extension."""
 END: Final = b"\xff\xff"
-"""What stands behind them."""
+"""The bytes behind the rows."""
 
 REMEMBERED: Final = 50_000
-"""Values of a type that are remembered, some 10 MB; then they are forgotten, and it begins anew."""
+"""Values of a type that are remembered, about 10 MB; then all are forgotten, and it begins anew."""
 CHUNK: Final = 100
-"""Rows made at a time: so many, and their cells, stay in the processor's cache."""
+"""Rows encoded at a time: so many rows, with their cells, stay in the processor's cache."""
 
 _NULL: Final = b"\xff\xff\xff\xff"
 _MOST_DIGITS: Final = 1_000
@@ -53,24 +53,24 @@ _FAULTS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, struct
 
 
 class EncodeError(ValueError):
-    """A value that is none of its column's type. The text names column and type, never the value."""
+    """A value does not have its column's type. The text names column and type, never the value."""
 
 
 def framed(rows: Iterable[bytes]) -> BytesIO:
-    """What COPY reads: these rows, with what stands before and behind them."""
+    """Returns the input of COPY: these rows, with the bytes before and behind them."""
     return BytesIO(b"".join((BEGINNING, *rows, END)))
 
 
 class Cells:
-    """Cells of values, remembered: for one table after the other, and for all of a read model's."""
+    """Encodes values as cells and remembers them, for all tables of a read model."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {kind: made({None: _NULL}) for kind, made in _REMEMBERING.items()}
 
     def rows_of(self, columns: Mapping[str, str]) -> Callable[[Sequence[Row]], list[bytes]]:
-        """A function that gives rows as binary COPY has them. `columns` gives each column's SQL type.
+        """Returns a function that encodes rows for binary COPY. `columns` has each column's SQL type.
 
-        What it gives raises `Unfit`.
+        That function raises `EncodeError`.
         """
         # Column by column: then all loops run within Python's own C code.
         known = [self._known[kind] for kind in {*columns.values()} & {*self._known}]
@@ -100,7 +100,7 @@ class Cells:
 
 
 def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> EncodeError:
-    """Names the first value that does not fit."""
+    """Returns the error that names the first value that does not fit."""
     for row in rows:
         for name, kind in columns.items():
             try:
@@ -116,7 +116,7 @@ def _unfit(columns: Mapping[str, str], rows: Sequence[Row]) -> EncodeError:
 
 
 class _Known(dict[Any, bytes]):
-    """Values to cells; what is not there is made, and kept."""
+    """Values to cells; it makes a missing cell and keeps it."""
 
     __slots__ = ()
 
@@ -125,7 +125,7 @@ class _Uuids(_Known):
     def __missing__(self, value: str) -> bytes:
         digits = value.replace("-", "")
         found = bytes.fromhex(digits)
-        # It passes over white space, which is missing then.
+        # `fromhex` skips white space: the result is too short then.
         if len(value) != 36 or len(digits) != 32 or len(found) != 16:
             raise ValueError
         cell = self[value] = b"\0\0\0\x10" + found
@@ -175,9 +175,10 @@ class _Numerics(_Known):
 
 
 def _numeric(value: str) -> bytes:
-    """Digits to the base of 10,000, the weight of the first one, the sign, digits behind the point."""
+    """Encodes digits to the base of 10,000, the weight of the first one, the sign, digits behind the
+    point."""
     if len(value) <= 8 and value.isdecimal():
-        # As most amounts: a whole number of one or two groups.
+        # Most amounts: a whole number of one or two groups.
         upper, lower = divmod(int(value), 10_000)
         if upper and lower:
             return _numeric_two(12, 2, 1, 0, 0, upper, lower)
@@ -240,5 +241,5 @@ _EACH_ANOTHER: Final[Mapping[str, Callable[[Sequence[Any]], Iterable[bytes]]]] =
     "bigint": _bigints,
     "jsonb": _jsonbs,
 }
-"""Those that take None as well, and are asked for each row: looking them up would not pay where each is
-another, and lists are no keys of a dictionary."""
+"""Encoders that take None too, and run for each row: most values differ, so a look-up would not pay, and
+lists can't be keys of a dictionary."""

@@ -1,7 +1,7 @@
-"""Folds whole parties from their first event on, for tables that are filled from nothing.
+"""Folds whole parties from their first event on, to fill empty tables.
 
-What a live worker has to look up does not exist here: a row that was not folded is not there. So a party's
-rows are known when its last event is folded, and are written once.
+Unlike a live worker it loads no rows: a row that it has not folded does not exist. A party's rows are
+complete when its last event is folded, and are written once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from projections.runtime.projection import Fold, Key, KeysOf, Projection, Row, T
 FLUSH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of rows that are kept for one table before they are sent."""
 MAX_EVENTS: Final = 20_000
-"""Events of whole parties after which their rows are written, and forgotten."""
+"""Events of whole parties after which it writes their rows and forgets them."""
 CHUNK_EVENTS: Final = 100
-"""Events folded at a time: so many, and their rows, stay in the processor's cache."""
+"""Events folded at a time: so many events, with their rows, stay in the processor's cache."""
 
 
 _Touched = tuple[int, KeysOf, Fold, int, dict[Key, Row]]
-"""A table that events of a type may touch: its number, what it is asked, its columns' number, its rows."""
+"""A table that events of a type may touch: its number, its `touches`, its number of columns, its rows."""
 
 
 class NewRows(NamedTuple):
@@ -40,10 +40,9 @@ class NewRows(NamedTuple):
 
 
 class Filler(Folder):
-    """Folds parties, one after the other, each in order of position; nothing is loaded.
+    """Folds parties, one after the other, each in order of position. It loads no rows.
 
-    `newest` are the rows of the parties that are not written yet, table by table; none of a table whose rows
-    are written by one event each.
+    `newest` are the rows that are not written yet, table by table; none for a table with one event per row.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder) -> None:
@@ -55,8 +54,8 @@ class Filler(Folder):
         self.parked: list[ParkedEvent] = []
 
     def folded(self, received: Sequence[Received], *, keep: bool = True) -> list[NewRows]:
-        """The rows that the events make, table by table. Without `keep`, one event's: whoever takes them over
-        says `keep` before the next one."""
+        """Returns the rows that the events make, table by table. Without `keep`, give it one event, and call
+        `keep` with the rows before the next one."""
         envelopes: Iterable[Any] = map(self._envelope, received)
         if self._opens:
             envelopes = list(envelopes)
@@ -90,7 +89,7 @@ class Filler(Folder):
         return made
 
     def keep(self, made: Sequence[NewRows]) -> None:
-        """What comes later is folded on top of these rows."""
+        """Keeps these rows: later events are folded on top of them."""
         for newest, kept, (keys, rows) in zip(self.newest, self._kept, made, strict=True):
             if kept:
                 newest.update(zip(keys, rows, strict=True))
@@ -109,7 +108,7 @@ class Filler(Folder):
             return error
 
     def _folded_one(self, envelope: Any) -> list[tuple[int, Key, Row]]:
-        """By number of the table. An event that fails in one table makes no row in any."""
+        """Returns table number, key and row. An event that fails in one table makes no row in any."""
         found: list[tuple[int, Key, Row]] = []
         tables = self._touched.get(kind := envelope["type"])
         if tables is None:
@@ -124,7 +123,7 @@ class Filler(Folder):
         return found
 
     def _tables(self, kind: str) -> list[_Touched]:
-        """The tables that events of this type may touch."""
+        """Returns the tables that events of this type may touch."""
         tables = self._projection.tables
         found = self._touched[kind] = [
             (number, touches, tables[number].fold, len(tables[number].columns), self.newest[number])
@@ -136,8 +135,8 @@ class Filler(Folder):
 class BulkLoad:
     """Fills a version's tables over a cursor whose transaction is the caller's.
 
-    `add` takes events party by party, each party's in order; `finish` writes the rest. Both raise what the
-    database, or the making of a cell, says of a value that does not fit; see `is_refusal`.
+    `add` takes events party by party, each party's in order; `finish` writes the rest. Both raise an error
+    for a value that does not fit its column; see `is_refusal`.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder, c: Cursor) -> None:
@@ -151,14 +150,14 @@ class BulkLoad:
         self.parked = 0
 
     def add(self, received: Sequence[Received], *, ended: bool) -> None:
-        """Events of one or more parties; `ended`: the last of them is complete."""
+        """Adds events of one or more parties; `ended`: the last of them is complete."""
         if self._projection.private:
             self._decoder.prepare(received)
         for at in range(0, len(received), CHUNK_EVENTS):
             made = self._filler.folded(received[at : at + CHUNK_EVENTS])
             for plan, (keys, rows) in zip(self._plans, made, strict=True):
                 if plan.history is not None:
-                    # A table's own cells of a row are also its history's: they are made once.
+                    # A row's cells are the same in the table and its history: they are made once.
                     cells = plan.cells(rows)
                     plan.history.rows += cells
                     plan.latest.update(zip(keys, cells, strict=True))
@@ -171,7 +170,7 @@ class BulkLoad:
             self._write()
 
     def finish(self) -> None:
-        """Writes what is left."""
+        """Writes the remaining rows."""
         self._write()
         for plan in self._plans:
             plan.flush(self._c)
@@ -199,8 +198,8 @@ def is_refusal(error: Exception) -> bool:
 def refused_one_by_one(
     projection: Projection, decoder: Decoder, c: Cursor, parties: Iterable[Sequence[Received]]
 ) -> int:
-    """Fills with parties of which some value was refused: the event it came with is parked, as a live worker
-    would, and what comes later of its aggregate. Answers how many are parked."""
+    """Fills with parties of which the database refused a value. It parks the event with the value, and later
+    ones of its aggregate, as a live worker does. Returns how many events are parked."""
     parked = 0
     for party in parties:
         c.execute("SAVEPOINT party")
@@ -219,7 +218,7 @@ def refused_one_by_one(
 
 
 def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[Received]) -> int:
-    """One party, each event's rows tried on their own before they count."""
+    """Fills one party; it tries each event's rows on their own first. Returns how many events are parked."""
     filler = Filler(projection, decoder)
     made_of = Cells()
     plans = [_Plan(projection, table, made_of) for table in projection.tables]
@@ -257,7 +256,7 @@ def _party(projection: Projection, decoder: Decoder, c: Cursor, party: Sequence[
 
 
 class _Plan:
-    """How the rows of one table are written: as `cells`, into `table` and, where there is one, `history`.
+    """Writes the rows of one table: as `cells`, into `table` and, if it has one, `history`.
 
     `latest` are the newest cells of each row of a table with a history.
     """
@@ -272,14 +271,14 @@ class _Plan:
         self.latest: dict[Key, bytes] = {}
 
     def flush(self, c: Cursor, *, above: int = 0) -> None:
-        """Sends the rows where they are more than so many bytes."""
+        """Sends the rows if they have more than `above` bytes."""
         for copy in (self.table, self.history):
             if copy is not None and copy.rows and (not above or copy.size() > above):
                 copy.flush(c)
 
 
 class _Copy:
-    """COPY into one table: rows are kept in `rows`, and sent together."""
+    """COPY into one table: it keeps rows in `rows` and sends them together."""
 
     __slots__ = ("_measured", "_size", "_text", "rows")
 
@@ -291,13 +290,13 @@ class _Copy:
         self._measured = self._size = 0
 
     def size(self) -> int:
-        """Bytes of the rows that are kept."""
+        """Returns the bytes of the kept rows."""
         self._size += sum(map(len, self.rows[self._measured :]))
         self._measured = len(self.rows)
         return self._size
 
     def flush(self, c: Cursor) -> None:
-        """Sends what is kept."""
+        """Sends the kept rows."""
         sent = framed(self.rows)
         self.rows.clear()
         self._measured = self._size = 0

@@ -1,4 +1,4 @@
-"""Stored bytes to the mapping that folds see, and what to do with an event that cannot be applied."""
+"""Decodes stored bytes to the mapping that folds see, and classifies the errors of events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from domain.kernel.user_errors import EnvironmentProblem
 from projections.runtime.projection import OutOfOrder
 
 Category = Literal["apply", "decode", "unknown_type", "key_missing"]
-"""Why an event is parked; `projections.control.failures.ACTS` says what heals each."""
+"""Why an event is parked; `projections.control.failures.ACTS` has the act for each."""
 
 
 class Received(NamedTuple):
-    """One event as it came: its position, its party (the record's key) and its stored bytes."""
+    """One event from a topic or the store: its position, its party (the record's key) and its stored
+    bytes."""
 
     position: int
     party: str
@@ -32,24 +33,24 @@ class Received(NamedTuple):
 
 
 class OpeningCipher(Protocol):
-    """Opens private values; the keys of many are fetched at once."""
+    """Opens private values; it fetches the keys of many at once."""
 
     def load(self, privates: Iterable[Mapping[str, Any]]) -> None:
-        """Gets the keys that opening these values of `data.private` will need."""
+        """Fetches the keys for these values of `data.private`."""
         ...
 
     def decrypt(self, event_id: str, private: Mapping[str, Any]) -> dict[str, Any]:
-        """Field name to clear value, or to `Closed`."""
+        """Returns field name to clear value, or to `Closed`."""
         ...
 
 
 class KeyMissing(Exception):
-    """A private value whose key is not to be had, though it was never destroyed."""
+    """The key of a private value is missing, although it was never destroyed."""
 
 
 class KeyStoreAway(EnvironmentProblem):
-    """The key store does not answer, or its keys do not unwrap: no event's fault, it is waited out. Its text
-    is a sentence for an operator."""
+    """The key store does not respond, or its keys do not unwrap. No event is to blame, so the worker waits.
+    Its text is a sentence for an operator."""
 
     def __init__(self, error: BaseException) -> None:
         said = (str(error).strip().splitlines() or [""])[0].rstrip(".")
@@ -60,8 +61,8 @@ class KeyStoreAway(EnvironmentProblem):
 
 
 def category_of(error: Exception) -> Category | None:
-    """The category under which an event that failed with `error` is parked; None for a fault of the database,
-    the broker or the machine, which no event is to blame for and which is retried."""
+    """Returns the category under which an event that failed with `error` is parked. Returns None for a fault
+    of the database, the broker or the machine: no event is to blame, and the caller tries again."""
     if isinstance(error, UnknownEventType):
         return "unknown_type"
     if isinstance(error, Undecodable):
@@ -76,8 +77,8 @@ def category_of(error: Exception) -> Category | None:
 
 
 def told(error: Exception, *, private: bool) -> str:
-    """What is kept and shown of an error. With `private`, where values in clear were at hand, nothing that
-    could quote one: the database's and a fold's own texts do."""
+    """Returns the text of an error that is stored and shown. With `private` it quotes no value, as the texts
+    of the database and of a fold may do."""
     name = type(error).__name__
     if not private or isinstance(error, (UnknownEventType, Undecodable, KeyMissing, OutOfOrder)):
         return f"{name}: {error}".strip()
@@ -88,8 +89,8 @@ def told(error: Exception, *, private: bool) -> str:
     return f"{name} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else name
 
 
-# SQLSTATE classes that speak of the values written: data exception, integrity constraint violation, program
-# limit exceeded (a value too long for an index).
+# SQLSTATE classes about the written values: data exception, integrity constraint violation, program limit
+# exceeded (a value too long for an index).
 _DATA_CLASSES: Final = frozenset({"22", "23", "54"})
 
 
@@ -98,33 +99,33 @@ def is_data_fault(error: psycopg2.Error) -> bool:
     return (error.pgcode or "")[:2] in _DATA_CLASSES
 
 
-# Those that speak of the server, not of what it was asked: connection exception, invalid transaction state (a
+# SQLSTATE classes about the server, not the statement: connection exception, invalid transaction state (a
 # standby takes no writes), insufficient resources, operator intervention, internal error.
 _AWAY_CLASSES: Final = frozenset({"08", "25", "53", "57", "XX"})
 
 
 def is_away(error: psycopg2.Error) -> bool:
-    """Whether the database cannot be used now, and may be again: it is tried until it can."""
+    """Whether the database is away, and may come back: the caller tries until it does."""
     if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
         return True
     return (error.pgcode or "")[:2] in _AWAY_CLASSES
 
 
 _PERSONS: Final = b'"private":{"persons":{"'
-"""What stands before the first person's id in an event's bytes."""
+"""The bytes before the first person's id in an event."""
 _ID: Final = 36
 
 
 class Decoder:
-    """Bytes to event mapping: the envelope at the newest schema version, with `position`.
+    """Decodes bytes to the event mapping: the envelope at the newest schema version, with `position`.
 
-    Private values stay closed and unread, unless `open` is asked to open those of persons with `cipher`.
+    Private values stay closed; `open` opens those of persons with `cipher`.
     """
 
     def __init__(self, registry: Registry, cipher: OpeningCipher | None = None) -> None:
         self._registry = registry
         self._cipher = cipher
-        # Most events are at the newest version: one look-up tells, and spares the walk through the registry.
+        # Most events are at the newest version: one look-up shows that, without a walk through the registry.
         self._newest = registry.newest
 
     @property
@@ -133,22 +134,22 @@ class Decoder:
         return self._cipher is not None
 
     def __call__(self, position: int, value: bytes) -> dict[str, Any]:
-        """The mapping. Raises `Undecodable` or `UnknownEventType`."""
+        """Returns the mapping. Raises `Undecodable` or `UnknownEventType`."""
         try:
             event: dict[str, Any] = orjson.loads(value)
             if self._newest.get(event["dataschema"]) != event["type"]:
                 event = self._registry.upcast(parse(value))
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            # Says what is wrong with the bytes, in the words of the envelope.
+            # Raises the envelope's own error about the bytes.
             event = self._registry.upcast(parse(value))
         if "subject" not in event:
-            parse(value)  # says what else is missing
+            parse(value)  # raises if another member is missing
         event["position"] = position
         return event
 
     def prepare(self, received: Iterable[Received]) -> None:
-        """Gets at once the keys that opening these events will need: of the person that each names first,
-        which is found without reading them. `open` gets what is missing. Raises `KeyStoreAway`.
+        """Fetches at once the keys of these events: of the first person that each names, which it finds
+        without decoding them. `open` fetches the others. Raises `KeyStoreAway`.
         """
         assert self._cipher is not None
         persons: dict[str, Mapping[str, Any]] = {}
@@ -162,10 +163,10 @@ class Decoder:
             self._load([{"persons": persons}])
 
     def open(self, events: Sequence[dict[str, Any]]) -> dict[int, Exception]:
-        """Gives each event its `private`: person to field to value, None where the key was destroyed.
+        """Gives each event its `private`: person to field to value, None if the key was destroyed.
 
-        Free text stays closed. Answers, by position, the events that do not open, with the reason:
-        `Undecodable` or `KeyMissing`. Raises `KeyStoreAway` for what the key store raises.
+        Free text stays closed. Returns, by position, the error of each event that does not open:
+        `Undecodable` or `KeyMissing`. Raises `KeyStoreAway` for errors of the key store.
         """
         assert self._cipher is not None
         failed: dict[int, Exception] = {}

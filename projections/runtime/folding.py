@@ -1,4 +1,5 @@
-"""Folds batches of events in memory: decode, load the rows needed, fold; events that fail are put aside."""
+"""Folds batches of events in memory: it decodes, loads the rows it needs, folds, and parks events that
+fail."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ GENERATION_ROWS: Final = 60_000
 """Rows kept per table, at least; at most twice as many, some 200 MB of the widest tables."""
 
 CHUNK_EVENTS: Final = 250
-"""Events decoded at a time: so many stay in the processor's cache, ten thousand take half as long again."""
+"""Events decoded at a time: so many stay in the processor's cache; ten thousand take half as long again."""
 
 Touched = list[tuple[int, Key]]
 """The rows that an event touches: the table's number, and the key."""
@@ -42,17 +43,17 @@ Encoded = TypeVar("Encoded", Row, bytes)
 
 @dataclass(slots=True)
 class Folded(Generic[Encoded]):
-    """What a batch comes to: the rows to write in each table, and the events to hold."""
+    """The result of a batch: the rows to write in each table, and the events to park."""
 
     rows: list[list[Encoded]]
     parked: list[ParkedEvent]
 
 
 class Rows:
-    """The newest rows of one table as folded, written or about to be, in two generations.
+    """The newest folded rows of one table, written or about to be, in two generations.
 
-    A batch is folded while the one before is being written. So what is dropped must be long written: only
-    whole generations are.
+    A batch is folded while the one before is being written. Only rows that were written long ago may be
+    dropped, so it drops whole generations.
     """
 
     __slots__ = ("_old", "_young")
@@ -62,29 +63,29 @@ class Rows:
         self._old: dict[Key, Row] = {}
 
     def unknown(self, keys: set[Key]) -> set[Key]:
-        """Those of which no row is known."""
+        """Returns the keys of which it has no row."""
         return keys.difference(self._young).difference(self._old)
 
     def get(self, key: Key) -> Row | None:
-        """The row, or None where it is not known or does not exist."""
+        """Returns the row, or None if it is unknown or does not exist."""
         return self._young.get(key) or self._old.get(key)
 
     def update(self, rows: dict[Key, Row]) -> None:
-        """Takes over newer rows."""
+        """Adds newer rows."""
         if len(self._young) > GENERATION_ROWS:
             self._old, self._young = self._young, {}
         self._young.update(rows)
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Forgets all rows."""
         self._young, self._old = {}, {}
 
 
 class Folder:
     """Folds for one projection, on top of the rows it folded before.
 
-    That is right only while nobody else writes those rows and everything folded is written in order. Whenever
-    that ends (a share is lost or claimed, a write failed) the caller says `forget`.
+    This works only while nobody else writes those rows, and all folded rows are written in order. When that
+    ends (a share is lost or claimed, a write failed) the caller calls `forget`.
     """
 
     def __init__(self, projection: Projection, decoder: Decoder, stores: Sequence[TableStore]) -> None:
@@ -101,22 +102,22 @@ class Folder:
         self.waiting = Waiting()
 
     def forget(self, c: Cursor) -> None:
-        """Drops the rows and asks again who waits."""
+        """Drops the rows and loads again who waits behind parked events."""
         for rows in self._rows:
             rows.clear()
         self.waiting = parked_events.load(c, self._projection)
 
     def fold(self, c: Cursor, received: Sequence[Received]) -> Folded[bytes]:
-        """Folds events in order of position, up to the cells of the rows; `c` is for loading rows only.
+        """Folds events in order of position and encodes the rows; `c` only loads rows.
 
-        An event that fails by its own fault is parked, with all later ones of its aggregate. What is not
-        found out event by event is raised, and nothing has been folded then: errors of the database, also for
-        an id that is none, and values that do not fit their column.
+        It parks an event that fails by its own fault, with all later ones of its aggregate. Raises errors
+        that belong to no single event, and folds nothing then: errors of the database, also for a malformed
+        id, and values that do not fit their column.
         """
         return self._whole(c, received, [store.cells for store in self._stores])
 
     def fold_plainly(self, c: Cursor, received: Sequence[Received]) -> Folded[Row]:
-        """The same, with the rows as they are."""
+        """Folds events, and returns the rows without encoding them."""
         return self._whole(c, received, [list] * len(self._stores))
 
     def _whole(
@@ -133,8 +134,7 @@ class Folder:
             raise
 
     def undo(self, parked: Sequence[ParkedEvent]) -> None:
-        """What was folded last is not written, and these are not parked: as if it had not been folded. Rows
-        are asked for again."""
+        """Undoes the last fold, which was not written; these events are not parked. Rows are loaded again."""
         for rows in self._rows:
             rows.clear()
         self.waiting.undo(parked)
@@ -165,7 +165,7 @@ class Folder:
         return Folded(found, parked)
 
     def park(self, event: Received, error: Exception) -> ParkedEvent:
-        """The event as parked for this error; what comes later of its aggregate waits from now on."""
+        """Returns the event, parked for this error. Later events of its aggregate wait from now on."""
         aggregate_id = None
         try:
             aggregate_id = str(UUID(parse(event.value)["subject"]))
@@ -193,8 +193,8 @@ class Folder:
         changed: list[dict[Key, Row]],
         parked: list[ParkedEvent],
     ) -> list[list[Row]]:
-        """Folds some events on top of `changed`, which keeps the newest rows; answers all rows that came
-        about, table by table. Events that fail are added to `parked`."""
+        """Folds some events on top of `changed`, which keeps the newest rows. Returns all new rows, table by
+        table. Adds events that fail to `parked`."""
         decoded = [self._decode(event) for event in received]
         if self._projection.private:
             failed = self._decoder.open([envelope for envelope, _ in decoded if envelope.__class__ is dict])
@@ -213,8 +213,7 @@ class Folder:
             if (
                 waiting
                 and (first := waiting.behind(envelope["subject"], event.party))
-                and first[1]
-                < event.position  # one that is tried again may be older than what its party waits for
+                and first[1] < event.position  # a retried event may be older than the one its party waits for
             ):
                 parked.append(self._queue(event, envelope["subject"], *first))
                 continue
@@ -240,7 +239,7 @@ class Folder:
         return versions
 
     def _decode(self, event: Received) -> tuple[Any, Touched]:
-        """The event's mapping and the keys it touches; the error in the mapping's place where it has none."""
+        """Returns the event's mapping, or its error if it has none, and the keys it touches."""
         try:
             envelope = self._decoder(event.position, event.value)
             asked = self._asked.get(kind := envelope["type"])
@@ -253,7 +252,7 @@ class Folder:
             return error, []
 
     def _asking(self, kind: str) -> list[tuple[int, KeysOf]]:
-        """The tables that events of this type may touch, by number."""
+        """Returns the numbers of the tables that events of this type may touch."""
         return [
             (number, touches)
             for number, table in enumerate(self._projection.tables)
@@ -263,7 +262,7 @@ class Folder:
     def _load(
         self, c: Cursor, decoded: Sequence[tuple[Any, Touched]], changed: Sequence[dict[Key, Row]]
     ) -> None:
-        """Fetches the rows that these events need and nobody has yet: one query per table."""
+        """Loads the rows that these events need and that are unknown yet, with one query per table."""
         needed: list[set[Key]] = [set() for _ in self._stores]
         for _, touched in decoded:
             for number, key in touched:
@@ -276,11 +275,11 @@ class Folder:
             if missing and store.table.single_aggregate:
                 if begun is None:
                     begun = {one["subject"] for one, touched in decoded if touched and _begins(one)}
-                missing -= begun  # they are nowhere yet
+                missing -= begun  # they do not exist yet
             if missing:
                 kept.update(store.load(c, list(missing)))
 
 
 def _begins(event: EventMap) -> bool:
-    """Whether it is its aggregate's first."""
+    """Whether the event is its aggregate's first."""
     return event.get("sequence") == "0000000001"

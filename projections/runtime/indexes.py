@@ -1,7 +1,7 @@
-"""A version's tables without keys and indexes while they are filled, and with them again afterwards.
+"""Removes keys and indexes from a version's tables while they are filled, and makes them again afterwards.
 
-Filling bare tables and indexing them last takes half the time. What is taken away is read from the catalogue
-and kept by the caller as the statements that bring it back.
+It takes half the time to fill bare tables and to index them last. The statements that make the keys and
+indexes again come from the catalogue; the caller keeps them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PARTS: Final = """
 
 
 def tables(projection: Projection) -> list[str]:
-    """The names of the version's tables, histories included."""
+    """Returns the names of the version's tables, histories included."""
     found = [table.name for table in projection.tables]
     return found + [table.history for table in projection.tables if table.history]
 
@@ -48,8 +48,8 @@ def empty(c: Cursor, projection: Projection) -> None:
 
 
 def strip(c: Cursor, projection: Projection) -> Sequence[Part]:
-    """Takes keys and indexes away; answers how to bring them back."""
-    # With an empty path names come with their schema, so that the statements hold in any session.
+    """Removes keys and indexes. Returns the statements that make them again."""
+    # With an empty path names include their schema, so that the statements work in any session.
     c.execute("SET LOCAL search_path = ''")
     c.execute(_PARTS, {"schema": projection.schema})
     found = [dict(zip(("kind", "name", "table", "drop", "make"), row, strict=True)) for row in c.fetchall()]
@@ -59,7 +59,7 @@ def strip(c: Cursor, projection: Projection) -> Sequence[Part]:
 
 
 def bring_back(c: Cursor, part: Part) -> bool:
-    """Makes a key or an index unless it is there; whether it had to be made."""
+    """Makes a key or an index unless it exists. Returns whether it made it."""
     if part["kind"] == "constraint":
         c.execute(
             "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s)",

@@ -50,7 +50,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What can be listed.
+    """The declaration of a list.
 
     `table` is schema and name, `columns` what a row shows. `filters` gives by name a column and its SQL type,
     `orders` by name an expression that is never null (as in the index that serves it) and its SQL type.
@@ -62,7 +62,7 @@ class Listing:
     orders: Mapping[str, tuple[str, str]]
 
     def get(self, connection: Connection, id: object) -> dict[str, Any] | None:
-        """The row of that id."""
+        """Returns the row with that id, or None."""
         select = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(self.columns, sql.Identifier(*self.table))
         with connection.cursor(cursor_factory=RealDictCursor) as c:
             c.execute(select, (id,))
@@ -77,7 +77,8 @@ class Listing:
         page_size: int,
         after: tuple[str, ...] | None,
     ) -> Page:
-        """One page, in `order` and then by id (in the direction of the last order). All filters must hold.
+        """Returns one page, in `order` and then by id (in the direction of the last order). All filters must
+        match.
 
         Raises `KeyError` for a filter, operator or order that is not declared, `ValueError` for an `after`
         that does not fit the order.
@@ -114,7 +115,7 @@ class Listing:
             order=sql.SQL(", ").join(e + sql.SQL(" DESC" if down else "") for e, _, down in keys),
         )
         with connection.cursor(cursor_factory=RealDictCursor) as c:
-            # One more than asked tells whether there is a next page.
+            # One row more than the page shows whether there is a next page.
             c.execute(select, (*values, page_size + 1))
             rows = [dict(row) for row in c.fetchall()]
         places = [tuple(row.pop("place")) for row in rows]
@@ -125,9 +126,9 @@ class Listing:
 def _behind(
     keys: Sequence[tuple[sql.Composable, str, bool]], after: Sequence[str]
 ) -> tuple[sql.Composable, list[str]]:
-    """The condition that a row stands behind `after` in the order of `keys`, and its values."""
+    """Returns the condition that a row is behind `after` in the order of `keys`, and its values."""
     if len({down for _, _, down in keys}) == 1:
-        # One direction: a row comparison, which an index answers in one descent.
+        # One direction: a row comparison, for which an index needs one descent.
         clause = sql.SQL("({}) {} ({})").format(
             sql.SQL(", ").join(e for e, _, _ in keys),
             sql.SQL("<" if keys[0][2] else ">"),

@@ -1,7 +1,7 @@
-"""A read model's fold alone, in memory, without the runtime: what the rows must be.
+"""A read model's fold alone, in memory, without the runtime: it gives the right rows.
 
-Tests and verification compare the tables with it, so nothing here is shared with how workers apply events:
-no batches, no cache, no SQL, no parked events.
+Tests and verification compare the tables with it. So it shares nothing with how workers apply events: no
+batches, no cache, no SQL, no parked events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from projections.runtime.projection import Key, Projection, Row
 
 
 class Stored(Protocol):
-    """What is needed of a stored event."""
+    """The members of a stored event that a fold needs."""
 
     @property
     def position(self) -> int: ...
@@ -33,9 +33,9 @@ def fold_all(
     registry: Registry,
     opened: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: event,
 ) -> Rows:
-    """The rows of every table after these events of any families, in order of position.
+    """Returns the rows of every table after these events of any families, in order of position.
 
-    `opened` opens private values for a model that needs them. Raises what a fold raises.
+    `opened` opens private values for a model that needs them. Raises the errors of the fold.
     """
     rows: Rows = {}
     for table in projection.tables:

@@ -1,4 +1,4 @@
-"""Names as words that can be found again: without case, accents and punctuation."""
+"""Makes search words of names: without case, accents and punctuation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_WORDS: Final = 50
 
 
 def words(text: str | None) -> list[str]:
-    """The words of a text, each once, in their order; letters and digits alone."""
+    """Returns the words of a text, each once, in their order; letters and digits alone."""
     if not text:
         return []
     plain = "".join(
@@ -23,6 +23,6 @@ def words(text: str | None) -> list[str]:
 
 
 def beginnings(text: str) -> str | None:
-    """A `tsquery` for texts with, for each word of `text`, one that begins with it; None without words."""
+    """Returns a `tsquery` for texts in which a word begins with each word of `text`; None without words."""
     found = words(text)
     return " & ".join(f"'{word}':*" for word in found) if found else None

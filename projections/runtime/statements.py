@@ -1,4 +1,4 @@
-"""SQL statements that stand in files beside the code that runs them."""
+"""SQL statements in files beside the code that runs them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from psycopg2.extras import register_uuid
 
 @cache
 def statement(file: Path) -> str:
-    """The text of a statement's file, read once."""
+    """Returns the text of a statement's file, which is read once."""
     return file.read_text()
 
 
 def with_uuids(connection: Connection) -> Connection:
-    """The same connection, which from now on gives and takes `UUID` objects."""
+    """Makes the connection return and take `UUID` objects, and returns it."""
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     return connection

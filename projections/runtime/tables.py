@@ -1,4 +1,5 @@
-"""Reads and writes the rows of a read model: one query to load what a batch needs, COPY and one upsert."""
+"""Reads and writes the rows of a read model: one query loads a batch's rows, COPY and one upsert write
+them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from psycopg2.extras import execute_values
 from projections.runtime.binary_copy import FORMAT, Cells, framed
 from projections.runtime.projection import Key, Projection, Row, Table
 
-# How a column is read so that it is spelled as in events (see `projection.Row`); others are read as they are.
+# Expressions that spell a column's value as in events (see `projection.Row`); others are read unchanged.
 _SPELLED: Final[Mapping[str, str]] = {
     "uuid": "{}::text",
     "numeric": "{}::text",
@@ -23,17 +24,17 @@ _SPELLED: Final[Mapping[str, str]] = {
 
 
 PIECE_BYTES: Final = 1024 * 1024
-"""Bytes of rows that are handed to the driver at a time."""
+"""Bytes of rows that the driver gets at a time."""
 
 
 class TableStore:
-    """One table of a projection in PostgreSQL; `cells` makes its rows ready, and those of other tables."""
+    """One table of a projection in PostgreSQL; `cells` encodes its rows, and those of other tables."""
 
     def __init__(self, projection: Projection, table: Table, cells: Cells) -> None:
         self.table = table
         self._incoming = sql.Identifier("pg_temp", f"incoming_{projection.schema}_{table.name}")
         self.cells = cells.rows_of(table.columns)
-        """Rows as `send` takes them; raises `Unfit`."""
+        """Encodes rows for `send`; raises `EncodeError`."""
         names = list(table.columns)
         target = sql.Identifier(projection.schema, table.name)
         key = sql.Identifier(table.key)
@@ -48,7 +49,7 @@ class TableStore:
             kind=sql.SQL(table.columns[table.key]),
         )
         self._copy = sql.SQL("COPY {} ({}) FROM STDIN " + FORMAT).format(self._incoming, columns)
-        # Of several versions of a row in one batch the last one stays.
+        # If a batch has several versions of a row, the last one stays.
         newest = sql.SQL("SELECT DISTINCT ON ({key}) {columns} FROM {incoming} ORDER BY {key}, version DESC")
         every = sql.SQL("SELECT {columns} FROM {incoming}")
         parts = {"key": key, "columns": columns, "incoming": self._incoming, "target": target}
@@ -81,52 +82,53 @@ class TableStore:
 
     @staticmethod
     def spelled_columns(table: Table) -> sql.Composable:
-        """The columns for a SELECT that gives their values as folds see them."""
+        """Returns the columns for a SELECT that spells values as folds see them."""
         return sql.SQL(", ").join(
             sql.SQL(_SPELLED.get(kind, "{}")).format(sql.Identifier(name))
             for name, kind in table.columns.items()
         )
 
     def prepare(self, c: Cursor) -> None:
-        """Makes the session's temporary table; once per connection, in a transaction of its own."""
+        """Makes the session's temporary table; call it once per connection, in a transaction of its own."""
         c.execute("SET LOCAL client_min_messages = warning")
         c.execute(self._create)
 
     def load(self, c: Cursor, keys: Sequence[Key]) -> dict[Key, Row]:
-        """The rows of these keys that exist."""
+        """Returns the existing rows with these keys."""
         c.execute(self._load, (list(keys),))
         names, key = tuple(self.table.columns), self.table.key
         rows = (dict(zip(names, values, strict=True)) for values in c.fetchall())
         return {row[key]: row for row in rows}
 
     def send(self, c: Cursor, cells: Sequence[bytes]) -> None:
-        """Rows to the database, once in a transaction; no lock of the table is taken yet."""
+        """Sends rows to the database, once in a transaction. It takes no lock of the table yet."""
         if cells:
-            # In few pieces: for each one this thread has to wait until others let it go on.
+            # In few pieces: before each one this thread waits for the interpreter's lock.
             c.copy_expert(self._copy, framed(cells), size=PIECE_BYTES)
 
     def merge(self, c: Cursor) -> None:
-        """Upserts the rows sent; where the table has a history, gives it each and upserts the newest."""
+        """Upserts the rows that were sent. If the table has a history, it inserts all of them there and
+        upserts the newest ones."""
         c.execute(self._write)
 
     def insert(self, c: Cursor, rows: Sequence[Row]) -> None:
-        """Rows to the database and merged, any number of times in a transaction.
+        """Sends and merges rows, any number of times in a transaction.
 
-        For one that has locked rows already. The values are in the statement: while COPY waits for rows to
-        be sent, no timeout ends the session of a process that is stopped, and others wait for its locks.
-        Raises `Unfit` for a value that `send` could not take either.
+        For a transaction that has locked rows already. The statement contains the values: during COPY no
+        timeout ends the session of a process that is stopped, and others would wait for its locks. Raises
+        `EncodeError` for a value that does not fit its column.
         """
         if rows:
             columns = self.table.columns.items()
             values = [[_text(row[name], kind) for name, kind in columns] for row in rows]
             execute_values(c, self._put, values, template=self._values, page_size=len(values))
-            # What the database refuses is told in its words, and what it makes a text of is no text yet.
+            # The database refuses other values itself, but it would accept any value for a text column.
             self.cells(rows)
             self.merge(c)
 
 
 def _text(value: Any, kind: str) -> str | None:
-    """A value as PostgreSQL reads it as a text."""
+    """Returns a value as a text that PostgreSQL reads."""
     if value is None:
         return None
     return orjson.dumps(value).decode() if kind == "jsonb" else str(value)

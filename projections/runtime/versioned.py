@@ -1,4 +1,4 @@
-"""Rows that are one aggregate each: changed by its own events alone, one version after the other."""
+"""Rows of one aggregate each: only its own events change them, one version after the other."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ Change = Callable[[Data, EventMap, Data], None]
 
 
 def next_version(row: Row | None, event: EventMap, changes: Mapping[str, Change]) -> Row:
-    """The aggregate's row after the event, with `version`, `time`, `recorded` and `position` of it.
+    """Returns the aggregate's row after the event, with the event's `version`, `time`, `recorded`,
+    `position`.
 
-    Raises `OutOfOrder` unless the event is the one behind the row's version, `KeyError` for an event type or
-    a member that `changes` does not know: in both cases going on would show what is wrong.
+    Raises `OutOfOrder` unless the event is the next after the row's version, and `KeyError` for an event type
+    or a member that `changes` does not know: in both cases a row would be wrong.
     """
     version = int(event["sequence"])
     if row is None:

@@ -1,7 +1,7 @@
 """Questions to `service_history`: one case, the list (keyset), backlog, reopening, times, SLA, complaints.
 
 Rows are dictionaries with the columns of `read.case`: ids are `UUID`, times UTC-aware datetimes, `held` a
-timedelta. A rate or mean over nothing is None, never 0; each figure comes with how many cases it is about.
+timedelta. A rate or mean over no cases is None, never 0; each figure has its number of cases beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from projections.runtime.listing import Filter, Order, Page
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Open cases of a queue (None: of no queue) and a priority; the mean age in seconds."""
+    """Open cases of a queue (None without a queue) and a priority; the mean age in seconds."""
 
     queue: str | None
     priority: int
@@ -28,7 +28,8 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Reopening:
-    """Of `resolved` cases (first resolved in the period), so many were reopened, `reopenings` times."""
+    """Cases that were first `resolved` in the period, how many were `reopened`, and how often
+    (`reopenings`)."""
 
     resolved: int
     reopened: int
@@ -38,9 +39,9 @@ class Reopening:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Of cases opened in the period, by priority: seconds to the first response, to the first resolution, and
-    to the resolution that holds less the time spent waiting on the customer. The counts say over how many.
-    By the clock: business time comes with the calendars of service levels."""
+    """Times of cases opened in the period, by priority: seconds to the first response, to the first
+    resolution, and to the final resolution without the time spent waiting on the customer. The counts are the
+    numbers of cases. Times are by the clock: business time comes with the calendars of service levels."""
 
     priority: int
     cases: int
@@ -57,7 +58,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What imported logs say of their SLA, of cases closed in the period."""
+    """SLA results of imported logs, for cases closed in the period."""
 
     met: int
     missed: int
@@ -66,7 +67,7 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Complaints:
-    """Complaints opened in the period, by product and cause (None: not named)."""
+    """Complaints opened in the period, by product and cause (each may be None)."""
 
     product: str | None
     cause: str | None
@@ -75,13 +76,13 @@ class Complaints:
 
 
 class Cases(Protocol):
-    """The questions to `service_history`. Each version answers them from its own tables (`v<n>/queries.py`).
+    """The questions to `service_history`. Each version queries its own tables (`v<n>/queries.py`).
 
-    Periods are from `since` (inclusive) to `until` (exclusive); None is without an end.
+    Periods are from `since` (inclusive) to `until` (exclusive); None is an open end.
     """
 
     def get(self, id: UUID) -> dict[str, Any] | None:
-        """The case as it is now."""
+        """Returns the case as it is now."""
 
     def list(
         self,
@@ -90,21 +91,22 @@ class Cases(Protocol):
         page_size: int = 50,
         after: tuple[str, ...] | None = None,
     ) -> Page:
-        """One page of cases (see `Listing.page`). A customer's: filter `customer_id` by all its members."""
+        """Returns one page of cases (see `Listing.page`). For a customer, filter `customer_id` by all its
+        members."""
 
     def backlog(self) -> Sequence[Backlog]:
-        """What is open now, by queue and priority."""
+        """Returns the open cases, by queue and priority."""
 
     def reopening(self, since: datetime | None = None, until: datetime | None = None) -> Reopening:
-        """How many of the cases that were first resolved in the period came back."""
+        """Returns how many of the cases that were first resolved in the period were reopened."""
 
     def times(self, since: datetime | None = None, until: datetime | None = None) -> Sequence[Times]:
-        """First response and resolution, by priority."""
+        """Returns times to first response and resolution, by priority."""
 
     def verdicts(self, since: datetime | None = None, until: datetime | None = None) -> Verdicts:
-        """SLA met and missed by the logs that were imported."""
+        """Returns how often imported logs met or missed their SLA."""
 
     def complaints(
         self, since: datetime | None = None, until: datetime | None = None
     ) -> Sequence[Complaints]:
-        """Complaints by product and cause, most first."""
+        """Returns complaints by product and cause, most first."""

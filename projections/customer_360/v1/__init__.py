@@ -1,5 +1,5 @@
 """Version 1: tables, views, folds and queries.
 
-`projection.py` lists the tables; their folds stand in `fold/`. `queries.py` answers for one customer
-(`history.py` at a cut), `search.py` finds customers.
+`projection.py` lists the tables; `fold/` has their folds. `queries.py` has the queries for one customer
+(`history.py` as of a time), `search.py` finds customers.
 """

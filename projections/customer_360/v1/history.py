@@ -1,8 +1,8 @@
-"""One customer at a cut: its records folded from their events until then, as the tables would show them.
+"""One customer as of a time: its records, folded from their events until then, as the tables would show them.
 
-Which records may be the customer's is asked of the tables, what each was then of the events. Values are
-spelled as in events. The cost is that of reading and folding the events of the records a section is about;
-of the interactions, of those alone that were corrected or linked since they were recorded.
+The tables give the records that may be the customer's, the events give each record's state then. Values are
+spelled as in events. The cost is to read and fold the events of a section's records; among interactions only
+of those that were corrected or linked after they were recorded.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from projections.runtime.statements import statement
 RECORDS: Final = Path(__file__).parent / "sql" / "records_as_of.sql"
 
 Group = tuple[Any, ...]
-"""As `totals.sql` gives it: kind, channel, count, value, oldest, newest, then CSAT answers, those of 4 and 5,
-NPS answers, promoters, detractors."""
+"""A row of `totals.sql`: kind, channel, count, value, oldest, newest, then the numbers of CSAT scores, of
+those of 4 and 5, of NPS scores, promoters, detractors."""
 
 
 class CustomerHistory:
-    """The sections of one customer at a cut, whole and in their order."""
+    """The sections of one customer as of a time, whole and in their order."""
 
     def __init__(self, connection: Connection, cluster: Cluster, past: PastSections) -> None:
         self._connection = connection
@@ -38,7 +38,7 @@ class CustomerHistory:
         self._folded: dict[str, Rows] = {}
 
     def profile(self) -> Row | None:
-        """The customer's row; None where it has no event before the cut."""
+        """Returns the customer's row; None if it had no event until then."""
         folded = self._rows("profile")
         customers = folded["customer"]
         row = customers.get(str(self._cluster.customer_id))
@@ -57,7 +57,7 @@ class CustomerHistory:
         }
 
     def contacts(self) -> list[Row]:
-        """Contacts with clear names and the points in use then."""
+        """Returns contacts with clear names and the points in use then."""
         folded = self._rows("contacts")
         found = []
         for row in folded["contact"].values():
@@ -73,8 +73,8 @@ class CustomerHistory:
         return sorted(found, key=lambda row: (row["registered_at"], row["id"]))
 
     def consents(self) -> list[Row]:
-        """Consents; one is in force that was given, not withdrawn and had not run out at the cut, for a point
-        that was not removed."""
+        """Returns consents. One is in force if it was given, was not withdrawn and had not run out then, and
+        its point was not removed."""
         folded = self._rows("contacts")
         removed = {
             (row["id"], point["point_id"])
@@ -99,7 +99,7 @@ class CustomerHistory:
         return found
 
     def opportunities(self) -> list[Row]:
-        """Those that were open, the newest first."""
+        """Returns opportunities that were open, the newest first."""
         found: list[Row] = [
             {**row, "amount_reporting": _value(row), "updated_at": row["recorded"]}
             for row in self._rows("opportunities")["opportunity"].values()
@@ -109,7 +109,7 @@ class CustomerHistory:
         return sorted(found, key=lambda row: row["opened_at"], reverse=True)
 
     def cases(self) -> list[Row]:
-        """Those that were open, the most urgent first."""
+        """Returns cases that were open, the most urgent first."""
         found = [
             {**row, "updated_at": row["recorded"]}
             for row in self._rows("cases")["service_case"].values()
@@ -118,11 +118,11 @@ class CustomerHistory:
         return sorted(found, key=lambda row: (row["priority"], row["opened_at"], row["id"]))
 
     def interactions(self) -> list[Group]:
-        """Of interactions with more than one event, a group each."""
+        """Returns interactions with more than one event, a group each."""
         return [_group(row) for row in self._rows("totals")["interaction"].values()]
 
     def _rows(self, section: str) -> Rows:
-        """The rows of the records of a section; of contacts once for two sections."""
+        """Returns the rows of a section's records; it loads contacts once for two sections."""
         name = "contacts" if section == "consents" else section
         if name not in self._folded:
             asked = {"section": name, "as_of": self._past.cut.as_of, **self._cluster.parameters()}
@@ -134,7 +134,7 @@ class CustomerHistory:
 
 
 def _value(row: Mapping[str, Any]) -> Decimal | None:
-    """The amount in the reporting currency."""
+    """Returns the amount in the reporting currency."""
     return None if row["amount"] is None else Decimal(row["amount"]) * Decimal(row["rate"])
 
 

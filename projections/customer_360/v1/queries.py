@@ -1,6 +1,6 @@
-"""The queries of `customer_360` version 1; `../questions.py` says what each of them answers.
+"""The queries of `customer_360` version 1; `../questions.py` describes each.
 
-At a cut `history.py` answers for records, `search.py` finds customers.
+`history.py` has the records as of a time, `search.py` finds customers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Customers(questions.Customers):
     """The queries of `customer_360` version 1 over a connection that may read its schema; `identity` says
     which parties are one customer.
 
-    They start a transaction where none runs; who lends the connection ends it.
+    They start a transaction if none runs; the owner of the connection ends it.
     """
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
@@ -140,7 +140,7 @@ class Customers(questions.Customers):
                 "known_at": cut.known_at,
                 "after_time": at,
                 "after_position": position,
-                # One more than asked tells whether there is a next page.
+                # One row more than the page shows whether there is a next page.
                 "limit": limit + 1,
                 **cluster.parameters(),
             },

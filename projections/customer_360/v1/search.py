@@ -1,4 +1,4 @@
-"""Finding customers: by what another system calls them, by name."""
+"""Finds customers: by another system's id, or by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQL: Final = Path(__file__).parent / "sql"
 
 
 def by_reference(connection: Connection, source: str, external_id: str) -> UUID | None:
-    """The id of the customer that `source` knows as `external_id`."""
+    """Returns the id of the customer that `source` knows as `external_id`."""
     with connection.cursor() as c:
         c.execute(statement(SQL / "by_reference.sql"), {"source": source, "external_id": external_id})
         row = c.fetchone()
@@ -27,7 +27,7 @@ def by_reference(connection: Connection, source: str, external_id: str) -> UUID 
 def search(
     connection: Connection, text: str, *, limit: int = 50, after: tuple[str, str, str] | None = None
 ) -> Found:
-    """One page of hits for `text`, in the order of `Customers.search`, without `customer_id`."""
+    """Returns one page of hits for `text`, in the order of `Customers.search`, without `customer_id`."""
     rank, place, id = after or (None, None, None)
     with connection.cursor(cursor_factory=RealDictCursor) as c:
         c.execute(

@@ -36,9 +36,9 @@ GIVEN: Final = given_events()
 
 
 def own_party(event: EventMap) -> Sequence[Key]:
-    """The party's row, where the event says whose party it is.
+    """Returns the party's key, if the event says whose party it is.
 
-    A record opened for a customer stands in the customer's party: what it says does not concern the party.
+    A record opened for a customer is in the customer's party, so its events do not change the party's row.
     """
     if event["type"] in TARGETS and event["subject"] == event["partitionkey"]:
         return (event["partitionkey"],)
@@ -46,7 +46,7 @@ def own_party(event: EventMap) -> Sequence[Key]:
 
 
 def within_another(event: EventMap) -> Sequence[Key]:
-    """The row of a record in a customer's party that is given to another customer: it moves alone."""
+    """Returns the key of a record in a customer's party that goes to another customer: it moves alone."""
     if event["type"] in GIVEN and event["subject"] != event["partitionkey"]:
         return (event["subject"],)
     return ()
@@ -60,7 +60,7 @@ def _later(row: Row | None, event: EventMap) -> int:
 
 
 def link(row: Row | None, event: EventMap) -> Row:
-    """The party's link after the event. Raises `OutOfOrder` for one before those already applied."""
+    """Returns the party's link after the event. Raises `OutOfOrder` for an event before the applied ones."""
     version = _later(row, event)
     target = TARGETS[event["type"]]
     return {
@@ -75,7 +75,8 @@ def link(row: Row | None, event: EventMap) -> Row:
 
 
 def moved(row: Row | None, event: EventMap) -> Row:
-    """Whose the record is after the event. Raises `OutOfOrder` for one before those already applied."""
+    """Returns the record's row, with its customer, after the event. Raises `OutOfOrder` for an event before
+    the applied ones."""
     return {
         "id": event["subject"],
         "kind": event["type"].split(".")[1],

@@ -1,4 +1,4 @@
-"""The queries of `identity` version 1; `../questions.py` says what each of them answers."""
+"""The queries of `identity` version 1; `../questions.py` describes each."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Identity(questions.Identity):
         )
 
     def _customer_as_of(self, party: UUID, cut: AsOf) -> UUID | None:
-        """What `customers_of` would have said at the cut: the links are followed to their end, one look-up
-        for each; a customer whose links go round in a loop stands for itself."""
+        """Returns what `customers_of` would have returned then. It follows the links to their end, with one
+        look-up for each. A customer whose links make a loop is its own customer."""
         kind, target = self._link_as_of(party, cut) or (None, None)
         itself = party if kind == "customer" else None
         if target is None:
@@ -68,7 +68,7 @@ class Identity(questions.Identity):
         return (rows[0][0], rows[0][1]) if rows else None
 
     def _rows(self, name: str, cut: AsOf, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """What the statement answers; that of `<name>_as_of` for a cut."""
+        """Returns the statement's rows; with a time, those of `<name>_as_of`."""
         file = f"{name}.sql" if cut.whole else f"{name}_as_of.sql"
         times = {"as_of": cut.as_of, "known_at": cut.known_at}
         with self._connection.cursor() as c:

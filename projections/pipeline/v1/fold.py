@@ -1,4 +1,4 @@
-"""The fold of `pipeline`: one row per opportunity, written by its own events alone."""
+"""The fold of `pipeline`: one row per opportunity, which only its own events write."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EMPTY: Final = dict.fromkeys(COLUMNS)
 
 
 def _money(row: Data, money: Data | None) -> None:
-    """Takes over an amount with its currency and rate; an event without one leaves the row's as it is."""
+    """Sets an amount with its currency and rate; an event without an amount changes nothing."""
     if money is not None:
         row["amount"] = money["amount"]
         row["currency"] = money["currency"]
@@ -151,5 +151,6 @@ CHANGES: Final[dict[str, Change]] = {
 
 
 def fold(row: Row | None, event: EventMap) -> Row:
-    """The opportunity's row after the event. Raises `OutOfOrder`, or `KeyError` for what it does not know."""
+    """Returns the opportunity's row after the event. Raises `OutOfOrder`, or `KeyError` for an unknown event
+    type or member."""
     return next_version(row, event, CHANGES)

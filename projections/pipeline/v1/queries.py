@@ -1,4 +1,4 @@
-"""The queries of `pipeline` version 1; `../questions.py` says what each of them answers."""
+"""The queries of `pipeline` version 1; `../questions.py` describes each."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ LISTING: Final = Listing(
 class Opportunities(questions.Opportunities):
     """The queries of `pipeline` version 1 over a connection that may read its schema.
 
-    They start a transaction where none runs; who lends the connection ends it.
+    They start a transaction if none runs; the owner of the connection ends it.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -1,9 +1,9 @@
-"""The fold of `service_history`: one row per case, written by its own events alone.
+"""The fold of `service_history`: one row per case, which only its own events write.
 
 - First response: the first `responded`, else the first time that somebody took the case up (in progress,
-  resolved, closed), which is all that an imported log says.
+  resolved, closed), since imported logs have no more.
 - Resolved: the resolution; a case that was closed without one is resolved by its close.
-- Held: the time spent waiting on the customer, in microseconds; `held_since` while it waits.
+- `held_us`: the time spent waiting on the customer, in microseconds; `held_since` while it waits.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def _enter(row: Data, event: EventMap, state: str) -> None:
-    """Comes into a state: with what follows from it for the clocks."""
+    """Enters a state, and starts or stops the clocks."""
     now = event["time"]
     since = row["held_since"]
     if since is not None and state != HELD:
@@ -174,5 +174,6 @@ CHANGES: Final[dict[str, Change]] = {
 
 
 def fold(row: Row | None, event: EventMap) -> Row:
-    """The case's row after the event. Raises `OutOfOrder`, or `KeyError` for what it does not know."""
+    """Returns the case's row after the event. Raises `OutOfOrder`, or `KeyError` for an unknown event type or
+    member."""
     return next_version(row, event, CHANGES)

@@ -1,4 +1,4 @@
-"""The queries of `service_history` version 1; `../questions.py` says what each of them answers."""
+"""The queries of `service_history` version 1; `../questions.py` describes each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folds of contacts and of consents; the values of contact points stand with the persons."""
+"""Folds of contacts and of consents; the fold of persons has the values of contact points."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ CONSENT: Final = {
 
 
 def of_consent(event: EventMap) -> Sequence[Key]:
-    """The consent of the contact for that point and purpose."""
+    """Returns the key of the contact's consent for that point and purpose."""
     if event["type"] not in CONSENTS:
         return ()
     data = event["data"]
@@ -96,7 +96,7 @@ def of_consent(event: EventMap) -> Sequence[Key]:
 
 
 def consent(row: Row | None, event: EventMap) -> Row:
-    """The consent after it was given or withdrawn. Raises `OutOfOrder`."""
+    """Returns the consent after it was given or withdrawn. Raises `OutOfOrder`."""
     version = later_version(row, event)
     data = event["data"]
     if event["type"] == "crm.contact.consent_given":
@@ -106,7 +106,7 @@ def consent(row: Row | None, event: EventMap) -> Row:
             "source": data["source"],
             "double_opt_in": data["double_opt_in"],
             "given_at": event["time"],
-            # The event writes it as RFC 3339, rows as all their instants.
+            # The event has it as RFC 3339; rows spell it like all their instants.
             "valid_until": None if until is None else instant(moment(until)),
             "withdrawn_at": None,
             "withdrawn_source": None,

@@ -122,7 +122,7 @@ VALUES: Final = ("name", "email", "phone")
 
 
 def has_person(event: EventMap) -> Sequence[Key]:
-    """The person whose clear values the event changes: its own aggregate."""
+    """Returns the key of the person whose clear values the event changes: its own aggregate."""
     kind = event["type"]
     if kind in ERASED or kind == "crm.contact.point_removed":
         return (event["subject"],)
@@ -132,8 +132,8 @@ def has_person(event: EventMap) -> Sequence[Key]:
 
 
 def person(row: Row | None, event: EventMap) -> Row:
-    """The person's clear values after the event; none, for ever, once the person was erased or one of them no
-    longer opens."""
+    """Returns the person's clear values after the event. When the person was erased, or a value no longer
+    opens, it has none from then on."""
     version = later_version(row, event)
     values: dict[str, Any] = event["private"].get(event["subject"], {})
     new: Data = dict(row) if row is not None else _nobody(event)

@@ -28,12 +28,12 @@ ENTRY: Final = {
 
 
 def under_position(event: EventMap) -> Sequence[Key]:
-    """The event's own row."""
+    """Returns the key of the event's own row."""
     return (str(event["position"]),)
 
 
 def entry(_: Row | None, event: EventMap) -> Row:
-    """The timeline's row of the event."""
+    """Returns the timeline's row of the event."""
     data, type_ = event["data"], event["type"]
     title, changes = said(type_, data)
     family = type_.split(".")[1]

@@ -1,4 +1,4 @@
-"""What the folds of `customer_360` share: the order of an aggregate's events, and values of many rows."""
+"""Shared code of the folds of `customer_360`: the order of an aggregate's events, and values of many rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Change = Callable[[Data, EventMap, Data], None]
 
 
 def next_version(row: Row | None, event: EventMap) -> int:
-    """The event's version. Raises `OutOfOrder` unless it is the one behind the row's."""
+    """Returns the event's version. Raises `OutOfOrder` unless it is the next after the row's."""
     version = int(event["sequence"])
     known = row["version"] if row else 0
     if version != known + 1:
@@ -23,7 +23,8 @@ def next_version(row: Row | None, event: EventMap) -> int:
 
 
 def later_version(row: Row | None, event: EventMap) -> int:
-    """The event's version, for a row that not every event of its aggregate touches. Raises `OutOfOrder`."""
+    """Returns the event's version, for a row that only some events of its aggregate touch. Raises
+    `OutOfOrder`."""
     version = int(event["sequence"])
     if row is not None and version <= row["version"]:
         raise OutOfOrder(f"{event['id']} came after version {row['version']}")
@@ -31,7 +32,7 @@ def later_version(row: Row | None, event: EventMap) -> int:
 
 
 def subject_of(family: str) -> Callable[[EventMap], Sequence[Key]]:
-    """Touches the row of the aggregate, for this family."""
+    """Returns a function for the key of the aggregate's row, for events of this family."""
     return partial(_subject_of, f"crm.{family}.")
 
 
@@ -42,10 +43,11 @@ def _subject_of(prefix: str, event: EventMap) -> Sequence[Key]:
 def folding(
     columns: Mapping[str, str], changes: Mapping[str, Change], *, unmoved: frozenset[str] = frozenset()
 ) -> Callable[[Row | None, EventMap], Row]:
-    """A fold of one row per aggregate: `changes` by event type, `unmoved` types that leave the row as it is.
+    """Returns a fold of one row per aggregate: `changes` by event type, `unmoved` types that do not change
+    it.
 
     The fold raises `OutOfOrder` for an event that is not the next, `KeyError` for a type or a member that
-    this version does not know: in both cases going on would show something wrong.
+    this version does not know: in both cases a row would be wrong.
     """
 
     return partial(_folded, dict.fromkeys(columns), changes, unmoved)
@@ -59,7 +61,7 @@ def _folded(
     event: EventMap,
 ) -> Row:
     version = next_version(row, event)
-    # To copy one is much quicker than to make one key by key.
+    # A copy is much faster than a new dictionary made key by key.
     new: Data = empty.copy() if row is None else dict(row)
     kind = event["type"]
     if kind not in unmoved:
@@ -71,7 +73,7 @@ def _folded(
 
 
 def money(row: Data, value: Data | None) -> None:
-    """Takes over an amount with its currency and rate; nothing where an event names none."""
+    """Sets an amount with its currency and rate; an event without an amount changes nothing."""
     if value is not None:
         row["amount"] = value["amount"]
         row["currency"] = value["currency"]
@@ -79,7 +81,7 @@ def money(row: Data, value: Data | None) -> None:
 
 
 def applied(changes: Sequence[Data], field: str, old: Any) -> Any:
-    """A field's value after the changes."""
+    """Returns a field's value after the changes."""
     for change in changes:
         if change["field"] == field:
             old = change.get("new")

@@ -1,6 +1,6 @@
-"""Titles and changes of timeline entries, from what is not private. One line per event type.
+"""Titles and changes of timeline entries, without private values. One line per event type.
 
-A type that has no line is titled by its name.
+A type without a line gets its name as title.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _plain(title: str) -> Callable[[Data], Said]:
 
 
 def _moved(title: str) -> Callable[[Data], Said]:
-    """Its `{}` is the state it went to."""
+    """Returns a title whose `{}` is the new state."""
     return lambda d: (
         title.format(_spelled(d["to_state"])), _change("state", d.get("from_state"), d["to_state"])
     )  # fmt: skip
@@ -63,7 +63,7 @@ def _linked(what: str) -> Callable[[Data], Said]:
 
 
 def _entry(field: str) -> str:
-    """A field's name, of an entry of a mapping its own."""
+    """Returns a field's name; for an entry of a mapping, the entry's name."""
     return field.removeprefix("attributes.").removeprefix("preferences.")
 
 
@@ -240,6 +240,6 @@ TITLES: Final[dict[str, Callable[[Data], Said]]] = {
 
 
 def said(kind: str, data: Data) -> tuple[str, Sequence[Data]]:
-    """The title and changes of an event. `crm.lead.flagged` without a title of its own is "Lead flagged"."""
+    """Returns the title and changes of an event. Without a line, `crm.lead.flagged` is "Lead flagged"."""
     own = TITLES.get(kind)
     return own(data) if own else (_spelled(kind.split(".", 1)[1].replace(".", " ")).capitalize(), [])

@@ -1,4 +1,4 @@
-"""Folds of what is done with a customer: opportunities, cases, interactions, as they are now."""
+"""Folds of work with a customer: opportunities, cases, interactions, as they are now."""
 
 from __future__ import annotations
 

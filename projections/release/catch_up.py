@@ -71,8 +71,8 @@ def refuse_parked_alone(c: Cursor, projection: Projection) -> None:
         at, category, _ = found[0]
         raise SwapRefused(
             f"{projection.title} has parked events that the active version has applied, "
-            f"{_counted(len(found))}, the first at position {at:,} ({category}): their changes would vanish. See "
-            f"`rapport projection failures {projection.name} --version {projection.version}`."
+            f"{_counted(len(found))}, the first at position {at:,} ({category}): their changes would vanish. "
+            f"See `rapport projection failures {projection.name} --version {projection.version}`."
         )
 
 

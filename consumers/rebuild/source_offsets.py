@@ -18,8 +18,10 @@ def topic_ends(address: KafkaAddress, projection: Projection, partitions: int) -
     """Returns E: by topic and partition, the offset behind the last committed record."""
     reader = CommittedReader(address, projection.group, timeout=10.0)
     try:
-        lanes = [(topic(family), number) for family in projection.families for number in range(partitions)]
-        found = reader.ends([*lanes, (SEALS, 0)])
+        partitions_of_topics = [
+            (topic(family), number) for family in projection.families for number in range(partitions)
+        ]
+        found = reader.ends([*partitions_of_topics, (SEALS, 0)])
     finally:
         reader.close()
     ends: dict[str, dict[str, int]] = {}

@@ -37,7 +37,7 @@ from commands.store.settings import StoreSettings, store_settings
 from consumers.kafka.address import KafkaAddress
 from consumers.kafka.producer import SealingProducer
 from consumers.kafka.topics import wanted
-from consumers.recovery import set_aside as aside
+from consumers.recovery import set_aside as in_the_way
 from consumers.recovery.derived import Derivation, DerivedRows
 from consumers.recovery.stage import Progress, RecoveryRefused, Stage
 from consumers.relay.leader import LEADER_LOCK
@@ -204,15 +204,15 @@ class RecoveryRun:
         stage.events(self._address, self._families, fork, self._progress, still=not dry_run)
         derived = DerivedRows()
         deriving = Derivation(at, self._keys, self._cipher, self._identifiers)
-        aside.find_missing(at)
+        in_the_way.find_missing(at)
         deriving.claims()
-        removed = aside.find_in_the_way(at, fork)
+        removed = in_the_way.find_in_the_way(at, fork)
         if removed and not dry_run:
             if file is None:
-                aside.refuse(at, removed)
+                in_the_way.refuse(at, removed)
             else:
-                aside.write(at, file)
-        aside.remove(at)
+                in_the_way.write(at, file)
+        in_the_way.remove(at)
         at.execute(_KNOWN)
         replaced = 0
         if fork.seals:

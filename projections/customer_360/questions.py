@@ -88,7 +88,7 @@ class PastSections:
     """The time to look back to; `rows` folds the events of records up to it, and opens private values with
     the present keys."""
 
-    cut: AsOf
+    as_of: AsOf
     rows: Callable[[Sequence[UUID]], Rows]
 
 

@@ -31,16 +31,16 @@ class Cluster:
 class Identity(Protocol):
     """The questions to `identity`. Each version queries its own tables (`v<n>/queries.py`)."""
 
-    def customer_of(self, party: UUID, cut: AsOf = NOW) -> UUID | None:
+    def customer_of(self, party: UUID, as_of: AsOf = NOW) -> UUID | None:
         """Returns the surviving customer of the party; None if it has none, or is unknown."""
 
     def customers_of(self, parties: Sequence[UUID]) -> Mapping[UUID, UUID | None]:
         """Returns the customers of many parties, now, without unknown parties."""
 
-    def members(self, customer: UUID, cut: AsOf = NOW) -> list[UUID]:
+    def members(self, customer: UUID, as_of: AsOf = NOW) -> list[UUID]:
         """Returns all parties of this customer: itself first, then those merged into it or linked to it."""
 
-    def cluster(self, party: UUID, cut: AsOf = NOW) -> Cluster:
+    def cluster(self, party: UUID, as_of: AsOf = NOW) -> Cluster:
         """Returns the whole customer of a party; a party without a customer is one of its own.
 
         As of a time, later merges, links and unmerges do not count.

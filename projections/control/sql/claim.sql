@@ -1,7 +1,7 @@
 -- SKIP LOCKED: a share whose owner is just committing is not free, and waiting for it would hold up the rest.
 -- A worker whose session broke takes its own shares back at once, under a new epoch.
 -- MATERIALIZED: as a plain subquery it may be run once per row of the join, and each run takes others: more
--- shares than were asked for would be claimed.
+-- shares than requested would be claimed.
 WITH free AS MATERIALIZED (
     SELECT partition FROM control.share
     WHERE projection = %(projection)s AND version = %(version)s AND state = ANY (%(states)s)

@@ -1,4 +1,4 @@
--- The heartbeat, answered by this worker's fair part: the shares dealt out among the live workers in the order
+-- Writes the heartbeat and returns this worker's fair part: the shares dealt out among the live workers in the order
 -- in which they started, the remainder to the first. Every worker computes the same deal. No row where this
 -- worker was not known: its first heartbeat, or the first after so long a stop that it was forgotten.
 WITH beat AS (

@@ -1,4 +1,4 @@
--- Events that a version holds and the active one has applied.
+-- Events that a version has parked and the active one has applied.
 SELECT h.position, h.category, h.party::text
 FROM control.held h
 JOIN control.active a ON a.projection = h.projection AND a.version <> h.version

@@ -82,7 +82,7 @@ class CustomerHistory:
             for point in row["points"]
             if "removed_at" in point
         }
-        at = instant(self._past.cut.as_of or self._past.cut.known_at or datetime.max.replace(tzinfo=UTC))
+        at = instant(self._past.as_of.as_of or self._past.as_of.known_at or datetime.max.replace(tzinfo=UTC))
         found: list[Row] = [
             {
                 **row,
@@ -125,7 +125,7 @@ class CustomerHistory:
         """Returns the rows of a section's records; it loads contacts once for two sections."""
         name = "contacts" if section == "consents" else section
         if name not in self._folded:
-            asked = {"section": name, "as_of": self._past.cut.as_of, **self._cluster.parameters()}
+            asked = {"section": name, "as_of": self._past.as_of.as_of, **self._cluster.parameters()}
             with self._connection.cursor() as c:
                 c.execute(statement(RECORDS), asked)
                 ids = [id for (id,) in c.fetchall()]

@@ -59,8 +59,8 @@ class Customers(questions.Customers):
         first: int = 5,
         past: PastSections | None = None,
     ) -> Overview | None:
-        cut = NOW if past is None else past.cut
-        cluster = self._identity.cluster(customer_id, cut)
+        moment = NOW if past is None else past.as_of
+        cluster = self._identity.cluster(customer_id, moment)
         then = None if past is None else CustomerHistory(self._connection, cluster, past)
         profile = self.get(cluster.customer_id) if then is None else then.profile()
         if profile is None:
@@ -70,9 +70,9 @@ class Customers(questions.Customers):
             if section == "profile":
                 found[section] = self._merged(profile, cluster) if then is None else profile
             elif section == "totals":
-                found[section] = self._totals(cluster, cut, then)
+                found[section] = self._totals(cluster, moment, then)
             elif section == "timeline":
-                found[section] = self._timeline(cluster, limit=first, cut=cut)
+                found[section] = self._timeline(cluster, limit=first, moment=moment)
             elif then is None:
                 found[section] = self._listed(section, cluster, first)
             else:
@@ -93,14 +93,14 @@ class Customers(questions.Customers):
         limit: int = 50,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
-        cut = AsOf(as_of=as_of, known_at=known_at)
+        moment = AsOf(as_of=as_of, known_at=known_at)
         return self._timeline(
-            self._identity.cluster(customer_id, cut),
+            self._identity.cluster(customer_id, moment),
             kind=kind,
             channel=channel,
             start=from_,
             end=to,
-            cut=cut,
+            moment=moment,
             limit=limit,
             after=after,
         )
@@ -125,7 +125,7 @@ class Customers(questions.Customers):
         channel: str | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        cut: AsOf = NOW,
+        moment: AsOf = NOW,
         after: tuple[str, str] | None = None,
     ) -> TimelinePage:
         at, position = (None, None) if after is None else (datetime.fromisoformat(after[0]), int(after[1]))
@@ -136,8 +136,8 @@ class Customers(questions.Customers):
                 "channel": channel,
                 "start": start,
                 "end": end,
-                "as_of": cut.as_of,
-                "known_at": cut.known_at,
+                "as_of": moment.as_of,
+                "known_at": moment.known_at,
                 "after_time": at,
                 "after_position": position,
                 # One row more than the page shows whether there is a next page.
@@ -160,8 +160,8 @@ class Customers(questions.Customers):
         count = rows[0]["of"] if rows else 0
         return Listed([{name: value for name, value in row.items() if name != "of"} for row in rows], count)
 
-    def _totals(self, cluster: Cluster, cut: AsOf, then: CustomerHistory | None) -> Totals:
-        asked = {"once": then is not None, "as_of": cut.as_of, "known_at": cut.known_at}
+    def _totals(self, cluster: Cluster, moment: AsOf, then: CustomerHistory | None) -> Totals:
+        asked = {"once": then is not None, "as_of": moment.as_of, "known_at": moment.known_at}
         with self._connection.cursor() as c:
             c.execute(statement(SQL / "totals.sql"), asked | cluster.parameters())
             groups = c.fetchall()

@@ -1,5 +1,5 @@
 -- customer_360, version 1. Rows are written under the id of their own aggregate, or under an event's position;
--- whose they are now (after merges, conversions, links made later) is asked of read.identity.
+-- whose they are now (after merges, conversions, links made later) comes from read.identity.
 -- time columns are business times; `recorded` is when the row's last event was recorded, `position` its place.
 CREATE SCHEMA customer_360_v1;
 
@@ -136,7 +136,7 @@ CREATE TABLE customer_360_v1.service_case (
 CREATE INDEX service_case_party ON customer_360_v1.service_case (party, is_open, opened_at, id);
 
 -- One row per interaction with every correction made: what totals are summed over, so that a correction, a
--- merge, or a link to another customer needs no second place to be put right.
+-- merge, or a link to another customer corrects no other table.
 CREATE TABLE customer_360_v1.interaction (
     id               uuid        NOT NULL,
     version          int         NOT NULL,

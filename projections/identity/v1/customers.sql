@@ -1,6 +1,5 @@
--- The customer that each of these parties belongs to now: what views.sql shows of them, asked of this version's
--- own table. A view may be another version's by the time it is asked; this version's rows are what the request
--- began with.
+-- The customer that each of these parties belongs to now, as in views.sql, but from this version's own table. A
+-- view may show another version meanwhile; the request must go on with the rows it began with.
 SELECT l.party,
        CASE WHEN l.target IS NULL THEN CASE WHEN l.kind = 'customer' THEN l.party END
             ELSE coalesce((

@@ -1,4 +1,4 @@
--- The party's link as it stood at the cut: its highest version before that. No row before its first event.
+-- The party's link as of a time: its highest version until then. No row before its first event.
 SELECT kind, target
 FROM identity_v1.link_version
 WHERE party = %(party)s::uuid

@@ -1,6 +1,5 @@
--- All parties that were one customer at the cut. Whoever was linked to a party at any time may have been linked
--- elsewhere, or to nobody, at the cut: only its highest version before that counts. UNION drops rows seen before,
--- so a loop ends the walk.
+-- All parties that were one customer as of a time. A party that was ever linked to another may have had another
+-- link then, or none: only its highest version until then counts. UNION drops double rows, so a loop ends the walk.
 WITH RECURSIVE down (party) AS (
     SELECT %(customer)s::uuid
     UNION
@@ -15,7 +14,7 @@ WITH RECURSIVE down (party) AS (
           AND (%(known_at)s::timestamptz IS NULL OR v.recorded <= %(known_at)s::timestamptz)
         ORDER BY v.version DESC
         LIMIT 1
-    ) AS cut
-    WHERE cut.target = down.party
+    ) AS link_then
+    WHERE link_then.target = down.party
 )
 SELECT party FROM down ORDER BY party = %(customer)s::uuid DESC, party

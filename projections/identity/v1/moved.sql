@@ -1,4 +1,4 @@
--- Records that moved alone over the border of these parties: into them (true) or out of them (false).
+-- Records that moved alone: into these parties (true), or out of them (false).
 SELECT id, customer_id = ANY (%(members)s::uuid[])
 FROM identity_v1.moved
 WHERE (party = ANY (%(members)s::uuid[]) OR customer_id = ANY (%(members)s::uuid[]))

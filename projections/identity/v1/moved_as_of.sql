@@ -1,4 +1,4 @@
--- Records that had moved alone over the border of these parties at the cut: into them (true), out of them (false).
+-- As of a time, records that had moved alone: into these parties (true), or out of them (false).
 SELECT id, customer_id = ANY (%(members)s::uuid[])
 FROM (
     SELECT DISTINCT ON (id) id, party, customer_id
@@ -10,7 +10,7 @@ FROM (
       AND (%(as_of)s::timestamptz IS NULL OR since <= %(as_of)s::timestamptz)
       AND (%(known_at)s::timestamptz IS NULL OR recorded <= %(known_at)s::timestamptz)
     ORDER BY id, version DESC
-) AS cut
+) AS moved_then
 WHERE (party = ANY (%(members)s::uuid[]) OR customer_id = ANY (%(members)s::uuid[]))
   AND NOT (party = ANY (%(members)s::uuid[]) AND customer_id = ANY (%(members)s::uuid[]))
 ORDER BY id

@@ -1,6 +1,6 @@
 -- The board as of a business time, as known at a time, or both.
--- Neither time ever goes back within an opportunity, so the cut leaves a prefix and its highest version is the
--- state then. Owner, team and period are asked of that state, not of earlier ones: hence outside the inner query.
+-- Neither time ever goes back within an opportunity, so the versions until then are a prefix, and the highest is
+-- the state then. Owner, team and period filter that state, not earlier ones: so they are outside the inner query.
 SELECT stage, outcome, count(*),
        coalesce(sum(amount * rate), 0),
        coalesce(sum(amount * rate * probability / 100), 0),
@@ -17,7 +17,7 @@ FROM (
       AND (%(as_of)s::timestamptz IS NULL OR time <= %(as_of)s::timestamptz)
       AND (%(known_at)s::timestamptz IS NULL OR recorded <= %(known_at)s::timestamptz)
     ORDER BY id, version DESC
-) AS cut
+) AS state_then
 WHERE (%(owner_id)s::uuid IS NULL OR owner_id = %(owner_id)s::uuid)
   AND (%(team_member_id)s::uuid IS NULL OR team @> to_jsonb(%(team_member_id)s::uuid::text))
   AND (%(closing_since)s::date IS NULL

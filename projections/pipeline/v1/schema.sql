@@ -1,5 +1,5 @@
 -- pipeline, version 1. Both tables have the same columns: `opportunity` is the newest version of each,
--- `opportunity_version` has one row per version, is only inserted into, and answers questions as of a time.
+-- `opportunity_version` has one row per version, is only inserted into, and serves queries as of a time.
 -- time: business time of the version's event; recorded: when it was recorded; position: its position.
 -- amount is in `currency`; rate leads to the reporting currency (1 where the event names none).
 -- probability: integer percent. outcome: open, won, lost. team: JSON array of principal ids;

@@ -17,7 +17,7 @@ SELECT id, version, party, pipeline, stage, outcome, probability, probability_ov
        time, recorded, recorded AS updated_at, position
 FROM pipeline_v1.opportunity_version;
 
--- The board by what it is asked by: sums over rows are those of a stage, an owner, a team, a period. closing_on: the
+-- The board by its dimensions: sum rows for a stage, an owner, a team or a period. closing_on: the
 -- day on which it closed (UTC), else is expected to. Amounts in the reporting currency. age: of open ones, the time
 -- since they entered their stage, summed (over `opportunities` it is the mean); stale: longer than 30 days in it.
 CREATE OR REPLACE VIEW read.board AS

@@ -179,7 +179,7 @@ def test_a_plan_says_what_a_swap_does_and_holds_only_while_nothing_moved(world: 
         swap(world, first.id)
     assert execute(world.urls.admin, "SELECT version FROM control.active") == [(1,)]
     swap(world, swapping.plan(world.urls.owner, PIPELINE_V2, world.known).id)
-    with pytest.raises(SwapRefused, match="is the active one: it is what is read"):
+    with pytest.raises(SwapRefused, match="is the active one, from which readers read"):
         swapping.drop(world.urls.owner, "pipeline", 2, by="tester", why=None)
 
 
@@ -256,7 +256,7 @@ def test_what_is_read_never_goes_back_in_time(world: Rebuilding, monkeypatch: py
         monkeypatch.setattr(swapping, "wait_level", lambda *_, b=before: move(b))
         monkeypatch.setattr(attempts, "RETRY_SECONDS", 0.1)
         monkeypatch.setattr(level, "HOLD_SECONDS", 0.1)
-        with pytest.raises(SwapRefused, match=rf"version {after} stands at 8,000, .* at 9,000: what is read"):
+        with pytest.raises(SwapRefused, match=rf"version {after} is at position 8,000, .* at 9,000: readers"):
             change()
         assert execute(world.urls.admin, "SELECT version FROM control.active") == [(before,)]
 

@@ -1,6 +1,6 @@
--- The records that may have been a customer's at the cut, for one section: a record's party never changes, and it
--- began at a business time that never changes either. What each was then, its events say. Of interactions those
--- alone that have more than one event: the row of the others is that event.
+-- The records that may have been a customer's as of a time, for one section: a record's party and the business
+-- time of its begin never change. Its events give its state then. Only interactions with more than one event: the
+-- row of the others is that event.
 SELECT id FROM customer_360_v1.customer
 WHERE %(section)s = 'profile' AND id = ANY (%(members)s::uuid[])
 UNION ALL

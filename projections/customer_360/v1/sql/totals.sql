@@ -1,5 +1,5 @@
--- What a customer's interactions come to, by kind and channel. Values in the reporting currency. At a cut (once):
--- of those alone that have one event, which is the row, and is before the cut.
+-- The totals of a customer's interactions, by kind and channel. Values in the reporting currency. As of a time
+-- (once): only of interactions with one event, until then, which is the row.
 SELECT kind, channel, count(*), coalesce(sum(amount * rate), 0), min(occurred), max(occurred),
        count(*) FILTER (WHERE survey_question = 'csat'),
        count(*) FILTER (WHERE survey_question = 'csat' AND survey_score >= 4),

@@ -13,7 +13,7 @@ from api.http.shapes import Moment
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The period that was asked for."""
+    """The period of the request."""
 
     since: Moment | None
     until: Moment | None

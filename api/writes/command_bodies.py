@@ -98,7 +98,10 @@ def body_of(command: type[Command]) -> type[CommandBody]:
     assert issubclass(command, NewRecord | RecordCommand)
     hints = get_type_hints(command, include_extras=True)
     made: dict[str, Any] = {
-        each.name: (_public(hints[each.name], f"{command.__name__}.{each.name}"), _default(each))
+        each.name: (
+            _public(hints[each.name], f"{command.__name__}.{each.name}"),
+            _default(each, hints[each.name]),
+        )
         for each in fields(command)
         if each.name not in NOT_PUBLIC
     }
@@ -107,8 +110,23 @@ def body_of(command: type[Command]) -> type[CommandBody]:
     return body
 
 
-def _default(each: Field[Any]) -> Any:
-    examples = [each.metadata["example"]] if "example" in each.metadata else None
+_EXAMPLES: Final[Mapping[Any, Any]] = {UUID: "7c9e6679-7425-40de-944b-e07fc1f90ae7", int: 1, bool: True}
+
+
+def _example_of(each: Field[Any], annotation: Any) -> Any:
+    """The example of a field in the document: its own, else for a required one a value of its type."""
+    if "example" in each.metadata:
+        return each.metadata["example"]
+    if each.default is not MISSING or each.default_factory is not MISSING:
+        return None
+    if annotation in (str, Note):
+        return each.name.replace("_", " ").capitalize()
+    return _EXAMPLES.get(annotation)
+
+
+def _default(each: Field[Any], annotation: Any) -> Any:
+    example = _example_of(each, annotation)
+    examples = None if example is None else [example]
     default: Any = ...
     if each.default is not MISSING:
         default = each.default

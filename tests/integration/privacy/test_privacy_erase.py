@@ -354,7 +354,8 @@ def test_everything_that_is_known_of_a_person_is_handed_out_and_nothing_of_other
     with zipfile.ZipFile(io.BytesIO(found.as_zip())) as file:
         machine, page = orjson.loads(file.read("person.json")), file.read("person.html").decode()
     sections = machine["sections"]
-    assert {name: [each["id"] for each in records] for name, records in sections.items()} == {
+    # A record type of which the person has none has an empty section.
+    assert {name: [each["id"] for each in records] for name, records in sections.items() if records} == {
         "profile": [person.merged, person.customer], "leads": [person.lead], "contacts": [person.contact],
         "interactions": [person.interaction], "opportunities": [person.opportunity], "cases": [case],
     }  # fmt: skip

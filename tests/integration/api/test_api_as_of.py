@@ -251,7 +251,7 @@ def test_a_section_that_takes_too_much_to_look_back_is_refused(
     path = past.every()["overview"]
     assert past.read(path, as_of=FIRST)["customer_id"] == past.customer
     refused = problem(past.get(path, as_of=SECOND), 422, "validation")
-    assert "takes 2 records" in refused["detail"]
+    assert "needs 2 records" in refused["detail"]
     assert "`sections`" in refused["detail"]
 
 

@@ -111,7 +111,7 @@ class HistoryFactory:
         resolutions = sum(_ends(rows, number) for number in range(len(rows)))
         for row in rows:
             time = max(time, row.opened, row.updated)
-            at: dict[str, Any] = {"case_id": claim.id, "at": time}
+            at: dict[str, Any] = {"id": claim.id, "at": time}
             log: dict[str, Any] = {**at, "imported": True, "logged_at": row.updated}
             reopened = state in ("resolved", "closed") and row.state in OPEN
             if reopened:

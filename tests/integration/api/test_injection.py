@@ -108,7 +108,7 @@ def records(api: Api, commands: list[Command]) -> dict[str, str]:
     customer = api.create("customers", **examples["/v1/customers"])
     for path, example in examples.items():
         collection = path.rsplit("/", 1)[1]
-        own = {"customer_id": customer} if collection == "contacts" else {}
+        own = {"customer_id": customer} if "customer_id" in example else {}
         made[collection] = customer if collection == "customers" else api.create(collection, **example | own)
     return made
 

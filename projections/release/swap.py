@@ -115,7 +115,7 @@ def rollback(
 ) -> tuple[int, int]:
     """Makes the version from before the swap active again. Returns (from, to).
 
-    Raises `SwapRefused` without such a version, or if its folder is gone.
+    Raises `SwapRefused` if no such version exists, or its folder is gone.
     """
     back = _back(url, name, known)
     wait_level(url, back)

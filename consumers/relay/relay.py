@@ -130,7 +130,7 @@ class Relay:
             except STORE_AWAY as error:
                 cause = str(error).strip()
                 if cause != told:  # once an outage, not once a second
-                    log.warning("The store does not respond: %s. The relay tries again.", cause)
+                    log.warning("The store does not answer: %s. The relay tries again.", cause)
                 told = cause
                 stop.wait(STORE_RETRY_SECONDS)
             except (LookupError, psycopg2.Error) as error:

@@ -92,7 +92,7 @@ def test_bad_rows_are_reported_by_line_and_taken_once_corrected(here: Installati
     code, said = here.imports(*ROWS[:2], *bad, ROWS[2])
 
     assert code == 1
-    assert "contacts.csv line 4: The email address is not valid. Give one such as name@example.org." in said
+    assert "contacts.csv line 4: The email address is not valid: it needs a name, one @ and a domain." in said
     assert "contacts.csv line 5: The company is empty. Fill it in." in said
     assert "contacts.csv line 5: The record of this row among the customers was not taken." in said
     assert "contacts.csv line 6: The name is empty. Fill it in." in said

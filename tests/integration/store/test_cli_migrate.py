@@ -58,7 +58,7 @@ def test_another_number_of_partitions_is_refused(home: Path) -> None:
     code, said = run(home, "migrate", RAPPORT_PARTITIONS="12")
 
     assert code == 2
-    assert "The store was made with 6 partitions and 12 are asked for" in said
+    assert "The store was made with 6 partitions, and the settings name 12" in said
 
 
 def test_a_key_is_shown_once_listed_without_itself_and_revoked(home: Path) -> None:

@@ -32,7 +32,7 @@ def test_the_number_of_partitions_is_for_ever(fresh_database: str) -> None:
     """Given a store of 6 partitions, when it is migrated with 8, then that is refused with what to set."""
     run_migration(fresh_database)
     with pytest.raises(
-        PartitionsFixed, match=r"made with 6 partitions and 8 are asked for.*RAPPORT_PARTITIONS=6"
+        PartitionsFixed, match=r"made with 6 partitions, and the settings name 8.*RAPPORT_PARTITIONS=6"
     ):
         run_migration(fresh_database, partitions=8)
 

@@ -45,6 +45,7 @@ check: .venv ## ruff, mypy --strict, the layers
 	$(BIN)/lint-imports
 
 format: .venv ## format the code and sort its imports
+	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

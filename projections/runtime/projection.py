@@ -35,9 +35,9 @@ class Table:
     otherwise two partitions could write one row. `history` names an insert-only table of the same columns
     that gets every row after each event, with `key` and `version` as key. With `single_aggregate`, only the
     events of the aggregate whose id is the key write the row, so it does not exist before the first event.
-    With `write_once`, one event alone writes the row: nobody reads it again. `families` are those whose events
-    `keys_of` has keys for; empty means any. It is not called for others. `keys_of` and `fold` are functions of
-    a module, or partial ones, since a rebuild sends them to other processes.
+    With `write_once`, one event alone writes the row: nobody reads it again. `families` are those whose
+    events `keys_of` has keys for; empty means any. It is not called for others. `keys_of` and `fold` are
+    functions of a module, or partial ones, since a rebuild sends them to other processes.
     """
 
     name: str

@@ -122,6 +122,7 @@ class BulkRepository:
 
     def trim(self) -> None:
         """Bounds the memory. Never called between deciding and recording, which need the known states."""
+        self._stored.reads.clear()  # what one batch stood on; a whole import's would fill the memory
         if len(self._known) >= CACHED:
             self._known.clear()
 
